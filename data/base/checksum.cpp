@@ -1,0 +1,52 @@
+#include "data/base/checksum.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <vector>
+
+#include "data/base/error.h"
+#include "data/base/file_descriptor.h"
+
+namespace dualpath {
+namespace {
+
+void require(bool ok) {
+  if (!ok) throw Error("SHA-256: the cryptographic library failed");
+}
+
+}  // namespace
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::update(std::span<const std::byte> bytes) {
+  require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::hex() const {
+  const Sha256 last;  // finishing a context ends it, so finish a copy
+  std::array<unsigned char, 32> digest{};
+  require(EVP_MD_CTX_copy_ex(last.context_.get(), context_.get()) == 1);
+  require(EVP_DigestFinal_ex(last.context_.get(), digest.data(), nullptr) == 1);
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  Sha256 sha;
+  sha.update(bytes);
+  return sha.hex();
+}
+
+std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset) {
+  const FileDescriptor file(path, O_RDONLY);
+  file.seek(offset);
+  std::vector<std::byte> buffer(1 << 20);
+  Sha256 sha;
+  while (const std::size_t n = file.read(buffer)) sha.update(std::span(buffer).first(n));
+  return sha.hex();
+}
+
+}  // namespace dualpath

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
+
+namespace dualpath {
+
+/// SHA-256 of a stream of bytes.
+class Sha256 {
+ public:
+  Sha256();
+  void update(std::span<const std::byte> bytes);
+  /// 64 lower-case hexadecimal digits of everything so far; more may follow.
+  std::string hex() const;
+
+ private:
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
+};
+
+std::string sha256_hex(std::span<const std::byte> bytes);
+/// Of a file from an offset on; reads it in pieces, so that it never counts as resident memory.
+std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset = 0);
+
+}  // namespace dualpath

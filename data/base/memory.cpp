@@ -1,0 +1,32 @@
+#include "data/base/memory.h"
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+
+namespace dualpath {
+namespace {
+
+/// A line of /proc/self/status reads "VmHWM:     1234 kB".
+std::int64_t status_bytes(std::string_view field) {
+  const std::string status = read_file("/proc/self/status");
+  const std::size_t line = status.find(field);
+  const std::size_t digits = status.find_first_of("0123456789", line);
+  std::int64_t kilobytes = 0;
+  if (line == std::string::npos || digits == std::string::npos ||
+      std::from_chars(&status[digits], status.data() + status.size(), kilobytes).ec !=
+          std::errc()) {
+    throw Error("/proc/self/status: expected a line {}", field);
+  }
+  return kilobytes * 1024;
+}
+
+}  // namespace
+
+std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
+std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
+
+}  // namespace dualpath

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+
+namespace dualpath::data {
+
+/// Reads on through a GGUF file, field by field, and never past its end: what does not fit is an
+/// Error. `what` names the field in it.
+class GgufCursor {
+ public:
+  explicit GgufCursor(const MappedFile& file) : file_(file) {}
+
+  std::size_t position() const { return position_; }
+
+  template <class T>
+  T number(std::string_view what) {
+    static_assert(std::is_arithmetic_v<T>);
+    T value;
+    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
+    return value;
+  }
+
+  /// A length (uint64) and as many bytes.
+  std::string_view string(std::string_view what) {
+    const std::span<const std::byte> bytes = take(number<std::uint64_t>(what), what);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  /// How many elements (uint64) of `least` bytes or more follow. They have room in the file, so it
+  /// is safe to reserve memory for them.
+  std::size_t count(std::size_t least, std::string_view what) {
+    const auto n = number<std::uint64_t>(what);
+    if (n > left() / least) refuse(what, "does not fit into the file");
+    return n;
+  }
+
+  /// Throws "<path>: byte <position>: <what>: <problem>".
+  [[noreturn]] void refuse(std::string_view what, std::string_view problem) const {
+    throw Error("{}: byte {}: {}: {}", file_.path().string(), position_, printable(what), problem);
+  }
+
+ private:
+  std::size_t left() const { return file_.bytes().size() - position_; }
+
+  std::span<const std::byte> take(std::uint64_t size, std::string_view what) {
+    if (size > left()) refuse(what, "does not fit into the file");
+    const std::span<const std::byte> bytes = file_.bytes().subspan(position_, size);
+    position_ += size;
+    return bytes;
+  }
+
+  const MappedFile& file_;
+  std::size_t position_ = 0;
+};
+
+}  // namespace dualpath::data

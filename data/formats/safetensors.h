@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/base/file.h"
+#include "data/formats/dtype.h"
+
+namespace dualpath::data {
+
+/// Reads one .safetensors file. Opening maps it and checks all that its header says (JSON, dtypes,
+/// shapes against sizes, every byte of the data in exactly one tensor), so that tensor() can only
+/// hand out what is there. Cost: the header. Thread-safe once open.
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(const std::filesystem::path& path);
+
+  /// Sorted.
+  const std::vector<std::string>& names() const { return names_; }
+  bool contains(std::string_view name) const { return tensors_.contains(name); }
+  /// A view into the mapping, valid while this reader or file() lives. An unknown name is an Error.
+  const TensorView& tensor(std::string_view name) const;
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// Hold this to keep the bytes of a tensor when the reader goes.
+  const std::shared_ptr<const MappedFile>& file() const { return file_; }
+  /// Reads all data and compares it with the checksum our writer leaves: a mismatch is an Error.
+  /// Files of others, which have none, pass.
+  void verify() const;
+
+ private:
+  std::shared_ptr<const MappedFile> file_;
+  std::span<const std::byte> data_;  // what follows the header
+  std::map<std::string, TensorView, std::less<>> tensors_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::string> metadata_;
+};
+
+}  // namespace dualpath::data

@@ -1,0 +1,181 @@
+#include "data/gguf_tokenizer.h"
+
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+#include "data/utf8.h"
+
+namespace dualpath::data {
+namespace {
+
+using nlohmann::json;
+
+// llama.cpp's kinds of token.
+constexpr int kControl = 3;
+constexpr int kUserDefined = 4;
+
+constexpr std::string_view kLlamaPattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+json byte_level(bool use_regex) {
+  return {{"type", "ByteLevel"},
+          {"add_prefix_space", false},
+          {"trim_offsets", true},
+          {"use_regex", use_regex}};
+}
+
+json sequence(json first, json second) {
+  return {{"type", "Sequence"}, {"pretokenizers", {std::move(first), std::move(second)}}};
+}
+
+json pre_tokenizer(const std::string& name, const std::string& file) {
+  if (name == "smollm") {  // every digit apart, then GPT-2's pattern
+    return sequence({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
+  }
+  if (name == "llama-bpe") {
+    const json split = {{"type", "Split"},
+                        {"pattern", {{"Regex", kLlamaPattern}}},
+                        {"behavior", "Isolated"},
+                        {"invert", false}};
+    return sequence(split, byte_level(false));
+  }
+  if (name == "gpt-2" || name == "default") return byte_level(true);
+  throw Error("{}: tokenizer.ggml.pre: expected smollm, gpt-2, default or llama-bpe, got '{}'",
+              file, name);
+}
+
+/// The tokenizer's metadata, checked: what the two files are made of.
+class Metadata {
+ public:
+  explicit Metadata(const GgufReader& reader)
+      : reader_(reader),
+        tokens_(reader.require<std::vector<std::string>>("tokenizer.ggml.tokens")),
+        kinds_(reader.require<std::vector<int>>("tokenizer.ggml.token_type")) {
+    const auto model = reader.require<std::string>("tokenizer.ggml.model");
+    if (model != "gpt2") {
+      throw Error("{}: tokenizer.ggml.model: expected gpt2 (BPE over bytes), got '{}'", file(),
+                  model);
+    }
+    if (kinds_.size() != tokens_.size()) {
+      throw Error("{}: {} tokens but {} token types", file(), tokens_.size(), kinds_.size());
+    }
+    check_utf8("tokenizer.ggml.tokens", tokens_);
+  }
+
+  json tokenizer() const {
+    const auto pre = reader_.require<std::string>("tokenizer.ggml.pre");
+    return {{"version", "1.0"},
+            {"truncation", nullptr},
+            {"padding", nullptr},
+            {"added_tokens", added_tokens()},
+            {"normalizer", nullptr},
+            {"pre_tokenizer", pre_tokenizer(pre, file())},
+            {"post_processor", post_processor()},
+            {"decoder", byte_level(true)},
+            {"model", bpe(/*ignore_merges=*/pre == "llama-bpe")}};
+  }
+
+  json config() const {
+    json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                   {"clean_up_tokenization_spaces", false}};
+    const std::array<std::pair<const char*, const char*>, 4> names{{{"bos_token", "bos"},
+                                                                    {"eos_token", "eos"},
+                                                                    {"pad_token", "padding"},
+                                                                    {"unk_token", "unknown"}}};
+    for (const auto& [key, name] : names) {
+      if (const auto id = special_id(name)) config[key] = tokens_[*id];
+    }
+    if (reader_.contains("tokenizer.chat_template")) {
+      config["chat_template"] = reader_.require<std::string>("tokenizer.chat_template");
+    }
+    return config;
+  }
+
+ private:
+  std::string file() const { return reader_.file()->path().string(); }
+
+  void check_utf8(std::string_view key, const std::vector<std::string>& texts) const {
+    for (const std::string& text : texts) {
+      if (find_invalid_utf8(text) != std::string::npos)
+        throw Error("{}: {}: not UTF-8", file(), key);
+    }
+  }
+
+  std::optional<std::size_t> special_id(std::string_view name) const {
+    const std::string key = fmt::format("tokenizer.ggml.{}_token_id", name);
+    if (!reader_.contains(key)) return std::nullopt;
+    const auto id = reader_.require<std::size_t>(key);
+    if (id >= tokens_.size())
+      throw Error("{}: {}: {} of {} tokens", file(), key, id, tokens_.size());
+    return id;
+  }
+
+  json added_tokens() const {
+    json added = json::array();
+    for (std::size_t id = 0; id < tokens_.size(); ++id) {
+      if (kinds_[id] != kControl && kinds_[id] != kUserDefined) continue;
+      added.push_back({{"id", id},
+                       {"content", tokens_[id]},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", kinds_[id] == kControl}});
+    }
+    return added;
+  }
+
+  json vocabulary() const {
+    json vocabulary = json::object();
+    for (std::size_t id = 0; id < tokens_.size(); ++id) {
+      if (!vocabulary.emplace(tokens_[id], id).second) {
+        throw Error("{}: tokenizer.ggml.tokens: '{}' stands there twice", file(), tokens_[id]);
+      }
+    }
+    return vocabulary;
+  }
+
+  json bpe(bool ignore_merges) const {
+    const auto merges = reader_.require<std::vector<std::string>>("tokenizer.ggml.merges");
+    check_utf8("tokenizer.ggml.merges", merges);
+    return {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", nullptr},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", false},
+            {"byte_fallback", false},
+            {"ignore_merges", ignore_merges},
+            {"vocab", vocabulary()},
+            {"merges", merges}};
+  }
+
+  /// Puts the first token in front of a text where the model wants it so.
+  json post_processor() const {
+    const auto bos = special_id("bos");
+    if (!bos || !reader_.get_or("tokenizer.ggml.add_bos_token", false)) return nullptr;
+    const std::string& token = tokens_[*bos];
+    const json first = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
+    const json a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+    const json b = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
+    const json entry = {{"id", token}, {"ids", {*bos}}, {"tokens", {token}}};
+    return {{"type", "TemplateProcessing"},
+            {"single", json::array({first, a})},
+            {"pair", json::array({first, a, b})},
+            {"special_tokens", {{token, entry}}}};
+  }
+
+  const GgufReader& reader_;
+  std::vector<std::string> tokens_;
+  std::vector<int> kinds_;
+};
+
+}  // namespace
+
+TokenizerFiles tokenizer_files_from_gguf(const GgufReader& reader) {
+  const Metadata metadata(reader);
+  return {.tokenizer_json = metadata.tokenizer().dump(),
+          .tokenizer_config_json = metadata.config().dump(/*indent=*/2)};
+}
+
+}  // namespace dualpath::data

@@ -1,0 +1,130 @@
+#include "data/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+#include "data/formats/json.h"
+#include "data/utf8.h"
+
+namespace dualpath::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Calls visit(line, origin) for each line, without its end; origin is "file:line".
+void for_each_line(std::string_view text, const fs::path& path,
+                   const std::function<void(std::string_view, const std::string&)>& visit) {
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    visit(text.substr(0, end), fmt::format("{}:{}", path.string(), number));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void require_utf8(std::string_view line, const std::string& origin) {
+  const std::size_t invalid = find_invalid_utf8(line);
+  if (invalid == std::string_view::npos) return;
+  throw Error("{}: byte {} is not UTF-8 (0x{:02x})", origin, invalid + 1, line[invalid] & 0xFF);
+}
+
+void add(std::string text, const std::string& origin, std::vector<Document>& documents) {
+  if (!text.empty()) documents.push_back({std::move(text), origin});
+}
+
+void read_plain(std::string text, const fs::path& path, std::vector<Document>& documents) {
+  for_each_line(text, path, require_utf8);
+  add(std::move(text), path.string(), documents);
+}
+
+void read_json_lines(const std::string& text, const fs::path& path,
+                     std::vector<Document>& documents) {
+  for_each_line(text, path, [&](std::string_view line, const std::string& origin) {
+    require_utf8(line, origin);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
+    add(JsonObject::parse(line, origin).string("text"), origin, documents);
+  });
+}
+
+bool is_text_file(const fs::path& path) {
+  const fs::path kind = path.extension();
+  return kind == ".txt" || kind == ".md" || kind == ".jsonl";
+}
+
+std::vector<fs::path> text_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.is_regular_file() && is_text_file(entry.path())) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+void read_text_file(const fs::path& path, std::vector<Document>& documents) {
+  std::string text = read_file(path);
+  if (text.starts_with("\uFEFF")) text.erase(0, 3);  // a byte order mark is no text
+  if (path.extension() == ".jsonl") {
+    read_json_lines(text, path, documents);
+  } else {
+    read_plain(std::move(text), path, documents);
+  }
+}
+
+/// The boundary from `least` to `most` with the characters before it closest to `target`; before[i]
+/// counts those of the first i documents.
+std::size_t nearest_boundary(const std::vector<double>& before, double target, std::size_t least,
+                             std::size_t most) {
+  std::size_t best = least;
+  for (std::size_t i = least; i <= most; ++i) {
+    if (std::abs(before[i] - target) < std::abs(before[best] - target)) best = i;
+  }
+  return best;
+}
+
+void check(const SplitFractions& f) {
+  const bool positive = f.train > 0 && f.selection > 0 && f.test > 0;
+  if (!positive || std::abs(f.train + f.selection + f.test - 1) > 1e-6) {
+    throw Error("split: expected three fractions above 0 that sum to 1, got {}, {} and {}", f.train,
+                f.selection, f.test);
+  }
+}
+
+}  // namespace
+
+std::vector<Document> read_documents(const fs::path& path) {
+  const bool is_directory = fs::is_directory(path);
+  if (!is_directory && !is_text_file(path)) {
+    throw Error("{}: expected a .txt, .md or .jsonl file or a directory of these", path.string());
+  }
+  std::vector<Document> documents;
+  for (const fs::path& file : is_directory ? text_files(path) : std::vector{path}) {
+    read_text_file(file, documents);
+  }
+  if (documents.empty()) throw Error("{}: there is no text in it", path.string());
+  return documents;
+}
+
+DocumentSplit split_documents(std::span<const Document> documents,
+                              const SplitFractions& fractions) {
+  check(fractions);
+  if (documents.size() < 3) {
+    throw Error("split: expected at least 3 documents (training, selection, test), got {}",
+                documents.size());
+  }
+  std::vector<double> before{0};
+  for (const Document& document : documents) {
+    before.push_back(before.back() + static_cast<double>(count_code_points(document.text)));
+  }
+  const double total = before.back();
+  const std::size_t n = documents.size();
+  const std::size_t selection = nearest_boundary(before, fractions.train * total, 1, n - 2);
+  const std::size_t test = nearest_boundary(before, (fractions.train + fractions.selection) * total,
+                                            selection + 1, n - 1);
+  return {.train = documents.first(selection),
+          .selection = documents.subspan(selection, test - selection),
+          .test = documents.subspan(test)};
+}
+
+}  // namespace dualpath::data

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dualpath::data {
+
+/// One text in UTF-8, and where it came from ("book.md" or "pages.jsonl:12").
+struct Document {
+  std::string text;
+  std::string origin;
+};
+
+/// Reads .txt and .md (one document), .jsonl (one object a line, its "text"; blank lines are passed
+/// over), or all of these directly inside a directory, sorted by name. Empty texts are left out.
+/// Error `file:line: …` for a line that is no UTF-8, no JSON or has no string "text"; Error too if
+/// nothing is left.
+std::vector<Document> read_documents(const std::filesystem::path& path);
+
+/// Which share of the characters goes where; each above 0, together 1.
+struct SplitFractions {
+  double train = 0.8, selection = 0.1, test = 0.1;
+};
+
+/// Views of the documents that were split: valid while those live.
+struct DocumentSplit {
+  std::span<const Document> train, selection, test;
+};
+
+/// Splits between documents, keeping their order: the first ones train, the next select, the last
+/// test. Each of the two boundaries lies where the characters (code points) before it come closest
+/// to their share. No part is empty: fewer than three documents are an Error.
+DocumentSplit split_documents(std::span<const Document> documents, const SplitFractions& fractions);
+
+}  // namespace dualpath::data

@@ -1,0 +1,79 @@
+#include "data/windows.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "data/base/error.h"
+#include "data/base/generator.h"
+
+namespace dualpath::data {
+
+Windows::Windows(std::vector<std::int32_t> stream, std::int64_t length, const std::string& origin)
+    : stream_(std::move(stream)), length_(static_cast<std::size_t>(length)) {
+  if (length < 2) throw Error("a window needs at least 2 tokens, got a length of {}", length);
+  if (stream_.size() < length_) {
+    throw Error("{}: {} tokens, but one window needs {}", origin, stream_.size(), length);
+  }
+  if (stream_.size() % length_ == 1) stream_.pop_back();
+}
+
+std::span<const std::int32_t> Windows::operator[](std::size_t window) const {
+  const std::size_t begin = window * length_;
+  return std::span(stream_).subspan(begin, std::min(length_, stream_.size() - begin));
+}
+
+std::vector<std::int32_t> token_stream(const Tokenizer& tokenizer,
+                                       std::span<const Document> documents) {
+  std::vector<std::int32_t> stream;
+  for (const Document& document : documents) {
+    if (!stream.empty() && tokenizer.special_tokens().eos) {
+      stream.push_back(*tokenizer.special_tokens().eos);
+    }
+    const std::vector<std::int32_t> ids = tokenizer.encode(document.text);
+    stream.insert(stream.end(), ids.begin(), ids.end());
+  }
+  return stream;
+}
+
+Windows make_windows(const Tokenizer& tokenizer, std::span<const Document> documents,
+                     std::int64_t length) {
+  std::string origin = documents.empty() ? "no documents" : documents.front().origin;
+  if (documents.size() > 1) origin += " to " + documents.back().origin;
+  return Windows(token_stream(tokenizer, documents), length, origin);
+}
+
+WindowOrder::WindowOrder(std::size_t count, std::uint64_t seed) : count_(count), seed_(seed) {
+  if (count == 0) throw Error("there are no windows to put in order");
+}
+
+std::vector<std::size_t> WindowOrder::batch(std::int64_t step, std::int64_t batch_size) const {
+  std::vector<std::size_t> windows;
+  std::uint64_t position =
+      static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(batch_size);
+  while (windows.size() < static_cast<std::size_t>(batch_size)) {
+    const std::vector<std::size_t> order = epoch_order(position / count_);
+    const std::size_t begin = position % count_;
+    const std::size_t taken =
+        std::min(count_ - begin, static_cast<std::size_t>(batch_size) - windows.size());
+    windows.insert(windows.end(), order.begin() + static_cast<std::ptrdiff_t>(begin),
+                   order.begin() + static_cast<std::ptrdiff_t>(begin + taken));
+    position += taken;
+  }
+  return windows;
+}
+
+std::vector<std::size_t> WindowOrder::epoch_order(std::uint64_t epoch) const {
+  std::vector<std::size_t> order(count_);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  Generator::derived(seed_, epoch).shuffle(order);
+  return order;
+}
+
+std::vector<std::size_t> evenly_spaced(std::size_t count, std::size_t n) {
+  n = std::min(n, count);
+  std::vector<std::size_t> windows(n);
+  for (std::size_t i = 0; i < n; ++i) windows[i] = i * count / n;
+  return windows;
+}
+
+}  // namespace dualpath::data

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/text.h"
+#include "data/tokenizer.h"
+
+namespace dualpath::data {
+
+/// A stream of tokens seen as windows of `length` that do not overlap: the last may be shorter.
+class Windows {
+ public:
+  /// A single token left over is dropped: it predicts nothing. Error if there is not one full
+  /// window; origin says whose tokens they are.
+  Windows(std::vector<std::int32_t> stream, std::int64_t length, const std::string& origin);
+
+  std::size_t size() const { return (stream_.size() + length_ - 1) / length_; }
+  std::int64_t length() const { return static_cast<std::int64_t>(length_); }
+  /// 2 to length() tokens.
+  std::span<const std::int32_t> operator[](std::size_t window) const;
+  std::int64_t token_count() const { return static_cast<std::int64_t>(stream_.size()); }
+
+ private:
+  std::vector<std::int32_t> stream_;
+  std::size_t length_;
+};
+
+/// All documents in one stream, with the end-of-sequence token between two if the tokenizer has
+/// one.
+std::vector<std::int32_t> token_stream(const Tokenizer& tokenizer,
+                                       std::span<const Document> documents);
+
+/// token_stream, cut into windows.
+Windows make_windows(const Tokenizer& tokenizer, std::span<const Document> documents,
+                     std::int64_t length);
+
+/// The order in which windows are trained on: every epoch visits each once, in an order of its own.
+/// A pure function of seed and step, so that a resumed run needs no state. A batch costs O(count).
+class WindowOrder {
+ public:
+  WindowOrder(std::size_t count, std::uint64_t seed);
+  /// The windows of one step; a batch may run over the end of an epoch into the next.
+  std::vector<std::size_t> batch(std::int64_t step, std::int64_t batch_size) const;
+
+ private:
+  std::vector<std::size_t> epoch_order(std::uint64_t epoch) const;
+
+  std::size_t count_;
+  std::uint64_t seed_;
+};
+
+/// n of `count` windows at even distances, ascending, the first among them; all where n >= count.
+std::vector<std::size_t> evenly_spaced(std::size_t count, std::size_t n);
+
+}  // namespace dualpath::data

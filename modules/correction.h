@@ -1,0 +1,45 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dualpath::modules {
+
+enum class CorrectionInput { kRaw, kRmsNorm };
+enum class CorrectionBeta { kScalar, kChannel };
+
+/// The keys of a recipe's `correction`.
+struct CorrectionOptions {
+  std::int64_t reduction = 64;  ///< width of the head: max(1, H / reduction)
+  CorrectionInput input = CorrectionInput::kRmsNorm;
+  CorrectionBeta beta = CorrectionBeta::kChannel;
+  std::vector<std::string> ignore;  ///< stages without one: a name, or "re:" and a pattern
+
+  bool operator==(const CorrectionOptions&) const = default;
+};
+
+/// y = x + r * (alpha * head(x / r) + beta), head = Linear(H, H/reduction) -> ReLU -> Linear(H/reduction, H).
+/// With raw input r is 1, the design's own form; with kRmsNorm r is the token's root mean square, so that tokens
+/// of a hundredfold size (the first of a window) are corrected as finely as the rest. The exact identity until
+/// trained: the up-projection and beta start at zero, alpha at 1, and all can learn.
+struct DualPathCorrectionImpl : torch::nn::Module {
+  /// seed: of the down-projection's first values (uniform within 1/sqrt(H), as torch's Linear).
+  DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options, std::uint64_t seed);
+  /// x: [..., H], computed in float32, dtype kept.
+  torch::Tensor forward(const torch::Tensor& x);
+
+  torch::nn::Linear down{nullptr}, up{nullptr};
+  torch::Tensor alpha, beta;  ///< [1]; [1] or [H]
+
+ private:
+  torch::Tensor head(const torch::Tensor& x);
+  CorrectionInput input_;
+};
+TORCH_MODULE(DualPathCorrection);
+
+}  // namespace dualpath::modules

@@ -1,0 +1,120 @@
+#include "modules/decoder.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "modules/rotation.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+Tensor activate(Activation activation, const Tensor& x) {
+  switch (activation) {
+    case Activation::kSilu:
+      return at::silu(x);
+    case Activation::kGelu:
+      return at::gelu(x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kRelu:
+      return at::relu(x);
+  }
+  TORCH_CHECK(false, "unknown activation");
+}
+
+/// The Refs of one layer, made once.
+class Layer {
+ public:
+  Layer(const DecoderConfig& config, std::int64_t index);
+
+  const std::string& name() const { return name_; }
+  void forward(Executor& executor, State& state) const {
+    state.hidden = residual(executor, "attention", state.hidden, attention(executor, state));
+    state.hidden = residual(executor, "mlp", state.hidden, mlp(executor, state.hidden));
+  }
+
+ private:
+  Tensor attention(Executor& executor, State& state) const;
+  Tensor mlp(Executor& executor, const Tensor& x) const;
+  Tensor residual(Executor& executor, const char* branch, const Tensor& x, const Tensor& update) const {
+    return executor.tap(site(name_, branch) + ".residual", x + update);
+  }
+
+  DecoderConfig config_;
+  std::string name_;
+  NormRef input_norm_, post_attention_norm_;
+  LinearRefs qkv_, output_, gate_up_, down_;
+  AttentionRef attention_;
+};
+
+Layer::Layer(const DecoderConfig& c, std::int64_t index)
+    : config_(c), name_(fmt::format("model.layers.{}", index)) {
+  const auto norm = [&](const char* name) { return NormRef{name_ + name, c.hidden_size, c.rms_norm_eps}; };
+  const auto linear = [&](const char* name, std::int64_t in, std::int64_t out, bool bias) {
+    return LinearRef{name_ + name, in, out, bias};
+  };
+  const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  input_norm_ = norm(".input_layernorm");
+  qkv_ = {linear(".self_attn.q_proj", c.hidden_size, q, c.attention_bias),
+          linear(".self_attn.k_proj", c.hidden_size, kv, c.attention_bias),
+          linear(".self_attn.v_proj", c.hidden_size, kv, c.attention_bias)};
+  attention_ = {name_ + ".self_attn", c.num_attention_heads, c.num_key_value_heads, c.head_dim};
+  output_ = {linear(".self_attn.o_proj", q, c.hidden_size, c.attention_bias)};
+  post_attention_norm_ = norm(".post_attention_layernorm");
+  gate_up_ = {linear(".mlp.gate_proj", c.hidden_size, c.intermediate_size, c.mlp_bias),
+              linear(".mlp.up_proj", c.hidden_size, c.intermediate_size, c.mlp_bias)};
+  down_ = {linear(".mlp.down_proj", c.intermediate_size, c.hidden_size, c.mlp_bias)};
+}
+
+Tensor Layer::attention(Executor& executor, State& state) const {
+  const std::vector<Tensor> qkv = executor.norm_linear(input_norm_, qkv_, state.hidden);
+  const auto heads = [&](const Tensor& x, std::int64_t count) {  // [B, T, count * D] -> [B, count, T, D]
+    return x.unflatten(-1, {count, config_.head_dim}).transpose(1, 2);
+  };
+  const RotationTable table = rotation_table(config_.rotation, state.positions);
+  const Tensor q = rotate(heads(qkv[0], attention_.num_heads), table);
+  Tensor k = rotate(heads(qkv[1], attention_.num_key_value_heads), table);
+  Tensor v = heads(qkv[2], attention_.num_key_value_heads);
+  if (state.cache) std::tie(k, v) = state.cache->append(attention_.name, k, v);
+  const Tensor mixed = executor.attention(attention_, q, k, v).transpose(1, 2).flatten(2);
+  return executor.linear(output_, mixed).front();
+}
+
+Tensor Layer::mlp(Executor& executor, const Tensor& x) const {
+  const std::vector<Tensor> gate_up = executor.norm_linear(post_attention_norm_, gate_up_, x);
+  const Tensor product = activate(config_.activation, gate_up[0]) * gate_up[1];
+  return executor.linear(down_, product).front();
+}
+
+Stage embedding_stage(const DecoderConfig& c) {
+  const EmbeddingRef table{"model.embed_tokens", c.vocab_size, c.hidden_size};
+  return {table.name, /*correctable=*/false, [table](Executor& executor, State& state) {
+            state.hidden = executor.embedding(table, state.ids);
+          }};
+}
+
+Stage final_norm_stage(const DecoderConfig& c) {
+  const NormRef norm{"model.norm", c.hidden_size, c.rms_norm_eps};
+  return {norm.name, /*correctable=*/false, [norm](Executor& executor, State& state) {
+            state.hidden = executor.norm(norm, state.hidden);
+          }};
+}
+
+}  // namespace
+
+Network make_decoder(const DecoderConfig& config) {
+  Network network;
+  network.stages.push_back(embedding_stage(config));
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const Layer layer(config, i);
+    network.stages.push_back({layer.name(), /*correctable=*/true,
+                              [layer](Executor& executor, State& state) { layer.forward(executor, state); }});
+  }
+  network.stages.push_back(final_norm_stage(config));
+  network.head.ref = {"lm_head", config.hidden_size, config.vocab_size, /*bias=*/false};
+  return network;
+}
+
+}  // namespace dualpath::modules

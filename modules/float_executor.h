@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+
+#include "modules/executor.h"
+#include "modules/weight_store.h"
+
+namespace dualpath::modules {
+
+/// Computes in one float dtype: the reference path, and the base of the executors that quantize parts of it.
+class FloatExecutor : public Executor {
+ public:
+  FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype)
+      : weights_(std::move(weights), dtype) {}
+
+  std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
+  at::Tensor norm(const NormRef& ref, const at::Tensor& x) override;
+  at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) override;
+  at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v) override;
+
+ protected:
+  at::Tensor linear(const LinearRef& ref, const at::Tensor& x);
+  ComputeWeights& weights() { return weights_; }
+
+ private:
+  ComputeWeights weights_;
+};
+
+}  // namespace dualpath::modules

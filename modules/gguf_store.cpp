@@ -1,0 +1,106 @@
+#include "modules/gguf_store.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "data/base/error.h"
+#include "data/formats/ggml_type.h"
+
+namespace dualpath::modules {
+namespace {
+
+using NamePair = std::pair<std::string_view, std::string_view>;
+
+constexpr std::array<NamePair, 3> kModelNames{{
+    {"token_embd", "model.embed_tokens"},
+    {"output_norm", "model.norm"},
+    {"output", "lm_head"},
+}};
+
+constexpr std::array<NamePair, 9> kLayerNames{{
+    {"attn_norm", "input_layernorm"},
+    {"attn_q", "self_attn.q_proj"},
+    {"attn_k", "self_attn.k_proj"},
+    {"attn_v", "self_attn.v_proj"},
+    {"attn_output", "self_attn.o_proj"},
+    {"ffn_norm", "post_attention_layernorm"},
+    {"ffn_gate", "mlp.gate_proj"},
+    {"ffn_up", "mlp.up_proj"},
+    {"ffn_down", "mlp.down_proj"},
+}};
+
+template <std::size_t N>
+std::optional<std::string> lookup(const std::array<NamePair, N>& names, std::string_view module) {
+  for (const auto& [theirs, ours] : names) {
+    if (theirs == module) return std::string(ours);
+  }
+  return std::nullopt;
+}
+
+/// "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight".
+std::optional<std::string> hugging_face_name(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view module = name.substr(0, dot), parameter = name.substr(dot);
+  if (!module.starts_with("blk.")) {
+    const auto ours = lookup(kModelNames, module);
+    return ours ? std::optional(*ours + std::string(parameter)) : std::nullopt;
+  }
+  const std::size_t index_end = module.find('.', 4);
+  if (index_end == std::string_view::npos) return std::nullopt;
+  const auto ours = lookup(kLayerNames, module.substr(index_end + 1));
+  if (!ours) return std::nullopt;
+  return fmt::format("model.layers.{}.{}{}", module.substr(4, index_end - 4), *ours, parameter);
+}
+
+/// Tables for rotation that llama.cpp stores beside the weights; we compute them.
+bool is_derived(std::string_view name) { return name.starts_with("rope_freqs"); }
+
+/// [heads * dim, ...]: row (h, i, side) of the file is row (h, side, i) of Hugging Face.
+at::Tensor undo_permutation(const at::Tensor& weight, std::int64_t heads) {
+  if (weight.size(0) % (2 * heads) != 0) {
+    throw Error("q or k of {} rows cannot hold {} heads", weight.size(0), heads);
+  }
+  return weight.unflatten(0, {heads, -1, 2}).transpose(1, 2).flatten(0, 2).contiguous();
+}
+
+}  // namespace
+
+GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
+  for (const std::string& name : reader_.names()) {
+    if (is_derived(name)) continue;
+    const auto ours = hugging_face_name(name);
+    if (!ours) throw Error("{}: tensor {}: no such weight in architecture llama", path.string(), name);
+    file_names_[*ours] = name;
+  }
+  for (const auto& [ours, theirs] : file_names_) names_.push_back(ours);
+}
+
+const data::GgufTensor& GgufStore::stored(const std::string& name) const {
+  const auto found = file_names_.find(name);
+  if (found == file_names_.end()) throw Error("{}: no tensor {}", reader_.file()->path().string(), name);
+  return reader_.tensor(found->second);
+}
+
+WeightInfo GgufStore::info(const std::string& name) const { return {at::kFloat, stored(name).shape, /*decoded=*/true}; }
+
+at::Tensor GgufStore::get(const std::string& name) const {
+  const data::GgufTensor& tensor = stored(name);
+  const at::Tensor values = at::empty(tensor.shape, at::kFloat);
+  data::dequantize(tensor.type, tensor.bytes,
+                   std::span(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())));
+  if (name.find(".q_proj.") != std::string::npos) {
+    return undo_permutation(values, reader_.require<std::int64_t>("llama.attention.head_count"));
+  }
+  if (name.find(".k_proj.") != std::string::npos) {
+    return undo_permutation(values, reader_.require<std::int64_t>("llama.attention.head_count_kv"));
+  }
+  return values;
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/tokenizer.h"
+#include "modules/decoder_config.h"
+#include "modules/network.h"
+#include "modules/structure.h"
+#include "modules/weight_store.h"
+
+namespace dualpath::modules {
+
+/// The keys of a recipe's `model`.
+struct ModelOptions {
+  std::filesystem::path path;  ///< a Hugging Face directory, a .gguf file, or an export of ours
+  at::ScalarType dtype = at::kBFloat16;
+
+  bool operator==(const ModelOptions&) const = default;
+};
+
+/// A model on disk, opened and checked; weights stay where they are until an executor asks for them.
+struct Model {
+  std::filesystem::path path;
+  DecoderConfig config;
+  nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
+  data::Tokenizer tokenizer;
+  std::shared_ptr<const WeightStore> weights;
+  Network network;
+  Structure structure;
+  /// What an export copies byte for byte: the directory's files besides config and weights.
+  std::vector<std::filesystem::path> companion_files;
+  /// What an export writes instead where the source (GGUF) has no such files: name -> content.
+  std::map<std::string, std::string> made_files;
+
+  /// Whether its weights are codes already: an export, which only an integer executor can run.
+  bool is_quantized() const { return config_json.contains("quantization_config"); }
+};
+
+Model open_model(const std::filesystem::path& path);
+
+}  // namespace dualpath::modules

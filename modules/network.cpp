@@ -1,0 +1,19 @@
+#include "modules/network.h"
+
+namespace dualpath::modules {
+
+void run(const Stage& stage, Executor& executor, State& state) {
+  executor.begin(stage, state);
+  stage.forward(executor, state);
+  executor.end(stage, state);
+}
+
+at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {
+  return executor.linear({ref}, rows).front();
+}
+
+void run(const Network& network, Executor& executor, State& state) {
+  for (const Stage& stage : network.stages) run(stage, executor, state);
+}
+
+}  // namespace dualpath::modules

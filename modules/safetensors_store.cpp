@@ -1,0 +1,17 @@
+#include "modules/safetensors_store.h"
+
+#include "modules/tensor_view.h"
+
+namespace dualpath::modules {
+
+WeightInfo SafetensorsStore::info(const std::string& name) const {
+  const data::TensorView& view = files_.tensor(name);
+  return {scalar_type_of(view.dtype), view.shape, /*decoded=*/false};
+}
+
+at::Tensor SafetensorsStore::get(const std::string& name) const {
+  const data::SafetensorsReader& reader = files_.reader_of(name);
+  return wrap(reader.tensor(name), reader.file());
+}
+
+}  // namespace dualpath::modules

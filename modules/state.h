@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace dualpath::modules {
+
+/// Keys and values seen so far, by attention name; each [B, kv_heads, S, D].
+class KvCache {
+ public:
+  /// Appends k, v: [B, kv_heads, T, D] and returns all so far.
+  std::pair<at::Tensor, at::Tensor> append(const std::string& name, const at::Tensor& k,
+                                           const at::Tensor& v);
+  /// Positions held; 0 before the first append.
+  std::int64_t length() const;
+
+ private:
+  std::map<std::string, std::pair<at::Tensor, at::Tensor>> entries_;
+};
+
+/// What travels from stage to stage. Padding lies on the right, where causal attention of a real position never
+/// looks; `mask` keeps it out of statistics, losses and metrics.
+struct State {
+  at::Tensor ids;        ///< [B, T] int64
+  at::Tensor positions;  ///< [B, T] int64
+  at::Tensor mask;       ///< [B, T] bool, false = padding
+  at::Tensor hidden;     ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
+  KvCache* cache = nullptr;
+};
+
+/// A state at the first stage. ids, mask: [B, T]; positions start behind what the cache holds.
+State make_state(const at::Tensor& ids, const at::Tensor& mask, KvCache* cache = nullptr);
+/// The same, without padding.
+State make_state(const at::Tensor& ids, KvCache* cache = nullptr);
+
+}  // namespace dualpath::modules

@@ -1,0 +1,112 @@
+#include "modules/structure.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "data/base/error.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+/// Writes down what is asked of it and answers with shapes.
+class Recorder : public Executor {
+ public:
+  explicit Recorder(Structure& structure) : structure_(structure) {}
+
+  void begin(const Stage& stage, const State&) override { stage_ = stage.name; }
+  void enter(std::string stage) { stage_ = std::move(stage); }
+
+  std::vector<Tensor> linear(const LinearRefs& refs, const Tensor& x) override {
+    structure_.linears.push_back({stage_, refs});
+    std::vector<Tensor> results;
+    for (const LinearRef& ref : refs) results.push_back(with_last(x, ref.out_features));
+    return results;
+  }
+  Tensor norm(const NormRef& ref, const Tensor& x) override {
+    structure_.norms.push_back(ref);
+    return x;
+  }
+  Tensor embedding(const EmbeddingRef& ref, const Tensor& ids) override {
+    structure_.embeddings.push_back(ref);
+    return with_last(ids.unsqueeze(-1), ref.width);
+  }
+  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&, const Tensor&) override {
+    structure_.attentions.push_back(ref);
+    return q;
+  }
+  Tensor tap(const Site& site, const Tensor& x) override {
+    structure_.taps.push_back(site);
+    return x;
+  }
+
+ private:
+  static Tensor with_last(const Tensor& x, std::int64_t size) {
+    std::vector<std::int64_t> shape = x.sizes().vec();
+    shape.back() = size;
+    return at::empty(shape, x.options().dtype(at::kFloat));
+  }
+
+  Structure& structure_;
+  std::string stage_;
+};
+
+using Shape = std::vector<std::int64_t>;
+
+class WeightCheck {
+ public:
+  explicit WeightCheck(const WeightStore& weights) : weights_(weights) {}
+
+  void expect(const std::string& name, const Shape& shape) {
+    if (!weights_.contains(name)) {
+      problems_.push_back(fmt::format("{} is missing", name));
+    } else if (weights_.info(name).shape != shape) {
+      problems_.push_back(fmt::format("{}: expected shape {}, got {}", name, shape, weights_.info(name).shape));
+    }
+  }
+
+  void finish(const std::string& where) const {
+    if (problems_.empty()) return;
+    constexpr std::size_t kListed = 8;
+    const std::size_t listed = std::min(problems_.size(), kListed);
+    const std::string rest =
+        problems_.size() > listed ? fmt::format("; and {} more", problems_.size() - listed) : "";
+    throw Error("{}: {}{}", where, fmt::join(problems_.begin(), problems_.begin() + listed, "; "), rest);
+  }
+
+ private:
+  const WeightStore& weights_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+Structure structure_of(const Network& network, const WeightStore& weights) {
+  Structure structure;
+  Recorder recorder(structure);
+  const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
+  State state = make_state(ids);
+  run(network, recorder, state);
+  recorder.enter(network.head.ref.name);
+  network.head.logits(recorder, state.hidden);
+  const std::string head = network.head.ref.weight_name();
+  structure.tied_head = weights.canonical(head) != head;
+  return structure;
+}
+
+void check_weights(const Structure& structure, const WeightStore& weights, const std::string& where) {
+  WeightCheck check(weights);
+  for (const EmbeddingRef& ref : structure.embeddings) check.expect(ref.weight_name(), {ref.rows, ref.width});
+  for (const NormRef& ref : structure.norms) check.expect(ref.weight_name(), {ref.width});
+  for (const LinearUse& use : structure.linears) {
+    for (const LinearRef& ref : use.refs) {
+      check.expect(ref.weight_name(), {ref.out_features, ref.in_features});
+      if (ref.bias) check.expect(ref.bias_name(), {ref.out_features});
+    }
+  }
+  check.finish(where);
+}
+
+}  // namespace dualpath::modules

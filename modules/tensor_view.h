@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "data/formats/dtype.h"
+#include "data/formats/safetensors.h"
+
+namespace dualpath::modules {
+
+/// Between our torch-free file formats and tensors.
+
+/// torch has no unsigned integers wider than a byte: those are an Error.
+at::ScalarType scalar_type_of(data::DType dtype);
+data::DType dtype_of(at::ScalarType type);
+
+/// The view as a tensor that keeps the mapping alive (copied only where the file does not align it).
+at::Tensor wrap(const data::TensorView& view, std::shared_ptr<const MappedFile> file);
+/// A contiguous CPU tensor's memory, valid while the tensor lives.
+data::TensorView view_of(const at::Tensor& tensor);
+
+using NamedTensors = std::map<std::string, at::Tensor>;
+
+/// Whole small files of our own; the checksum inside is verified.
+NamedTensors read_tensors(const data::SafetensorsReader& reader);
+void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                   std::map<std::string, std::string> metadata = {});
+
+}  // namespace dualpath::modules

@@ -1,0 +1,52 @@
+#include "modules/weight_store.h"
+
+#include <c10/util/Exception.h>
+
+namespace dualpath::modules {
+
+TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
+                         std::map<std::string, std::string> aliases)
+    : below_(std::move(below)), aliases_(std::move(aliases)) {}
+
+bool TiedWeights::contains(const std::string& name) const {
+  return below_->contains(canonical(name));
+}
+
+WeightInfo TiedWeights::info(const std::string& name) const {
+  return below_->info(canonical(name));
+}
+
+at::Tensor TiedWeights::get(const std::string& name) const { return below_->get(canonical(name)); }
+
+std::string TiedWeights::canonical(const std::string& name) const {
+  const auto alias = aliases_.find(name);
+  return below_->canonical(alias == aliases_.end() ? name : alias->second);
+}
+
+void WeightOverlay::set(const std::string& name, at::Tensor value) {
+  TORCH_CHECK(value.sizes() == below_->info(name).shape, name, ": the overlay has another shape");
+  trained_[canonical(name)] = std::move(value);
+}
+
+WeightInfo WeightOverlay::info(const std::string& name) const {
+  const auto trained = trained_.find(canonical(name));
+  if (trained == trained_.end()) return below_->info(name);
+  return {trained->second.scalar_type(), trained->second.sizes().vec(), /*decoded=*/false};
+}
+
+at::Tensor WeightOverlay::get(const std::string& name) const {
+  const auto trained = trained_.find(canonical(name));
+  return trained == trained_.end() ? below_->get(name) : trained->second;
+}
+
+at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
+  const std::string key = store_->canonical(name);
+  const auto kept = kept_.find(key);
+  if (kept != kept_.end() && kept->second.scalar_type() == dtype) return kept->second;
+  const at::Tensor source = store_->get(key);
+  const at::Tensor value = source.to(dtype);
+  if (!source.requires_grad()) kept_[key] = value;
+  return value;
+}
+
+}  // namespace dualpath::modules

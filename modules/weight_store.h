@@ -1,0 +1,93 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dualpath::modules {
+
+struct WeightInfo {
+  at::ScalarType dtype;  ///< of the values get() gives
+  std::vector<std::int64_t> shape;
+  bool decoded = false;  ///< the file holds blocks (GGUF), get() makes the values
+};
+
+/// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped from the file or
+/// decoded when asked for; the store keeps no copies. Thread-safe.
+class WeightStore {
+ public:
+  virtual ~WeightStore() = default;
+
+  /// Sorted; aliases are not listed.
+  virtual const std::vector<std::string>& names() const = 0;
+  virtual bool contains(const std::string& name) const = 0;
+  /// An unknown name is an Error.
+  virtual WeightInfo info(const std::string& name) const = 0;
+  /// The source's values: mapped as they are, or decoded to float32 where the file holds blocks.
+  virtual at::Tensor get(const std::string& name) const = 0;
+  /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
+  virtual std::string canonical(const std::string& name) const { return name; }
+};
+
+/// One tensor under two names: what `alias` asks for, `target` of the store below answers.
+class TiedWeights : public WeightStore {
+ public:
+  TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);
+
+  const std::vector<std::string>& names() const override { return below_->names(); }
+  bool contains(const std::string& name) const override;
+  WeightInfo info(const std::string& name) const override;
+  at::Tensor get(const std::string& name) const override;
+  std::string canonical(const std::string& name) const override;
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+  std::map<std::string, std::string> aliases_;
+};
+
+/// What is trained, over a store that stays as it is: only the quantized path reads through it, the reference
+/// reads the store below. Export reads this one.
+class WeightOverlay : public WeightStore {
+ public:
+  explicit WeightOverlay(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+
+  /// Puts a trained tensor over `name`; its shape must be the one below.
+  void set(const std::string& name, at::Tensor value);
+  const std::map<std::string, at::Tensor>& trained() const { return trained_; }
+
+  const std::vector<std::string>& names() const override { return below_->names(); }
+  bool contains(const std::string& name) const override { return below_->contains(name); }
+  WeightInfo info(const std::string& name) const override;
+  at::Tensor get(const std::string& name) const override;
+  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+  std::map<std::string, at::Tensor> trained_;
+};
+
+/// Reads a store in one compute dtype. Frozen tensors are converted once and kept (a conversion that changes
+/// nothing shares the mapping); tensors that require a gradient are converted each time.
+class ComputeWeights {
+ public:
+  ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)
+      : store_(std::move(store)), dtype_(dtype) {}
+
+  at::ScalarType dtype() const { return dtype_; }
+  const WeightStore& store() const { return *store_; }
+  /// In the compute dtype.
+  at::Tensor get(const std::string& name) { return get(name, dtype_); }
+  /// In another dtype (norm weights are used in float32).
+  at::Tensor get(const std::string& name, at::ScalarType dtype);
+
+ private:
+  std::shared_ptr<const WeightStore> store_;
+  at::ScalarType dtype_;
+  std::map<std::string, at::Tensor> kept_;
+};
+
+}  // namespace dualpath::modules

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#ifdef __CUDACC__
+#define DP_HOST_DEVICE __host__ __device__
+#else
+#define DP_HOST_DEVICE
+#endif
+
+/// The law: every kernel, simulated or integer, CPU or CUDA, computes exactly this. No torch, no fast-math, no
+/// contraction. Rounding and saturation are ONNX QuantizeLinear's.
+namespace dualpath::quant {
+
+struct Grid {
+  float scale;
+  std::int32_t zero_point, qmin, qmax;
+};
+
+/// Activations use the whole of int8; weights leave -128 out, as ONNX Runtime, OpenVINO and TensorRT do.
+inline constexpr std::int32_t kActivationQmin = -128, kWeightQmin = -127, kInt8Qmax = 127;
+
+constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
+constexpr Grid weight_grid(float scale) { return {scale, 0, kWeightQmin, kInt8Qmax}; }
+
+/// The rounded level before saturation: half to even of x / scale, then the shift. x must be finite.
+DP_HOST_DEVICE inline float level(float x, Grid g) {
+  return nearbyintf(x / g.scale) + static_cast<float>(g.zero_point);
+}
+
+/// Saturates before the cast, which is undefined past the range of int32.
+DP_HOST_DEVICE inline std::int32_t saturate(float level, Grid g) {
+  const float qmin = static_cast<float>(g.qmin), qmax = static_cast<float>(g.qmax);
+  const float low = level < qmin ? qmin : level;
+  return static_cast<std::int32_t>(low > qmax ? qmax : low);
+}
+
+DP_HOST_DEVICE inline std::int32_t quantize(float x, Grid g) { return saturate(level(x, g), g); }
+
+/// The straight-through gradient passes where this holds.
+DP_HOST_DEVICE inline bool in_range(float level, Grid g) {
+  return level >= static_cast<float>(g.qmin) && level <= static_cast<float>(g.qmax);
+}
+
+DP_HOST_DEVICE inline float dequantize(std::int32_t code, Grid g) {
+  return static_cast<float>(code - g.zero_point) * g.scale;
+}
+
+/// Symmetric scale of a range. An all-zero channel (or one so small that its scale underflows) has scale 1.
+DP_HOST_DEVICE inline float symmetric_scale(float absmax, std::int32_t qmax) {
+  const float scale = absmax / static_cast<float>(qmax);
+  return scale > 0.0f ? scale : 1.0f;
+}
+
+/// The int32 sum of products of codes as a value: the two scales are multiplied first, then the sum, once.
+DP_HOST_DEVICE inline float scaled_sum(std::int32_t sum, float input_scale, float weight_scale) {
+  return static_cast<float>(sum) * (input_scale * weight_scale);
+}
+
+}  // namespace dualpath::quant

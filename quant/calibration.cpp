@@ -1,0 +1,76 @@
+#include "quant/calibration.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/torch.h>
+
+#include "data/base/error.h"
+#include "data/formats/safetensors.h"
+#include "quant/observe_executor.h"
+
+namespace dualpath::quant {
+namespace {
+
+constexpr const char* kFingerprint = "dualpath.fingerprint";
+
+at::Tensor scalar(float value) { return torch::full({1}, value, torch::kFloat); }
+
+const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string& name,
+                        const std::filesystem::path& path) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw Error("{}: {} is missing", path.string(), name);
+  return found->second;
+}
+
+}  // namespace
+
+ActivationScales Calibration::scales() const {
+  modules::NamedTensors scales;
+  for (const auto& [group, range] : ranges) scales[group] = scalar(activation_scale(range));
+  return ActivationScales(scales);
+}
+
+Calibration calibrate(const modules::Network& network, std::shared_ptr<const modules::WeightStore> weights,
+                      at::ScalarType dtype, const Plan& plan, const std::vector<at::Tensor>& windows,
+                      const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  ObserveExecutor executor(std::move(weights), dtype, plan);
+  for (const at::Tensor& ids : windows) {
+    modules::State state = modules::make_state(ids);
+    modules::run(network, executor, state);
+    progress(ids.numel());
+  }
+  Calibration calibration;
+  for (const auto& [group, observer] : executor.observers()) {
+    if (observer->range().count == 0) throw Error("{}: calibration saw no value", group);
+    calibration.ranges[group] = observer->range();
+  }
+  return calibration;
+}
+
+void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
+  modules::NamedTensors tensors;
+  for (const auto& [group, range] : calibration.ranges) {
+    tensors[group + ".scale"] = scalar(activation_scale(range));
+    tensors[group + ".min"] = scalar(range.min);
+    tensors[group + ".max"] = scalar(range.max);
+    tensors[group + ".count"] = torch::full({1}, range.count, torch::kLong);
+  }
+  modules::write_tensors(path, tensors, {{kFingerprint, calibration.fingerprint}});
+}
+
+Calibration load_calibration(const std::filesystem::path& path, const Plan& plan) {
+  const data::SafetensorsReader reader(path);
+  const modules::NamedTensors tensors = modules::read_tensors(reader);
+  Calibration calibration;
+  const auto fingerprint = reader.metadata().find(kFingerprint);
+  if (fingerprint != reader.metadata().end()) calibration.fingerprint = fingerprint->second;
+  for (const TensorGroup& group : plan.groups) {
+    calibration.ranges[group.name] = {entry(tensors, group.name + ".min", path).item<float>(),
+                                      entry(tensors, group.name + ".max", path).item<float>(),
+                                      entry(tensors, group.name + ".count", path).item<std::int64_t>()};
+  }
+  return calibration;
+}
+
+}  // namespace dualpath::quant

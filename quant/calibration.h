@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "modules/network.h"
+#include "modules/weight_store.h"
+#include "quant/activation_scales.h"
+#include "quant/observer.h"
+#include "quant/plan.h"
+
+namespace dualpath::quant {
+
+/// What the observers saw and the scales that follow, by tensor group.
+struct Calibration {
+  std::map<std::string, ObservedRange> ranges;
+  std::string fingerprint;  ///< the plan's and the data's: see calibration_key
+
+  ActivationScales scales() const;
+};
+
+/// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch size changes nothing.
+/// Called after each window with its tokens. A site that saw nothing is an Error naming it.
+Calibration calibrate(const modules::Network& network, std::shared_ptr<const modules::WeightStore> weights,
+                      at::ScalarType dtype, const Plan& plan, const std::vector<at::Tensor>& windows,
+                      const std::function<void(std::int64_t)>& progress);
+
+/// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64.
+void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
+/// A file that lacks a group of the plan, or whose checksum is wrong, is an Error naming it.
+Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
+
+}  // namespace dualpath::quant

@@ -1,0 +1,66 @@
+#include "quant/corrections.h"
+
+#include <torch/utils.h>
+
+#include <algorithm>
+
+#include "data/base/error.h"
+#include "data/base/generator.h"
+#include "quant/target.h"
+
+namespace dualpath::quant {
+
+Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
+                         const modules::CorrectionOptions& options, std::uint64_t seed) {
+  for (const std::string& target : options.ignore) {
+    const bool found =
+        std::any_of(stages.begin(), stages.end(), [&](const auto& stage) { return matches(target, stage); });
+    if (!found) throw UsageError("correction.ignore: {}", unmatched(target, "stage with a quantized linear", stages));
+  }
+  for (const std::string& stage : stages) {
+    if (matches_any(options.ignore, stage)) continue;
+    by_stage_.emplace(stage, modules::DualPathCorrection(hidden_size, options, Generator::derived(seed, stage).next()));
+  }
+}
+
+torch::Tensor Corrections::apply(const std::string& stage, const torch::Tensor& hidden) const {
+  const auto found = by_stage_.find(stage);
+  if (found == by_stage_.end()) return hidden;
+  modules::DualPathCorrection correction = found->second;  // a shared handle: forward is not const in torch
+  return correction(hidden);
+}
+
+std::vector<std::string> Corrections::stages() const {
+  std::vector<std::string> names;
+  for (const auto& [stage, correction] : by_stage_) names.push_back(stage);
+  return names;
+}
+
+modules::NamedTensors Corrections::parameters() const {
+  modules::NamedTensors parameters;
+  for (const auto& [stage, correction] : by_stage_) {
+    for (const auto& item : correction->named_parameters()) parameters[stage + "." + item.key()] = item.value();
+  }
+  return parameters;
+}
+
+void Corrections::load(const modules::NamedTensors& values, const std::string& where) {
+  const torch::NoGradGuard no_grad;
+  for (const std::string& stage : stages()) {
+    if (!values.contains(stage + ".alpha")) drop(stage);
+  }
+  for (auto& [name, parameter] : parameters()) {
+    const auto value = values.find(name);
+    if (value == values.end()) throw Error("{}: {} is missing", where, name);
+    if (value->second.sizes() != parameter.sizes()) throw Error("{}: {}: wrong shape", where, name);
+    parameter.copy_(value->second);
+  }
+}
+
+std::int64_t Corrections::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& [name, parameter] : parameters()) count += parameter.numel();
+  return count;
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "modules/correction.h"
+#include "modules/executor.h"
+#include "modules/network.h"
+#include "modules/tensor_view.h"
+
+namespace dualpath::quant {
+
+/// The corrections of a model, by stage. A stage without one passes unchanged.
+class Corrections {
+ public:
+  Corrections() = default;
+  /// One for each of `stages` that options.ignore does not name; a pattern there that names none is a UsageError.
+  Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
+              const modules::CorrectionOptions& options, std::uint64_t seed);
+
+  torch::Tensor apply(const std::string& stage, const torch::Tensor& hidden) const;
+  void drop(const std::string& stage) { by_stage_.erase(stage); }
+  std::vector<std::string> stages() const;
+
+  /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
+  modules::NamedTensors parameters() const;
+  /// Copies values in; stages that `values` lacks are dropped, a wrong shape is an Error. `where` is named in it.
+  void load(const modules::NamedTensors& values, const std::string& where);
+  std::int64_t parameter_count() const;
+  std::int64_t bytes() const { return parameter_count() * 4; }  // float32
+
+ private:
+  std::map<std::string, modules::DualPathCorrection> by_stage_;
+};
+
+/// An executor with corrections: applies the stage's at its end, so that training, evaluation, generation and export
+/// cannot forget it. Both must outlive it. The control is Corrected(float).
+class Corrected : public modules::Executor {
+ public:
+  Corrected(modules::Executor& executor, const Corrections& corrections)
+      : executor_(executor), corrections_(corrections) {}
+
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override {
+    return executor_.linear(refs, x);
+  }
+  std::vector<at::Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
+                                      const at::Tensor& x) override {
+    return executor_.norm_linear(norm, refs, x);
+  }
+  at::Tensor norm(const modules::NormRef& ref, const at::Tensor& x) override { return executor_.norm(ref, x); }
+  at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override {
+    return executor_.embedding(ref, ids);
+  }
+  at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v) override {
+    return executor_.attention(ref, q, k, v);
+  }
+  at::Tensor tap(const modules::Site& site, const at::Tensor& x) override { return executor_.tap(site, x); }
+  void begin(const modules::Stage& stage, const modules::State& state) override { executor_.begin(stage, state); }
+  void end(const modules::Stage& stage, modules::State& state) override {
+    executor_.end(stage, state);
+    state.hidden = corrections_.apply(stage.name, state.hidden);
+  }
+
+ private:
+  modules::Executor& executor_;
+  const Corrections& corrections_;
+};
+
+}  // namespace dualpath::quant

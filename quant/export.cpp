@@ -1,0 +1,144 @@
+#include "quant/export.h"
+
+#include <torch/torch.h>
+
+#include <set>
+
+#include "data/base/atomic_directory.h"
+#include "data/base/atomic_file.h"
+#include "data/base/checksum.h"
+#include "data/base/file.h"
+#include "data/formats/safetensors_writer.h"
+#include "quant/simulate_executor.h"
+
+namespace dualpath::quant {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+json to_json(const QuantArgs& args) {
+  return {{"num_bits", args.num_bits},
+          {"type", "int"},
+          {"symmetric", args.symmetric},
+          {"strategy", name_of(args.strategy)},
+          {"dynamic", args.dynamic},
+          {"observer", name_of(args.observer)}};
+}
+
+json to_json(const modules::CorrectionOptions& options) {
+  return {{"reduction", options.reduction},
+          {"input", options.input == modules::CorrectionInput::kRaw ? "raw" : "rms_norm"},
+          {"beta", options.beta == modules::CorrectionBeta::kScalar ? "scalar" : "channel"}};
+}
+
+/// Writes model.safetensors a weight at a time, under the names and with the sizes that planned_bytes() gave.
+class WeightWriter {
+ public:
+  WeightWriter(const fs::path& path, const ExportSource& source)
+      : source_(source), planned_(planned_bytes(source.plan, source.weights, source.dtype)), writer_(path, infos()) {}
+
+  void write(const std::function<void(std::int64_t)>& progress) {
+    for (const std::string& name : source_.weights.names()) {
+      write_weight(name);
+      progress(1);
+    }
+    writer_.commit();
+  }
+
+ private:
+  std::vector<data::TensorInfo> infos() const {
+    std::vector<data::TensorInfo> infos;
+    for (const PlannedBytes& weight : planned_) {
+      infos.push_back({weight.name, data::dtype_named(weight.dtype).value(), weight.shape});
+    }
+    return infos;
+  }
+
+  void write_weight(const std::string& name) {
+    constexpr std::string_view kWeight = ".weight";
+    const std::string module = name.ends_with(kWeight) ? name.substr(0, name.size() - kWeight.size()) : "";
+    const PlannedLinear* linear = source_.plan.linear(module);
+    if (!linear || name != linear->ref.weight_name()) {
+      const modules::WeightInfo info = source_.weights.info(name);
+      return append(name, source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
+    }
+    const QuantizedWeight weight = quantized_weight(source_.weights, linear->ref);
+    append(name, weight.codes);
+    append(module + ".weight_scale", weight.scale.unsqueeze(1));
+    append(module + ".input_scale", source_.scales.get(linear->group).detach());
+  }
+
+  void append(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor contiguous = tensor.contiguous();
+    writer_.append(name, modules::view_of(contiguous).bytes);
+  }
+
+  const ExportSource& source_;
+  std::vector<PlannedBytes> planned_;
+  data::SafetensorsWriter writer_;
+};
+
+void copy_companions(const modules::Model& model, const fs::path& directory) {
+  const std::set<std::string> ours{"dualpath.json", "correction.json"};
+  for (const fs::path& file : model.companion_files) {
+    if (!ours.contains(file.filename().string())) fs::copy_file(file, directory / file.filename());
+  }
+  for (const auto& [name, content] : model.made_files) write_file(directory / name, content);
+}
+
+void write_json(const fs::path& path, const json& content) { write_file(path, content.dump(2) + "\n"); }
+
+void write_corrections(const fs::path& directory, const ExportSource& source) {
+  modules::write_tensors(directory / "correction.safetensors", source.corrections.parameters());
+  json description = to_json(source.correction_options);
+  description["hidden_size"] = source.model.config.hidden_size;
+  description["stages"] = source.corrections.stages();
+  description["parameters"] = source.corrections.parameter_count();
+  write_json(directory / "correction.json", description);
+}
+
+json checksums(const fs::path& directory) {
+  json sums = json::object();
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    sums[entry.path().filename().string()] = sha256_file(entry.path());
+  }
+  return sums;
+}
+
+}  // namespace
+
+json quantization_config(const QuantizeOptions& options, const Plan& plan) {
+  json groups = json::object();
+  std::size_t index = 0;
+  for (const ConfigGroup& group : options.config_groups) {
+    groups["group_" + std::to_string(index++)] = {{"targets", group.targets},
+                                                  {"weights", to_json(group.weights)},
+                                                  {"input_activations", to_json(group.input_activations)},
+                                                  {"output_activations", nullptr}};
+  }
+  return {{"quant_method", "compressed-tensors"},
+          {"format", "int-quantized"},
+          {"quantization_status", "compressed"},
+          {"config_groups", groups},
+          {"ignore", plan.ignored}};
+}
+
+void export_model(const fs::path& directory, const ExportSource& source,
+                  const std::function<void(std::int64_t)>& progress) {
+  if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
+  AtomicDirectory out(directory, Replace::kYes);
+  json config = source.model.config_json;
+  config["quantization_config"] = quantization_config(source.options, source.plan);
+  config["dtype"] = source.dtype == at::kFloat ? "float32" : source.dtype == at::kHalf ? "float16" : "bfloat16";
+  write_json(out.path() / "config.json", config);
+  WeightWriter(out.path() / "model.safetensors", source).write(progress);
+  copy_companions(source.model, out.path());
+  write_corrections(out.path(), source);
+  json description = source.provenance;
+  description["sha256"] = checksums(out.path());
+  write_json(out.path() / "dualpath.json", description);
+  out.commit();
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "modules/model.h"
+#include "quant/activation_scales.h"
+#include "quant/corrections.h"
+#include "quant/plan.h"
+
+namespace dualpath::quant {
+
+/// What an export is made from. Nothing is recomputed: scales are copied, codes are those the run computed with.
+struct ExportSource {
+  const modules::Model& model;
+  const modules::WeightStore& weights;  ///< the trained overlay over the model's own
+  at::ScalarType dtype;                 ///< the run's compute dtype
+  const Plan& plan;
+  const QuantizeOptions& options;
+  const ActivationScales& scales;
+  const Corrections& corrections;
+  modules::CorrectionOptions correction_options;
+  nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
+};
+
+/// Writes a Hugging Face directory in compressed-tensors' int-quantized format, whole or not at all:
+///   config.json (with quantization_config), model.safetensors, the source's other files byte for byte,
+///   correction.safetensors, correction.json, dualpath.json
+/// progress: called with the bytes of each weight done.
+void export_model(const std::filesystem::path& directory, const ExportSource& source,
+                  const std::function<void(std::int64_t)>& progress);
+
+/// The `quantization_config` of config.json.
+nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
+
+/// An export opened again, ready for a SimulateExecutor over model.weights.
+struct ExportedModel {
+  Plan plan;
+  ActivationScales scales;
+  Corrections corrections;
+};
+
+/// model: of an export (model.is_quantized()). Files whose checksum in dualpath.json differs are an Error naming them.
+ExportedModel open_export(const modules::Model& model);
+
+}  // namespace dualpath::quant

@@ -1,0 +1,103 @@
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/base/error.h"
+#include "quant/kernels/quantize.h"
+
+namespace dualpath::quant {
+namespace {
+
+constexpr int kThreads = 256;
+
+/// A thread takes elements a grid apart, so that neighbours read neighbours.
+int blocks_for(std::int64_t n) {
+  constexpr std::int64_t kMostBlocks = 4096;
+  return static_cast<int>(std::clamp<std::int64_t>((n + kThreads - 1) / kThreads, 1, kMostBlocks));
+}
+
+void check_launch(const char* kernel) {
+  const cudaError_t status = cudaGetLastError();
+  if (status != cudaSuccess) throw Error("{}: {}", kernel, cudaGetErrorString(status));
+}
+
+__device__ float to_float(float x) { return x; }
+__device__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ float to_float(__half x) { return __half2float(x); }
+__device__ void store(float value, float* y) { *y = value; }
+__device__ void store(float value, __nv_bfloat16* y) { *y = __float2bfloat16_rn(value); }
+__device__ void store(float value, __half* y) { *y = __float2half_rn(value); }
+
+template <class T>
+__global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8_t* codes, std::uint8_t* in_range_out,
+                                std::int32_t* non_finite) {
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
+    const float value = to_float(x[i]);
+    const bool finite = isfinite(value);
+    const float rounded = level(finite ? value : 0.0f, grid);
+    codes[i] = static_cast<std::int8_t>(saturate(rounded, grid));
+    if (in_range_out) in_range_out[i] = in_range(rounded, grid);
+    if (!finite) atomicAdd(non_finite, 1);
+  }
+}
+
+template <class T>
+__global__ void scale_sums_kernel(const std::int32_t* sums, std::int64_t n, std::int64_t columns, float input_scale,
+                                  const float* weight_scale, const float* bias, T* y) {
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
+    const std::int64_t c = i % columns;
+    const float value = scaled_sum(sums[i], input_scale, weight_scale[c]);
+    store(bias ? value + bias[c] : value, y + i);
+  }
+}
+
+template <class T>
+void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* codes, std::uint8_t* in_range,
+                     std::int32_t* non_finite, cudaStream_t stream) {
+  quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, codes, in_range,
+                                                          non_finite);
+  check_launch("quantize");
+}
+
+template <class T>
+void launch_scale_sums(const std::int32_t* sums, std::int64_t rows, std::int64_t columns, float input_scale,
+                       const float* weight_scale, const float* bias, void* y, cudaStream_t stream) {
+  scale_sums_kernel<<<blocks_for(rows * columns), kThreads, 0, stream>>>(sums, rows * columns, columns, input_scale,
+                                                                         weight_scale, bias, static_cast<T*>(y));
+  check_launch("scale_sums");
+}
+
+}  // namespace
+
+void quantize_cuda(Element element, const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
+                   std::uint8_t* in_range, std::int32_t* non_finite, CudaStream stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  switch (element) {
+    case Element::kFloat32:
+      return launch_quantize<float>(x, n, grid, codes, in_range, non_finite, on);
+    case Element::kBFloat16:
+      return launch_quantize<__nv_bfloat16>(x, n, grid, codes, in_range, non_finite, on);
+    case Element::kFloat16:
+      return launch_quantize<__half>(x, n, grid, codes, in_range, non_finite, on);
+  }
+}
+
+void scale_sums_cuda(const std::int32_t* sums, std::int64_t rows, std::int64_t columns, float input_scale,
+                     const float* weight_scale, const float* bias, Element element, void* y, CudaStream stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  switch (element) {
+    case Element::kFloat32:
+      return launch_scale_sums<float>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
+    case Element::kBFloat16:
+      return launch_scale_sums<__nv_bfloat16>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
+    case Element::kFloat16:
+      return launch_scale_sums<__half>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
+  }
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "modules/float_executor.h"
+#include "quant/observer.h"
+#include "quant/plan.h"
+
+namespace dualpath::quant {
+
+/// Runs in float and shows each tensor group's input to its observer. Padding is never shown.
+class ObserveExecutor : public modules::FloatExecutor {
+ public:
+  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype, const Plan& plan);
+
+  void begin(const modules::Stage& stage, const modules::State& state) override;
+  /// A value that is not finite is an Error naming the site.
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
+  using FloatExecutor::linear;
+
+  /// By group name.
+  const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }
+
+ private:
+  std::map<std::string, std::unique_ptr<Observer>> observers_;
+  at::Tensor mask_;  // [B * T]
+};
+
+}  // namespace dualpath::quant

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/batch.h"
+#include "modules/network.h"
+#include "quant/distance.h"
+
+namespace dualpath::quant {
+
+struct StageDistance {
+  std::string stage;
+  torch::Tensor sum;  ///< over real tokens, float32 scalar; differentiable
+};
+
+/// Both paths at the last stage, and how far they were apart on the way.
+struct PairedForward {
+  modules::State reference, quantized;
+  std::vector<StageDistance> distances;  ///< of the stages that may carry a correction
+};
+
+/// Runs both paths stage by stage on the same batch: the reference without gradient, and nothing of it is kept but
+/// the distance's difference.
+PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
+                             modules::Executor& reference, modules::Executor& quantized, DistanceKind kind);
+
+}  // namespace dualpath::quant

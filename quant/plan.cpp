@@ -1,0 +1,165 @@
+#include "quant/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "data/base/checksum.h"
+#include "data/base/error.h"
+#include "modules/tensor_view.h"
+#include "quant/target.h"
+
+namespace dualpath::quant {
+namespace {
+
+using modules::LinearRef;
+using modules::LinearUse;
+using modules::Structure;
+
+/// "Linear" is the class of all of them, as in compressed-tensors.
+bool targets_linear(const std::string& target, const std::string& name) {
+  return target == "Linear" || matches(target, name);
+}
+
+class Planner {
+ public:
+  Planner(const Structure& structure, const QuantizeOptions& options) : structure_(structure), options_(options) {
+    for (const LinearUse& use : structure.linears) {
+      for (const LinearRef& ref : use.refs) names_.push_back(ref.name);
+    }
+  }
+
+  Plan make() {
+    require_matches();
+    for (const LinearUse& use : structure_.linears) add(use);
+    if (!problems_.empty()) throw UsageError("quantize: {}", fmt::join(problems_, "\n"));
+    return std::move(plan_);
+  }
+
+ private:
+  void require_matches() {
+    const auto require = [&](const std::string& key, const std::string& target) {
+      const bool found = std::any_of(names_.begin(), names_.end(),
+                                     [&](const std::string& name) { return targets_linear(target, name); });
+      if (!found) problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names_)));
+    };
+    for (const ConfigGroup& group : options_.config_groups) {
+      for (const std::string& target : group.targets) {
+        require(fmt::format("config_groups.{}.targets", group.name), target);
+      }
+    }
+    for (const std::string& target : options_.ignore) require("ignore", target);
+  }
+
+  /// The first group that targets it; null where it is ignored or targeted by none.
+  const ConfigGroup* group_of(const std::string& name) const {
+    if (matches_any(options_.ignore, name)) return nullptr;
+    for (const ConfigGroup& group : options_.config_groups) {
+      const auto hits = [&](const std::string& target) { return targets_linear(target, name); };
+      if (std::any_of(group.targets.begin(), group.targets.end(), hits)) return &group;
+    }
+    return nullptr;
+  }
+
+  /// The members of a tensor group share one quantized input, so they are quantized alike or not at all.
+  void add(const LinearUse& use) {
+    const ConfigGroup* first = group_of(use.refs.front().name);
+    for (const LinearRef& ref : use.refs) {
+      if (group_of(ref.name) == first) continue;
+      problems_.push_back(fmt::format("{} and {} share one input but not one scheme", use.refs.front().name, ref.name));
+      return;
+    }
+    if (!first) {
+      for (const LinearRef& ref : use.refs) plan_.ignored.push_back(ref.name);
+      return;
+    }
+    if (structure_.tied_head && &use == &structure_.linears.back()) {
+      problems_.push_back(fmt::format("{} shares its table with the embedding: it stays in float; keep it in ignore",
+                                      use.refs.front().name));
+      return;
+    }
+    add_quantized(use, *first);
+  }
+
+  void add_quantized(const LinearUse& use, const ConfigGroup& scheme) {
+    TensorGroup group{use.refs.front().input_site(), {}, scheme.input_activations};
+    for (const LinearRef& ref : use.refs) {
+      group.sites.push_back(ref.input_site());
+      plan_.linears.push_back({ref, use.stage, group.name, scheme.weights, scheme.input_activations});
+    }
+    plan_.groups.push_back(std::move(group));
+    if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
+  }
+
+  const Structure& structure_;
+  const QuantizeOptions& options_;
+  std::vector<std::string> names_, problems_;
+  Plan plan_;
+};
+
+std::string spelled(const QuantArgs& args) {
+  return fmt::format("{} {} {} {} {}", args.num_bits, name_of(args.strategy), args.symmetric, args.dynamic,
+                     name_of(args.observer));
+}
+
+PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) {
+  const std::int64_t numel = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  const data::DType stored = modules::dtype_of(dtype);
+  return {name, shape, std::string(data::name_of(stored)), numel * static_cast<std::int64_t>(data::size_of(stored))};
+}
+
+}  // namespace
+
+const PlannedLinear* Plan::linear(const std::string& name) const {
+  const auto found =
+      std::find_if(linears.begin(), linears.end(), [&](const PlannedLinear& l) { return l.ref.name == name; });
+  return found == linears.end() ? nullptr : &*found;
+}
+
+std::string Plan::fingerprint() const {
+  std::string text;
+  for (const PlannedLinear& l : linears) {
+    text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features, l.ref.in_features, l.group,
+                        spelled(l.weights), spelled(l.input_activations));
+  }
+  text += fmt::format("float: {}\n", fmt::join(ignored, " "));
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+Plan make_plan(const Structure& structure, const QuantizeOptions& options) {
+  return Planner(structure, options).make();
+}
+
+at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute) {
+  return info.decoded && info.shape.size() > 1 ? compute : info.dtype;
+}
+
+std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
+                                        at::ScalarType compute) {
+  std::map<std::string, const LinearRef*> quantized;
+  for (const PlannedLinear& linear : plan.linears) quantized[linear.ref.weight_name()] = &linear.ref;
+  std::vector<PlannedBytes> planned;
+  for (const std::string& name : weights.names()) {
+    const modules::WeightInfo info = weights.info(name);
+    const auto linear = quantized.find(name);
+    if (linear == quantized.end()) {
+      planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));
+      continue;
+    }
+    const LinearRef& ref = *linear->second;
+    planned.push_back(bytes_of(name, info.shape, at::kChar));
+    planned.push_back(bytes_of(ref.name + ".weight_scale", {ref.out_features, 1}, at::kFloat));
+    planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+  }
+  return planned;
+}
+
+std::int64_t total_bytes(const std::vector<PlannedBytes>& weights) {
+  return std::accumulate(weights.begin(), weights.end(), std::int64_t{0},
+                         [](std::int64_t sum, const PlannedBytes& weight) { return sum + weight.bytes; });
+}
+
+}  // namespace dualpath::quant

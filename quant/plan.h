@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "modules/structure.h"
+#include "modules/weight_store.h"
+#include "quant/scheme.h"
+
+namespace dualpath::quant {
+
+/// One linear that is quantized.
+struct PlannedLinear {
+  modules::LinearRef ref;
+  std::string stage;
+  std::string group;  ///< the tensor group of its input
+  QuantArgs weights, input_activations;
+};
+
+/// Sites that are one tensor (the inputs of q, k and v): one observer, one scale, one quantization. Named by its
+/// first site.
+struct TensorGroup {
+  std::string name;
+  std::vector<modules::Site> sites;
+  QuantArgs args;
+};
+
+/// One tensor of an export.
+struct PlannedBytes {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::string dtype;  ///< as safetensors spells it: "I8", "BF16", "F32"
+  std::int64_t bytes = 0;
+};
+
+/// Recipe × model -> what is quantized and how: made once, checked before any work, and the same from calibration to
+/// export.
+struct Plan {
+  std::vector<PlannedLinear> linears;  ///< in the order of execution
+  std::vector<TensorGroup> groups;     ///< in the order of execution
+  std::vector<std::string> ignored;    ///< linears that stay in float
+  std::vector<std::string> stages;     ///< those that hold a quantized linear
+
+  const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
+  /// SHA-256 over all of the above: a calibration or checkpoint made for another plan is not taken for this one.
+  std::string fingerprint() const;
+};
+
+/// Targets that match nothing, and groups whose members differ, are a UsageError that lists every case.
+Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
+
+/// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks, `compute` (the
+/// dtype the model runs in) and float32 for vectors (norms, biases).
+at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute);
+
+/// Every tensor an export writes, in the order of the store.
+std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
+                                        at::ScalarType compute);
+std::int64_t total_bytes(const std::vector<PlannedBytes>& weights);
+
+}  // namespace dualpath::quant

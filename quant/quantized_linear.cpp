@@ -1,0 +1,107 @@
+#include "quant/quantized_linear.h"
+
+#include <torch/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "quant/tensor_kernels.h"
+
+namespace dualpath::quant {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+const std::vector<Tensor>& dequantized_weights(QuantizedGroup& group, torch::ScalarType dtype) {
+  if (group.dequantized.empty() || group.dequantized.front().scalar_type() != dtype) {
+    group.dequantized.clear();
+    for (const QuantizedWeight& weight : group.weights) group.dequantized.push_back(weight.dequantized(dtype));
+  }
+  return group.dequantized;
+}
+
+/// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end of the grid.
+Tensor scale_gradient(const Tensor& grad, const Tensor& x, const Tensor& in_range, Grid grid) {
+  const Tensor levels = x.to(torch::kFloat) / grid.scale;
+  const Tensor rounded = levels.round();
+  const Tensor slope = torch::where(in_range.to(torch::kBool), rounded - levels,
+                                    rounded.clamp(grid.qmin, grid.qmax));
+  const double lsq = 1.0 / std::sqrt(static_cast<double>(x.numel()) * grid.qmax);
+  return ((grad.to(torch::kFloat) * slope).sum() * lsq).reshape({1});
+}
+
+/// Straight through quantization, exact through the integer product. The last argument carries weights, which
+/// autograd does not see.
+struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
+  static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& scale,
+                               const std::shared_ptr<QuantizedGroup>& group) {
+    const Tensor rows = x.reshape({-1, x.size(-1)});
+    const Grid grid = activation_grid(scale.item<float>());
+    const bool trains_scale = scale.requires_grad();
+    const Codes codes = quantize(rows, grid, group->site, x.requires_grad() || trains_scale);
+    ctx->save_for_backward({codes.in_range, trains_scale ? rows : Tensor()});
+    ctx->saved_data["scale"] = static_cast<double>(grid.scale);
+    ctx->saved_data["sizes"] = x.sizes();
+    ctx->saved_data["group"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(group));
+
+    std::vector<std::int64_t> shape = x.sizes().vec();
+    variable_list results;
+    for (const QuantizedWeight& weight : group->weights) {
+      shape.back() = weight.codes.size(0);
+      const Tensor sums = integer_sums(codes.values, weight.codes);
+      results.push_back(scale_sums(sums, grid.scale, weight.scale, weight.bias, x.scalar_type()).view(shape));
+    }
+    return results;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Tensor &in_range = saved[0], &rows = saved[1];
+    QuantizedGroup& group = *static_cast<Holder&>(*ctx->saved_data["group"].toCapsule()).group;
+    const auto sizes = ctx->saved_data["sizes"].toIntVector();
+    Tensor grad;
+    for (std::size_t i = 0; i < grads.size(); ++i) {
+      if (!grads[i].defined()) continue;
+      const Tensor flat = grads[i].reshape({-1, grads[i].size(-1)});
+      const Tensor part = flat.matmul(dequantized_weights(group, flat.scalar_type())[i]);
+      grad = grad.defined() ? grad + part : part;
+    }
+    if (!grad.defined()) return {Tensor(), Tensor(), Tensor()};
+    Tensor grad_scale;
+    if (rows.defined()) {
+      const Grid grid = activation_grid(static_cast<float>(ctx->saved_data["scale"].toDouble()));
+      grad_scale = scale_gradient(grad, rows, in_range, grid);
+    }
+    return {(grad * in_range).view(sizes), grad_scale, Tensor()};
+  }
+
+  struct Holder : torch::CustomClassHolder {
+    explicit Holder(std::shared_ptr<QuantizedGroup> held) : group(std::move(held)) {}
+    std::shared_ptr<QuantizedGroup> group;
+  };
+};
+
+}  // namespace
+
+Tensor QuantizedWeight::dequantized(torch::ScalarType dtype) const {
+  return (codes.to(torch::kFloat) * scale.unsqueeze(1)).to(dtype);
+}
+
+QuantizedWeight quantize_weight(const Tensor& source, const std::string& site) {
+  const Tensor values = source.detach().to(torch::kFloat).contiguous();
+  const Tensor absmax = values.abs().amax(1).contiguous();
+  const Tensor scale = torch::empty_like(absmax);
+  const float* from = absmax.const_data_ptr<float>();
+  std::transform(from, from + absmax.numel(), scale.mutable_data_ptr<float>(),
+                 [](float row) { return symmetric_scale(row, kInt8Qmax); });
+  return {quantize_rows(values, scale, site), scale, Tensor()};
+}
+
+std::vector<Tensor> quantized_linear(const Tensor& x, const Tensor& scale,
+                                     const std::shared_ptr<QuantizedGroup>& group) {
+  return QuantizedLinear::apply(x, scale, group);
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dualpath::quant {
+
+/// What shares one scale. The words are compressed-tensors'.
+enum class Strategy { kTensor, kChannel };
+
+enum class ObserverKind { kMinMax, kMovingAverage };
+
+/// How one tensor is quantized; the keys of a recipe's `weights` and `input_activations`.
+struct QuantArgs {
+  int num_bits = 8;
+  Strategy strategy = Strategy::kTensor;
+  bool symmetric = true;
+  bool dynamic = false;
+  ObserverKind observer = ObserverKind::kMinMax;
+
+  bool operator==(const QuantArgs&) const = default;
+};
+
+inline constexpr QuantArgs kWeightInt8{.strategy = Strategy::kChannel};
+inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
+
+/// One group of a recipe's `config_groups`.
+struct ConfigGroup {
+  std::string name;
+  std::vector<std::string> targets{"Linear"};  ///< "Linear" (all), a module's name, or "re:" and a pattern
+  QuantArgs weights = kWeightInt8;
+  QuantArgs input_activations = kInputInt8;
+
+  bool operator==(const ConfigGroup&) const = default;
+};
+
+struct CalibrationOptions {
+  std::int64_t num_samples = 32;  ///< windows of the training text, evenly spaced
+
+  bool operator==(const CalibrationOptions&) const = default;
+};
+
+struct QuantizeOptions {
+  std::vector<ConfigGroup> config_groups{{.name = "group_0"}};  ///< the first that targets a linear counts
+  std::vector<std::string> ignore{"lm_head"};  ///< as targets; these stay in float
+  CalibrationOptions calibration;
+
+  bool operator==(const QuantizeOptions&) const = default;
+};
+
+const char* name_of(Strategy strategy);
+const char* name_of(ObserverKind kind);
+
+}  // namespace dualpath::quant

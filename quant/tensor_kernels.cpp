@@ -1,0 +1,156 @@
+#include "quant/tensor_kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "data/base/error.h"
+#include "quant/kernels/quantize.h"
+
+#ifdef DUALPATH_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace dualpath::quant {
+namespace {
+
+using at::Tensor;
+
+constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
+
+Element element_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return Element::kFloat32;
+    case at::kBFloat16:
+      return Element::kBFloat16;
+    case at::kHalf:
+      return Element::kFloat16;
+    default:
+      TORCH_CHECK(false, "no kernel for ", c10::toString(type));
+  }
+}
+
+template <class T>
+T* data(const Tensor& tensor) {
+  return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
+}
+
+void require_finite(std::int64_t non_finite, const Tensor& x, const std::string& site) {
+  if (non_finite > 0) throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
+}
+
+std::int64_t rows_of_grain(std::int64_t columns) { return std::max<std::int64_t>(1, kGrain / columns); }
+
+std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
+  const Element element = element_of(x.scalar_type());
+  const auto size = static_cast<std::int64_t>(x.element_size());
+  const auto* source = static_cast<const std::byte*>(x.const_data_ptr());
+  auto* values = data<std::int8_t>(codes.values);
+  auto* in_range = data<std::uint8_t>(codes.in_range);
+  std::atomic<std::int64_t> non_finite = 0;
+  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    non_finite += quantize_cpu(element, source + begin * size, end - begin, grid, values + begin,
+                               in_range ? in_range + begin : nullptr);
+  });
+  return non_finite;
+}
+
+#ifdef DUALPATH_CUDA
+CudaStream stream_of(const Tensor& tensor) {
+  return c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream();
+}
+
+std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
+  const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
+  quantize_cuda(element_of(x.scalar_type()), x.const_data_ptr(), x.numel(), grid,
+                data<std::int8_t>(codes.values), data<std::uint8_t>(codes.in_range),
+                data<std::int32_t>(non_finite), stream_of(x));
+  return non_finite.item<std::int32_t>();
+}
+#endif
+
+/// Processors without VNNI add pairs of products in 16 bits, which saturate: seen only with codes at their ends.
+bool int_mm_is_exact() {
+  constexpr std::int64_t kSize = 256;
+  const Tensor low = at::full({kSize, kSize}, -128, at::kChar);
+  const Tensor expected = at::full({kSize, kSize}, 128 * 128 * kSize, at::kInt);
+  try {
+    return at::equal(at::_int_mm(low, low.t()), expected);
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in_range) {
+  const Tensor source = x.contiguous();
+  Codes codes{at::empty(source.sizes(), source.options().dtype(at::kChar)), Tensor()};
+  if (want_in_range) codes.in_range = at::empty(source.sizes(), source.options().dtype(at::kByte));
+#ifdef DUALPATH_CUDA
+  const std::int64_t non_finite =
+      source.is_cuda() ? quantize_on_cuda(source, grid, codes) : quantize_on_cpu(source, grid, codes);
+#else
+  const std::int64_t non_finite = quantize_on_cpu(source, grid, codes);
+#endif
+  require_finite(non_finite, source, site);
+  return codes;
+}
+
+Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& site) {
+  const Tensor source = x.contiguous();
+  const Tensor codes = at::empty(source.sizes(), at::kChar);
+  const std::int64_t columns = source.size(1);
+  const auto *values = data<float>(source), *scales = data<float>(scale);
+  std::atomic<std::int64_t> non_finite = 0;
+  at::parallel_for(0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      non_finite += quantize_cpu(Element::kFloat32, values + row * columns, columns, weight_grid(scales[row]),
+                                 data<std::int8_t>(codes) + row * columns, nullptr);
+    }
+  });
+  require_finite(non_finite, source, site);
+  return codes;
+}
+
+Tensor integer_sums(const Tensor& a, const Tensor& b) {
+  static const bool exact_on_cpu = int_mm_is_exact();
+  const bool served = a.is_cpu() && exact_on_cpu;
+  return served ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
+}
+
+Tensor integer_sums_in_chunks(const Tensor& a, const Tensor& b) {
+  constexpr std::int64_t kExact = 1024;  // 1024 * 128 * 128 = 2^24, up to which float32 holds every integer
+  Tensor sums = at::zeros({a.size(0), b.size(0)}, a.options().dtype(at::kInt));
+  for (std::int64_t k = 0; k < a.size(1); k += kExact) {
+    const std::int64_t width = std::min(kExact, a.size(1) - k);
+    const Tensor left = a.narrow(1, k, width).to(at::kFloat), right = b.narrow(1, k, width).to(at::kFloat);
+    sums += at::matmul(left, right.t()).to(at::kInt);
+  }
+  return sums;
+}
+
+Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_scale, const Tensor& bias,
+                  at::ScalarType dtype) {
+  const std::int64_t rows = sums.size(0), columns = sums.size(1);
+  const Tensor y = at::empty({rows, columns}, sums.options().dtype(dtype));
+  const Element element = element_of(dtype);
+#ifdef DUALPATH_CUDA
+  if (sums.is_cuda()) {
+    scale_sums_cuda(data<std::int32_t>(sums), rows, columns, input_scale, data<float>(weight_scale),
+                    data<float>(bias), element, y.data_ptr(), stream_of(sums));
+    return y;
+  }
+#endif
+  const std::int64_t row_bytes = columns * static_cast<std::int64_t>(y.element_size());
+  at::parallel_for(0, rows, rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+    scale_sums_cpu(data<std::int32_t>(sums) + begin * columns, end - begin, columns, input_scale,
+                   data<float>(weight_scale), data<float>(bias), element, data<std::byte>(y) + begin * row_bytes);
+  });
+  return y;
+}
+
+}  // namespace dualpath::quant

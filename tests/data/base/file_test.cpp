@@ -1,0 +1,53 @@
+#include "data/base/file.h"
+
+#include <catch2/catch.hpp>
+#include <utility>
+
+#include "data/base/atomic_file.h"
+#include "data/base/error.h"
+#include "tests/support/error_message.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+
+namespace {
+
+std::string text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+}  // namespace
+
+TEST_CASE("read_file and MappedFile give a file's bytes", "[base][file]") {
+  const TemporaryDirectory directory;
+  const std::string content =
+      GENERATE(std::string(), std::string("a\0b\n", 4), std::string(200'000, 'x'));
+  write_file(directory / "file", content);
+  CHECK(read_file(directory / "file") == content);
+  CHECK(text_of(MappedFile(directory / "file")) == content);
+}
+
+TEST_CASE("A MappedFile keeps its bytes when it moves and when the file is replaced",
+          "[base][file]") {
+  const TemporaryDirectory directory;
+  write_file(directory / "file", "old");
+  MappedFile first(directory / "file");
+  write_file(directory / "file", "new and longer");
+  const MappedFile second = std::move(first);
+  CHECK(text_of(second) == "old");
+  CHECK(second.path() == directory / "file");
+}
+
+TEST_CASE("A file that cannot be read is an Error naming it", "[base][file]") {
+  const TemporaryDirectory directory;
+  const std::string missing = (directory / "missing").string();
+  CHECK(error_message([&] { read_file(missing); }) ==
+        missing + ": cannot open: No such file or directory");
+  CHECK(error_message([&] { MappedFile{missing}; }) ==
+        missing + ": cannot open: No such file or directory");
+  const std::string folder = directory.path().string();
+  CHECK(error_message([&] { read_file(folder); }) == folder + ": cannot read: Is a directory");
+  CHECK(error_message([&] { MappedFile{folder}; }) ==
+        folder + ": expected a file, got a directory");
+}

@@ -1,0 +1,231 @@
+"""Checks an INT8 export with the libraries it is meant for; prints one JSON object, or exits 1 with a message.
+
+  check_export.py DIR --logits FILE [--max-kl 1e-4] [--min-agreement 0.999]
+DIR holds config.json with a compressed-tensors quantization_config of format int-quantized, safetensors and tokenizer files.
+FILE is what the exporting program computes for the INT8 model without corrections, each row of ids alone:
+  ids [B, T] int64; logits [B, T, V] float32; and, for a lock-step check, hidden [B, L + 1, T, H] float32, the embeddings and
+  each layer's output before the final norm.
+
+Why lock-step: an INT8 model with large outliers is chaotic. transformers multiplies scaled codes in float32, where an integer
+kernel sums exactly; the last bit differs, one code in a million lies so near a tie that it flips, and a few layers on nothing
+is alike. (SmolLM2 in static INT8, 128 tokens: KL 0.37 between transformers in float32 and itself in float64.) So each layer
+is given FILE's own input and must give FILE's output, and the head FILE's last hidden state; the limits hold for logits made
+that way. The KL of a free run is held to twice transformers' own, float32 against float64. Without `hidden` the limits hold
+for the free run.
+
+Reported: free_run and lock_step, each with kl (nats, mean over positions, KL(FILE || transformers)), agreement (share of equal
+top tokens), max_difference of logits; lock_step also layers_alike, the share of (token, layer) pairs where the layer's update
+differs by less than ALIKE of its length, and worst_median, the largest of the layers' medians of that difference; noise_kl,
+of the free run in float32 against float64; tokens; linears (how many are quantized); tensors (how many the directory holds);
+vocabulary (of the tokenizer); weights: name -> shape, sha256 of int8 `weight` * `weight_scale` as little-endian float32;
+versions.
+Checked besides: every tensor can be read; scales are float32, finite, positive and of the format's shape; codes lie in
+[-127, 127]; transformers misses no tensor, finds none unknown, and its dequantized weights equal ours; the tokenizer gives
+back what it splits.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import torch
+from common import NUM_THREADS, library_versions
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+SAMPLE = "INT8 weights, 123 scales;\n\tnaïve café – done."
+ALIKE = 1e-4
+MIN_LAYERS_ALIKE = 0.98
+
+
+class CheckFailed(Exception):
+    pass
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise CheckFailed(message)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--logits", type=Path, required=True)
+    parser.add_argument("--max-kl", type=float, default=1e-4)
+    parser.add_argument("--min-agreement", type=float, default=0.999)
+    return parser.parse_args()
+
+
+# --- What safetensors alone can tell ---
+
+
+def read_tensors(directory: Path) -> dict[str, torch.Tensor]:
+    """The model's tensors. correction.safetensors is read too, but transformers is to know nothing of it."""
+    files = sorted(directory.glob("*.safetensors"))
+    require(bool(files), "no safetensors file")
+    contents = {file.name: load_file(file) for file in files}
+    contents.pop("correction.safetensors", None)
+    return {name: tensor for tensors in contents.values() for name, tensor in tensors.items()}
+
+
+def check_linear(name: str, tensors: dict[str, torch.Tensor]) -> None:
+    codes = tensors[f"{name}.weight"]
+    require(codes.min() >= -127, f"{name}.weight: a code of -128")
+    for kind, shape in (("weight_scale", (codes.size(0), 1)), ("input_scale", (1,))):
+        scale = tensors.get(f"{name}.{kind}")
+        require(scale is not None, f"{name}.{kind}: missing")
+        found = f"{scale.dtype} {list(scale.shape)}"
+        require(scale.dtype == torch.float32 and scale.shape == shape, f"{name}.{kind}: expected float32 {shape}, got {found}")
+        require(bool((scale.isfinite() & (scale > 0)).all()), f"{name}.{kind}: not finite and positive")
+
+
+def dequantize(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Linear's name -> float32 weight, for each int8 weight."""
+    linears = sorted(name.removesuffix(".weight") for name, tensor in tensors.items() if tensor.dtype == torch.int8)
+    require(bool(linears), "no int8 tensor")
+    for name in linears:
+        check_linear(name, tensors)
+    return {name: tensors[f"{name}.weight"].float() * tensors[f"{name}.weight_scale"] for name in linears}
+
+
+def describe(weight: torch.Tensor) -> dict:
+    return {"shape": list(weight.shape), "sha256": hashlib.sha256(weight.numpy().astype("<f4").tobytes()).hexdigest()}
+
+
+# --- What transformers makes of the directory ---
+
+
+def check_tokenizer(directory: Path) -> int:
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    decoded = tokenizer.decode(tokenizer.encode(SAMPLE, add_special_tokens=False))
+    require(decoded == SAMPLE, f"tokenizer: {SAMPLE!r} came back as {decoded!r}")
+    return len(tokenizer)
+
+
+def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """dtype is asked for by name: with "auto", transformers rounds the scales to the dtype in config.json."""
+    model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        require(not info[kind], f"transformers reports {kind}: {sorted(map(str, info[kind]))[:5]}")
+    return model.eval()
+
+
+def run(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
+    return torch.cat([model(window[None], use_cache=False).logits for window in ids])
+
+
+def check_weights(model: PreTrainedModel, weights: dict[str, torch.Tensor]) -> None:
+    """After a first run, which is where compressed-tensors dequantizes."""
+    for name, weight in weights.items():
+        require(torch.equal(model.get_submodule(name).weight, weight), f"{name}: transformers dequantizes otherwise")
+
+
+def kl_divergence(reference: torch.Tensor, logits: torch.Tensor) -> float:
+    p, q = reference.double().log_softmax(-1), logits.double().log_softmax(-1)
+    return (p.exp() * (p - q)).sum(-1).mean().item()
+
+
+def compare(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, float]:
+    return {
+        "kl": kl_divergence(ours, theirs),
+        "agreement": (ours.argmax(-1) == theirs.argmax(-1)).double().mean().item(),
+        "max_difference": (ours - theirs).abs().max().item(),
+    }
+
+
+def run_in_lock_step(model: PreTrainedModel, ids: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each layer gets hidden[:, layer] for its input. Returns logits and errors [L, B, T] of the layers' updates."""
+    errors, handles = [], []
+
+    def enforce(layer: int):
+        def before(module, arguments):
+            return (hidden[:, layer], *arguments[1:])
+
+        def after(module, arguments, output):
+            expected = hidden[:, layer + 1]
+            errors.append((output - expected).norm(dim=-1) / (expected - hidden[:, layer]).norm(dim=-1))
+            return expected
+
+        return before, after
+
+    for number, layer in enumerate(model.model.layers):
+        before, after = enforce(number)
+        handles += [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
+    logits = model(ids, use_cache=False).logits
+    for handle in handles:
+        handle.remove()
+    return logits, torch.stack(errors)
+
+
+def compare_in_lock_step(model: PreTrainedModel, given: dict[str, torch.Tensor]) -> dict[str, float]:
+    embeddings = model.model.embed_tokens(given["ids"])
+    require(torch.equal(embeddings, given["hidden"][:, 0]), "hidden: its embeddings are not the export's")
+    logits, errors = run_in_lock_step(model, given["ids"], given["hidden"])
+    medians = errors.flatten(1).median(dim=1).values
+    return compare(given["logits"], logits) | {
+        "layers_alike": (errors < ALIKE).double().mean().item(),
+        "worst_median": medians.max().item(),
+    }
+
+
+def check_limits(figures: dict[str, float], which: str, arguments: argparse.Namespace) -> None:
+    kl, agreement = figures["kl"], figures["agreement"]
+    require(kl <= arguments.max_kl, f"{which}: KL {kl:.3g} is above {arguments.max_kl:g}")
+    require(agreement >= arguments.min_agreement, f"{which}: agreement {agreement:.4f} is below {arguments.min_agreement:g}")
+
+
+def compare_logits(arguments: argparse.Namespace, weights: dict[str, torch.Tensor]) -> dict:
+    given = load_file(arguments.logits)
+    model = load_model(arguments.directory, torch.float32)
+    logits = run(model, given["ids"])
+    check_weights(model, weights)
+    free_run = compare(given["logits"], logits)
+    if "hidden" not in given:
+        check_limits(free_run, "free run", arguments)
+        return {"free_run": free_run}
+    lock_step = compare_in_lock_step(model, given)
+    check_limits(lock_step, "lock-step", arguments)
+    alike, worst = lock_step["layers_alike"], lock_step["worst_median"]
+    require(worst < ALIKE, f"lock-step: a layer's update differs by {worst:.3g}, expected {ALIKE:g}")
+    require(alike >= MIN_LAYERS_ALIKE, f"lock-step: {alike:.4f} of updates are alike, expected {MIN_LAYERS_ALIKE}")
+    noise_kl = kl_divergence(logits, run(load_model(arguments.directory, torch.float64), given["ids"]))
+    most = max(arguments.max_kl, 2 * noise_kl)
+    require(free_run["kl"] <= most, f"free run: KL {free_run['kl']:.3g} is above {most:.3g}")
+    return {"free_run": free_run, "lock_step": lock_step, "noise_kl": noise_kl}
+
+
+@torch.no_grad()
+def check(arguments: argparse.Namespace) -> dict:
+    tensors = read_tensors(arguments.directory)
+    weights = dequantize(tensors)
+    AutoConfig.from_pretrained(arguments.directory)
+    vocabulary = check_tokenizer(arguments.directory)
+    return compare_logits(arguments, weights) | {
+        "tokens": load_file(arguments.logits)["ids"].numel(),
+        "linears": len(weights),
+        "tensors": len(tensors),
+        "vocabulary": vocabulary,
+        "weights": {f"{name}.weight": describe(weight) for name, weight in weights.items()},
+        "versions": library_versions(),
+    }
+
+
+def main() -> int:
+    arguments = parse()
+    torch.set_num_threads(NUM_THREADS)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # progress bars
+            report = check(arguments)
+    except (CheckFailed, OSError, ValueError, KeyError) as failure:
+        print(f"{arguments.directory}: {failure}", file=sys.stderr)
+        return 1
+    print(json.dumps(report, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Makes every expected value the C++ tests read, in one folder; what is up to date stays.
+
+  make.py --out DIR [--assets DIR] [--anew SCRIPT ...]
+A script runs when its text, a module it shares, an installed package, an asset or a script it builds on has changed since
+DIR was made (DIR/made.json holds the hashes), when its output is missing, or when --anew names it.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ASSETS = HERE.parents[1] / "build" / "assets"
+TEXTS = HERE.parent / "data" / "texts"
+
+# Script -> its output inside --out, and inputs out of the same folder: --name -> the script that makes it.
+JOBS = {
+    "onnx_quantize": ("onnx_quantize.safetensors", {}),
+    "tiny_llama": ("tiny_llama", {}),
+    "int8_export": ("int8_export", {"tiny": "tiny_llama"}),
+    "smollm2_logits": ("smollm2", {}),
+    "tokens": ("tokens", {}),
+}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--assets", type=Path, default=ASSETS)
+    parser.add_argument("--anew", nargs="*", choices=JOBS, default=[], metavar="SCRIPT", help=f"of {', '.join(JOBS)}")
+    return parser.parse_args()
+
+
+def hash_of(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def is_shared(script: Path) -> bool:
+    return script.stem not in JOBS and script.stem != "make" and not script.stem.startswith("check_")
+
+
+def shared_hash(assets: Path) -> str:
+    """Of what any script may depend on."""
+    modules = filter(is_shared, HERE.glob("*.py"))
+    data = [*assets.glob("*.gguf"), *assets.glob("*.jsonl"), *TEXTS.iterdir()]
+    packages = sorted(f"{package.name} {package.version}" for package in importlib.metadata.distributions())
+    return hash_of(*(path.read_bytes() for path in sorted([*modules, *data])), *map(str.encode, packages))
+
+
+def run(name: str, arguments: argparse.Namespace) -> None:
+    output, inputs = JOBS[name]
+    command = [sys.executable, HERE / f"{name}.py", "--out", arguments.out / output, "--assets", arguments.assets]
+    for option, source in inputs.items():
+        command += [f"--{option}", arguments.out / JOBS[source][0]]
+    began = time.monotonic()
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{result.stdout}\n{name}.py failed")
+    print(f"{name}: made in {time.monotonic() - began:.1f} s")
+
+
+def main() -> None:
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    record = arguments.out / "made.json"
+    made = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    shared = shared_hash(arguments.assets)
+    hashes = {}
+    for name, (output, inputs) in JOBS.items():
+        sources = [hashes[source].encode() for source in inputs.values()]
+        hashes[name] = hash_of(shared.encode(), (HERE / f"{name}.py").read_bytes(), *sources)
+        if name not in arguments.anew and made.get(name) == hashes[name] and (arguments.out / output).exists():
+            print(f"{name}: up to date")
+            continue
+        run(name, arguments)
+        made[name] = hashes[name]
+        record.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+namespace dualpath::testing {
+
+/// How a child process ended: by a signal (and then code is -1) or with an exit code (and then
+/// signal is 0).
+struct ChildEnd {
+  int signal, code;
+};
+
+inline constexpr int kChildThrew = 99;
+
+/// Forks; the child runs body and exits with the int it returns, or with kChildThrew after printing
+/// what it threw. Nothing else of the test runs in the child: no destructors, no reports.
+template <class Body>
+ChildEnd in_child(Body body) {
+  std::fflush(nullptr);  // or the child would print it again
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    int code = kChildThrew;
+    try {
+      code = body();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "child: %s\n", error.what());
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return {WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : -1};
+}
+
+}  // namespace dualpath::testing

@@ -1,0 +1,308 @@
+#include "trainer/recipe.h"
+
+#include "data/base/atomic_file.h"
+#include "data/base/error.h"
+#include "data/base/file.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::trainer;
+using Overrides = std::vector<std::string>;
+
+namespace {
+
+const std::string kLeast = "model: {path: m}\ndata: {train: d}\ntrain: {output_dir: o}\n";
+
+/// A recipe in a file of its own.
+class RecipeFile {
+ public:
+  explicit RecipeFile(const std::string& yaml) { write_file(path(), yaml); }
+  std::filesystem::path path() const { return directory_ / "r.yaml"; }
+
+ private:
+  testing::TemporaryDirectory directory_;
+};
+
+Recipe load(const std::string& yaml, const Overrides& overrides = {}) {
+  return load_recipe(RecipeFile(yaml).path(), overrides);
+}
+
+/// The message, with "r.yaml" for the file's path.
+std::string mistakes(const std::string& yaml, const Overrides& overrides = {}) {
+  const RecipeFile file(yaml);
+  try {
+    load_recipe(file.path(), overrides);
+    return "";
+  } catch (const UsageError& error) {
+    std::string message = error.what();
+    const std::string directory = file.path().parent_path().string() + "/";
+    while (message.find(directory) != message.npos) {
+      message.erase(message.find(directory), directory.size());
+    }
+    return message;
+  }
+}
+
+/// The same for one more line, the fourth, after the least recipe.
+std::string mistake_in(const std::string& line) { return mistakes(kLeast + line); }
+
+}  // namespace
+
+TEST_CASE("The least recipe has the structs' defaults", "[recipe]") {
+  Recipe expected;
+  expected.model.path = "m";
+  expected.data.train = "d";
+  expected.train.output_dir = "o";
+  CHECK(load(kLeast) == expected);
+}
+
+TEST_CASE("Every key of a recipe fills its field", "[recipe]") {
+  const Recipe recipe = load(R"(
+model: {path: a b.gguf, dtype: float16}
+data: {train: d, split: {train: 0.5, selection: 0.25, test: 0.25}, out_of_domain: e, window: 64}
+quantize:
+  config_groups:
+    zebra:
+      targets: ["re:.*q_proj", k_proj]
+      weights: {num_bits: 8, type: int, strategy: channel, symmetric: true}
+      input_activations: {num_bits: 8, type: int, strategy: tensor, symmetric: true,
+                          dynamic: false, observer: moving_average}
+    antelope: {}
+  ignore: []
+  calibration: {num_samples: 7}
+correction: {reduction: 16, input: raw, beta: scalar, ignore: [model.layers.3]}
+loss: {kl: 0.5, ce: 2, hidden: 1e-3, distance: squared}
+train:
+  output_dir: o
+  max_steps: 11
+  per_device_train_batch_size: 12
+  gradient_accumulation_steps: 13
+  learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3}
+  lr_scheduler_type: linear
+  warmup_ratio: 0.4
+  weight_decay: 0.6
+  max_grad_norm: 0.7
+  save_steps: 14
+  save_total_limit: 15
+  logging_steps: 16
+  control: false
+evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
+export: {output_dir: x}
+num_threads: 3
+seed: 9223372036854775807
+)");
+  CHECK(recipe.model == modules::ModelOptions{"a b.gguf", at::kHalf});
+  CHECK(recipe.data == data::DataOptions{"d", {0.5, 0.25, 0.25}, "e", 64});
+  REQUIRE(recipe.quantize.config_groups.size() == 2);
+  const quant::ConfigGroup& zebra = recipe.quantize.config_groups[0];
+  CHECK(zebra.name == "zebra");
+  CHECK(zebra.targets == std::vector<std::string>{"re:.*q_proj", "k_proj"});
+  CHECK(zebra.weights == quant::kWeightInt8);
+  CHECK(zebra.input_activations.observer == quant::ObserverKind::kMovingAverage);
+  CHECK(recipe.quantize.config_groups[1] == quant::ConfigGroup{.name = "antelope"});
+  CHECK(recipe.quantize.ignore.empty());
+  CHECK(recipe.quantize.calibration.num_samples == 7);
+  CHECK(recipe.correction == modules::CorrectionOptions{16,
+                                                        modules::CorrectionInput::kRaw,
+                                                        modules::CorrectionBeta::kScalar,
+                                                        {"model.layers.3"}});
+  CHECK(recipe.loss == LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared});
+  CHECK(recipe.train ==
+        TrainOptions{
+            "o", 11, 12, 13, {0.1, 0.2, 0.3}, Schedule::kLinear, 0.4, 0.6, 0.7, 14, 15, 16, false});
+  CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
+  CHECK(recipe.export_.output_dir == "x");
+  CHECK(recipe.num_threads == 3);
+  CHECK(recipe.seed == 9223372036854775807U);
+}
+
+TEST_CASE("A null key has its default", "[recipe]") {
+  CHECK(load(kLeast + "seed: null\nloss:\nquantize: {config_groups: , ignore: ~}\n") ==
+        load(kLeast));
+}
+
+TEST_CASE("A recipe written out reads back equal", "[recipe]") {
+  Recipe recipe = load(kLeast);
+  CHECK(load(to_yaml(recipe)) == recipe);
+  recipe.model = {"a \"strange\": # path/größe\n", at::kFloat};
+  recipe.data.split = {1.0 / 3, 1.0 / 7, 1 - 1.0 / 3 - 1.0 / 7};
+  recipe.quantize.config_groups = {{.name = "null"}, {.name = "b c"}, {.name = ""}};
+  recipe.quantize.ignore = {"re:.*\\.down_proj", "true", "8", "~"};
+  recipe.train.learning_rate = {.corrections = 1e-300, .activation_scales = 0.1};
+  recipe.export_.output_dir = "x";
+  CHECK(load(to_yaml(recipe)) == recipe);
+}
+
+TEST_CASE("The recipes of the project load", "[recipe]") {
+  for (const char* name : {"quickstart", "design_literal", "own_model"}) {
+    const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
+    CHECK(load(to_yaml(recipe)) == recipe);
+  }
+  CHECK(load_recipe("recipes/quickstart.yaml").correction == modules::CorrectionOptions{});
+  CHECK(load_recipe("recipes/design_literal.yaml").correction.beta ==
+        modules::CorrectionBeta::kScalar);
+}
+
+TEST_CASE("An override wins over the file, which wins over the default", "[recipe][override]") {
+  const Recipe recipe =
+      load(kLeast + "loss: {kl: 3, ce: 4}\n",
+           {"loss.kl=5", "quantize.config_groups.decoder.input_activations.observer=moving_average",
+            "correction.ignore=[a, b]", "num_threads=2", "data.train=elsewhere"});
+  CHECK(recipe.loss.kl == 5);
+  CHECK(recipe.loss.ce == 4);
+  CHECK(recipe.quantize.config_groups.at(0).name == "decoder");
+  CHECK(recipe.quantize.config_groups.at(0).input_activations.observer ==
+        quant::ObserverKind::kMovingAverage);
+  CHECK(recipe.correction.ignore == std::vector<std::string>{"a", "b"});
+  CHECK(recipe.num_threads == 2);
+  CHECK(recipe.data.train == "elsewhere");
+}
+
+TEST_CASE("A mistake in an override is named by its key", "[recipe][override]") {
+  CHECK(mistakes(kLeast, {"train.max_steps=0"}) ==
+        "--set train.max_steps: expected an integer from 1 to 1000000000, got 0");
+  CHECK(mistakes(kLeast, {"trian.max_steps=5"}) ==
+        "--set trian: unknown key, the nearest known one is train");
+  CHECK(mistakes(kLeast, {"quantize.config_groups.decoder.weights.num_bits=4"}) ==
+        "--set quantize.config_groups.decoder.weights.num_bits: expected 8, got 4");
+  CHECK(mistakes("model: {path: m}\ntrain: {output_dir: o}\n", {"data.window=64"}) ==
+        "r.yaml:1:1: data.train: expected a path, got nothing");
+}
+
+TEST_CASE("All mistakes are told at once, in the file's order", "[recipe]") {
+  CHECK(mistakes(R"(model:
+  path: m
+  dtype: int8
+data: {train: d, windows: 64}
+quantize:
+  config_groups:
+    decoder:
+      weights: {num_bits: 7}
+train:
+  max_step: 5
+  learning_rate: 0.001
+  max_step: 6
+seed: -1
+)",
+                 {"loss.kl=much"}) ==
+        "--set loss.kl: expected a number of at least 0, got much\n"
+        "r.yaml:3:10: model.dtype: expected bfloat16, float16 or float32, got int8\n"
+        "r.yaml:4:18: data.windows: unknown key, the nearest known one is window\n"
+        "r.yaml:8:27: quantize.config_groups.decoder.weights.num_bits: expected 8, got 7\n"
+        "r.yaml:10:3: train.output_dir: expected a path, got nothing\n"
+        "r.yaml:10:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+        "r.yaml:11:18: train.learning_rate: expected keys with values, got 0.001\n"
+        "r.yaml:12:3: train.max_step: given twice, first in line 10\n"
+        "r.yaml:12:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+        "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
+}
+
+TEST_CASE("Missing sections and keys are named", "[recipe]") {
+  CHECK(mistakes("") ==
+        "r.yaml:1:1: model.path: expected a path, got nothing\n"
+        "r.yaml:1:1: data.train: expected a path, got nothing\n"
+        "r.yaml:1:1: train.output_dir: expected a path, got nothing");
+  CHECK(mistakes("model: {path: }\ndata: {train: d}\ntrain: {output_dir: o}\n") ==
+        "r.yaml:1:8: model.path: expected a path, got nothing");
+}
+
+TEST_CASE("Values of the wrong type are refused", "[recipe]") {
+  CHECK(mistakes("- a\n") == "r.yaml:1:1: expected keys with values, got a list");
+  CHECK(mistake_in("seed: '5'\n") ==
+        "r.yaml:4:7: seed: expected an integer of at least 0, got \"5\"");
+  CHECK(mistake_in("seed: 5.0\n") ==
+        "r.yaml:4:7: seed: expected an integer of at least 0, got 5.0");
+  CHECK(mistake_in("seed: 9223372036854775808\n") ==
+        "r.yaml:4:7: seed: expected an integer of at least 0, got 9223372036854775808");
+  CHECK(mistake_in("loss: {kl: .nan}\n") ==
+        "r.yaml:4:12: loss.kl: expected a number of at least 0, got .nan");
+  CHECK(mistake_in("loss: {kl: nan}\n") ==
+        "r.yaml:4:12: loss.kl: expected a number of at least 0, got nan");
+  CHECK(mistake_in("loss: {kl: [1]}\n") ==
+        "r.yaml:4:12: loss.kl: expected a number of at least 0, got a list");
+  CHECK(mistake_in("quantize: {ignore: lm_head}\n") ==
+        "r.yaml:4:20: quantize.ignore: expected a list, as [a, b], got lm_head");
+  CHECK(mistake_in("quantize: {ignore: [a, {b: c}]}\n") ==
+        "r.yaml:4:24: quantize.ignore[1]: expected a text of at most 500 bytes, got keys with "
+        "values");
+  CHECK(mistake_in("export: {output_dir: ''}\n") ==
+        "r.yaml:4:22: export.output_dir: expected a path, got \"\"");
+  CHECK(mistakes("model: {path: m}\ndata: {train: d}\ntrain: {output_dir: o, control: yes}\n") ==
+        "r.yaml:3:33: train.control: expected true or false, got yes");
+}
+
+TEST_CASE("A pattern too long for std::regex to survive is refused before it is tried",
+          "[recipe]") {
+  const std::string pattern = "re:" + std::string(100'000, '(');
+  CHECK_THAT(mistake_in("quantize: {ignore: ['" + pattern + "']}\n"),
+             Catch::StartsWith("r.yaml:4:21: quantize.ignore[0]: expected a text of at most 500"));
+}
+
+TEST_CASE("Numbers out of range are refused", "[recipe]") {
+  CHECK(mistake_in("quantize: {calibration: {num_samples: 0}}\n") ==
+        "r.yaml:4:39: quantize.calibration.num_samples: "
+        "expected an integer from 1 to 1000000000, got 0");
+  CHECK(mistake_in("loss: {kl: inf}\n") ==
+        "r.yaml:4:12: loss.kl: expected a number of at least 0, got inf");
+  CHECK(mistakes(kLeast, {"train.warmup_ratio=1.5"}) ==
+        "--set train.warmup_ratio: expected a number from 0 to 1, got 1.5");
+  CHECK(mistakes(kLeast, {"train.max_grad_norm=0"}) ==
+        "--set train.max_grad_norm: expected a number above 0, got 0");
+  CHECK(mistakes(kLeast, {"data.window=1"}) ==
+        "--set data.window: expected an integer from 2 to 1048576, got 1");
+}
+
+TEST_CASE("Schemes that do not exist yet are refused with those that do", "[recipe]") {
+  const auto in_group = [](const std::string& key) {
+    return mistakes(kLeast, {"quantize.config_groups.g." + key});
+  };
+  const std::string g = "--set quantize.config_groups.g.";
+  CHECK(in_group("weights.type=float") == g + "weights.type: expected int, got float");
+  CHECK(in_group("weights.strategy=group") == g + "weights.strategy: expected channel, got group");
+  CHECK(in_group("weights.symmetric=false") == g + "weights.symmetric: expected true, got false");
+  CHECK(in_group("input_activations.dynamic=true") ==
+        g + "input_activations.dynamic: expected false, got true");
+  CHECK(in_group("input_activations.strategy=token") ==
+        g + "input_activations.strategy: expected tensor, got token");
+  CHECK(in_group("input_activations.observer=percentile") ==
+        g + "input_activations.observer: expected minmax or moving_average, got percentile");
+}
+
+TEST_CASE("What does not fit together is refused", "[recipe]") {
+  CHECK(mistakes(kLeast, {"data.split={train: 0.8, selection: 0.1, test: 0.2}"}) ==
+        "--set data.split: expected shares that sum to 1, got 1.1");
+  CHECK(mistake_in("loss: {kl: 0, hidden: 0}\n") ==
+        "r.yaml:4:7: loss: expected kl, ce or hidden above 0, got 0 for each");
+  CHECK(mistakes(kLeast, {"train.learning_rate={corrections: 0}"}) ==
+        "--set train.learning_rate: expected one of its rates above 0, got 0 for each");
+  CHECK(mistake_in("quantize: {config_groups: {}}\n") ==
+        "r.yaml:4:27: quantize.config_groups: expected at least one group, got none");
+  CHECK(mistake_in("quantize: {config_groups: {g: {targets: []}}}\n") ==
+        "r.yaml:4:31: quantize.config_groups.g: expected at least one target, got none");
+  CHECK(
+      mistake_in("correction: {ignore: ['re:(']}\n") ==
+      "r.yaml:4:13: correction: expected a regular expression after each re: of ignore, got re:(");
+}
+
+TEST_CASE("A check keeps quiet where a key it needs is wrong already", "[recipe]") {
+  CHECK(mistakes(kLeast, {"data.split={train: x, selection: 0.1, test: 0.1}"}) ==
+        "--set data.split.train: expected a number above 0, got x");
+}
+
+TEST_CASE("An export lies apart from the run", "[recipe]") {
+  const std::string start = "--set export: expected output_dir apart from train.output_dir o, got ";
+  CHECK(mistakes(kLeast, {"export={output_dir: o}"}) == start + "o");
+  CHECK(mistakes(kLeast, {"export={output_dir: ./o/}"}) == start + "./o/");
+  CHECK(mistakes(kLeast, {"export={output_dir: o/export}"}) == start + "o/export");
+  CHECK(mistakes(kLeast, {"export={output_dir: .}"}) == start + ".");
+  CHECK(mistakes(kLeast, {"export={output_dir: o-export}"}) == "");
+}
+
+TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") {
+  CHECK_THROWS_AS(load_recipe("no/such/recipe.yaml"), UsageError);
+  CHECK_THROWS_WITH(load_recipe("no/such/recipe.yaml"),
+                    Catch::StartsWith(std::filesystem::absolute("no/such/recipe.yaml").string()));
+  CHECK_THROWS_AS(load_recipe("recipes"), UsageError);
+  CHECK_THROWS_WITH(load_recipe("/dev/zero"), "/dev/zero: expected at most 1048576 bytes");
+}

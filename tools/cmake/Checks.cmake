@@ -1,0 +1,48 @@
+# Rules of the house that are checked whenever CMake configures.
+
+# Every target that `target` links, directly or through others.
+function(link_closure target result)
+  set(seen)
+  set(open ${target})
+  while(open)
+    list(POP_FRONT open next)
+    if(TARGET ${next} AND NOT next IN_LIST seen)
+      list(APPEND seen ${next})
+      foreach(property LINK_LIBRARIES INTERFACE_LINK_LIBRARIES)
+        get_target_property(links ${next} ${property})
+        if(links)
+          list(TRANSFORM links REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1")
+          list(TRANSFORM links REPLACE "^dualpath::" "dualpath_")
+          list(APPEND open ${links})
+        endif()
+      endforeach()
+    endif()
+  endwhile()
+  set(${result} ${seen} PARENT_SCOPE)
+endfunction()
+
+get_property(torch_free_targets GLOBAL PROPERTY DUALPATH_TORCH_FREE)
+foreach(target ${torch_free_targets})
+  link_closure(${target} closure)
+  if(dualpath_torch IN_LIST closure)
+    message(FATAL_ERROR "${target} is TORCH_FREE but reaches torch through: ${closure}")
+  endif()
+endforeach()
+
+# A test nobody builds is a test nobody runs.
+file(GLOB_RECURSE test_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*_test.cpp")
+get_property(built_test_files GLOBAL PROPERTY DUALPATH_TEST_FILES)
+list(REMOVE_ITEM test_files ${built_test_files} "")
+if(test_files)
+  list(JOIN test_files "\n  " test_files)
+  message(WARNING "These test files belong to no dualpath_test():\n  ${test_files}")
+endif()
+
+# The CUDA build finds this by compiling; here also where CUDA is not built.
+file(GLOB_RECURSE cuda_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/*/kernels/*.cu")
+foreach(cuda_file ${cuda_files})
+  file(STRINGS "${cuda_file}" torch_includes REGEX "#include <(torch|ATen|c10)/")
+  if(torch_includes)
+    message(FATAL_ERROR "${cuda_file} is a kernel and must not know torch: ${torch_includes}")
+  endif()
+endforeach()

@@ -1,0 +1,47 @@
+# Language, warnings, optimization and linker: what holds for every target. They share one precompiled header, so their
+# flags must be the same.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# restrict: GCC 12 sees overlaps in std::string where there are none (GCC bug 105651).
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Werror;-Wno-restrict>")
+
+# The arithmetic is the same on every machine: no contraction into fused multiply-adds, and no -march=native
+# (kernels choose their instructions at run time). The other two change no result, and let loops become vectors.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off;-fno-math-errno;-fno-trapping-math>")
+
+# Debug exists for the sanitizers; some optimization keeps its tests usable.
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+if(DUALPATH_SANITIZE)
+  # vptr looks into type information that torch's libraries hide; instrumented code misleads maybe-uninitialized.
+  set(sanitize -fsanitize=${DUALPATH_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all)
+  add_compile_options(${sanitize} -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
+  add_link_options(${sanitize})
+endif()
+
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# ccache looks through the precompiled header (hence the flag), and finds its results again in another clone.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+      ${CCACHE_PROGRAM})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()
+
+if(DUALPATH_CUDA)
+  # From Turing on; generations later than the last run its PTX.
+  set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # torch brings its own; there must be only one
+  enable_language(CUDA)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 does not know it
+  # The first four give the same bits as on the host.
+  set(cuda_flags --fmad=false -prec-div=true -prec-sqrt=true -ftz=false -Xcompiler=-Wall,-Wextra -Werror=all-warnings)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:${cuda_flags}>")
+endif()

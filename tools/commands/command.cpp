@@ -1,0 +1,40 @@
+#include "tools/commands/command.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "trainer/recipe.h"
+
+namespace dualpath::tools {
+
+trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(recipe, overrides); }
+
+CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
+                             RecipeArguments& arguments) {
+  CLI::App* command = app.add_subcommand(name, about);
+  command->add_option("recipe", arguments.recipe, "the recipe (YAML)")->required();
+  command->add_option("--set", arguments.overrides, "override a key: section.key=value")->allow_extra_args(false);
+  command->add_flag("--json", arguments.json, "print the result as JSON");
+  command->footer(fmt::format("Example:\n  dualpath {} recipes/quickstart.yaml --set train.max_steps=50", name));
+  return command;
+}
+
+void print(const nlohmann::json& result, bool json, const std::string& table) {
+  fmt::print("{}\n", json ? result.dump(2) : table);
+  std::fflush(stdout);
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array<const char*, 4> kUnits{"B", "kB", "MB", "GB"};
+  std::size_t unit = 0;
+  while (bytes >= 1000.0 && unit + 1 < kUnits.size()) {
+    bytes /= 1000.0;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
+}  // namespace dualpath::tools

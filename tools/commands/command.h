@@ -1,0 +1,39 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "trainer/options.h"
+
+namespace dualpath::tools {
+
+/// What every command that works on a recipe takes.
+struct RecipeArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  bool json = false;
+  bool restart = false;
+
+  trainer::Recipe load() const;
+};
+
+/// `dualpath <name> RECIPE [--set section.key=value]… [--json]`, with an example in --help.
+CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
+                             RecipeArguments& arguments);
+
+/// With --json the object, else the text that `table` makes of it.
+void print(const nlohmann::json& result, bool json, const std::string& table);
+
+/// "9.6 GB", "134.5 MB".
+std::string bytes_text(double bytes);
+
+void add_plan(CLI::App& app);
+void add_calibrate(CLI::App& app);
+void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_export(CLI::App& app);
+void add_inspect(CLI::App& app);
+
+}  // namespace dualpath::tools

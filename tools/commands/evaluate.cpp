@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/commands/command.h"
+#include "trainer/runs.h"
+
+namespace dualpath::tools {
+namespace {
+
+using nlohmann::json;
+
+std::string number(const json& value, const char* format) {
+  return value.is_null() ? "-" : fmt::format(fmt::runtime(format), value.get<double>());
+}
+
+std::string row_line(const std::string& name, const json& row) {
+  return fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, number(row["perplexity"], "{:.2f}"),
+                     number(row["accuracy"], "{:.2%}"), number(row["kl"], "{:.4f}"), number(row["agreement"], "{:.2%}"),
+                     bytes_text(row["bytes"].get<double>()));
+}
+
+std::string recovery_line(const json& recovery) {
+  std::string line = "recovered:";
+  for (const char* measure : {"accuracy", "kl", "nll"}) {
+    const json& estimate = recovery[measure];
+    if (estimate.is_null()) {
+      line += fmt::format("  {} - (the loss is within noise)", measure);
+      continue;
+    }
+    line += fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure, 100 * estimate["value"].get<double>(),
+                        100 * estimate["low"].get<double>(), 100 * estimate["high"].get<double>());
+  }
+  return line + "\n";
+}
+
+std::string set_table(const std::string& name, const json& set) {
+  std::string table = fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity", "accuracy", "KL",
+                                  "agreement", "bytes");
+  for (const char* row : {"fp", "quantized", "corrected", "control"}) {
+    if (set.contains(row)) table += row_line(row, set[row]);
+  }
+  if (set.contains("recovery")) table += recovery_line(set["recovery"]);
+  return table;
+}
+
+std::string table_of(const json& result) {
+  std::string table;
+  for (const auto& [name, set] : result["sets"].items()) {
+    const auto tokens = set["quantized"]["tokens"].get<std::int64_t>();
+    table += set_table(name, set) + fmt::format("{} tokens scored\n\n", tokens);
+  }
+  return table + fmt::format("windows of {} tokens, stride {}, a window's first token is {}; {}",
+                             result["window"].get<std::int64_t>(), result["stride"].get<std::int64_t>(),
+                             result["first_token"].get<std::string>(), result["dtype"].get<std::string>());
+}
+
+void evaluate(const RecipeArguments& arguments) {
+  const trainer::Recipe recipe = arguments.load();
+  const modules::Model model = modules::open_model(recipe.model.path);
+  if (model.is_quantized()) {
+    const json result = trainer::run_export_evaluation(recipe, model);
+    return print(result, arguments.json, table_of(result));
+  }
+  const trainer::Experiment experiment = trainer::open_experiment(recipe);
+  const trainer::RunDirectory directory(experiment.recipe);
+  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const json result = trainer::run_evaluation(experiment, texts, directory);
+  print(result, arguments.json, table_of(result));
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto arguments = std::make_shared<RecipeArguments>();
+  CLI::App* command = add_recipe_command(
+      app, "evaluate", "the table: FP, quantized, corrected and control, in and out of domain", *arguments);
+  command->callback([arguments] { evaluate(*arguments); });
+}
+
+}  // namespace dualpath::tools

@@ -1,0 +1,32 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/commands/command.h"
+#include "trainer/runs.h"
+
+namespace dualpath::tools {
+namespace {
+
+void export_command(const RecipeArguments& arguments) {
+  const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
+  const trainer::RunDirectory directory(experiment.recipe);
+  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const nlohmann::json result = trainer::run_export(experiment, texts, directory);
+  print(result, arguments.json,
+        fmt::format("{}: weights {}, corrections {}", result["path"].get<std::string>(),
+                    bytes_text(result["weight_bytes"].get<double>()),
+                    bytes_text(result["correction_bytes"].get<double>())));
+}
+
+}  // namespace
+
+void add_export(CLI::App& app) {
+  auto arguments = std::make_shared<RecipeArguments>();
+  CLI::App* command = add_recipe_command(
+      app, "export", "write the deployable directory: integer weights, scales, corrections", *arguments);
+  command->callback([arguments] { export_command(*arguments); });
+}
+
+}  // namespace dualpath::tools

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/commands/command.h"
+#include "trainer/experiment.h"
+
+namespace dualpath::tools {
+namespace {
+
+using nlohmann::json;
+
+json site_json(const quant::PlannedLinear& linear) {
+  return {{"linear", linear.ref.name},
+          {"stage", linear.stage},
+          {"group", linear.group},
+          {"out_features", linear.ref.out_features},
+          {"in_features", linear.ref.in_features},
+          {"weights", fmt::format("int{} {}", linear.weights.num_bits, name_of(linear.weights.strategy))},
+          {"input_activations", fmt::format("int{} {} {}", linear.input_activations.num_bits,
+                                            name_of(linear.input_activations.strategy),
+                                            name_of(linear.input_activations.observer))}};
+}
+
+json plan_json(const trainer::Experiment& experiment) {
+  const at::ScalarType dtype = experiment.recipe.model.dtype;
+  json sites = json::array();
+  for (const quant::PlannedLinear& linear : experiment.plan.linears) sites.push_back(site_json(linear));
+  return {{"sites", sites},
+          {"groups", experiment.plan.groups.size()},
+          {"ignored", experiment.plan.ignored},
+          {"corrected_stages", experiment.plan.stages},
+          {"fingerprint", experiment.plan.fingerprint()},
+          {"bytes",
+           {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
+            {"quantized",
+             quant::total_bytes(quant::planned_bytes(experiment.plan, *experiment.model.weights, dtype))}}}};
+}
+
+std::string table_of(const json& plan) {
+  std::string table = fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", "linear", "shape", "weights", "input", "group");
+  for (const json& site : plan["sites"]) {
+    const std::string shape = fmt::format("{}x{}", site["out_features"].get<std::int64_t>(),
+                                          site["in_features"].get<std::int64_t>());
+    table += fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", site["linear"].get<std::string>(), shape,
+                         site["weights"].get<std::string>(), site["input_activations"].get<std::string>(),
+                         site["group"].get<std::string>());
+  }
+  return table + fmt::format("in float: {}\n{} tensor groups; weights {} -> {}",
+                             fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
+                             plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
+                             bytes_text(plan["bytes"]["quantized"].get<double>()));
+}
+
+void plan(const RecipeArguments& arguments) {
+  const json result = plan_json(trainer::open_experiment(arguments.load()));
+  print(result, arguments.json, table_of(result));
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app) {
+  auto arguments = std::make_shared<RecipeArguments>();
+  CLI::App* command = add_recipe_command(
+      app, "plan", "what will be quantized and how, with bytes, memory and time, before anything runs", *arguments);
+  command->callback([arguments] { plan(*arguments); });
+}
+
+}  // namespace dualpath::tools

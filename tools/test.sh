@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# From a bare Debian 12 machine to passed tests: sets up, builds, checks the layout of the code, runs the tests.
+#
+#   tools/test.sh          the CPU build; the torch-free targets with sanitizers too
+#   tools/test.sh --cuda   the CUDA build, which needs nvcc; without a GPU, tests of kernels skip themselves
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  echo "usage: tools/test.sh [--cuda]" >&2
+  exit 2
+}
+
+check_layout() {
+  git ls-files -z '*.h' '*.cpp' '*.cu' | xargs -0r clang-format-14 --dry-run -Werror
+}
+
+test_sanitized_torch_free() {
+  cmake --preset debug
+  cmake --build --preset debug --target torch_free_tests
+  ctest --preset debug --label-regex torch_free
+}
+
+test_preset() {
+  cmake --preset "$1"
+  cmake --build --preset "$1"
+  ctest --preset "$1"
+}
+
+case "$*" in
+  "")
+    tools/setup.sh --tests
+    check_layout
+    test_sanitized_torch_free
+    test_preset release
+    ;;
+  --cuda)
+    PATH=$PATH:/usr/local/cuda/bin
+    command -v nvcc >/dev/null || { echo "test: --cuda needs nvcc, on PATH or in /usr/local/cuda/bin" >&2; exit 1; }
+    tools/setup.sh --tests
+    test_preset cuda
+    ;;
+  *) usage ;;
+esac

@@ -1,0 +1,88 @@
+#include "trainer/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "data/base/atomic_directory.h"
+#include "data/base/atomic_file.h"
+#include "data/base/checksum.h"
+#include "data/base/error.h"
+#include "data/formats/json.h"
+
+namespace dualpath::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTrained = "trained.safetensors";
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kState = "state.json";
+constexpr std::string_view kPrefix = "checkpoint-";
+
+modules::NamedTensors read_checked(const fs::path& path, const data::JsonObject& files) {
+  const std::string expected = files.string(path.filename().string());
+  if (sha256_file(path) != expected) throw Error("{}: damaged: its checksum is not the one in state.json", path.string());
+  return modules::read_tensors(data::SafetensorsReader(path));
+}
+
+}  // namespace
+
+fs::path Checkpoints::path(std::int64_t step) const { return directory_ / fmt::format("{}{}", kPrefix, step); }
+
+std::vector<std::int64_t> Checkpoints::steps() const {
+  std::vector<std::int64_t> steps;
+  if (!fs::exists(directory_)) return steps;
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    std::int64_t step = 0;
+    const char* end = name.data() + name.size();
+    const auto [parsed, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
+    if (error == std::errc() && parsed == end) steps.push_back(step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void Checkpoints::save(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const {
+  fs::create_directories(directory_);
+  AtomicDirectory checkpoint(path(step), Replace::kYes);
+  modules::write_tensors(checkpoint.path() / kTrained, optimizer.parameters());
+  modules::write_tensors(checkpoint.path() / kOptimizer, optimizer.state());
+  const nlohmann::json state{
+      {"step", step},
+      {"fingerprint", fingerprint},
+      {"sha256",
+       {{kTrained, sha256_file(checkpoint.path() / kTrained)},
+        {kOptimizer, sha256_file(checkpoint.path() / kOptimizer)}}},
+  };
+  write_file(checkpoint.path() / kState, state.dump(2) + "\n");
+  checkpoint.commit();
+  prune();
+}
+
+std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint) const {
+  const std::vector<std::int64_t> found = steps();
+  if (found.empty()) return 0;
+  const fs::path last = path(found.back());
+  const data::JsonObject state = data::JsonObject::read(last / kState);
+  if (state.string("fingerprint") != fingerprint) {
+    throw Error("{}: made from another calibration or model; --restart starts anew", last.string());
+  }
+  const data::JsonObject files = state.object("sha256");
+  const modules::NamedTensors trained = read_checked(last / kTrained, files);
+  const modules::NamedTensors moments = read_checked(last / kOptimizer, files);
+  optimizer.load(trained, moments, last.string());
+  return state.integer("step", data::kPositive);
+}
+
+void Checkpoints::prune() const {
+  const std::vector<std::int64_t> found = steps();
+  const auto kept = static_cast<std::size_t>(save_total_limit_);
+  for (std::size_t i = 0; i + kept < found.size(); ++i) fs::remove_all(path(found[i]));
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,118 @@
+#include "trainer/evaluation.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "data/base/interrupt.h"
+#include "data/batch.h"
+#include "trainer/objective.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kChunk = 64;  // rows; see losses.cpp
+
+/// Per-token measures of one chunk, each [n].
+struct TokenMeasures {
+  Tensor nll, kl, correct, agreed;
+};
+
+TokenMeasures measure(const Tensor& log_p, const Tensor& log_q, const Tensor& targets) {
+  const Tensor best = log_q.argmax(-1);
+  return {-log_q.gather(1, targets.unsqueeze(1)).squeeze(1), (log_p.exp() * (log_p - log_q)).sum(-1),
+          best == targets, best == log_p.argmax(-1)};
+}
+
+/// Adds each token's measures to its window's sums. window_of: [n], within the batch.
+void add(const TokenMeasures& measures, const Tensor& window_of, std::span<WindowSums> windows) {
+  const auto nll = measures.nll.to(torch::kDouble), kl = measures.kl.to(torch::kDouble);
+  const auto a_nll = nll.accessor<double, 1>(), a_kl = kl.accessor<double, 1>();
+  const auto correct = measures.correct.accessor<bool, 1>(), agreed = measures.agreed.accessor<bool, 1>();
+  const auto window = window_of.accessor<std::int64_t, 1>();
+  for (std::int64_t i = 0; i < window.size(0); ++i) {
+    WindowSums& sums = windows[static_cast<std::size_t>(window[i])];
+    sums.nll += a_nll[i];
+    sums.kl += a_kl[i];
+    sums.correct += correct[i];
+    sums.agreed += agreed[i];
+    sums.tokens += 1;
+  }
+}
+
+class Evaluation {
+ public:
+  Evaluation(const modules::Network& network, const std::vector<EvaluatedRow>& rows) : network_(network), rows_(rows) {
+    for (const EvaluatedRow& row : rows) sums_.push_back({row.name, {}});
+  }
+
+  void add_batch(const data::Batch& batch) {
+    std::vector<Tensor> hidden;
+    for (const EvaluatedRow& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
+    for (RowSums& row : sums_) row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
+    const Tensor targets = counted_targets(batch);
+    const Tensor window_of = counted_windows(batch);
+    for (std::int64_t begin = 0; begin < targets.size(0); begin += kChunk) {
+      add_chunk(hidden, targets, window_of, begin, std::min(kChunk, targets.size(0) - begin), batch.ids.size(0));
+    }
+  }
+
+  std::vector<RowSums> take() { return std::move(sums_); }
+
+ private:
+  Tensor last_hidden(modules::Executor& executor, const data::Batch& batch) const {
+    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::run(network_, executor, state);
+    return counted_rows(state.hidden, batch);
+  }
+
+  /// Which window of the batch a counted position belongs to: [N].
+  static Tensor counted_windows(const data::Batch& batch) {
+    return (batch.targets != data::kNoTarget).nonzero().select(1, 0).contiguous();
+  }
+
+  void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& window_of, std::int64_t begin,
+                 std::int64_t size, std::int64_t batch_windows) {
+    Tensor log_p;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const Tensor logits = network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
+      const Tensor log_q = torch::log_softmax(logits, -1, torch::kFloat);
+      if (i == 0) log_p = log_q;
+      std::vector<WindowSums>& all = sums_[i].windows;
+      const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
+      add(measure(log_p, log_q, targets.narrow(0, begin, size)), window_of.narrow(0, begin, size), mine);
+    }
+  }
+
+  const modules::Network& network_;
+  const std::vector<EvaluatedRow>& rows_;
+  std::vector<RowSums> sums_;
+};
+
+}  // namespace
+
+std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOptions& options) {
+  const std::int64_t scored = windows.length() - 1;
+  const std::int64_t wanted = (options.num_tokens + scored - 1) / scored;
+  return std::min(windows.size(), static_cast<std::size_t>(wanted));
+}
+
+std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
+                                   const data::Windows& windows, const EvaluateOptions& options,
+                                   const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  Evaluation evaluation(network, rows);
+  const auto chosen = data::evenly_spaced(windows.size(), evaluated_windows(windows, options));
+  const auto batch_size = static_cast<std::size_t>(options.batch_size);
+  for (std::size_t i = 0; i < chosen.size(); i += batch_size) {
+    throw_if_interrupted();
+    const auto batch = std::span(chosen).subspan(i, std::min(batch_size, chosen.size() - i));
+    evaluation.add_batch(data::make_batch(windows, batch));
+    progress(static_cast<std::int64_t>(batch.size()));
+  }
+  return evaluation.take();
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/windows.h"
+#include "modules/network.h"
+#include "trainer/metrics.h"
+#include "trainer/options.h"
+
+namespace dualpath::trainer {
+
+/// A row of the table and what computes it. Executors must outlive the evaluation.
+struct EvaluatedRow {
+  std::string name;
+  modules::Executor* executor = nullptr;
+};
+
+/// Every row on the same windows, evenly spaced over the text and enough for options.num_tokens scored tokens (or all
+/// there are). A window's first token is context only. rows[0] is the reference that KL and agreement are measured
+/// against.
+std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
+                                   const data::Windows& windows, const EvaluateOptions& options,
+                                   const std::function<void(std::int64_t)>& progress);
+
+/// How many windows evaluate_rows takes.
+std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOptions& options);
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,74 @@
+#include "trainer/experiment.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "data/base/checksum.h"
+#include "data/base/error.h"
+
+namespace dualpath::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+void use_threads(std::int64_t wanted) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
+}
+
+std::vector<fs::path> model_files(const fs::path& path) {
+  if (!fs::is_directory(path)) return {path};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const fs::path& file = entry.path();
+    if (file.extension() == ".safetensors" || file.filename() == "config.json") files.push_back(file);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
+
+}  // namespace
+
+Experiment open_experiment(Recipe recipe) {
+  use_threads(recipe.num_threads);
+  modules::Model model = modules::open_model(recipe.model.path);
+  if (model.is_quantized()) {
+    throw Error("{}: is quantized already; evaluate and inspect take it, the other commands need the float model",
+                recipe.model.path.string());
+  }
+  quant::Plan plan = quant::make_plan(model.structure, recipe.quantize);
+  return {std::move(recipe), std::move(model), std::move(plan)};
+}
+
+std::string model_fingerprint(const modules::Model& model) {
+  Sha256 hash;
+  for (const fs::path& file : model_files(model.path)) update(hash, sha256_file(file));
+  return hash.hex();
+}
+
+std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts) {
+  Sha256 hash;
+  update(hash, model_fingerprint(experiment.model));
+  update(hash, experiment.plan.fingerprint());
+  update(hash, c10::toString(experiment.recipe.model.dtype));
+  for (const at::Tensor& ids : spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples)) {
+    hash.update(modules::view_of(ids).bytes);
+  }
+  return hash.hex();
+}
+
+QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScales scales)
+    : trainables(quantized_trainables(experiment.recipe, experiment.model, experiment.plan, std::move(scales))),
+      executor(trainables.weights, experiment.recipe.model.dtype, experiment.plan, trainables.scales),
+      corrected(executor, trainables.corrections) {}
+
+ControlPath::ControlPath(const Experiment& experiment)
+    : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
+      executor(experiment.model.weights, experiment.recipe.model.dtype),
+      corrected(executor, trainables.corrections) {}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "modules/float_executor.h"
+#include "modules/model.h"
+#include "quant/calibration.h"
+#include "quant/plan.h"
+#include "quant/simulate_executor.h"
+#include "trainer/options.h"
+#include "trainer/texts.h"
+#include "trainer/trainables.h"
+
+namespace dualpath::trainer {
+
+/// What every command starts from: a recipe, its model opened and checked, and the plan.
+struct Experiment {
+  Recipe recipe;
+  modules::Model model;
+  quant::Plan plan;
+};
+
+/// Also sets the number of threads torch uses.
+Experiment open_experiment(Recipe recipe);
+
+/// SHA-256 over the model's files (config and weights): which model a result was made from.
+std::string model_fingerprint(const modules::Model& model);
+/// Over the model, the plan, the compute dtype and the calibration windows: a calibration is taken only for these.
+std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts);
+
+/// The quantized path of an experiment with all that may be trained on it.
+struct QuantizedPath {
+  QuantizedPath(const Experiment& experiment, quant::ActivationScales scales);
+
+  Trainables trainables;
+  quant::SimulateExecutor executor;
+  quant::Corrected corrected;
+};
+
+/// The float path: the reference, and with corrections the control.
+struct ControlPath {
+  explicit ControlPath(const Experiment& experiment);
+
+  Trainables trainables;
+  modules::FloatExecutor executor;
+  quant::Corrected corrected;
+};
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "data/data_options.h"
+#include "modules/correction.h"
+#include "modules/model.h"
+#include "quant/distance.h"
+#include "quant/scheme.h"
+
+namespace dualpath::trainer {
+
+/// The keys of a recipe's `loss`: a weighted sum, each term a mean over counted tokens.
+struct LossOptions {
+  double kl = 1.0;      ///< KL(reference || quantized) over the vocabulary
+  double ce = 0.0;      ///< cross-entropy with the text
+  double hidden = 0.1;  ///< hidden distance, mean over stages
+  quant::DistanceKind distance = quant::DistanceKind::kRelative;
+
+  bool operator==(const LossOptions&) const = default;
+};
+
+enum class Schedule { kCosine, kLinear, kConstant };
+
+/// What is trained; each with its own learning rate, 0 = frozen.
+struct TrainableOptions {
+  double corrections = 1e-3;
+  double activation_scales = 0.0;  ///< of log(scale)
+  double norm_weights = 0.0;
+
+  bool operator==(const TrainableOptions&) const = default;
+};
+
+/// The keys of a recipe's `train`, named as Hugging Face's TrainingArguments.
+struct TrainOptions {
+  std::filesystem::path output_dir;
+  std::int64_t max_steps = 200;
+  std::int64_t per_device_train_batch_size = 2;
+  std::int64_t gradient_accumulation_steps = 1;
+  TrainableOptions learning_rate;
+  Schedule lr_scheduler_type = Schedule::kCosine;
+  double warmup_ratio = 0.05;
+  double weight_decay = 0.0;  ///< of norm weights; corrections and scales never decay
+  double max_grad_norm = 1.0;
+  std::int64_t save_steps = 50;
+  std::int64_t save_total_limit = 2;
+  std::int64_t logging_steps = 10;
+  bool control = true;  ///< also trains the control: the float model with the same corrections, by CE
+
+  bool operator==(const TrainOptions&) const = default;
+};
+
+/// The keys of a recipe's `evaluate`.
+struct EvaluateOptions {
+  std::int64_t num_tokens = 32768;  ///< scored tokens a set, at least
+  std::int64_t batch_size = 4;      ///< windows
+  std::int64_t bootstrap_samples = 1000;
+
+  bool operator==(const EvaluateOptions&) const = default;
+};
+
+/// The keys of a recipe's `export`.
+struct ExportOptions {
+  std::filesystem::path output_dir;
+
+  bool operator==(const ExportOptions&) const = default;
+};
+
+/// A recipe: the whole truth of a run.
+struct Recipe {
+  modules::ModelOptions model;
+  data::DataOptions data;
+  quant::QuantizeOptions quantize;
+  modules::CorrectionOptions correction;
+  LossOptions loss;
+  TrainOptions train;
+  EvaluateOptions evaluate;
+  ExportOptions export_;
+  std::int64_t num_threads = 0;  ///< 0: as many as the machine has cores
+  std::uint64_t seed = 0;
+
+  bool operator==(const Recipe&) const = default;
+};
+
+}  // namespace dualpath::trainer

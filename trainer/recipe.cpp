@@ -1,0 +1,254 @@
+#include "trainer/recipe.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "data/base/error.h"
+#include "data/base/file_descriptor.h"
+#include "quant/target.h"
+#include "trainer/recipe_reader.h"
+#include "trainer/recipe_writer.h"
+
+// Every key of a recipe, once: its name, the field it fills, the values that fit. The defaults are
+// the structs' own.
+
+namespace dualpath::trainer {
+namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+
+constexpr Range<std::int64_t> kCount{1, 1'000'000'000};
+constexpr Range<double> kWeight{.low = 0};
+constexpr Range<double> kShare{0, 1};
+constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
+
+constexpr Choice<at::ScalarType> kDtypes[] = {
+    {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}, {"float32", at::kFloat}};
+constexpr Choice<quant::ObserverKind> kObservers[] = {
+    {"minmax", quant::ObserverKind::kMinMax},
+    {"moving_average", quant::ObserverKind::kMovingAverage}};
+constexpr Choice<modules::CorrectionInput> kCorrectionInputs[] = {
+    {"raw", modules::CorrectionInput::kRaw}, {"rms_norm", modules::CorrectionInput::kRmsNorm}};
+constexpr Choice<modules::CorrectionBeta> kCorrectionBetas[] = {
+    {"scalar", modules::CorrectionBeta::kScalar}, {"channel", modules::CorrectionBeta::kChannel}};
+constexpr Choice<quant::DistanceKind> kDistances[] = {{"relative", quant::DistanceKind::kRelative},
+                                                      {"squared", quant::DistanceKind::kSquared}};
+constexpr Choice<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
+                                           {"linear", Schedule::kLinear},
+                                           {"constant", Schedule::kConstant}};
+
+// Of these words of compressed-tensors only one each is implemented.
+constexpr Choice<bool> kType[] = {{"int", true}};
+constexpr Choice<int> kNumBits[] = {{"8", 8}};
+constexpr Choice<bool> kSymmetric[] = {{"true", true}};
+constexpr Choice<bool> kDynamic[] = {{"false", false}};
+constexpr Choice<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel}};
+constexpr Choice<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor}};
+
+void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
+  visitor.path("path", model.path, Presence::kRequired);
+  visitor.choice("dtype", model.dtype, kDtypes);
+}
+
+void visit_split(RecipeVisitor& visitor, std::array<double, 3>& split) {
+  visitor.number("train", split[0], kPositive);
+  visitor.number("selection", split[1], kPositive);
+  visitor.number("test", split[2], kPositive);
+  const double sum = split[0] + split[1] + split[2];
+  visitor.check(std::abs(sum - 1) < 1e-6, "shares that sum to 1", fmt::format("{:.6g}", sum));
+}
+
+void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
+  visitor.path("train", data.train, Presence::kRequired);
+  visitor.section("split", [&] { visit_split(visitor, data.split); });
+  visitor.path("out_of_domain", data.out_of_domain, Presence::kOptional);
+  visitor.integer("window", data.window, {2, 1 << 20});
+}
+
+void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
+  bool is_int = true;
+  visitor.choice("num_bits", weights.num_bits, kNumBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", weights.strategy, kWeightStrategies);
+  visitor.choice("symmetric", weights.symmetric, kSymmetric);
+}
+
+void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
+  bool is_int = true;
+  visitor.choice("num_bits", inputs.num_bits, kNumBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", inputs.strategy, kInputStrategies);
+  visitor.choice("symmetric", inputs.symmetric, kSymmetric);
+  visitor.choice("dynamic", inputs.dynamic, kDynamic);
+  visitor.choice("observer", inputs.observer, kObservers);
+}
+
+bool is_target(const std::string& target) {
+  try {
+    quant::matches(target, "");
+    return true;
+  } catch (const UsageError&) {
+    return false;
+  }
+}
+
+void visit_targets(RecipeVisitor& visitor, std::string_view key,
+                   std::vector<std::string>& targets) {
+  visitor.texts(key, targets);
+  const auto broken = std::ranges::find_if_not(targets, is_target);
+  if (broken == targets.end()) return;
+  visitor.check(false, fmt::format("a regular expression after each re: of {}", key),
+                printable(*broken));
+}
+
+void visit_group(RecipeVisitor& visitor, quant::ConfigGroup& group) {
+  visit_targets(visitor, "targets", group.targets);
+  visitor.section("weights", [&] { visit_weights(visitor, group.weights); });
+  visitor.section("input_activations", [&] { visit_inputs(visitor, group.input_activations); });
+  visitor.check(!group.targets.empty(), "at least one target", "none");
+}
+
+void visit_groups(RecipeVisitor& visitor, std::vector<quant::ConfigGroup>& groups) {
+  if (const auto names = visitor.given_keys()) {
+    groups.clear();
+    for (const std::string& name : *names) groups.push_back({.name = name});
+  }
+  for (quant::ConfigGroup& group : groups) {
+    visitor.section(group.name, [&] { visit_group(visitor, group); });
+  }
+  visitor.check(!groups.empty(), "at least one group", "none");
+}
+
+void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
+  visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
+  visit_targets(visitor, "ignore", quantize.ignore);
+  visitor.section("calibration", [&] {
+    visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
+  });
+}
+
+void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correction) {
+  visitor.integer("reduction", correction.reduction, kCount);
+  visitor.choice("input", correction.input, kCorrectionInputs);
+  visitor.choice("beta", correction.beta, kCorrectionBetas);
+  visit_targets(visitor, "ignore", correction.ignore);
+}
+
+void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
+  visitor.number("kl", loss.kl, kWeight);
+  visitor.number("ce", loss.ce, kWeight);
+  visitor.number("hidden", loss.hidden, kWeight);
+  visitor.choice("distance", loss.distance, kDistances);
+  visitor.check(loss.kl + loss.ce + loss.hidden > 0, "kl, ce or hidden above 0", "0 for each");
+}
+
+void visit_learning_rate(RecipeVisitor& visitor, TrainableOptions& rates) {
+  visitor.number("corrections", rates.corrections, kShare);
+  visitor.number("activation_scales", rates.activation_scales, kShare);
+  visitor.number("norm_weights", rates.norm_weights, kShare);
+  visitor.check(rates.corrections + rates.activation_scales + rates.norm_weights > 0,
+                "one of its rates above 0", "0 for each");
+}
+
+void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
+  visitor.path("output_dir", train.output_dir, Presence::kRequired);
+  visitor.integer("max_steps", train.max_steps, kCount);
+  visitor.integer("per_device_train_batch_size", train.per_device_train_batch_size, kCount);
+  visitor.integer("gradient_accumulation_steps", train.gradient_accumulation_steps, kCount);
+  visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
+  visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
+  visitor.number("warmup_ratio", train.warmup_ratio, kShare);
+  visitor.number("weight_decay", train.weight_decay, kShare);
+  visitor.number("max_grad_norm", train.max_grad_norm, kPositive);
+  visitor.integer("save_steps", train.save_steps, kCount);
+  visitor.integer("save_total_limit", train.save_total_limit, kCount);
+  visitor.integer("logging_steps", train.logging_steps, kCount);
+  visitor.boolean("control", train.control);
+}
+
+void visit_evaluate(RecipeVisitor& visitor, EvaluateOptions& evaluate) {
+  visitor.integer("num_tokens", evaluate.num_tokens, kCount);
+  visitor.integer("batch_size", evaluate.batch_size, kCount);
+  visitor.integer("bootstrap_samples", evaluate.bootstrap_samples, kCount);
+}
+
+/// Whether one is the other or lies somewhere in it.
+bool overlap(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const auto x = std::filesystem::absolute(a / "").lexically_normal().string();
+  const auto y = std::filesystem::absolute(b / "").lexically_normal().string();
+  return x.starts_with(y) || y.starts_with(x);
+}
+
+/// An export replaces its directory as a whole; a run's checkpoints must not be in there.
+void visit_export(RecipeVisitor& visitor, ExportOptions& export_, const TrainOptions& train) {
+  visitor.path("output_dir", export_.output_dir, Presence::kOptional);
+  const bool both = !export_.output_dir.empty() && !train.output_dir.empty();
+  visitor.check(!both || !overlap(export_.output_dir, train.output_dir),
+                fmt::format("output_dir apart from train.output_dir {}", train.output_dir.string()),
+                printable(export_.output_dir.string()));
+}
+
+void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
+  visitor.section("model", [&] { visit_model(visitor, recipe.model); });
+  visitor.section("data", [&] { visit_data(visitor, recipe.data); });
+  visitor.section("quantize", [&] { visit_quantize(visitor, recipe.quantize); });
+  visitor.section("correction", [&] { visit_correction(visitor, recipe.correction); });
+  visitor.section("loss", [&] { visit_loss(visitor, recipe.loss); });
+  visitor.section("train", [&] { visit_train(visitor, recipe.train); });
+  visitor.section("evaluate", [&] { visit_evaluate(visitor, recipe.evaluate); });
+  visitor.section("export", [&] { visit_export(visitor, recipe.export_, recipe.train); });
+  visitor.integer("num_threads", recipe.num_threads, {0, 1024});
+  auto seed = static_cast<std::int64_t>(recipe.seed);
+  visitor.integer("seed", seed, {.low = 0});
+  recipe.seed = static_cast<std::uint64_t>(seed);
+}
+
+/// Stops reading where a recipe would be too large, so that no device or pipe can fill the memory.
+std::string read_text(const std::filesystem::path& path) {
+  const FileDescriptor file(path, O_RDONLY);
+  std::string text(kMaxBytes + 1, '\0');
+  std::size_t size = 0;
+  const auto rest = [&] { return std::as_writable_bytes(std::span(text).subspan(size)); };
+  while (const std::size_t n = file.read(rest())) size += n;
+  if (size > kMaxBytes) throw UsageError("{}: expected at most {} bytes", path.string(), kMaxBytes);
+  text.resize(size);
+  return text;
+}
+
+std::string read_recipe_text(const std::filesystem::path& path) {
+  try {
+    return read_text(std::filesystem::absolute(path));
+  } catch (const Error& error) {
+    throw UsageError("{}", error.what());
+  }
+}
+
+}  // namespace
+
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  RecipeErrors errors(path.string());
+  std::optional<RecipeNode> root = parse_recipe(read_recipe_text(path), errors);
+  for (const std::string& override : overrides) {
+    if (root) apply_override(*root, override, errors);
+  }
+  Recipe recipe;
+  if (root) {
+    RecipeReader reader(*root, errors);
+    reader.read([&] { visit_recipe(reader, recipe); });
+  }
+  errors.throw_if_any();
+  return recipe;
+}
+
+std::string to_yaml(const Recipe& recipe) {
+  RecipeWriter writer;
+  Recipe shown = recipe;  // a visitor may change what it is shown; this one does not
+  visit_recipe(writer, shown);
+  return writer.yaml();
+}
+
+}  // namespace dualpath::trainer

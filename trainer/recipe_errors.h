@@ -1,0 +1,43 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dualpath::trainer {
+
+/// Where something stands in a recipe's file, counted from 1. Line 0: it was given by --set.
+struct Place {
+  int line = 0;
+  int column = 0;
+
+  auto operator<=>(const Place&) const = default;
+};
+
+/// Collects the mistakes of one recipe, so that its author sees all of them at once.
+class RecipeErrors {
+ public:
+  explicit RecipeErrors(std::string file) : file_(std::move(file)) {}
+
+  /// key: the whole way to it, "train.max_steps"; may be empty for a mistake in the file itself.
+  void add(Place place, std::string_view key, std::string_view message);
+  std::size_t count() const { return mistakes_.size(); }
+  /// UsageError with a line for each mistake, those of --set first, then in the file's order:
+  ///   --set loss.kl: expected …, got …
+  ///   recipes/x.yaml:14:11: train.max_steps: expected …, got …
+  void throw_if_any() const;
+
+ private:
+  struct Mistake {
+    Place place;
+    std::string line;
+  };
+
+  std::string file_;
+  std::vector<Mistake> mistakes_;
+};
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dualpath::trainer {
+
+/// Inclusive bounds of a number.
+template <class T>
+struct Range {
+  T low = std::numeric_limits<T>::lowest();
+  T high = std::numeric_limits<T>::max();
+};
+
+/// One value of an enumeration, as a recipe spells it.
+template <class T>
+struct Choice {
+  std::string_view name;
+  T value;
+};
+
+enum class Presence { kRequired, kOptional };
+
+/// Walks over the keys of a recipe. What keys there are is written once, as code that shows each
+/// field to a visitor:
+///   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
+/// RecipeReader then fills the field from YAML where the key is given, RecipeWriter prints it:
+/// neither can forget what the other knows.
+class RecipeVisitor {
+ public:
+  virtual ~RecipeVisitor() = default;
+
+  virtual void integer(std::string_view key, std::int64_t& value, Range<std::int64_t> range) = 0;
+  virtual void number(std::string_view key, double& value, Range<double> range) = 0;
+  virtual void boolean(std::string_view key, bool& value) = 0;
+  virtual void path(std::string_view key, std::filesystem::path& value, Presence presence) = 0;
+  virtual void texts(std::string_view key, std::vector<std::string>& value) = 0;
+
+  /// value must be one of the choices.
+  template <class T, std::size_t N>
+  void choice(std::string_view key, T& value, const Choice<T> (&choices)[N]);
+
+  /// visit() walks over the keys inside.
+  virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
+  /// The keys of the open section where the recipe's author chooses them: a reader that found it
+  /// tells them (and all are known keys then); nothing: keep those there are.
+  virtual std::optional<std::vector<std::string>> given_keys() { return std::nullopt; }
+  /// A condition on the open section as a whole, only looked at where each of its keys is right.
+  virtual void check(bool /*ok*/, std::string_view /*expected*/, std::string_view /*got*/) {}
+
+ protected:
+  /// Returns the index of the name to take; current: of the one that holds now.
+  virtual std::size_t choose(std::string_view key, std::span<const std::string_view> names,
+                             std::size_t current) = 0;
+};
+
+template <class T, std::size_t N>
+void RecipeVisitor::choice(std::string_view key, T& value, const Choice<T> (&choices)[N]) {
+  std::vector<std::string_view> names;
+  std::size_t current = N;
+  for (std::size_t i = 0; i < N; ++i) {
+    names.push_back(choices[i].name);
+    if (choices[i].value == value) current = i;
+  }
+  value = choices[choose(key, names, current)].value;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,83 @@
+#include "trainer/run_directory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/base/atomic_directory.h"
+#include "data/base/atomic_file.h"
+#include "data/base/error.h"
+#include "data/base/file.h"
+#include "data/formats/json.h"
+#include "trainer/recipe.h"
+
+namespace dualpath::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kResolved = "recipe.resolved.yaml";
+constexpr const char* kLock = ".lock";
+
+fs::path created(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
+  return directory;
+}
+
+void remove_contents(const fs::path& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename() != kLock) fs::remove_all(entry.path());
+  }
+}
+
+/// The keys that the trained result depends on, a line each.
+std::vector<std::string> binding_lines(Recipe recipe) {
+  recipe.evaluate = {};
+  recipe.export_ = {};
+  recipe.num_threads = 0;
+  recipe.train.output_dir.clear();
+  std::vector<std::string> lines;
+  std::istringstream yaml(to_yaml(recipe));
+  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string first_difference(const Recipe& there, const Recipe& here) {
+  const std::vector<std::string> old_lines = binding_lines(there), new_lines = binding_lines(here);
+  const auto [a, b] = std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
+  const auto text = [](auto line, auto end) { return line == end ? std::string("(nothing)") : *line; };
+  if (a == old_lines.end() && b == new_lines.end()) return "";
+  return fmt::format("\"{}\" there, \"{}\" here", text(a, old_lines.end()), text(b, new_lines.end()));
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(const Recipe& recipe, Restart restart)
+    : path_(created(recipe.train.output_dir)), lock_(path_ / kLock) {
+  if (restart == Restart::kYes) remove_contents(path_);
+  remove_stale_temporaries(path_);
+  if (fs::exists(control())) remove_stale_temporaries(control());
+  if (fs::exists(path_ / kResolved)) refuse_other_recipe(recipe);
+  write_file(path_ / kResolved, to_yaml(recipe));
+}
+
+void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
+  Recipe there = load_recipe(path_ / kResolved);
+  if (recipe.train.max_steps > there.train.max_steps) there.train.max_steps = recipe.train.max_steps;
+  const std::string difference = first_difference(there, recipe);
+  if (!difference.empty()) {
+    throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(), difference);
+  }
+}
+
+void RunDirectory::update_report(const std::string& section, const nlohmann::json& content) const {
+  nlohmann::json all = fs::exists(report()) ? data::read_json(report()) : nlohmann::json::object();
+  all[section] = content;
+  write_file(report(), all.dump(2) + "\n");
+}
+
+}  // namespace dualpath::trainer

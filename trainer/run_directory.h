@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "data/base/file_lock.h"
+#include "trainer/options.h"
+
+namespace dualpath::trainer {
+
+enum class Restart { kNo, kYes };
+
+/// A run's directory (train.output_dir), held by a lock while this lives:
+///   recipe.resolved.yaml, calibration.safetensors, log.jsonl, checkpoint-<step>/, selection.json,
+///   control/ (log.jsonl, checkpoint-<step>/), report.json
+/// A directory that another recipe made is refused with the difference; only a larger max_steps goes on, and keys
+/// that training does not depend on (evaluate, export, num_threads) may change.
+class RunDirectory {
+ public:
+  /// Restart::kYes: what another run left there is removed first.
+  explicit RunDirectory(const Recipe& recipe, Restart restart = Restart::kNo);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path calibration() const { return path_ / "calibration.safetensors"; }
+  std::filesystem::path selection() const { return path_ / "selection.json"; }
+  std::filesystem::path control() const { return path_ / "control"; }
+  std::filesystem::path report() const { return path_ / "report.json"; }
+
+  /// Puts one section into report.json; the others stay.
+  void update_report(const std::string& section, const nlohmann::json& content) const;
+
+ private:
+  void refuse_other_recipe(const Recipe& recipe) const;
+
+  std::filesystem::path path_;
+  FileLock lock_;
+};
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,124 @@
+#include "data/base/failpoint.h"
+#include "data/base/progress.h"
+#include "data/text.h"
+#include "quant/export.h"
+#include "trainer/evaluation.h"
+#include "trainer/runs.h"
+#include "trainer/trained_paths.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+/// Bytes a row's model takes on disk, by row.
+using RowBytes = std::map<std::string, std::int64_t>;
+
+struct NamedWindows {
+  std::string name;
+  const data::Windows* windows;
+};
+
+std::vector<NamedWindows> sets_of(const Texts& texts) {
+  std::vector<NamedWindows> sets{{"in_domain", &texts.test}};
+  if (texts.out_of_domain) sets.push_back({"out_of_domain", &*texts.out_of_domain});
+  return sets;
+}
+
+json to_json(const Metrics& metrics, std::int64_t bytes, bool against_reference) {
+  const auto compared = [&](double value) { return against_reference ? json(value) : json(nullptr); };
+  return {{"perplexity", metrics.perplexity},
+          {"accuracy", metrics.accuracy},
+          {"kl", compared(metrics.kl)},
+          {"agreement", compared(metrics.agreement)},
+          {"bytes", bytes},
+          {"tokens", metrics.tokens}};
+}
+
+json to_json(const std::optional<Estimate>& estimate) {
+  if (!estimate) return nullptr;
+  return {{"value", estimate->value}, {"low", estimate->low}, {"high", estimate->high}};
+}
+
+json to_json(const Recovery& recovery) {
+  return {{"accuracy", to_json(recovery.accuracy)}, {"kl", to_json(recovery.kl)}, {"nll", to_json(recovery.nll)}};
+}
+
+const RowSums* row_named(const std::vector<RowSums>& rows, const std::string& name) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RowSums& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+json set_json(const std::vector<RowSums>& rows, const RowBytes& bytes, const Recipe& recipe) {
+  json set;
+  const RowSums* fp = row_named(rows, "fp");
+  for (const RowSums& row : rows) set[row.name] = to_json(metrics_of(row), bytes.at(row.name), fp != nullptr);
+  const RowSums *quantized = row_named(rows, "quantized"), *corrected = row_named(rows, "corrected");
+  if (fp && quantized && corrected) {
+    set["recovery"] = to_json(recovery(*fp, *quantized, *corrected, recipe.evaluate.bootstrap_samples, recipe.seed));
+  }
+  return set;
+}
+
+json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedRow>& rows, const RowBytes& bytes,
+                   const std::vector<NamedWindows>& sets, const Recipe& recipe) {
+  std::int64_t total = 0;
+  for (const NamedWindows& set : sets) {
+    total += static_cast<std::int64_t>(evaluated_windows(*set.windows, recipe.evaluate));
+  }
+  Progress progress("evaluate", total, "windows");
+  json result;
+  for (const NamedWindows& set : sets) {
+    const auto sums = evaluate_rows(network, rows, *set.windows, recipe.evaluate, [&](std::int64_t windows) {
+      failpoint("evaluate.batch");
+      progress.advance(windows);
+    });
+    result["sets"][set.name] = set_json(sums, bytes, recipe);
+  }
+  progress.finish();
+  result["window"] = recipe.data.window;
+  result["stride"] = recipe.data.window;
+  result["first_token"] = "context only";
+  result["dtype"] = c10::toString(recipe.model.dtype);
+  result["seconds"] = progress.elapsed_seconds();
+  return result;
+}
+
+}  // namespace
+
+json run_evaluation(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+  const auto path = load_quantized_path(experiment, texts, directory);
+  const auto control = load_control_path(experiment, texts, directory);
+  modules::FloatExecutor reference(experiment.model.weights, experiment.recipe.model.dtype);
+  const at::ScalarType dtype = experiment.recipe.model.dtype;
+  const std::int64_t fp = quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype));
+  const std::int64_t int8 = quant::total_bytes(quant::planned_bytes(experiment.plan, *path->trainables.weights, dtype));
+
+  std::vector<EvaluatedRow> rows{{"fp", &reference}, {"quantized", &path->executor}};
+  RowBytes bytes{{"fp", fp}, {"quantized", int8}};
+  if (trained_steps(directory.path()) > 0) {
+    rows.push_back({"corrected", &path->corrected});
+    bytes["corrected"] = int8 + path->trainables.corrections.bytes();
+  }
+  if (control) {
+    rows.push_back({"control", &control->corrected});
+    bytes["control"] = fp + control->trainables.corrections.bytes();
+  }
+  json result = evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
+  directory.update_report("evaluation", result);
+  return result;
+}
+
+json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
+  const quant::ExportedModel exported = quant::open_export(model);
+  const Texts texts = load_texts(recipe.data, model.tokenizer);
+  quant::SimulateExecutor executor(model.weights, recipe.model.dtype, exported.plan, exported.scales);
+  quant::Corrected corrected(executor, exported.corrections);
+  const std::int64_t int8 =
+      quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype));
+  const RowBytes bytes{{"quantized", int8}, {"corrected", int8 + exported.corrections.bytes()}};
+  return evaluate_sets(model.network, {{"quantized", &executor}, {"corrected", &corrected}}, bytes, sets_of(texts),
+                       recipe);
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,61 @@
+#include <ATen/Version.h>
+
+#include "data/base/error.h"
+#include "data/base/failpoint.h"
+#include "data/base/progress.h"
+#include "data/formats/json.h"
+#include "quant/export.h"
+#include "trainer/recipe.h"
+#include "trainer/runs.h"
+#include "trainer/trained_paths.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+json provenance(const Experiment& experiment, const RunDirectory& directory) {
+  json result{{"format_version", 1},
+              {"recipe", to_yaml(experiment.recipe)},
+              {"source_sha256", model_fingerprint(experiment.model)},
+              {"plan", experiment.plan.fingerprint()},
+              {"steps", trained_steps(directory.path())},
+              {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
+  if (std::filesystem::exists(directory.report())) {
+    const json report = data::read_json(directory.report());
+    if (report.contains("evaluation")) result["figures"] = report["evaluation"]["sets"];
+  }
+  return result;
+}
+
+}  // namespace
+
+json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+  const Recipe& recipe = experiment.recipe;
+  if (recipe.export_.output_dir.empty()) throw UsageError("export.output_dir: expected a directory to write");
+  const auto path = load_quantized_path(experiment, texts, directory);
+  const auto planned = quant::planned_bytes(experiment.plan, *path->trainables.weights, recipe.model.dtype);
+  Progress progress("export", static_cast<std::int64_t>(path->trainables.weights->names().size()), "weights");
+  const quant::ExportSource source{experiment.model,
+                                   *path->trainables.weights,
+                                   recipe.model.dtype,
+                                   experiment.plan,
+                                   recipe.quantize,
+                                   path->trainables.scales,
+                                   path->trainables.corrections,
+                                   recipe.correction,
+                                   provenance(experiment, directory)};
+  quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
+    failpoint("export.weight");
+    progress.advance(weights);
+  });
+  progress.finish();
+  json result{{"path", recipe.export_.output_dir.string()},
+              {"weight_bytes", quant::total_bytes(planned)},
+              {"correction_bytes", path->trainables.corrections.bytes()},
+              {"seconds", progress.elapsed_seconds()}};
+  directory.update_report("export", result);
+  return result;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,44 @@
+#include "trainer/run_log.h"
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/base/atomic_file.h"
+#include "data/base/error.h"
+#include "data/base/file.h"
+
+namespace dualpath::trainer {
+namespace {
+
+/// A line that a kill cut short does not parse and goes too.
+std::string lines_up_to(const std::filesystem::path& path, std::int64_t step) {
+  std::string kept;
+  if (!std::filesystem::exists(path)) return kept;
+  std::istringstream text(read_file(path));
+  for (std::string line; std::getline(text, line);) {
+    const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (parsed.is_object() && parsed.value("step", step + 1) <= step) kept += line + "\n";
+  }
+  return kept;
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::filesystem::path& path, std::int64_t resumed_step)
+    : path_(path), file_(nullptr, std::fclose) {
+  write_file(path, lines_up_to(path, resumed_step));
+  file_.reset(std::fopen(path.c_str(), "a"));
+  if (!file_) throw Error("{}: cannot open: {}", path.string(), std::strerror(errno));
+}
+
+void RunLog::write(const nlohmann::json& line) {
+  const std::string text = line.dump() + "\n";
+  const bool written = std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size();
+  if (!written || std::fflush(file_.get()) != 0) {
+    throw Error("{}: cannot write: {}", path_.string(), std::strerror(errno));
+  }
+}
+
+}  // namespace dualpath::trainer

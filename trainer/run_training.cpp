@@ -1,0 +1,92 @@
+#include "data/base/error.h"
+#include "data/base/failpoint.h"
+#include "data/base/interrupt.h"
+#include "data/base/memory.h"
+#include "data/base/progress.h"
+#include "trainer/checkpoint.h"
+#include "trainer/runs.h"
+#include "trainer/selection_file.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kSelectionWindows = 32;
+
+json to_json(const TrainResult& result) {
+  return {{"steps", result.steps},
+          {"resumed_from", result.resumed},
+          {"seconds", result.seconds},
+          {"loss", result.last.total},
+          {"kl", result.last.kl},
+          {"ce", result.last.ce},
+          {"hidden", result.last.hidden}};
+}
+
+std::vector<data::Batch> selection_batches(const data::Windows& windows, std::int64_t batch_size) {
+  const auto chosen = data::evenly_spaced(windows.size(), kSelectionWindows);
+  const auto size = static_cast<std::size_t>(batch_size);
+  std::vector<data::Batch> batches;
+  for (std::size_t i = 0; i < chosen.size(); i += size) {
+    batches.push_back(data::make_batch(windows, std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
+  }
+  return batches;
+}
+
+/// One pass over the selection text, unless a finished run left its result.
+std::vector<quant::SelectedStage> select(const Experiment& experiment, const Texts& texts,
+                                         const RunDirectory& directory, QuantizedPath& path, ControlPath& reference) {
+  const Recipe& recipe = experiment.recipe;
+  if (const auto there = load_selection(directory.selection(), recipe.train.max_steps)) return *there;
+  const auto batches = selection_batches(texts.selection, recipe.evaluate.batch_size);
+  Progress progress("select", static_cast<std::int64_t>(batches.size()), "batches");
+  const auto selection = quant::select_corrections(
+      experiment.model.network, batches, reference.executor, path.executor, path.trainables.corrections,
+      recipe.loss.distance, [&](std::int64_t) {
+        throw_if_interrupted();
+        progress.advance(1);
+      });
+  save_selection(directory.selection(), selection, recipe.train.max_steps);
+  return selection;
+}
+
+json to_json(const std::vector<quant::SelectedStage>& selection) {
+  json dropped = json::array();
+  for (const quant::SelectedStage& stage : selection) {
+    if (!stage.kept) dropped.push_back(stage.stage);
+  }
+  return {{"stages", selection.size()}, {"dropped", dropped}};
+}
+
+}  // namespace
+
+json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+  const Recipe& recipe = experiment.recipe;
+  const quant::Calibration calibration = run_calibration(experiment, texts, directory);
+  QuantizedPath path(experiment, calibration.scales());
+  ControlPath control(experiment);
+  if (path.trainables.groups.empty()) throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
+
+  PairedObjective repair(experiment.model.network, control.executor, path.corrected, recipe.loss);
+  Optimizer optimizer(path.trainables.groups, recipe.train);
+  const TrainJob job{"train", directory.path(), calibration.fingerprint};
+  json report{{"train", to_json(train_loop(job, recipe.train, recipe.seed, texts.train, repair, optimizer))}};
+  report["parameters"] = path.trainables.corrections.parameter_count();
+  report["correction_bytes"] = path.trainables.corrections.bytes();
+  report["selection"] = to_json(select(experiment, texts, directory, path, control));
+
+  if (recipe.train.control && !control.trainables.groups.empty()) {
+    failpoint("control.start");
+    ControlObjective adaptation(experiment.model.network, control.corrected);
+    Optimizer control_optimizer(control.trainables.groups, recipe.train);
+    const TrainJob control_job{"control", directory.control(), calibration.fingerprint};
+    report["control"] =
+        to_json(train_loop(control_job, recipe.train, recipe.seed, texts.train, adaptation, control_optimizer));
+  }
+  report["peak_resident_bytes"] = peak_resident_bytes();
+  directory.update_report("training", report);
+  return report;
+}
+
+}  // namespace dualpath::trainer

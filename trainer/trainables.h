@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "modules/model.h"
+#include "modules/weight_store.h"
+#include "quant/activation_scales.h"
+#include "quant/corrections.h"
+#include "quant/plan.h"
+#include "trainer/optimizer.h"
+#include "trainer/options.h"
+
+namespace dualpath::trainer {
+
+/// All that a run may train on one path: corrections, activation scales, norm weights (in an overlay that the
+/// reference does not see).
+struct Trainables {
+  quant::Corrections corrections;
+  quant::ActivationScales scales;
+  std::shared_ptr<modules::WeightOverlay> weights;
+  std::vector<ParameterGroup> groups;
+};
+
+/// For the quantized path: what the recipe trains.
+Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan,
+                                quant::ActivationScales scales);
+
+/// For the control, the float model with the same corrections from the same seed, and nothing else.
+Trainables control_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan);
+
+}  // namespace dualpath::trainer
