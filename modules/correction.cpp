@@ -9,8 +9,8 @@
 
 namespace dualpath::modules {
 
-DualPathCorrectionImpl::DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options,
-                                               std::uint64_t seed)
+DualPathCorrectionImpl::DualPathCorrectionImpl(std::int64_t hidden_size,
+                                               const CorrectionOptions& options, std::uint64_t seed)
     : input_(options.input) {
   const std::int64_t width = std::max<std::int64_t>(1, hidden_size / options.reduction);
   down = register_module("down", torch::nn::Linear(hidden_size, width));

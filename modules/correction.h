@@ -23,13 +23,15 @@ struct CorrectionOptions {
   bool operator==(const CorrectionOptions&) const = default;
 };
 
-/// y = x + r * (alpha * head(x / r) + beta), head = Linear(H, H/reduction) -> ReLU -> Linear(H/reduction, H).
-/// With raw input r is 1, the design's own form; with kRmsNorm r is the token's root mean square, so that tokens
-/// of a hundredfold size (the first of a window) are corrected as finely as the rest. The exact identity until
-/// trained: the up-projection and beta start at zero, alpha at 1, and all can learn.
+/// y = x + r * (alpha * head(x / r) + beta), head = Linear(H, H/reduction) -> ReLU ->
+/// Linear(H/reduction, H). With raw input r is 1, the design's own form; with kRmsNorm r is the
+/// token's root mean square, so that tokens of a hundredfold size (the first of a window) are
+/// corrected as finely as the rest. The exact identity until trained: the up-projection and beta
+/// start at zero, alpha at 1, and all can learn.
 struct DualPathCorrectionImpl : torch::nn::Module {
   /// seed: of the down-projection's first values (uniform within 1/sqrt(H), as torch's Linear).
-  DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options, std::uint64_t seed);
+  DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options,
+                         std::uint64_t seed);
   /// x: [..., H], computed in float32, dtype kept.
   torch::Tensor forward(const torch::Tensor& x);
 

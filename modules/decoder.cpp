@@ -38,7 +38,8 @@ class Layer {
  private:
   Tensor attention(Executor& executor, State& state) const;
   Tensor mlp(Executor& executor, const Tensor& x) const;
-  Tensor residual(Executor& executor, const char* branch, const Tensor& x, const Tensor& update) const {
+  Tensor residual(Executor& executor, const char* branch, const Tensor& x,
+                  const Tensor& update) const {
     return executor.tap(site(name_, branch) + ".residual", x + update);
   }
 
@@ -51,11 +52,14 @@ class Layer {
 
 Layer::Layer(const DecoderConfig& c, std::int64_t index)
     : config_(c), name_(fmt::format("model.layers.{}", index)) {
-  const auto norm = [&](const char* name) { return NormRef{name_ + name, c.hidden_size, c.rms_norm_eps}; };
+  const auto norm = [&](const char* name) {
+    return NormRef{name_ + name, c.hidden_size, c.rms_norm_eps};
+  };
   const auto linear = [&](const char* name, std::int64_t in, std::int64_t out, bool bias) {
     return LinearRef{name_ + name, in, out, bias};
   };
-  const std::int64_t q = c.num_attention_heads * c.head_dim, kv = c.num_key_value_heads * c.head_dim;
+  const std::int64_t q = c.num_attention_heads * c.head_dim,
+                     kv = c.num_key_value_heads * c.head_dim;
   input_norm_ = norm(".input_layernorm");
   qkv_ = {linear(".self_attn.q_proj", c.hidden_size, q, c.attention_bias),
           linear(".self_attn.k_proj", c.hidden_size, kv, c.attention_bias),
@@ -70,7 +74,8 @@ Layer::Layer(const DecoderConfig& c, std::int64_t index)
 
 Tensor Layer::attention(Executor& executor, State& state) const {
   const std::vector<Tensor> qkv = executor.norm_linear(input_norm_, qkv_, state.hidden);
-  const auto heads = [&](const Tensor& x, std::int64_t count) {  // [B, T, count * D] -> [B, count, T, D]
+  const auto heads = [&](const Tensor& x,
+                         std::int64_t count) {  // [B, T, count * D] -> [B, count, T, D]
     return x.unflatten(-1, {count, config_.head_dim}).transpose(1, 2);
   };
   const RotationTable table = rotation_table(config_.rotation, state.positions);
@@ -109,8 +114,9 @@ Network make_decoder(const DecoderConfig& config) {
   network.stages.push_back(embedding_stage(config));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const Layer layer(config, i);
-    network.stages.push_back({layer.name(), /*correctable=*/true,
-                              [layer](Executor& executor, State& state) { layer.forward(executor, state); }});
+    network.stages.push_back(
+        {layer.name(), /*correctable=*/true,
+         [layer](Executor& executor, State& state) { layer.forward(executor, state); }});
   }
   network.stages.push_back(final_norm_stage(config));
   network.head.ref = {"lm_head", config.hidden_size, config.vocab_size, /*bias=*/false};

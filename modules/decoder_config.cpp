@@ -24,7 +24,8 @@ Activation activation_named(const std::string& name, const std::string& where) {
   for (const auto& [known, activation] : kActivations) {
     if (name == known) return activation;
   }
-  throw Error("{}: hidden_act: expected silu, gelu, gelu_pytorch_tanh or relu, got \"{}\"", where, name);
+  throw Error("{}: hidden_act: expected silu, gelu, gelu_pytorch_tanh or relu, got \"{}\"", where,
+              name);
 }
 
 const char* name_of(Activation activation) {
@@ -54,17 +55,19 @@ void require_plain_rotation(const data::JsonObject& config) {
 
 const DecoderConfig& checked(const DecoderConfig& c, const std::string& where) {
   if (c.num_attention_heads % c.num_key_value_heads != 0) {
-    throw Error("{}: expected num_attention_heads to be a multiple of num_key_value_heads, got {} and {}",
-                where, c.num_attention_heads, c.num_key_value_heads);
+    throw Error(
+        "{}: expected num_attention_heads to be a multiple of num_key_value_heads, got {} and {}",
+        where, c.num_attention_heads, c.num_key_value_heads);
   }
-  if (c.head_dim % 2 != 0) throw Error("{}: head_dim: expected an even number, got {}", where, c.head_dim);
+  if (c.head_dim % 2 != 0)
+    throw Error("{}: head_dim: expected an even number, got {}", where, c.head_dim);
   return c;
 }
 
 std::int64_t default_head_dim(const DecoderConfig& c, const std::string& where) {
   if (c.hidden_size % c.num_attention_heads != 0) {
-    throw Error("{}: expected hidden_size to be a multiple of num_attention_heads, got {} and {}", where,
-                c.hidden_size, c.num_attention_heads);
+    throw Error("{}: expected hidden_size to be a multiple of num_attention_heads, got {} and {}",
+                where, c.hidden_size, c.num_attention_heads);
   }
   return c.hidden_size / c.num_attention_heads;
 }
@@ -73,7 +76,8 @@ std::int64_t default_head_dim(const DecoderConfig& c, const std::string& where) 
 
 DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
   const std::string type = config.string("model_type");
-  if (type != "llama") throw Error("{}: model_type: expected \"llama\", got \"{}\"", config.where(), type);
+  if (type != "llama")
+    throw Error("{}: model_type: expected \"llama\", got \"{}\"", config.where(), type);
   require_plain_rotation(config);
   DecoderConfig c;
   c.vocab_size = config.integer("vocab_size", kSize);
@@ -119,7 +123,8 @@ DecoderConfig DecoderConfig::from_gguf(const data::GgufReader& gguf) {
   c.rotation = {.theta = gguf.get_or<double>("llama.rope.freq_base", 10000.0),
                 .dim = gguf.get_or<std::int64_t>("llama.rope.dimension_count", c.head_dim)};
   if (c.rotation.dim != c.head_dim) {
-    throw Error("{}: llama.rope.dimension_count: expected {}, got {}", where, c.head_dim, c.rotation.dim);
+    throw Error("{}: llama.rope.dimension_count: expected {}, got {}", where, c.head_dim,
+                c.rotation.dim);
   }
   c.vocab_size = gguf.tensor("token_embd.weight").shape.front();
   c.tie_word_embeddings = !gguf.contains_tensor("output.weight");

@@ -13,7 +13,8 @@ namespace dualpath::modules {
 
 struct Stage;
 
-/// y = x W^T + b. The weight is "<name>.weight" [out_features, in_features], the bias "<name>.bias".
+/// y = x W^T + b. The weight is "<name>.weight" [out_features, in_features], the bias
+/// "<name>.bias".
 struct LinearRef {
   std::string name;
   std::int64_t in_features = 0, out_features = 0;
@@ -47,14 +48,16 @@ struct AttentionRef {
   std::int64_t num_heads = 0, num_key_value_heads = 0, head_dim = 0;
 };
 
-/// What carries a network out. A network is written once against this interface and never asks how it is
-/// computed: in float, observed, simulated in integers, or (later) by integer kernels, an export trace or a runtime.
+/// What carries a network out. A network is written once against this interface and never asks how
+/// it is computed: in float, observed, simulated in integers, or (later) by integer kernels, an
+/// export trace or a runtime.
 struct Executor {
   virtual ~Executor() = default;
 
   /// x: [..., in]. One result [..., out] for each ref, in order.
   virtual std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) = 0;
-  /// The norm feeds only these linears, so an executor may fuse the two; the bits are those of the two apart.
+  /// The norm feeds only these linears, so an executor may fuse the two; the bits are those of the
+  /// two apart.
   virtual std::vector<at::Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
                                               const at::Tensor& x) {
     return linear(refs, norm(norm_ref, x));
@@ -63,7 +66,8 @@ struct Executor {
   virtual at::Tensor norm(const NormRef& ref, const at::Tensor& x) = 0;
   /// ids: int64 [...]. Result: [..., width].
   virtual at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) = 0;
-  /// q: [B, heads, T, D]; k, v: [B, kv_heads, S, D] with S >= T; row t of q sees keys up to S - T + t.
+  /// q: [B, heads, T, D]; k, v: [B, kv_heads, S, D] with S >= T; row t of q sees keys up to S - T +
+  /// t.
   virtual at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v) = 0;
   /// A place to look at or to quantize that belongs to no linear (residual stream, FFN product).

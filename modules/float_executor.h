@@ -7,7 +7,8 @@
 
 namespace dualpath::modules {
 
-/// Computes in one float dtype: the reference path, and the base of the executors that quantize parts of it.
+/// Computes in one float dtype: the reference path, and the base of the executors that quantize
+/// parts of it.
 class FloatExecutor : public Executor {
  public:
   FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype)

@@ -75,7 +75,8 @@ GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
   for (const std::string& name : reader_.names()) {
     if (is_derived(name)) continue;
     const auto ours = hugging_face_name(name);
-    if (!ours) throw Error("{}: tensor {}: no such weight in architecture llama", path.string(), name);
+    if (!ours)
+      throw Error("{}: tensor {}: no such weight in architecture llama", path.string(), name);
     file_names_[*ours] = name;
   }
   for (const auto& [ours, theirs] : file_names_) names_.push_back(ours);
@@ -83,17 +84,21 @@ GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
 
 const data::GgufTensor& GgufStore::stored(const std::string& name) const {
   const auto found = file_names_.find(name);
-  if (found == file_names_.end()) throw Error("{}: no tensor {}", reader_.file()->path().string(), name);
+  if (found == file_names_.end())
+    throw Error("{}: no tensor {}", reader_.file()->path().string(), name);
   return reader_.tensor(found->second);
 }
 
-WeightInfo GgufStore::info(const std::string& name) const { return {at::kFloat, stored(name).shape, /*decoded=*/true}; }
+WeightInfo GgufStore::info(const std::string& name) const {
+  return {at::kFloat, stored(name).shape, /*decoded=*/true};
+}
 
 at::Tensor GgufStore::get(const std::string& name) const {
   const data::GgufTensor& tensor = stored(name);
   const at::Tensor values = at::empty(tensor.shape, at::kFloat);
-  data::dequantize(tensor.type, tensor.bytes,
-                   std::span(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())));
+  data::dequantize(
+      tensor.type, tensor.bytes,
+      std::span(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())));
   if (name.find(".q_proj.") != std::string::npos) {
     return undo_permutation(values, reader_.require<std::int64_t>("llama.attention.head_count"));
   }

@@ -10,8 +10,9 @@
 
 namespace dualpath::modules {
 
-/// The weights of a GGUF file of architecture "llama", decoded to float32 when asked for. llama.cpp keeps the rows
-/// of q and k permuted for interleaved rotation: get() gives them in Hugging Face's order.
+/// The weights of a GGUF file of architecture "llama", decoded to float32 when asked for. llama.cpp
+/// keeps the rows of q and k permuted for interleaved rotation: get() gives them in Hugging Face's
+/// order.
 class GgufStore : public WeightStore {
  public:
   explicit GgufStore(const std::filesystem::path& path);

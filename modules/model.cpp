@@ -1,6 +1,7 @@
 #include "modules/model.h"
 
 #include <algorithm>
+#include <array>
 
 #include "data/base/error.h"
 #include "modules/decoder.h"
@@ -28,7 +29,7 @@ Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json
   }
   Network network = make_decoder(config);
   weights = with_ties(std::move(weights), config);
-  Structure structure = structure_of(network, *weights);
+  Structure structure = structure_of(network);
   check_weights(structure, *weights, path.string());
   return {.path = path,
           .config = config,
@@ -41,10 +42,13 @@ Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json
           .made_files = {}};
 }
 
+/// Not config.json, which an export rewrites, and no weights of whatever kind.
 bool is_companion(const fs::path& file) {
+  constexpr std::array kWeights{".safetensors", ".bin",  ".pt", ".pth",
+                                ".gguf",        ".onnx", ".h5", ".msgpack"};
   const std::string name = file.filename().string();
-  return name != "config.json" && file.extension() != ".safetensors" &&
-         !name.ends_with(".safetensors.index.json");
+  return name != "config.json" && !name.ends_with(".index.json") &&
+         std::find(kWeights.begin(), kWeights.end(), file.extension()) == kWeights.end();
 }
 
 std::vector<fs::path> companions(const fs::path& directory) {
@@ -58,8 +62,9 @@ std::vector<fs::path> companions(const fs::path& directory) {
 
 Model open_directory(const fs::path& path) {
   const data::JsonObject config = data::JsonObject::read(path / "config.json");
-  Model model = assemble(path, DecoderConfig::from_json(config), config.raw(),
-                         data::Tokenizer::from_directory(path), std::make_shared<SafetensorsStore>(path));
+  Model model =
+      assemble(path, DecoderConfig::from_json(config), config.raw(),
+               data::Tokenizer::from_directory(path), std::make_shared<SafetensorsStore>(path));
   model.companion_files = companions(path);
   return model;
 }

@@ -23,7 +23,8 @@ struct ModelOptions {
   bool operator==(const ModelOptions&) const = default;
 };
 
-/// A model on disk, opened and checked; weights stay where they are until an executor asks for them.
+/// A model on disk, opened and checked; weights stay where they are until an executor asks for
+/// them.
 struct Model {
   std::filesystem::path path;
   DecoderConfig config;

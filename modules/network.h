@@ -9,7 +9,8 @@
 
 namespace dualpath::modules {
 
-/// One step of a network. It holds names (Refs), no tensors, so that it can be loaded, moved and released alone.
+/// One step of a network. It holds names (Refs), no tensors, so that it can be loaded, moved and
+/// released alone.
 struct Stage {
   std::string name;  ///< the module path, e.g. "model.layers.3"
   /// Whether the stage's hidden output may be compared with the reference's and corrected.
@@ -20,14 +21,16 @@ struct Stage {
 /// The only way to run a stage: the executor's begin and end cannot be forgotten.
 void run(const Stage& stage, Executor& executor, State& state);
 
-/// Logits are not a stage: they are made for chunks of rows, so that [tokens, vocabulary] never exists whole.
+/// Logits are not a stage: they are made for chunks of rows, so that [tokens, vocabulary] never
+/// exists whole.
 struct Head {
   LinearRef ref;
   /// rows: [N, H], the last stage's hidden states. Result: [N, vocabulary].
   at::Tensor logits(Executor& executor, const at::Tensor& rows) const;
 };
 
-/// An ordered list of stages and a head. Paired forward, evaluation, decoding and planning are loops over it.
+/// An ordered list of stages and a head. Paired forward, evaluation, decoding and planning are
+/// loops over it.
 struct Network {
   std::vector<Stage> stages;
   Head head;

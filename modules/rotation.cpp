@@ -16,7 +16,8 @@ at::Tensor rotate(const at::Tensor& x, const RotationTable& table) {
   const std::int64_t half = table.cos.size(-1);
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor first = wide.narrow(-1, 0, half), second = wide.narrow(-1, half, half);
-  return at::cat({first * table.cos - second * table.sin, second * table.cos + first * table.sin}, -1)
+  return at::cat({first * table.cos - second * table.sin, second * table.cos + first * table.sin},
+                 -1)
       .to(x.scalar_type());
 }
 

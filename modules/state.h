@@ -22,13 +22,14 @@ class KvCache {
   std::map<std::string, std::pair<at::Tensor, at::Tensor>> entries_;
 };
 
-/// What travels from stage to stage. Padding lies on the right, where causal attention of a real position never
-/// looks; `mask` keeps it out of statistics, losses and metrics.
+/// What travels from stage to stage. Padding lies on the right, where causal attention of a real
+/// position never looks; `mask` keeps it out of statistics, losses and metrics.
 struct State {
   at::Tensor ids;        ///< [B, T] int64
   at::Tensor positions;  ///< [B, T] int64
   at::Tensor mask;       ///< [B, T] bool, false = padding
-  at::Tensor hidden;     ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
+  at::Tensor
+      hidden;  ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
   KvCache* cache = nullptr;
 };
 

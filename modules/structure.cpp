@@ -33,7 +33,8 @@ class Recorder : public Executor {
     structure_.embeddings.push_back(ref);
     return with_last(ids.unsqueeze(-1), ref.width);
   }
-  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&, const Tensor&) override {
+  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&,
+                   const Tensor&) override {
     structure_.attentions.push_back(ref);
     return q;
   }
@@ -63,7 +64,8 @@ class WeightCheck {
     if (!weights_.contains(name)) {
       problems_.push_back(fmt::format("{} is missing", name));
     } else if (weights_.info(name).shape != shape) {
-      problems_.push_back(fmt::format("{}: expected shape {}, got {}", name, shape, weights_.info(name).shape));
+      problems_.push_back(
+          fmt::format("{}: expected shape {}, got {}", name, shape, weights_.info(name).shape));
     }
   }
 
@@ -73,7 +75,8 @@ class WeightCheck {
     const std::size_t listed = std::min(problems_.size(), kListed);
     const std::string rest =
         problems_.size() > listed ? fmt::format("; and {} more", problems_.size() - listed) : "";
-    throw Error("{}: {}{}", where, fmt::join(problems_.begin(), problems_.begin() + listed, "; "), rest);
+    throw Error("{}: {}{}", where, fmt::join(problems_.begin(), problems_.begin() + listed, "; "),
+                rest);
   }
 
  private:
@@ -83,7 +86,7 @@ class WeightCheck {
 
 }  // namespace
 
-Structure structure_of(const Network& network, const WeightStore& weights) {
+Structure structure_of(const Network& network) {
   Structure structure;
   Recorder recorder(structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
@@ -91,14 +94,14 @@ Structure structure_of(const Network& network, const WeightStore& weights) {
   run(network, recorder, state);
   recorder.enter(network.head.ref.name);
   network.head.logits(recorder, state.hidden);
-  const std::string head = network.head.ref.weight_name();
-  structure.tied_head = weights.canonical(head) != head;
   return structure;
 }
 
-void check_weights(const Structure& structure, const WeightStore& weights, const std::string& where) {
+void check_weights(const Structure& structure, const WeightStore& weights,
+                   const std::string& where) {
   WeightCheck check(weights);
-  for (const EmbeddingRef& ref : structure.embeddings) check.expect(ref.weight_name(), {ref.rows, ref.width});
+  for (const EmbeddingRef& ref : structure.embeddings)
+    check.expect(ref.weight_name(), {ref.rows, ref.width});
   for (const NormRef& ref : structure.norms) check.expect(ref.weight_name(), {ref.width});
   for (const LinearUse& use : structure.linears) {
     for (const LinearRef& ref : use.refs) {

@@ -8,28 +8,29 @@
 
 namespace dualpath::modules {
 
-/// One call of linear: consumers of one tensor, i.e. a tensor group when their inputs are quantized.
+/// One call of linear: consumers of one tensor, i.e. a tensor group when their inputs are
+/// quantized.
 struct LinearUse {
   std::string stage;
   LinearRefs refs;
 };
 
-/// What a network is made of, in the order of execution, found by running it once on tensors without data. So
-/// every network that is written against Executor can be planned, checked and listed without code of its own.
+/// What a network is made of, in the order of execution, found by running it once on tensors
+/// without data. So every network that is written against Executor can be planned, checked and
+/// listed without code of its own.
 struct Structure {
   std::vector<LinearUse> linears;  ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
   std::vector<AttentionRef> attentions;
   std::vector<Site> taps;
-  bool tied_head = false;  ///< the head's weight is the embedding table
 };
 
-/// weights: only asked which names are one tensor.
-Structure structure_of(const Network& network, const WeightStore& weights);
+Structure structure_of(const Network& network);
 
-/// Every weight the structure names must be in the store with the shape expected, else an Error that lists each
-/// case. `where` says whose weights they are.
-void check_weights(const Structure& structure, const WeightStore& weights, const std::string& where);
+/// Every weight the structure names must be in the store with the shape expected, else an Error
+/// that lists each case. `where` says whose weights they are.
+void check_weights(const Structure& structure, const WeightStore& weights,
+                   const std::string& where);
 
 }  // namespace dualpath::modules

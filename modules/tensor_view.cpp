@@ -50,9 +50,11 @@ at::Tensor wrap(const data::TensorView& view, std::shared_ptr<const MappedFile> 
     std::memcpy(copy.data_ptr(), view.bytes.data(), view.bytes.size());
     return copy;
   }
-  // from_blob wants a mutable pointer; the mapping is read-only, and nobody writes to a store's tensors.
+  // from_blob wants a mutable pointer; the mapping is read-only, and nobody writes to a store's
+  // tensors.
   void* bytes = const_cast<std::byte*>(view.bytes.data());
-  return at::from_blob(bytes, view.shape, [file = std::move(file)](void*) {}, options);
+  return at::from_blob(
+      bytes, view.shape, [file = std::move(file)](void*) {}, options);
 }
 
 data::TensorView view_of(const at::Tensor& tensor) {

@@ -16,8 +16,8 @@ struct WeightInfo {
   bool decoded = false;  ///< the file holds blocks (GGUF), get() makes the values
 };
 
-/// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped from the file or
-/// decoded when asked for; the store keeps no copies. Thread-safe.
+/// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped
+/// from the file or decoded when asked for; the store keeps no copies. Thread-safe.
 class WeightStore {
  public:
   virtual ~WeightStore() = default;
@@ -49,8 +49,8 @@ class TiedWeights : public WeightStore {
   std::map<std::string, std::string> aliases_;
 };
 
-/// What is trained, over a store that stays as it is: only the quantized path reads through it, the reference
-/// reads the store below. Export reads this one.
+/// What is trained, over a store that stays as it is: only the quantized path reads through it, the
+/// reference reads the store below. Export reads this one.
 class WeightOverlay : public WeightStore {
  public:
   explicit WeightOverlay(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
@@ -70,8 +70,9 @@ class WeightOverlay : public WeightStore {
   std::map<std::string, at::Tensor> trained_;
 };
 
-/// Reads a store in one compute dtype. Frozen tensors are converted once and kept (a conversion that changes
-/// nothing shares the mapping); tensors that require a gradient are converted each time.
+/// Reads a store in one compute dtype. Frozen tensors are converted once and kept (a conversion
+/// that changes nothing shares the mapping); tensors that require a gradient are converted each
+/// time.
 class ComputeWeights {
  public:
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)

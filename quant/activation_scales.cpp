@@ -13,7 +13,8 @@ torch::Tensor ActivationScales::get(const std::string& group) const {
 }
 
 void ActivationScales::make_trainable() {
-  for (const auto& [group, scale] : scales_) log_scales_[group] = scale.log().detach().requires_grad_();
+  for (const auto& [group, scale] : scales_)
+    log_scales_[group] = scale.log().detach().requires_grad_();
   scales_.clear();
 }
 

@@ -9,8 +9,8 @@
 #define DP_HOST_DEVICE
 #endif
 
-/// The law: every kernel, simulated or integer, CPU or CUDA, computes exactly this. No torch, no fast-math, no
-/// contraction. Rounding and saturation are ONNX QuantizeLinear's.
+/// The law: every kernel, simulated or integer, CPU or CUDA, computes exactly this. No torch, no
+/// fast-math, no contraction. Rounding and saturation are ONNX QuantizeLinear's.
 namespace dualpath::quant {
 
 struct Grid {
@@ -18,13 +18,15 @@ struct Grid {
   std::int32_t zero_point, qmin, qmax;
 };
 
-/// Activations use the whole of int8; weights leave -128 out, as ONNX Runtime, OpenVINO and TensorRT do.
+/// Activations use the whole of int8; weights leave -128 out, as ONNX Runtime, OpenVINO and
+/// TensorRT do.
 inline constexpr std::int32_t kActivationQmin = -128, kWeightQmin = -127, kInt8Qmax = 127;
 
 constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
 constexpr Grid weight_grid(float scale) { return {scale, 0, kWeightQmin, kInt8Qmax}; }
 
-/// The rounded level before saturation: half to even of x / scale, then the shift. x must be finite.
+/// The rounded level before saturation: half to even of x / scale, then the shift. x must be
+/// finite.
 DP_HOST_DEVICE inline float level(float x, Grid g) {
   return nearbyintf(x / g.scale) + static_cast<float>(g.zero_point);
 }
@@ -47,13 +49,15 @@ DP_HOST_DEVICE inline float dequantize(std::int32_t code, Grid g) {
   return static_cast<float>(code - g.zero_point) * g.scale;
 }
 
-/// Symmetric scale of a range. An all-zero channel (or one so small that its scale underflows) has scale 1.
+/// Symmetric scale of a range. An all-zero channel (or one so small that its scale underflows) has
+/// scale 1.
 DP_HOST_DEVICE inline float symmetric_scale(float absmax, std::int32_t qmax) {
   const float scale = absmax / static_cast<float>(qmax);
   return scale > 0.0f ? scale : 1.0f;
 }
 
-/// The int32 sum of products of codes as a value: the two scales are multiplied first, then the sum, once.
+/// The int32 sum of products of codes as a value: the two scales are multiplied first, then the
+/// sum, once.
 DP_HOST_DEVICE inline float scaled_sum(std::int32_t sum, float input_scale, float weight_scale) {
   return static_cast<float>(sum) * (input_scale * weight_scale);
 }

@@ -30,8 +30,9 @@ ActivationScales Calibration::scales() const {
   return ActivationScales(scales);
 }
 
-Calibration calibrate(const modules::Network& network, std::shared_ptr<const modules::WeightStore> weights,
-                      at::ScalarType dtype, const Plan& plan, const std::vector<at::Tensor>& windows,
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   ObserveExecutor executor(std::move(weights), dtype, plan);
@@ -66,9 +67,10 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
   const auto fingerprint = reader.metadata().find(kFingerprint);
   if (fingerprint != reader.metadata().end()) calibration.fingerprint = fingerprint->second;
   for (const TensorGroup& group : plan.groups) {
-    calibration.ranges[group.name] = {entry(tensors, group.name + ".min", path).item<float>(),
-                                      entry(tensors, group.name + ".max", path).item<float>(),
-                                      entry(tensors, group.name + ".count", path).item<std::int64_t>()};
+    calibration.ranges[group.name] = {
+        entry(tensors, group.name + ".min", path).item<float>(),
+        entry(tensors, group.name + ".max", path).item<float>(),
+        entry(tensors, group.name + ".count", path).item<std::int64_t>()};
   }
   return calibration;
 }

@@ -23,10 +23,12 @@ struct Calibration {
   ActivationScales scales() const;
 };
 
-/// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch size changes nothing.
-/// Called after each window with its tokens. A site that saw nothing is an Error naming it.
-Calibration calibrate(const modules::Network& network, std::shared_ptr<const modules::WeightStore> weights,
-                      at::ScalarType dtype, const Plan& plan, const std::vector<at::Tensor>& windows,
+/// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
+/// size changes nothing. Called after each window with its tokens. A site that saw nothing is an
+/// Error naming it.
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64.

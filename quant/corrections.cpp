@@ -13,20 +13,24 @@ namespace dualpath::quant {
 Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
                          const modules::CorrectionOptions& options, std::uint64_t seed) {
   for (const std::string& target : options.ignore) {
-    const bool found =
-        std::any_of(stages.begin(), stages.end(), [&](const auto& stage) { return matches(target, stage); });
-    if (!found) throw UsageError("correction.ignore: {}", unmatched(target, "stage with a quantized linear", stages));
+    const bool found = std::any_of(stages.begin(), stages.end(),
+                                   [&](const auto& stage) { return matches(target, stage); });
+    if (!found)
+      throw UsageError("correction.ignore: {}",
+                       unmatched(target, "stage with a quantized linear", stages));
   }
   for (const std::string& stage : stages) {
     if (matches_any(options.ignore, stage)) continue;
-    by_stage_.emplace(stage, modules::DualPathCorrection(hidden_size, options, Generator::derived(seed, stage).next()));
+    by_stage_.emplace(stage, modules::DualPathCorrection(hidden_size, options,
+                                                         Generator::derived(seed, stage).next()));
   }
 }
 
 torch::Tensor Corrections::apply(const std::string& stage, const torch::Tensor& hidden) const {
   const auto found = by_stage_.find(stage);
   if (found == by_stage_.end()) return hidden;
-  modules::DualPathCorrection correction = found->second;  // a shared handle: forward is not const in torch
+  modules::DualPathCorrection correction =
+      found->second;  // a shared handle: forward is not const in torch
   return correction(hidden);
 }
 
@@ -39,7 +43,8 @@ std::vector<std::string> Corrections::stages() const {
 modules::NamedTensors Corrections::parameters() const {
   modules::NamedTensors parameters;
   for (const auto& [stage, correction] : by_stage_) {
-    for (const auto& item : correction->named_parameters()) parameters[stage + "." + item.key()] = item.value();
+    for (const auto& item : correction->named_parameters())
+      parameters[stage + "." + item.key()] = item.value();
   }
   return parameters;
 }

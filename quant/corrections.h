@@ -16,7 +16,8 @@ namespace dualpath::quant {
 class Corrections {
  public:
   Corrections() = default;
-  /// One for each of `stages` that options.ignore does not name; a pattern there that names none is a UsageError.
+  /// One for each of `stages` that options.ignore does not name; a pattern there that names none is
+  /// a UsageError.
   Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
               const modules::CorrectionOptions& options, std::uint64_t seed);
 
@@ -26,7 +27,8 @@ class Corrections {
 
   /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
   modules::NamedTensors parameters() const;
-  /// Copies values in; stages that `values` lacks are dropped, a wrong shape is an Error. `where` is named in it.
+  /// Copies values in; stages that `values` lacks are dropped, a wrong shape is an Error. `where`
+  /// is named in it.
   void load(const modules::NamedTensors& values, const std::string& where);
   std::int64_t parameter_count() const;
   std::int64_t bytes() const { return parameter_count() * 4; }  // float32
@@ -35,8 +37,8 @@ class Corrections {
   std::map<std::string, modules::DualPathCorrection> by_stage_;
 };
 
-/// An executor with corrections: applies the stage's at its end, so that training, evaluation, generation and export
-/// cannot forget it. Both must outlive it. The control is Corrected(float).
+/// An executor with corrections: applies the stage's at its end, so that training, evaluation,
+/// generation and export cannot forget it. Both must outlive it. The control is Corrected(float).
 class Corrected : public modules::Executor {
  public:
   Corrected(modules::Executor& executor, const Corrections& corrections)
@@ -49,7 +51,9 @@ class Corrected : public modules::Executor {
                                       const at::Tensor& x) override {
     return executor_.norm_linear(norm, refs, x);
   }
-  at::Tensor norm(const modules::NormRef& ref, const at::Tensor& x) override { return executor_.norm(ref, x); }
+  at::Tensor norm(const modules::NormRef& ref, const at::Tensor& x) override {
+    return executor_.norm(ref, x);
+  }
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override {
     return executor_.embedding(ref, ids);
   }
@@ -57,8 +61,12 @@ class Corrected : public modules::Executor {
                        const at::Tensor& v) override {
     return executor_.attention(ref, q, k, v);
   }
-  at::Tensor tap(const modules::Site& site, const at::Tensor& x) override { return executor_.tap(site, x); }
-  void begin(const modules::Stage& stage, const modules::State& state) override { executor_.begin(stage, state); }
+  at::Tensor tap(const modules::Site& site, const at::Tensor& x) override {
+    return executor_.tap(site, x);
+  }
+  void begin(const modules::Stage& stage, const modules::State& state) override {
+    executor_.begin(stage, state);
+  }
   void end(const modules::Stage& stage, modules::State& state) override {
     executor_.end(stage, state);
     state.hidden = corrections_.apply(stage.name, state.hidden);

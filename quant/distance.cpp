@@ -12,7 +12,8 @@ using torch::autograd::variable_list;
 
 /// sum over tokens of weight * |q - fp|^2; keeps q - fp and the weights, nothing of fp.
 struct WeightedSquares : torch::autograd::Function<WeightedSquares> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& fp, const Tensor& weight) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& fp,
+                        const Tensor& weight) {
     const Tensor difference = q - fp;
     ctx->save_for_backward({difference, weight});
     return (difference.to(torch::kFloat).square().sum(-1) * weight).sum();

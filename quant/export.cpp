@@ -7,6 +7,7 @@
 #include "data/base/atomic_directory.h"
 #include "data/base/atomic_file.h"
 #include "data/base/checksum.h"
+#include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/safetensors_writer.h"
 #include "quant/simulate_executor.h"
@@ -18,12 +19,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 json to_json(const QuantArgs& args) {
-  return {{"num_bits", args.num_bits},
-          {"type", "int"},
-          {"symmetric", args.symmetric},
-          {"strategy", name_of(args.strategy)},
-          {"dynamic", args.dynamic},
-          {"observer", name_of(args.observer)}};
+  return {{"num_bits", args.num_bits},   {"type", "int"},
+          {"symmetric", args.symmetric}, {"strategy", name_of(args.strategy)},
+          {"dynamic", args.dynamic},     {"observer", name_of(args.observer)}};
 }
 
 json to_json(const modules::CorrectionOptions& options) {
@@ -32,11 +30,14 @@ json to_json(const modules::CorrectionOptions& options) {
           {"beta", options.beta == modules::CorrectionBeta::kScalar ? "scalar" : "channel"}};
 }
 
-/// Writes model.safetensors a weight at a time, under the names and with the sizes that planned_bytes() gave.
+/// Writes model.safetensors a weight at a time, under the names and with the sizes that
+/// planned_bytes() gave.
 class WeightWriter {
  public:
   WeightWriter(const fs::path& path, const ExportSource& source)
-      : source_(source), planned_(planned_bytes(source.plan, source.weights, source.dtype)), writer_(path, infos()) {}
+      : source_(source),
+        planned_(planned_bytes(source.plan, source.weights, source.dtype)),
+        writer_(path, infos()) {}
 
   void write(const std::function<void(std::int64_t)>& progress) {
     for (const std::string& name : source_.weights.names()) {
@@ -57,11 +58,13 @@ class WeightWriter {
 
   void write_weight(const std::string& name) {
     constexpr std::string_view kWeight = ".weight";
-    const std::string module = name.ends_with(kWeight) ? name.substr(0, name.size() - kWeight.size()) : "";
+    const std::string module =
+        name.ends_with(kWeight) ? name.substr(0, name.size() - kWeight.size()) : "";
     const PlannedLinear* linear = source_.plan.linear(module);
     if (!linear || name != linear->ref.weight_name()) {
       const modules::WeightInfo info = source_.weights.info(name);
-      return append(name, source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
+      return append(name,
+                    source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
     }
     const QuantizedWeight weight = quantized_weight(source_.weights, linear->ref);
     append(name, weight.codes);
@@ -87,7 +90,9 @@ void copy_companions(const modules::Model& model, const fs::path& directory) {
   for (const auto& [name, content] : model.made_files) write_file(directory / name, content);
 }
 
-void write_json(const fs::path& path, const json& content) { write_file(path, content.dump(2) + "\n"); }
+void write_json(const fs::path& path, const json& content) {
+  write_file(path, content.dump(2) + "\n");
+}
 
 void write_corrections(const fs::path& directory, const ExportSource& source) {
   modules::write_tensors(directory / "correction.safetensors", source.corrections.parameters());
@@ -106,16 +111,27 @@ json checksums(const fs::path& directory) {
   return sums;
 }
 
+/// An export takes the place of an older one; anything else there is somebody's work.
+void refuse_other_content(const fs::path& directory) {
+  if (fs::exists(directory) && !fs::is_empty(directory) &&
+      !fs::exists(directory / "dualpath.json")) {
+    throw Error(
+        "{}: expected a new directory or an older export to replace, but it holds something else",
+        directory.string());
+  }
+}
+
 }  // namespace
 
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   json groups = json::object();
   std::size_t index = 0;
   for (const ConfigGroup& group : options.config_groups) {
-    groups["group_" + std::to_string(index++)] = {{"targets", group.targets},
-                                                  {"weights", to_json(group.weights)},
-                                                  {"input_activations", to_json(group.input_activations)},
-                                                  {"output_activations", nullptr}};
+    groups["group_" + std::to_string(index++)] = {
+        {"targets", group.targets},
+        {"weights", to_json(group.weights)},
+        {"input_activations", to_json(group.input_activations)},
+        {"output_activations", nullptr}};
   }
   return {{"quant_method", "compressed-tensors"},
           {"format", "int-quantized"},
@@ -126,11 +142,15 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
 
 void export_model(const fs::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress) {
+  refuse_other_content(directory);
   if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
+  remove_stale_temporaries_of(directory);
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
-  config["dtype"] = source.dtype == at::kFloat ? "float32" : source.dtype == at::kHalf ? "float16" : "bfloat16";
+  config["dtype"] = source.dtype == at::kFloat  ? "float32"
+                    : source.dtype == at::kHalf ? "float16"
+                                                : "bfloat16";
   write_json(out.path() / "config.json", config);
   WeightWriter(out.path() / "model.safetensors", source).write(progress);
   copy_companions(source.model, out.path());

@@ -13,7 +13,8 @@
 
 namespace dualpath::quant {
 
-/// What an export is made from. Nothing is recomputed: scales are copied, codes are those the run computed with.
+/// What an export is made from. Nothing is recomputed: scales are copied, codes are those the run
+/// computed with.
 struct ExportSource {
   const modules::Model& model;
   const modules::WeightStore& weights;  ///< the trained overlay over the model's own
@@ -26,9 +27,10 @@ struct ExportSource {
   nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
 };
 
-/// Writes a Hugging Face directory in compressed-tensors' int-quantized format, whole or not at all:
-///   config.json (with quantization_config), model.safetensors, the source's other files byte for byte,
-///   correction.safetensors, correction.json, dualpath.json
+/// Writes a Hugging Face directory in compressed-tensors' int-quantized format, whole or not at
+/// all:
+///   config.json (with quantization_config), model.safetensors, the source's other files byte for
+///   byte, correction.safetensors, correction.json, dualpath.json
 /// progress: called with the bytes of each weight done.
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);
@@ -43,7 +45,8 @@ struct ExportedModel {
   Corrections corrections;
 };
 
-/// model: of an export (model.is_quantized()). Files whose checksum in dualpath.json differs are an Error naming them.
+/// model: of an export (model.is_quantized()). Files whose checksum in dualpath.json differs are an
+/// Error naming them.
 ExportedModel open_export(const modules::Model& model);
 
 }  // namespace dualpath::quant

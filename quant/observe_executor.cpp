@@ -6,15 +6,19 @@
 
 namespace dualpath::quant {
 
-ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                                 const Plan& plan)
+ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
+                                 at::ScalarType dtype, const Plan& plan)
     : FloatExecutor(std::move(weights), dtype) {
-  for (const TensorGroup& group : plan.groups) observers_[group.name] = make_observer(group.args.observer);
+  for (const TensorGroup& group : plan.groups)
+    observers_[group.name] = make_observer(group.args.observer);
 }
 
-void ObserveExecutor::begin(const modules::Stage&, const modules::State& state) { mask_ = state.mask.flatten(); }
+void ObserveExecutor::begin(const modules::Stage&, const modules::State& state) {
+  mask_ = state.mask.flatten();
+}
 
-std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs, const at::Tensor& x) {
+std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
+                                                const at::Tensor& x) {
   const std::string site = refs.front().input_site();
   const auto observer = observers_.find(site);
   if (observer != observers_.end()) {

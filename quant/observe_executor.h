@@ -13,7 +13,8 @@ namespace dualpath::quant {
 /// Runs in float and shows each tensor group's input to its observer. Padding is never shown.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
-  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype, const Plan& plan);
+  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                  const Plan& plan);
 
   void begin(const modules::Stage& stage, const modules::State& state) override;
   /// A value that is not finite is an Error naming the site.

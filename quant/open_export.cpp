@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 using data::JsonObject;
 
 template <class Value, std::size_t N>
-Value one_of(const JsonObject& object, const char* key, const std::array<std::pair<const char*, Value>, N>& choices) {
+Value one_of(const JsonObject& object, const char* key,
+             const std::array<std::pair<const char*, Value>, N>& choices) {
   const std::string got = object.string(key);
   for (const auto& [name, value] : choices) {
     if (got == name) return value;
@@ -32,21 +33,25 @@ constexpr std::array<std::pair<const char*, modules::CorrectionBeta>, 2> kBetas{
     {{"scalar", modules::CorrectionBeta::kScalar}, {"channel", modules::CorrectionBeta::kChannel}}};
 
 QuantArgs read_args(const JsonObject& object) {
-  const QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
-                       .strategy = one_of(object, "strategy", kStrategies),
-                       .symmetric = object.boolean("symmetric"),
-                       .dynamic = object.boolean_or("dynamic", false),
-                       .observer = one_of(object, "observer", kObservers)};
-  if (!args.symmetric || args.dynamic) throw Error("{}: only static symmetric schemes are supported", object.where());
+  const QuantArgs args{
+      .num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
+      .strategy = one_of(object, "strategy", kStrategies),
+      .symmetric = object.boolean("symmetric"),
+      .dynamic = object.boolean_or("dynamic", false),
+      .observer = one_of(object, "observer", kObservers)};
+  if (!args.symmetric || args.dynamic)
+    throw Error("{}: only static symmetric schemes are supported", object.where());
   return args;
 }
 
 QuantizeOptions read_options(const JsonObject& config) {
   QuantizeOptions options;
+  options.config_groups.clear();
   const JsonObject groups = config.object("config_groups");
   for (const std::string& name : groups.keys()) {
     const JsonObject group = groups.object(name);
-    options.config_groups.push_back({name, group.strings("targets"), read_args(group.object("weights")),
+    options.config_groups.push_back({name, group.strings("targets"),
+                                     read_args(group.object("weights")),
                                      read_args(group.object("input_activations"))});
   }
   options.ignore = config.strings("ignore");
@@ -57,18 +62,21 @@ void verify_checksums(const fs::path& directory) {
   const JsonObject sums = JsonObject::read(directory / "dualpath.json").object("sha256");
   for (const std::string& name : sums.keys()) {
     if (sha256_file(directory / name) != sums.string(name)) {
-      throw Error("{}: damaged: its checksum is not the one in dualpath.json", (directory / name).string());
+      throw Error("{}: damaged: its checksum is not the one in dualpath.json",
+                  (directory / name).string());
     }
   }
 }
 
 Corrections read_corrections(const fs::path& directory) {
   const JsonObject description = JsonObject::read(directory / "correction.json");
-  const modules::CorrectionOptions options{.reduction = description.integer("reduction", data::kPositive),
-                                           .input = one_of(description, "input", kInputs),
-                                           .beta = one_of(description, "beta", kBetas),
-                                           .ignore = {}};
-  Corrections corrections(description.strings("stages"), description.integer("hidden_size", data::kPositive), options,
+  const modules::CorrectionOptions options{
+      .reduction = description.integer("reduction", data::kPositive),
+      .input = one_of(description, "input", kInputs),
+      .beta = one_of(description, "beta", kBetas),
+      .ignore = {}};
+  Corrections corrections(description.strings("stages"),
+                          description.integer("hidden_size", data::kPositive), options,
                           /*seed=*/0);
   const fs::path file = directory / "correction.safetensors";
   corrections.load(modules::read_tensors(data::SafetensorsReader(file)), file.string());
@@ -79,7 +87,8 @@ Corrections read_corrections(const fs::path& directory) {
 
 ExportedModel open_export(const modules::Model& model) {
   verify_checksums(model.path);
-  const JsonObject config = JsonObject::read(model.path / "config.json").object("quantization_config");
+  const JsonObject config =
+      JsonObject::read(model.path / "config.json").object("quantization_config");
   Plan plan = make_plan(model.structure, read_options(config));
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {

@@ -5,7 +5,8 @@
 namespace dualpath::quant {
 
 PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
-                             modules::Executor& reference, modules::Executor& quantized, DistanceKind kind) {
+                             modules::Executor& reference, modules::Executor& quantized,
+                             DistanceKind kind) {
   const modules::State start = modules::make_state(batch.ids, batch.mask);
   PairedForward paired{start, start, {}};
   modules::State &fp = paired.reference, &q = paired.quantized;
@@ -16,7 +17,8 @@ PairedForward paired_forward(const modules::Network& network, const data::Batch&
     }
     modules::run(stage, quantized, q);
     if (!stage.correctable) continue;
-    paired.distances.push_back({stage.name, hidden_distance(kind, fp.hidden, q.hidden, batch.mask)});
+    paired.distances.push_back(
+        {stage.name, hidden_distance(kind, fp.hidden, q.hidden, batch.mask)});
   }
   return paired;
 }

@@ -21,9 +21,10 @@ struct PairedForward {
   std::vector<StageDistance> distances;  ///< of the stages that may carry a correction
 };
 
-/// Runs both paths stage by stage on the same batch: the reference without gradient, and nothing of it is kept but
-/// the distance's difference.
+/// Runs both paths stage by stage on the same batch: the reference without gradient, and nothing of
+/// it is kept but the distance's difference.
 PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
-                             modules::Executor& reference, modules::Executor& quantized, DistanceKind kind);
+                             modules::Executor& reference, modules::Executor& quantized,
+                             DistanceKind kind);
 
 }  // namespace dualpath::quant

@@ -26,7 +26,8 @@ bool targets_linear(const std::string& target, const std::string& name) {
 
 class Planner {
  public:
-  Planner(const Structure& structure, const QuantizeOptions& options) : structure_(structure), options_(options) {
+  Planner(const Structure& structure, const QuantizeOptions& options)
+      : structure_(structure), options_(options) {
     for (const LinearUse& use : structure.linears) {
       for (const LinearRef& ref : use.refs) names_.push_back(ref.name);
     }
@@ -42,9 +43,11 @@ class Planner {
  private:
   void require_matches() {
     const auto require = [&](const std::string& key, const std::string& target) {
-      const bool found = std::any_of(names_.begin(), names_.end(),
-                                     [&](const std::string& name) { return targets_linear(target, name); });
-      if (!found) problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names_)));
+      const bool found = std::any_of(names_.begin(), names_.end(), [&](const std::string& name) {
+        return targets_linear(target, name);
+      });
+      if (!found)
+        problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names_)));
     };
     for (const ConfigGroup& group : options_.config_groups) {
       for (const std::string& target : group.targets) {
@@ -64,20 +67,22 @@ class Planner {
     return nullptr;
   }
 
-  /// The members of a tensor group share one quantized input, so they are quantized alike or not at all.
+  /// The members of a tensor group share one quantized input, so they are quantized alike or not at
+  /// all.
   void add(const LinearUse& use) {
     const ConfigGroup* first = group_of(use.refs.front().name);
     for (const LinearRef& ref : use.refs) {
       if (group_of(ref.name) == first) continue;
-      problems_.push_back(fmt::format("{} and {} share one input but not one scheme", use.refs.front().name, ref.name));
+      problems_.push_back(fmt::format("{} and {} share one input but not one scheme",
+                                      use.refs.front().name, ref.name));
       return;
     }
     if (!first) {
       for (const LinearRef& ref : use.refs) plan_.ignored.push_back(ref.name);
       return;
     }
-    if (structure_.tied_head && &use == &structure_.linears.back()) {
-      problems_.push_back(fmt::format("{} shares its table with the embedding: it stays in float; keep it in ignore",
+    if (&use == &structure_.linears.back()) {
+      problems_.push_back(fmt::format("{} is the head, which stays in float: keep it in ignore",
                                       use.refs.front().name));
       return;
     }
@@ -88,7 +93,8 @@ class Planner {
     TensorGroup group{use.refs.front().input_site(), {}, scheme.input_activations};
     for (const LinearRef& ref : use.refs) {
       group.sites.push_back(ref.input_site());
-      plan_.linears.push_back({ref, use.stage, group.name, scheme.weights, scheme.input_activations});
+      plan_.linears.push_back(
+          {ref, use.stage, group.name, scheme.weights, scheme.input_activations});
     }
     plan_.groups.push_back(std::move(group));
     if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
@@ -101,29 +107,33 @@ class Planner {
 };
 
 std::string spelled(const QuantArgs& args) {
-  return fmt::format("{} {} {} {} {}", args.num_bits, name_of(args.strategy), args.symmetric, args.dynamic,
-                     name_of(args.observer));
+  return fmt::format("{} {} {} {} {}", args.num_bits, name_of(args.strategy), args.symmetric,
+                     args.dynamic, name_of(args.observer));
 }
 
-PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType dtype) {
-  const std::int64_t numel = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape,
+                      at::ScalarType dtype) {
+  const std::int64_t numel =
+      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   const data::DType stored = modules::dtype_of(dtype);
-  return {name, shape, std::string(data::name_of(stored)), numel * static_cast<std::int64_t>(data::size_of(stored))};
+  return {name, shape, std::string(data::name_of(stored)),
+          numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
 }  // namespace
 
 const PlannedLinear* Plan::linear(const std::string& name) const {
-  const auto found =
-      std::find_if(linears.begin(), linears.end(), [&](const PlannedLinear& l) { return l.ref.name == name; });
+  const auto found = std::find_if(linears.begin(), linears.end(),
+                                  [&](const PlannedLinear& l) { return l.ref.name == name; });
   return found == linears.end() ? nullptr : &*found;
 }
 
 std::string Plan::fingerprint() const {
   std::string text;
   for (const PlannedLinear& l : linears) {
-    text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features, l.ref.in_features, l.group,
-                        spelled(l.weights), spelled(l.input_activations));
+    text +=
+        fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features, l.ref.in_features,
+                    l.group, spelled(l.weights), spelled(l.input_activations));
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
   return sha256_hex(std::as_bytes(std::span(text)));
@@ -140,7 +150,8 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute) {
   std::map<std::string, const LinearRef*> quantized;
-  for (const PlannedLinear& linear : plan.linears) quantized[linear.ref.weight_name()] = &linear.ref;
+  for (const PlannedLinear& linear : plan.linears)
+    quantized[linear.ref.weight_name()] = &linear.ref;
   std::vector<PlannedBytes> planned;
   for (const std::string& name : weights.names()) {
     const modules::WeightInfo info = weights.info(name);
@@ -158,8 +169,9 @@ std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightS
 }
 
 std::int64_t total_bytes(const std::vector<PlannedBytes>& weights) {
-  return std::accumulate(weights.begin(), weights.end(), std::int64_t{0},
-                         [](std::int64_t sum, const PlannedBytes& weight) { return sum + weight.bytes; });
+  return std::accumulate(
+      weights.begin(), weights.end(), std::int64_t{0},
+      [](std::int64_t sum, const PlannedBytes& weight) { return sum + weight.bytes; });
 }
 
 }  // namespace dualpath::quant

@@ -19,8 +19,8 @@ struct PlannedLinear {
   QuantArgs weights, input_activations;
 };
 
-/// Sites that are one tensor (the inputs of q, k and v): one observer, one scale, one quantization. Named by its
-/// first site.
+/// Sites that are one tensor (the inputs of q, k and v): one observer, one scale, one quantization.
+/// Named by its first site.
 struct TensorGroup {
   std::string name;
   std::vector<modules::Site> sites;
@@ -35,8 +35,8 @@ struct PlannedBytes {
   std::int64_t bytes = 0;
 };
 
-/// Recipe × model -> what is quantized and how: made once, checked before any work, and the same from calibration to
-/// export.
+/// Recipe × model -> what is quantized and how: made once, checked before any work, and the same
+/// from calibration to export.
 struct Plan {
   std::vector<PlannedLinear> linears;  ///< in the order of execution
   std::vector<TensorGroup> groups;     ///< in the order of execution
@@ -44,15 +44,17 @@ struct Plan {
   std::vector<std::string> stages;     ///< those that hold a quantized linear
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
-  /// SHA-256 over all of the above: a calibration or checkpoint made for another plan is not taken for this one.
+  /// SHA-256 over all of the above: a calibration or checkpoint made for another plan is not taken
+  /// for this one.
   std::string fingerprint() const;
 };
 
-/// Targets that match nothing, and groups whose members differ, are a UsageError that lists every case.
+/// Targets that match nothing, and groups whose members differ, are a UsageError that lists every
+/// case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
-/// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks, `compute` (the
-/// dtype the model runs in) and float32 for vectors (norms, biases).
+/// The dtype of an unquantized weight in an export: the source's, or, where the source holds
+/// blocks, `compute` (the dtype the model runs in) and float32 for vectors (norms, biases).
 at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute);
 
 /// Every tensor an export writes, in the order of the store.

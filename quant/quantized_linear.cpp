@@ -17,12 +17,14 @@ using torch::autograd::variable_list;
 const std::vector<Tensor>& dequantized_weights(QuantizedGroup& group, torch::ScalarType dtype) {
   if (group.dequantized.empty() || group.dequantized.front().scalar_type() != dtype) {
     group.dequantized.clear();
-    for (const QuantizedWeight& weight : group.weights) group.dequantized.push_back(weight.dequantized(dtype));
+    for (const QuantizedWeight& weight : group.weights)
+      group.dequantized.push_back(weight.dequantized(dtype));
   }
   return group.dequantized;
 }
 
-/// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end of the grid.
+/// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end
+/// of the grid.
 Tensor scale_gradient(const Tensor& grad, const Tensor& x, const Tensor& in_range, Grid grid) {
   const Tensor levels = x.to(torch::kFloat) / grid.scale;
   const Tensor rounded = levels.round();
@@ -32,8 +34,8 @@ Tensor scale_gradient(const Tensor& grad, const Tensor& x, const Tensor& in_rang
   return ((grad.to(torch::kFloat) * slope).sum() * lsq).reshape({1});
 }
 
-/// Straight through quantization, exact through the integer product. The last argument carries weights, which
-/// autograd does not see.
+/// Straight through quantization, exact through the integer product. The last argument carries
+/// weights, which autograd does not see.
 struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
   static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& scale,
                                const std::shared_ptr<QuantizedGroup>& group) {
@@ -51,7 +53,8 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     for (const QuantizedWeight& weight : group->weights) {
       shape.back() = weight.codes.size(0);
       const Tensor sums = integer_sums(codes.values, weight.codes);
-      results.push_back(scale_sums(sums, grid.scale, weight.scale, weight.bias, x.scalar_type()).view(shape));
+      results.push_back(
+          scale_sums(sums, grid.scale, weight.scale, weight.bias, x.scalar_type()).view(shape));
     }
     return results;
   }

@@ -29,7 +29,8 @@ inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
 /// One group of a recipe's `config_groups`.
 struct ConfigGroup {
   std::string name;
-  std::vector<std::string> targets{"Linear"};  ///< "Linear" (all), a module's name, or "re:" and a pattern
+  std::vector<std::string> targets{
+      "Linear"};  ///< "Linear" (all), a module's name, or "re:" and a pattern
   QuantArgs weights = kWeightInt8;
   QuantArgs input_activations = kInputInt8;
 
@@ -43,7 +44,8 @@ struct CalibrationOptions {
 };
 
 struct QuantizeOptions {
-  std::vector<ConfigGroup> config_groups{{.name = "group_0"}};  ///< the first that targets a linear counts
+  std::vector<ConfigGroup> config_groups{
+      {.name = "group_0"}};                    ///< the first that targets a linear counts
   std::vector<std::string> ignore{"lm_head"};  ///< as targets; these stay in float
   CalibrationOptions calibration;
 

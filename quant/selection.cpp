@@ -15,10 +15,13 @@ struct Sums {
 
 using SumsByStage = std::map<std::string, Sums>;
 
-void measure(const modules::Network& network, const data::Batch& batch, modules::Executor& reference,
-             modules::Executor& quantized, const Corrections& corrections, DistanceKind kind, SumsByStage& sums) {
+void measure(const modules::Network& network, const data::Batch& batch,
+             modules::Executor& reference, modules::Executor& quantized,
+             const Corrections& corrections, DistanceKind kind, SumsByStage& sums) {
   State fp = modules::make_state(batch.ids, batch.mask), q = fp;
-  const auto distance = [&] { return hidden_distance(kind, fp.hidden, q.hidden, batch.mask).item<double>(); };
+  const auto distance = [&] {
+    return hidden_distance(kind, fp.hidden, q.hidden, batch.mask).item<double>();
+  };
   for (const modules::Stage& stage : network.stages) {
     modules::run(stage, reference, fp);
     modules::run(stage, quantized, q);
@@ -34,7 +37,8 @@ void measure(const modules::Network& network, const data::Batch& batch, modules:
 
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
                                               const std::vector<data::Batch>& batches,
-                                              modules::Executor& reference, modules::Executor& quantized,
+                                              modules::Executor& reference,
+                                              modules::Executor& quantized,
                                               Corrections& corrections, DistanceKind kind,
                                               const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;

@@ -18,11 +18,13 @@ struct SelectedStage {
   bool kept = false;
 };
 
-/// One pass over batches the corrections were not trained on: each stage's distance to the reference before and
-/// after its correction. Those that do not bring their own stage closer are dropped from `corrections`.
+/// One pass over batches the corrections were not trained on: each stage's distance to the
+/// reference before and after its correction. Those that do not bring their own stage closer are
+/// dropped from `corrections`.
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
                                               const std::vector<data::Batch>& batches,
-                                              modules::Executor& reference, modules::Executor& quantized,
+                                              modules::Executor& reference,
+                                              modules::Executor& quantized,
                                               Corrections& corrections, DistanceKind kind,
                                               const std::function<void(std::int64_t)>& progress);
 

@@ -11,26 +11,30 @@
 
 namespace dualpath::quant {
 
-/// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales them; all else in
-/// float. Weights are quantized when first met and stay packed; the store may hold codes already (an export).
+/// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
+/// them; all else in float. Weights are quantized when first met and stay packed; the store may
+/// hold codes already (an export).
 class SimulateExecutor : public modules::FloatExecutor {
  public:
   /// plan and scales must outlive the executor.
-  SimulateExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype, const Plan& plan,
-                   const ActivationScales& scales);
+  SimulateExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                   const Plan& plan, const ActivationScales& scales);
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
 
  private:
-  const std::shared_ptr<QuantizedGroup>& packed(const std::string& group, const modules::LinearRefs& refs);
+  const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
+                                                const modules::LinearRefs& refs);
 
   std::map<std::string, const PlannedLinear*> planned_;  // by linear
   const ActivationScales& scales_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
 };
 
-/// A planned linear's weight: the store's codes and scale if it is an export, else quantized from its values.
-QuantizedWeight quantized_weight(const modules::WeightStore& weights, const modules::LinearRef& ref);
+/// A planned linear's weight: the store's codes and scale if it is an export, else quantized from
+/// its values.
+QuantizedWeight quantized_weight(const modules::WeightStore& weights,
+                                 const modules::LinearRef& ref);
 
 }  // namespace dualpath::quant

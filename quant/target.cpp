@@ -22,10 +22,12 @@ bool matches(const std::string& target, const std::string& name) {
 }
 
 bool matches_any(const std::vector<std::string>& targets, const std::string& name) {
-  return std::any_of(targets.begin(), targets.end(), [&](const auto& target) { return matches(target, name); });
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const auto& target) { return matches(target, name); });
 }
 
-std::string unmatched(const std::string& target, const std::string& what, const std::vector<std::string>& names) {
+std::string unmatched(const std::string& target, const std::string& what,
+                      const std::vector<std::string>& names) {
   return fmt::format("\"{}\" matches no {}; nearest: {}", target, what, nearest(target, names));
 }
 

@@ -39,10 +39,13 @@ T* data(const Tensor& tensor) {
 }
 
 void require_finite(std::int64_t non_finite, const Tensor& x, const std::string& site) {
-  if (non_finite > 0) throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
+  if (non_finite > 0)
+    throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
 }
 
-std::int64_t rows_of_grain(std::int64_t columns) { return std::max<std::int64_t>(1, kGrain / columns); }
+std::int64_t rows_of_grain(std::int64_t columns) {
+  return std::max<std::int64_t>(1, kGrain / columns);
+}
 
 std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
   const Element element = element_of(x.scalar_type());
@@ -72,7 +75,8 @@ std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
 }
 #endif
 
-/// Processors without VNNI add pairs of products in 16 bits, which saturate: seen only with codes at their ends.
+/// Processors without VNNI add pairs of products in 16 bits, which saturate: seen only with codes
+/// at their ends.
 bool int_mm_is_exact() {
   constexpr std::int64_t kSize = 256;
   const Tensor low = at::full({kSize, kSize}, -128, at::kChar);
@@ -84,6 +88,12 @@ bool int_mm_is_exact() {
   }
 }
 
+/// Looked at once in a process.
+bool serves_int_mm() {
+  static const bool exact = int_mm_is_exact();
+  return exact;
+}
+
 }  // namespace
 
 Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in_range) {
@@ -91,8 +101,8 @@ Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in
   Codes codes{at::empty(source.sizes(), source.options().dtype(at::kChar)), Tensor()};
   if (want_in_range) codes.in_range = at::empty(source.sizes(), source.options().dtype(at::kByte));
 #ifdef DUALPATH_CUDA
-  const std::int64_t non_finite =
-      source.is_cuda() ? quantize_on_cuda(source, grid, codes) : quantize_on_cpu(source, grid, codes);
+  const std::int64_t non_finite = source.is_cuda() ? quantize_on_cuda(source, grid, codes)
+                                                   : quantize_on_cpu(source, grid, codes);
 #else
   const std::int64_t non_finite = quantize_on_cpu(source, grid, codes);
 #endif
@@ -106,35 +116,39 @@ Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& si
   const std::int64_t columns = source.size(1);
   const auto *values = data<float>(source), *scales = data<float>(scale);
   std::atomic<std::int64_t> non_finite = 0;
-  at::parallel_for(0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      non_finite += quantize_cpu(Element::kFloat32, values + row * columns, columns, weight_grid(scales[row]),
-                                 data<std::int8_t>(codes) + row * columns, nullptr);
-    }
-  });
+  at::parallel_for(
+      0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          non_finite += quantize_cpu(Element::kFloat32, values + row * columns, columns,
+                                     weight_grid(scales[row]),
+                                     data<std::int8_t>(codes) + row * columns, nullptr);
+        }
+      });
   require_finite(non_finite, source, site);
   return codes;
 }
 
 Tensor integer_sums(const Tensor& a, const Tensor& b) {
-  static const bool exact_on_cpu = int_mm_is_exact();
-  const bool served = a.is_cpu() && exact_on_cpu;
-  return served ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
+  return a.is_cpu() && serves_int_mm() ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
 }
 
+std::string integer_sums_route() { return serves_int_mm() ? "at::_int_mm" : "float32 chunks"; }
+
 Tensor integer_sums_in_chunks(const Tensor& a, const Tensor& b) {
-  constexpr std::int64_t kExact = 1024;  // 1024 * 128 * 128 = 2^24, up to which float32 holds every integer
+  constexpr std::int64_t kExact =
+      1024;  // 1024 * 128 * 128 = 2^24, up to which float32 holds every integer
   Tensor sums = at::zeros({a.size(0), b.size(0)}, a.options().dtype(at::kInt));
   for (std::int64_t k = 0; k < a.size(1); k += kExact) {
     const std::int64_t width = std::min(kExact, a.size(1) - k);
-    const Tensor left = a.narrow(1, k, width).to(at::kFloat), right = b.narrow(1, k, width).to(at::kFloat);
+    const Tensor left = a.narrow(1, k, width).to(at::kFloat),
+                 right = b.narrow(1, k, width).to(at::kFloat);
     sums += at::matmul(left, right.t()).to(at::kInt);
   }
   return sums;
 }
 
-Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_scale, const Tensor& bias,
-                  at::ScalarType dtype) {
+Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_scale,
+                  const Tensor& bias, at::ScalarType dtype) {
   const std::int64_t rows = sums.size(0), columns = sums.size(1);
   const Tensor y = at::empty({rows, columns}, sums.options().dtype(dtype));
   const Element element = element_of(dtype);
@@ -148,7 +162,8 @@ Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_sc
   const std::int64_t row_bytes = columns * static_cast<std::int64_t>(y.element_size());
   at::parallel_for(0, rows, rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
     scale_sums_cpu(data<std::int32_t>(sums) + begin * columns, end - begin, columns, input_scale,
-                   data<float>(weight_scale), data<float>(bias), element, data<std::byte>(y) + begin * row_bytes);
+                   data<float>(weight_scale), data<float>(bias), element,
+                   data<std::byte>(y) + begin * row_bytes);
   });
   return y;
 }

@@ -12,24 +12,31 @@ namespace dualpath::quant {
 
 struct Codes {
   at::Tensor values;    ///< int8, shape of x
-  at::Tensor in_range;  ///< uint8, shape of x: 1 where the straight-through gradient passes; undefined unless asked for
+  at::Tensor in_range;  ///< uint8, shape of x: 1 where the straight-through gradient passes;
+                        ///< undefined unless asked for
 };
 
 /// x: float32, bfloat16 or float16. A value that is not finite is an Error naming `site`.
 Codes quantize(const at::Tensor& x, Grid grid, const std::string& site, bool want_in_range = false);
 
-/// Weights, a scale a row. x: [N, K] float32 and scale: [N] float32 on the CPU. Result: [N, K] int8 in [-127, 127].
+/// Weights, a scale a row. x: [N, K] float32 and scale: [N] float32 on the CPU. Result: [N, K] int8
+/// in [-127, 127].
 at::Tensor quantize_rows(const at::Tensor& x, const at::Tensor& scale, const std::string& site);
 
-/// a: [M, K] int8, b: [N, K] int8 -> [M, N] int32, the exact sums of a's rows times b's rows, for any codes and
-/// K up to 131 071 (where |sum| could pass int32).
+/// a: [M, K] int8, b: [N, K] int8 -> [M, N] int32, the exact sums of a's rows times b's rows, for
+/// any codes and K up to 131 071 (where |sum| could pass int32).
 at::Tensor integer_sums(const at::Tensor& a, const at::Tensor& b);
 
-/// The same by float32 products of at most 1 024 columns at a time, whose sums a float32 holds exactly: for
-/// processors and devices that at::_int_mm does not serve.
+/// "at::_int_mm" or "float32 chunks": what serves integer_sums on this processor: for inspect and
+/// logs.
+std::string integer_sums_route();
+
+/// The same by float32 products of at most 1 024 columns at a time, whose sums a float32 holds
+/// exactly: for processors and devices that at::_int_mm does not serve.
 at::Tensor integer_sums_in_chunks(const at::Tensor& a, const at::Tensor& b);
 
-/// sums: [M, N] int32, weight_scale: [N] float32, bias: [N] float32 or undefined. Result: [M, N] of `dtype`.
+/// sums: [M, N] int32, weight_scale: [N] float32, bias: [N] float32 or undefined. Result: [M, N] of
+/// `dtype`.
 at::Tensor scale_sums(const at::Tensor& sums, float input_scale, const at::Tensor& weight_scale,
                       const at::Tensor& bias, at::ScalarType dtype);
 

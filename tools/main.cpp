@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -12,10 +12,13 @@
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app{"DualPath: repairs quantized language models with trained corrections on paired paths"};
+  CLI::App app{
+      "DualPath: repairs quantized language models with trained corrections on paired paths"};
   app.require_subcommand(1);
-  app.footer("Example:\n  dualpath train recipes/quickstart.yaml\nExit: 0 done, 1 failure, 2 usage or recipe error, "
-             "130 interrupted (state saved)");
+  app.footer(
+      "Example:\n  dualpath train recipes/quickstart.yaml\nExit: 0 done, 1 failure, 2 usage or "
+      "recipe error, "
+      "130 interrupted (state saved)");
   dualpath::tools::add_plan(app);
   dualpath::tools::add_calibrate(app);
   dualpath::tools::add_train(app);

@@ -17,4 +17,6 @@ build/dualpath train "$recipe" "$@"
 table=$(build/dualpath evaluate "$recipe" "$@")
 build/dualpath export "$recipe" "$@"
 
-printf '\n%s\n' "$table"
+printf '\n%s\n\n' "$table"
+# Predicted against measured, where the run directory is the recipe's own.
+if (($# == 0)); then .venv/bin/python tools/check_prediction.py build/quickstart/report.json; fi

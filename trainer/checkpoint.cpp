@@ -24,13 +24,16 @@ constexpr std::string_view kPrefix = "checkpoint-";
 
 modules::NamedTensors read_checked(const fs::path& path, const data::JsonObject& files) {
   const std::string expected = files.string(path.filename().string());
-  if (sha256_file(path) != expected) throw Error("{}: damaged: its checksum is not the one in state.json", path.string());
+  if (sha256_file(path) != expected)
+    throw Error("{}: damaged: its checksum is not the one in state.json", path.string());
   return modules::read_tensors(data::SafetensorsReader(path));
 }
 
 }  // namespace
 
-fs::path Checkpoints::path(std::int64_t step) const { return directory_ / fmt::format("{}{}", kPrefix, step); }
+fs::path Checkpoints::path(std::int64_t step) const {
+  return directory_ / fmt::format("{}{}", kPrefix, step);
+}
 
 std::vector<std::int64_t> Checkpoints::steps() const {
   std::vector<std::int64_t> steps;
@@ -47,7 +50,8 @@ std::vector<std::int64_t> Checkpoints::steps() const {
   return steps;
 }
 
-void Checkpoints::save(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const {
+void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
+                       const std::string& fingerprint) const {
   fs::create_directories(directory_);
   AtomicDirectory checkpoint(path(step), Replace::kYes);
   modules::write_tensors(checkpoint.path() / kTrained, optimizer.parameters());

@@ -22,15 +22,16 @@ struct TokenMeasures {
 
 TokenMeasures measure(const Tensor& log_p, const Tensor& log_q, const Tensor& targets) {
   const Tensor best = log_q.argmax(-1);
-  return {-log_q.gather(1, targets.unsqueeze(1)).squeeze(1), (log_p.exp() * (log_p - log_q)).sum(-1),
-          best == targets, best == log_p.argmax(-1)};
+  return {-log_q.gather(1, targets.unsqueeze(1)).squeeze(1),
+          (log_p.exp() * (log_p - log_q)).sum(-1), best == targets, best == log_p.argmax(-1)};
 }
 
 /// Adds each token's measures to its window's sums. window_of: [n], within the batch.
 void add(const TokenMeasures& measures, const Tensor& window_of, std::span<WindowSums> windows) {
   const auto nll = measures.nll.to(torch::kDouble), kl = measures.kl.to(torch::kDouble);
   const auto a_nll = nll.accessor<double, 1>(), a_kl = kl.accessor<double, 1>();
-  const auto correct = measures.correct.accessor<bool, 1>(), agreed = measures.agreed.accessor<bool, 1>();
+  const auto correct = measures.correct.accessor<bool, 1>(),
+             agreed = measures.agreed.accessor<bool, 1>();
   const auto window = window_of.accessor<std::int64_t, 1>();
   for (std::int64_t i = 0; i < window.size(0); ++i) {
     WindowSums& sums = windows[static_cast<std::size_t>(window[i])];
@@ -44,18 +45,21 @@ void add(const TokenMeasures& measures, const Tensor& window_of, std::span<Windo
 
 class Evaluation {
  public:
-  Evaluation(const modules::Network& network, const std::vector<EvaluatedRow>& rows) : network_(network), rows_(rows) {
+  Evaluation(const modules::Network& network, const std::vector<EvaluatedRow>& rows)
+      : network_(network), rows_(rows) {
     for (const EvaluatedRow& row : rows) sums_.push_back({row.name, {}});
   }
 
   void add_batch(const data::Batch& batch) {
     std::vector<Tensor> hidden;
     for (const EvaluatedRow& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
-    for (RowSums& row : sums_) row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
+    for (RowSums& row : sums_)
+      row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
     const Tensor targets = counted_targets(batch);
     const Tensor window_of = counted_windows(batch);
     for (std::int64_t begin = 0; begin < targets.size(0); begin += kChunk) {
-      add_chunk(hidden, targets, window_of, begin, std::min(kChunk, targets.size(0) - begin), batch.ids.size(0));
+      add_chunk(hidden, targets, window_of, begin, std::min(kChunk, targets.size(0) - begin),
+                batch.ids.size(0));
     }
   }
 
@@ -73,16 +77,18 @@ class Evaluation {
     return (batch.targets != data::kNoTarget).nonzero().select(1, 0).contiguous();
   }
 
-  void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& window_of, std::int64_t begin,
-                 std::int64_t size, std::int64_t batch_windows) {
+  void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& window_of,
+                 std::int64_t begin, std::int64_t size, std::int64_t batch_windows) {
     Tensor log_p;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const Tensor logits = network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
+      const Tensor logits =
+          network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
       const Tensor log_q = torch::log_softmax(logits, -1, torch::kFloat);
       if (i == 0) log_p = log_q;
       std::vector<WindowSums>& all = sums_[i].windows;
       const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
-      add(measure(log_p, log_q, targets.narrow(0, begin, size)), window_of.narrow(0, begin, size), mine);
+      add(measure(log_p, log_q, targets.narrow(0, begin, size)), window_of.narrow(0, begin, size),
+          mine);
     }
   }
 
@@ -99,7 +105,8 @@ std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOption
   return std::min(windows.size(), static_cast<std::size_t>(wanted));
 }
 
-std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
+std::vector<RowSums> evaluate_rows(const modules::Network& network,
+                                   const std::vector<EvaluatedRow>& rows,
                                    const data::Windows& windows, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;

@@ -18,10 +18,11 @@ struct EvaluatedRow {
   modules::Executor* executor = nullptr;
 };
 
-/// Every row on the same windows, evenly spaced over the text and enough for options.num_tokens scored tokens (or all
-/// there are). A window's first token is context only. rows[0] is the reference that KL and agreement are measured
-/// against.
-std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
+/// Every row on the same windows, evenly spaced over the text and enough for options.num_tokens
+/// scored tokens (or all there are). A window's first token is context only. rows[0] is the
+/// reference that KL and agreement are measured against.
+std::vector<RowSums> evaluate_rows(const modules::Network& network,
+                                   const std::vector<EvaluatedRow>& rows,
                                    const data::Windows& windows, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress);
 

@@ -23,7 +23,8 @@ std::vector<fs::path> model_files(const fs::path& path) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(path)) {
     const fs::path& file = entry.path();
-    if (file.extension() == ".safetensors" || file.filename() == "config.json") files.push_back(file);
+    if (file.extension() == ".safetensors" || file.filename() == "config.json")
+      files.push_back(file);
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -37,8 +38,10 @@ Experiment open_experiment(Recipe recipe) {
   use_threads(recipe.num_threads);
   modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
-    throw Error("{}: is quantized already; evaluate and inspect take it, the other commands need the float model",
-                recipe.model.path.string());
+    throw Error(
+        "{}: is quantized already; evaluate and inspect take it, the other commands need the float "
+        "model",
+        recipe.model.path.string());
   }
   quant::Plan plan = quant::make_plan(model.structure, recipe.quantize);
   return {std::move(recipe), std::move(model), std::move(plan)};
@@ -50,20 +53,30 @@ std::string model_fingerprint(const modules::Model& model) {
   return hash.hex();
 }
 
+std::int64_t model_bytes(const modules::Model& model) {
+  std::int64_t bytes = 0;
+  for (const fs::path& file : model_files(model.path))
+    bytes += static_cast<std::int64_t>(fs::file_size(file));
+  return bytes;
+}
+
 std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts) {
   Sha256 hash;
   update(hash, model_fingerprint(experiment.model));
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
-  for (const at::Tensor& ids : spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples)) {
+  for (const at::Tensor& ids :
+       spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples)) {
     hash.update(modules::view_of(ids).bytes);
   }
   return hash.hex();
 }
 
 QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScales scales)
-    : trainables(quantized_trainables(experiment.recipe, experiment.model, experiment.plan, std::move(scales))),
-      executor(trainables.weights, experiment.recipe.model.dtype, experiment.plan, trainables.scales),
+    : trainables(quantized_trainables(experiment.recipe, experiment.model, experiment.plan,
+                                      std::move(scales))),
+      executor(trainables.weights, experiment.recipe.model.dtype, experiment.plan,
+               trainables.scales),
       corrected(executor, trainables.corrections) {}
 
 ControlPath::ControlPath(const Experiment& experiment)

@@ -27,7 +27,10 @@ Experiment open_experiment(Recipe recipe);
 
 /// SHA-256 over the model's files (config and weights): which model a result was made from.
 std::string model_fingerprint(const modules::Model& model);
-/// Over the model, the plan, the compute dtype and the calibration windows: a calibration is taken only for these.
+/// Bytes of those files.
+std::int64_t model_bytes(const modules::Model& model);
+/// Over the model, the plan, the compute dtype and the calibration windows: a calibration is taken
+/// only for these.
 std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.

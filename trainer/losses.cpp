@@ -9,14 +9,17 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kChunk = 64;  // rows; times a vocabulary of 50 000 in float32 this stays in the cache
+constexpr std::int64_t kChunk =
+    64;  // rows; times a vocabulary of 50 000 in float32 this stays in the cache
 
-Tensor log_probabilities(const modules::Head& head, modules::Executor& executor, const Tensor& rows) {
+Tensor log_probabilities(const modules::Head& head, modules::Executor& executor,
+                         const Tensor& rows) {
   const torch::NoGradGuard no_grad;
   return torch::log_softmax(head.logits(executor, rows), -1, torch::kFloat);
 }
 
-/// One chunk. Both losses have analytic gradients in the logits: softmax(q) - p for KL, softmax(q) - onehot for CE.
+/// One chunk. Both losses have analytic gradients in the logits: softmax(q) - p for KL, softmax(q)
+/// - onehot for CE.
 class Chunk {
  public:
   Chunk(const modules::Head& head, const HeadInputs& inputs, std::int64_t begin, std::int64_t size)
@@ -38,8 +41,8 @@ class Chunk {
   double kl_weight(double kl) const { return inputs_.reference ? kl : 0.0; }
 
   void add_kl(const Tensor& log_q, double weight, HeadLosses& losses, Tensor& gradient) const {
-    const Tensor log_p =
-        log_probabilities(head_, *inputs_.reference, inputs_.reference_rows.narrow(0, begin_, size_));
+    const Tensor log_p = log_probabilities(head_, *inputs_.reference,
+                                           inputs_.reference_rows.narrow(0, begin_, size_));
     const Tensor p = log_p.exp();
     losses.kl += (p * (log_p - log_q)).sum().item<double>();
     gradient.sub_(p, weight);
@@ -48,7 +51,8 @@ class Chunk {
   void add_ce(const Tensor& log_q, double weight, HeadLosses& losses, Tensor& gradient) const {
     const Tensor targets = inputs_.targets.narrow(0, begin_, size_).unsqueeze(1);
     losses.ce -= log_q.gather(1, targets).sum().item<double>();
-    if (weight != 0.0) gradient.scatter_add_(1, targets, torch::full_like(targets, -weight, torch::kFloat));
+    if (weight != 0.0)
+      gradient.scatter_add_(1, targets, torch::full_like(targets, -weight, torch::kFloat));
   }
 
   const modules::Head& head_;
@@ -58,7 +62,8 @@ class Chunk {
 
 }  // namespace
 
-HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, double kl, double ce) {
+HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, double kl,
+                         double ce) {
   const std::int64_t rows = inputs.quantized_rows.size(0);
   HeadGradient result{{}, torch::empty_like(inputs.quantized_rows)};
   for (std::int64_t begin = 0; begin < rows; begin += kChunk) {

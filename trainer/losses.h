@@ -21,9 +21,10 @@ struct HeadInputs {
   torch::Tensor targets;
 };
 
-/// KL(reference || quantized) and cross-entropy, over all rows, in chunks: [tokens, vocabulary] never exists whole,
-/// and the gradient is made in the same pass. `kl` and `ce` weigh the terms (already divided by the global count).
-/// Gradients of trained tensors inside the head are accumulated; the rows' own is returned: [N, H].
+/// KL(reference || quantized) and cross-entropy, over all rows, in chunks: [tokens, vocabulary]
+/// never exists whole, and the gradient is made in the same pass. `kl` and `ce` weigh the terms
+/// (already divided by the global count). Gradients of trained tensors inside the head are
+/// accumulated; the rows' own is returned: [N, H].
 struct HeadGradient {
   HeadLosses losses;
   torch::Tensor rows_gradient;

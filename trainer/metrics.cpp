@@ -47,21 +47,26 @@ struct Changes {
   Change accuracy, kl, nll;
 };
 
-Changes changes(const RowSums& fp, const RowSums& quantized, const RowSums& corrected, const Choice& windows) {
+Changes changes(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
+                const Choice& windows) {
   const Metrics f = metrics_over(fp, windows), q = metrics_over(quantized, windows),
                 c = metrics_over(corrected, windows);
-  return {{f.accuracy - q.accuracy, c.accuracy - q.accuracy}, {q.kl - f.kl, q.kl - c.kl}, {q.nll - f.nll, q.nll - c.nll}};
+  return {{f.accuracy - q.accuracy, c.accuracy - q.accuracy},
+          {q.kl - f.kl, q.kl - c.kl},
+          {q.nll - f.nll, q.nll - c.nll}};
 }
 
 double percentile(std::vector<double> values, double share) {
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  const auto at =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
 
 using Measure = Change Changes::*;
 
-std::optional<Estimate> estimate(const Changes& whole, const std::vector<Changes>& resampled, Measure measure) {
+std::optional<Estimate> estimate(const Changes& whole, const std::vector<Changes>& resampled,
+                                 Measure measure) {
   std::vector<double> lost, shares;
   for (const Changes& sample : resampled) {
     lost.push_back((sample.*measure).lost);
@@ -76,8 +81,8 @@ std::optional<Estimate> estimate(const Changes& whole, const std::vector<Changes
 
 Metrics metrics_of(const RowSums& row) { return metrics_over(row, all_windows(row)); }
 
-Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected, std::int64_t samples,
-                  std::uint64_t seed) {
+Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
+                  std::int64_t samples, std::uint64_t seed) {
   Generator generator = Generator::derived(seed, "bootstrap");
   const Choice all = all_windows(fp);
   std::vector<Changes> resampled;

@@ -35,14 +35,15 @@ struct Estimate {
   double value = 0.0, low = 0.0, high = 0.0;
 };
 
-/// (quantized - corrected) / (quantized - FP) of each measure; null where the loss itself (quantized against FP)
-/// cannot be told from zero.
+/// (quantized - corrected) / (quantized - FP) of each measure; null where the loss itself
+/// (quantized against FP) cannot be told from zero.
 struct Recovery {
   std::optional<Estimate> accuracy, kl, nll;
 };
 
-/// By paired bootstrap over windows: all rows are resampled alike, `samples` times. Percentile intervals.
-Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected, std::int64_t samples,
-                  std::uint64_t seed);
+/// By paired bootstrap over windows: all rows are resampled alike, `samples` times. Percentile
+/// intervals.
+Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
+                  std::int64_t samples, std::uint64_t seed);
 
 }  // namespace dualpath::trainer

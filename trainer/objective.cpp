@@ -17,7 +17,8 @@ Tensor counted_positions(const data::Batch& batch) {
   return (batch.targets.flatten() != data::kNoTarget).nonzero().flatten();
 }
 
-/// The backward of both ends: the head's gradient arrives at the rows, the distances carry their own.
+/// The backward of both ends: the head's gradient arrives at the rows, the distances carry their
+/// own.
 void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden) {
   std::vector<Tensor> roots{rows}, gradients{rows_gradient};
   if (hidden.defined() && hidden.requires_grad()) {
@@ -63,14 +64,16 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
   hidden = hidden / (stages * static_cast<double>(count.tokens));
 
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);
-  const HeadInputs inputs{&reference_, counted_rows(paired.reference.hidden, batch), &corrected_, rows,
-                          counted_targets(batch)};
+  const HeadInputs inputs{&reference_, counted_rows(paired.reference.hidden, batch), &corrected_,
+                          rows, counted_targets(batch)};
   const double targets = static_cast<double>(count.targets);
-  const HeadGradient head = head_losses(network_.head, inputs, options_.kl / targets, options_.ce / targets);
+  const HeadGradient head =
+      head_losses(network_.head, inputs, options_.kl / targets, options_.ce / targets);
   losses.hidden = hidden.item<double>();
   losses.kl = head.losses.kl / targets;
   losses.ce = head.losses.ce / targets;
-  losses.total = options_.kl * losses.kl + options_.ce * losses.ce + options_.hidden * losses.hidden;
+  losses.total =
+      options_.kl * losses.kl + options_.ce * losses.ce + options_.hidden * losses.hidden;
   name_if_not_finite(losses, "kl", losses.kl);
   name_if_not_finite(losses, "ce", losses.ce);
   backward(rows, head.rows_gradient, options_.hidden * hidden);
@@ -82,8 +85,8 @@ StepLosses ControlObjective::accumulate(const data::Batch& batch, const GlobalCo
   modules::run(network_, corrected_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const double targets = static_cast<double>(count.targets);
-  const HeadGradient head =
-      head_losses(network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch)}, 0.0, 1.0 / targets);
+  const HeadGradient head = head_losses(
+      network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch)}, 0.0, 1.0 / targets);
   StepLosses losses;
   losses.ce = losses.total = head.losses.ce / targets;
   name_if_not_finite(losses, "ce", losses.ce);

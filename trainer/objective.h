@@ -9,7 +9,8 @@
 
 namespace dualpath::trainer {
 
-/// What losses are divided by: over all batches of one optimizer step, so that accumulation changes nothing.
+/// What losses are divided by: over all batches of one optimizer step, so that accumulation changes
+/// nothing.
 struct GlobalCount {
   std::int64_t targets = 0;  ///< positions with a next token
   std::int64_t tokens = 0;   ///< real positions
@@ -27,15 +28,17 @@ struct StepLosses {
 /// What one optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
-  /// Runs one batch forward and backward; gradients are accumulated, its share of the losses is returned.
+  /// Runs one batch forward and backward; gradients are accumulated, its share of the losses is
+  /// returned.
   virtual StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) = 0;
 };
 
-/// kl · KL(reference || quantized) + ce · CE + hidden · distance: the repair. Executors must outlive it.
+/// kl · KL(reference || quantized) + ce · CE + hidden · distance: the repair. Executors must
+/// outlive it.
 class PairedObjective : public Objective {
  public:
-  PairedObjective(const modules::Network& network, modules::Executor& reference, modules::Executor& corrected,
-                  const LossOptions& options)
+  PairedObjective(const modules::Network& network, modules::Executor& reference,
+                  modules::Executor& corrected, const LossOptions& options)
       : network_(network), reference_(reference), corrected_(corrected), options_(options) {}
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
 

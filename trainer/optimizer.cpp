@@ -21,7 +21,8 @@ std::vector<torch::Tensor> tensors_of(const NamedTensors& named) {
   return tensors;
 }
 
-std::vector<torch::optim::OptimizerParamGroup> torch_groups(const std::vector<ParameterGroup>& groups) {
+std::vector<torch::optim::OptimizerParamGroup> torch_groups(
+    const std::vector<ParameterGroup>& groups) {
   std::vector<torch::optim::OptimizerParamGroup> result;
   for (const ParameterGroup& group : groups) {
     auto options = std::make_unique<AdamWOptions>(group.learning_rate);
@@ -31,8 +32,8 @@ std::vector<torch::optim::OptimizerParamGroup> torch_groups(const std::vector<Pa
   return result;
 }
 
-const torch::Tensor& saved(const NamedTensors& tensors, const std::string& name, const torch::Tensor& like,
-                           const std::string& where) {
+const torch::Tensor& saved(const NamedTensors& tensors, const std::string& name,
+                           const torch::Tensor& like, const std::string& where) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) throw Error("{}: {} is missing", where, name);
   if (found->second.sizes() != like.sizes()) throw Error("{}: {}: wrong shape", where, name);
@@ -41,7 +42,8 @@ const torch::Tensor& saved(const NamedTensors& tensors, const std::string& name,
 
 }  // namespace
 
-double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step, std::int64_t max_steps) {
+double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
+                       std::int64_t max_steps) {
   const double warmup = std::ceil(warmup_ratio * static_cast<double>(max_steps));
   const double done = static_cast<double>(step);
   if (done < warmup) return (done + 1.0) / warmup;
@@ -70,15 +72,17 @@ double Optimizer::step(std::int64_t step) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     adamw_.param_groups()[i].options().set_lr(groups_[i].learning_rate * factor);
   }
-  const double norm = torch::nn::utils::clip_grad_norm_(tensors_of(parameters_), options_.max_grad_norm);
+  const double norm =
+      torch::nn::utils::clip_grad_norm_(tensors_of(parameters_), options_.max_grad_norm);
   adamw_.step();
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = torch::Tensor();
   return norm;
 }
 
 double Optimizer::learning_rate(std::int64_t step) const {
-  return groups_.front().learning_rate *
-         schedule_factor(options_.lr_scheduler_type, options_.warmup_ratio, step, options_.max_steps);
+  return groups_.front().learning_rate * schedule_factor(options_.lr_scheduler_type,
+                                                         options_.warmup_ratio, step,
+                                                         options_.max_steps);
 }
 
 NamedTensors Optimizer::state() const {
@@ -94,7 +98,8 @@ NamedTensors Optimizer::state() const {
   return state;
 }
 
-void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state, const std::string& where) {
+void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state,
+                     const std::string& where) {
   const torch::NoGradGuard no_grad;
   for (auto& [name, parameter] : parameters_) {
     parameter.copy_(saved(parameters, name, parameter, where));

@@ -11,9 +11,10 @@
 
 namespace dualpath::trainer {
 
-/// learning_rate's share at a step, in [0, 1]: linear warm-up over warmup_ratio of the steps, then by type.
-/// step counts from 0 to max_steps - 1.
-double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step, std::int64_t max_steps);
+/// learning_rate's share at a step, in [0, 1]: linear warm-up over warmup_ratio of the steps, then
+/// by type. step counts from 0 to max_steps - 1.
+double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
+                       std::int64_t max_steps);
 
 /// What is trained together: named tensors with one learning rate and decay.
 struct ParameterGroup {
@@ -21,12 +22,14 @@ struct ParameterGroup {
   double learning_rate = 0.0, weight_decay = 0.0;
 };
 
-/// AdamW over groups, with clipping by the global norm, and its state by parameter name so that it can be saved.
+/// AdamW over groups, with clipping by the global norm, and its state by parameter name so that it
+/// can be saved.
 class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options);
 
-  /// Clips, steps with the schedule's rate for `step` (from 0), clears the gradients. Returns the norm before clipping.
+  /// Clips, steps with the schedule's rate for `step` (from 0), clears the gradients. Returns the
+  /// norm before clipping.
   double step(std::int64_t step);
   double learning_rate(std::int64_t step) const;  ///< of the first group
 
@@ -35,7 +38,8 @@ class Optimizer {
   /// "<parameter>.exp_avg", ".exp_avg_sq" and ".step".
   modules::NamedTensors state() const;
   /// Values and state as saved; a missing tensor or wrong shape is an Error naming it and `where`.
-  void load(const modules::NamedTensors& parameters, const modules::NamedTensors& state, const std::string& where);
+  void load(const modules::NamedTensors& parameters, const modules::NamedTensors& state,
+            const std::string& where);
 
  private:
   TrainOptions options_;

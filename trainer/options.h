@@ -47,7 +47,8 @@ struct TrainOptions {
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;
   std::int64_t logging_steps = 10;
-  bool control = true;  ///< also trains the control: the float model with the same corrections, by CE
+  bool control =
+      true;  ///< also trains the control: the float model with the same corrections, by CE
 
   bool operator==(const TrainOptions&) const = default;
 };

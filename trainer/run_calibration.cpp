@@ -5,27 +5,30 @@
 
 namespace dualpath::trainer {
 
-quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory) {
   const std::string fingerprint = calibration_fingerprint(experiment, texts);
   if (std::filesystem::exists(directory.calibration())) {
     quant::Calibration there = quant::load_calibration(directory.calibration(), experiment.plan);
     if (there.fingerprint == fingerprint) return there;
   }
-  const auto windows = spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
+  const auto windows =
+      spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
   Progress progress("calibrate", static_cast<std::int64_t>(windows.size()), "windows");
   quant::Calibration calibration =
-      quant::calibrate(experiment.model.network, experiment.model.weights, experiment.recipe.model.dtype,
-                       experiment.plan, windows, [&](std::int64_t) {
+      quant::calibrate(experiment.model.network, experiment.model.weights,
+                       experiment.recipe.model.dtype, experiment.plan, windows, [&](std::int64_t) {
                          failpoint("calibrate.window");
                          throw_if_interrupted();
                          progress.advance(1);
                        });
   calibration.fingerprint = fingerprint;
-  quant::save_calibration(directory.calibration(), calibration);
   progress.finish();
   directory.update_report("calibration", {{"windows", windows.size()},
                                           {"sites", calibration.ranges.size()},
                                           {"seconds", progress.elapsed_seconds()}});
+  quant::save_calibration(directory.calibration(),
+                          calibration);  // last: where it lies, all of this is done
   return calibration;
 }
 

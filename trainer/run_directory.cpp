@@ -24,7 +24,8 @@ constexpr const char* kLock = ".lock";
 fs::path created(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
-  if (error) throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
+  if (error)
+    throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
   return directory;
 }
 
@@ -48,10 +49,14 @@ std::vector<std::string> binding_lines(Recipe recipe) {
 
 std::string first_difference(const Recipe& there, const Recipe& here) {
   const std::vector<std::string> old_lines = binding_lines(there), new_lines = binding_lines(here);
-  const auto [a, b] = std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
-  const auto text = [](auto line, auto end) { return line == end ? std::string("(nothing)") : *line; };
+  const auto [a, b] =
+      std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
+  const auto text = [](auto line, auto end) {
+    return line == end ? std::string("(nothing)") : *line;
+  };
   if (a == old_lines.end() && b == new_lines.end()) return "";
-  return fmt::format("\"{}\" there, \"{}\" here", text(a, old_lines.end()), text(b, new_lines.end()));
+  return fmt::format("\"{}\" there, \"{}\" here", text(a, old_lines.end()),
+                     text(b, new_lines.end()));
 }
 
 }  // namespace
@@ -67,10 +72,12 @@ RunDirectory::RunDirectory(const Recipe& recipe, Restart restart)
 
 void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
   Recipe there = load_recipe(path_ / kResolved);
-  if (recipe.train.max_steps > there.train.max_steps) there.train.max_steps = recipe.train.max_steps;
+  if (recipe.train.max_steps > there.train.max_steps)
+    there.train.max_steps = recipe.train.max_steps;
   const std::string difference = first_difference(there, recipe);
   if (!difference.empty()) {
-    throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(), difference);
+    throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(),
+                     difference);
   }
 }
 

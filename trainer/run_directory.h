@@ -14,8 +14,8 @@ enum class Restart { kNo, kYes };
 /// A run's directory (train.output_dir), held by a lock while this lives:
 ///   recipe.resolved.yaml, calibration.safetensors, log.jsonl, checkpoint-<step>/, selection.json,
 ///   control/ (log.jsonl, checkpoint-<step>/), report.json
-/// A directory that another recipe made is refused with the difference; only a larger max_steps goes on, and keys
-/// that training does not depend on (evaluate, export, num_threads) may change.
+/// A directory that another recipe made is refused with the difference; only a larger max_steps
+/// goes on, and keys that training does not depend on (evaluate, export, num_threads) may change.
 class RunDirectory {
  public:
   /// Restart::kYes: what another run left there is removed first.

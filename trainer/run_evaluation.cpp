@@ -26,7 +26,9 @@ std::vector<NamedWindows> sets_of(const Texts& texts) {
 }
 
 json to_json(const Metrics& metrics, std::int64_t bytes, bool against_reference) {
-  const auto compared = [&](double value) { return against_reference ? json(value) : json(nullptr); };
+  const auto compared = [&](double value) {
+    return against_reference ? json(value) : json(nullptr);
+  };
   return {{"perplexity", metrics.perplexity},
           {"accuracy", metrics.accuracy},
           {"kl", compared(metrics.kl)},
@@ -41,27 +43,34 @@ json to_json(const std::optional<Estimate>& estimate) {
 }
 
 json to_json(const Recovery& recovery) {
-  return {{"accuracy", to_json(recovery.accuracy)}, {"kl", to_json(recovery.kl)}, {"nll", to_json(recovery.nll)}};
+  return {{"accuracy", to_json(recovery.accuracy)},
+          {"kl", to_json(recovery.kl)},
+          {"nll", to_json(recovery.nll)}};
 }
 
 const RowSums* row_named(const std::vector<RowSums>& rows, const std::string& name) {
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RowSums& row) { return row.name == name; });
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const RowSums& row) { return row.name == name; });
   return found == rows.end() ? nullptr : &*found;
 }
 
 json set_json(const std::vector<RowSums>& rows, const RowBytes& bytes, const Recipe& recipe) {
   json set;
   const RowSums* fp = row_named(rows, "fp");
-  for (const RowSums& row : rows) set[row.name] = to_json(metrics_of(row), bytes.at(row.name), fp != nullptr);
-  const RowSums *quantized = row_named(rows, "quantized"), *corrected = row_named(rows, "corrected");
+  for (const RowSums& row : rows)
+    set[row.name] = to_json(metrics_of(row), bytes.at(row.name), fp != nullptr);
+  const RowSums *quantized = row_named(rows, "quantized"),
+                *corrected = row_named(rows, "corrected");
   if (fp && quantized && corrected) {
-    set["recovery"] = to_json(recovery(*fp, *quantized, *corrected, recipe.evaluate.bootstrap_samples, recipe.seed));
+    set["recovery"] = to_json(
+        recovery(*fp, *quantized, *corrected, recipe.evaluate.bootstrap_samples, recipe.seed));
   }
   return set;
 }
 
-json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedRow>& rows, const RowBytes& bytes,
-                   const std::vector<NamedWindows>& sets, const Recipe& recipe) {
+json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
+                   const RowBytes& bytes, const std::vector<NamedWindows>& sets,
+                   const Recipe& recipe) {
   std::int64_t total = 0;
   for (const NamedWindows& set : sets) {
     total += static_cast<std::int64_t>(evaluated_windows(*set.windows, recipe.evaluate));
@@ -69,10 +78,11 @@ json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedR
   Progress progress("evaluate", total, "windows");
   json result;
   for (const NamedWindows& set : sets) {
-    const auto sums = evaluate_rows(network, rows, *set.windows, recipe.evaluate, [&](std::int64_t windows) {
-      failpoint("evaluate.batch");
-      progress.advance(windows);
-    });
+    const auto sums =
+        evaluate_rows(network, rows, *set.windows, recipe.evaluate, [&](std::int64_t windows) {
+          failpoint("evaluate.batch");
+          progress.advance(windows);
+        });
     result["sets"][set.name] = set_json(sums, bytes, recipe);
   }
   progress.finish();
@@ -86,13 +96,16 @@ json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedR
 
 }  // namespace
 
-json run_evaluation(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+json run_evaluation(const Experiment& experiment, const Texts& texts,
+                    const RunDirectory& directory) {
   const auto path = load_quantized_path(experiment, texts, directory);
   const auto control = load_control_path(experiment, texts, directory);
   modules::FloatExecutor reference(experiment.model.weights, experiment.recipe.model.dtype);
   const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const std::int64_t fp = quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype));
-  const std::int64_t int8 = quant::total_bytes(quant::planned_bytes(experiment.plan, *path->trainables.weights, dtype));
+  const std::int64_t fp =
+      quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype));
+  const std::int64_t int8 =
+      quant::total_bytes(quant::planned_bytes(experiment.plan, *path->trainables.weights, dtype));
 
   std::vector<EvaluatedRow> rows{{"fp", &reference}, {"quantized", &path->executor}};
   RowBytes bytes{{"fp", fp}, {"quantized", int8}};
@@ -104,7 +117,8 @@ json run_evaluation(const Experiment& experiment, const Texts& texts, const RunD
     rows.push_back({"control", &control->corrected});
     bytes["control"] = fp + control->trainables.corrections.bytes();
   }
-  json result = evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
+  json result =
+      evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
   directory.update_report("evaluation", result);
   return result;
 }
@@ -112,13 +126,14 @@ json run_evaluation(const Experiment& experiment, const Texts& texts, const RunD
 json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   const quant::ExportedModel exported = quant::open_export(model);
   const Texts texts = load_texts(recipe.data, model.tokenizer);
-  quant::SimulateExecutor executor(model.weights, recipe.model.dtype, exported.plan, exported.scales);
+  quant::SimulateExecutor executor(model.weights, recipe.model.dtype, exported.plan,
+                                   exported.scales);
   quant::Corrected corrected(executor, exported.corrections);
   const std::int64_t int8 =
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype));
   const RowBytes bytes{{"quantized", int8}, {"corrected", int8 + exported.corrections.bytes()}};
-  return evaluate_sets(model.network, {{"quantized", &executor}, {"corrected", &corrected}}, bytes, sets_of(texts),
-                       recipe);
+  return evaluate_sets(model.network, {{"quantized", &executor}, {"corrected", &corrected}}, bytes,
+                       sets_of(texts), recipe);
 }
 
 }  // namespace dualpath::trainer

@@ -1,9 +1,11 @@
 #include <ATen/Version.h>
+#include <torch/version.h>
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/progress.h"
 #include "data/formats/json.h"
+#include "data/formats/safetensors.h"
 #include "quant/export.h"
 #include "trainer/recipe.h"
 #include "trainer/runs.h"
@@ -28,14 +30,23 @@ json provenance(const Experiment& experiment, const RunDirectory& directory) {
   return result;
 }
 
+/// Of the tensors in the file: measured, to stand beside what the plan predicted.
+std::size_t written_bytes(const std::filesystem::path& file) {
+  const data::SafetensorsReader reader(file);
+  std::size_t bytes = 0;
+  for (const std::string& name : reader.names()) bytes += reader.tensor(name).bytes.size();
+  return bytes;
+}
+
 }  // namespace
 
 json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
-  if (recipe.export_.output_dir.empty()) throw UsageError("export.output_dir: expected a directory to write");
+  if (recipe.export_.output_dir.empty())
+    throw UsageError("export.output_dir: expected a directory to write");
   const auto path = load_quantized_path(experiment, texts, directory);
-  const auto planned = quant::planned_bytes(experiment.plan, *path->trainables.weights, recipe.model.dtype);
-  Progress progress("export", static_cast<std::int64_t>(path->trainables.weights->names().size()), "weights");
+  Progress progress("export", static_cast<std::int64_t>(path->trainables.weights->names().size()),
+                    "weights");
   const quant::ExportSource source{experiment.model,
                                    *path->trainables.weights,
                                    recipe.model.dtype,
@@ -51,7 +62,7 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
   });
   progress.finish();
   json result{{"path", recipe.export_.output_dir.string()},
-              {"weight_bytes", quant::total_bytes(planned)},
+              {"weight_bytes", written_bytes(recipe.export_.output_dir / "model.safetensors")},
               {"correction_bytes", path->trainables.corrections.bytes()},
               {"seconds", progress.elapsed_seconds()}};
   directory.update_report("export", result);

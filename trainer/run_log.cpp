@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "data/base/atomic_file.h"
 #include "data/base/error.h"
@@ -13,13 +13,13 @@ namespace dualpath::trainer {
 namespace {
 
 /// A line that a kill cut short does not parse and goes too.
-std::string lines_up_to(const std::filesystem::path& path, std::int64_t step) {
-  std::string kept;
+std::vector<nlohmann::json> lines_up_to(const std::filesystem::path& path, std::int64_t step) {
+  std::vector<nlohmann::json> kept;
   if (!std::filesystem::exists(path)) return kept;
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {
     const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_object() && parsed.value("step", step + 1) <= step) kept += line + "\n";
+    if (parsed.is_object() && parsed.value("step", step + 1) <= step) kept.push_back(parsed);
   }
   return kept;
 }
@@ -27,8 +27,13 @@ std::string lines_up_to(const std::filesystem::path& path, std::int64_t step) {
 }  // namespace
 
 RunLog::RunLog(const std::filesystem::path& path, std::int64_t resumed_step)
-    : path_(path), file_(nullptr, std::fclose) {
-  write_file(path, lines_up_to(path, resumed_step));
+    : path_(path), last_(nlohmann::json::object()), file_(nullptr, std::fclose) {
+  std::string text;
+  for (const nlohmann::json& line : lines_up_to(path, resumed_step)) {
+    text += line.dump() + "\n";
+    last_ = line;
+  }
+  write_file(path, text);
   file_.reset(std::fopen(path.c_str(), "a"));
   if (!file_) throw Error("{}: cannot open: {}", path.string(), std::strerror(errno));
 }
@@ -39,6 +44,7 @@ void RunLog::write(const nlohmann::json& line) {
   if (!written || std::fflush(file_.get()) != 0) {
     throw Error("{}: cannot write: {}", path_.string(), std::strerror(errno));
   }
+  last_ = line;
 }
 
 }  // namespace dualpath::trainer

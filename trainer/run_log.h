@@ -4,19 +4,23 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 namespace dualpath::trainer {
 
-/// log.jsonl: one object a line, each with "step". A resumed run goes on behind the checkpoint's step.
+/// log.jsonl: one object a line, each with "step". A resumed run goes on behind the checkpoint's
+/// step.
 class RunLog {
  public:
   /// Drops lines of later steps, which the resumed run writes again.
   RunLog(const std::filesystem::path& path, std::int64_t resumed_step);
   void write(const nlohmann::json& line);
+  /// The newest line, of this run or an earlier one; an empty object if there is none.
+  const nlohmann::json& last() const { return last_; }
 
  private:
   std::filesystem::path path_;
+  nlohmann::json last_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

@@ -4,6 +4,7 @@
 #include "data/base/memory.h"
 #include "data/base/progress.h"
 #include "trainer/checkpoint.h"
+#include "trainer/prediction.h"
 #include "trainer/runs.h"
 #include "trainer/selection_file.h"
 
@@ -15,13 +16,11 @@ using nlohmann::json;
 constexpr std::int64_t kSelectionWindows = 32;
 
 json to_json(const TrainResult& result) {
-  return {{"steps", result.steps},
-          {"resumed_from", result.resumed},
-          {"seconds", result.seconds},
-          {"loss", result.last.total},
-          {"kl", result.last.kl},
-          {"ce", result.last.ce},
-          {"hidden", result.last.hidden}};
+  json report{
+      {"steps", result.steps}, {"resumed_from", result.resumed}, {"seconds", result.seconds}};
+  for (const char* loss : {"loss", "kl", "ce", "hidden"})
+    report[loss] = result.last.value(loss, json());
+  return report;
 }
 
 std::vector<data::Batch> selection_batches(const data::Windows& windows, std::int64_t batch_size) {
@@ -29,21 +28,24 @@ std::vector<data::Batch> selection_batches(const data::Windows& windows, std::in
   const auto size = static_cast<std::size_t>(batch_size);
   std::vector<data::Batch> batches;
   for (std::size_t i = 0; i < chosen.size(); i += size) {
-    batches.push_back(data::make_batch(windows, std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
+    batches.push_back(
+        data::make_batch(windows, std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
   }
   return batches;
 }
 
 /// One pass over the selection text, unless a finished run left its result.
 std::vector<quant::SelectedStage> select(const Experiment& experiment, const Texts& texts,
-                                         const RunDirectory& directory, QuantizedPath& path, ControlPath& reference) {
+                                         const RunDirectory& directory, QuantizedPath& path,
+                                         ControlPath& reference) {
   const Recipe& recipe = experiment.recipe;
-  if (const auto there = load_selection(directory.selection(), recipe.train.max_steps)) return *there;
+  if (const auto there = load_selection(directory.selection(), recipe.train.max_steps))
+    return *there;
   const auto batches = selection_batches(texts.selection, recipe.evaluate.batch_size);
   Progress progress("select", static_cast<std::int64_t>(batches.size()), "batches");
   const auto selection = quant::select_corrections(
-      experiment.model.network, batches, reference.executor, path.executor, path.trainables.corrections,
-      recipe.loss.distance, [&](std::int64_t) {
+      experiment.model.network, batches, reference.executor, path.executor,
+      path.trainables.corrections, recipe.loss.distance, [&](std::int64_t) {
         throw_if_interrupted();
         progress.advance(1);
       });
@@ -63,15 +65,18 @@ json to_json(const std::vector<quant::SelectedStage>& selection) {
 
 json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
+  directory.update_report("prediction", to_json(predict(experiment, texts)));
   const quant::Calibration calibration = run_calibration(experiment, texts, directory);
   QuantizedPath path(experiment, calibration.scales());
   ControlPath control(experiment);
-  if (path.trainables.groups.empty()) throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
+  if (path.trainables.groups.empty())
+    throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
 
   PairedObjective repair(experiment.model.network, control.executor, path.corrected, recipe.loss);
   Optimizer optimizer(path.trainables.groups, recipe.train);
   const TrainJob job{"train", directory.path(), calibration.fingerprint};
-  json report{{"train", to_json(train_loop(job, recipe.train, recipe.seed, texts.train, repair, optimizer))}};
+  json report{{"train", to_json(train_loop(job, recipe.train, recipe.seed, texts.train, repair,
+                                           optimizer))}};
   report["parameters"] = path.trainables.corrections.parameter_count();
   report["correction_bytes"] = path.trainables.corrections.bytes();
   report["selection"] = to_json(select(experiment, texts, directory, path, control));
@@ -81,8 +86,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
     ControlObjective adaptation(experiment.model.network, control.corrected);
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
     const TrainJob control_job{"control", directory.control(), calibration.fingerprint};
-    report["control"] =
-        to_json(train_loop(control_job, recipe.train, recipe.seed, texts.train, adaptation, control_optimizer));
+    report["control"] = to_json(train_loop(control_job, recipe.train, recipe.seed, texts.train,
+                                           adaptation, control_optimizer));
   }
   report["peak_resident_bytes"] = peak_resident_bytes();
   directory.update_report("training", report);

@@ -9,23 +9,29 @@
 
 namespace dualpath::trainer {
 
-/// The commands' work, each a function of a recipe. Progress goes to stderr, results are returned and put into the
-/// run's report.json.
+/// The commands' work, each a function of a recipe. Progress goes to stderr, results are returned
+/// and put into the run's report.json.
 
-/// Runs the observers and writes the calibration; what is there already for the same model, plan and text is taken.
-quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts, const RunDirectory& directory);
+/// Runs the observers and writes the calibration; what is there already for the same model, plan
+/// and text is taken.
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory);
 
-/// Calibrates where needed, trains the quantized path, drops corrections that do not help, trains the control. Each
-/// part goes on from where an earlier run stopped.
-nlohmann::json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory);
+/// Calibrates where needed, trains the quantized path, drops corrections that do not help, trains
+/// the control. Each part goes on from where an earlier run stopped.
+nlohmann::json run_training(const Experiment& experiment, const Texts& texts,
+                            const RunDirectory& directory);
 
 /// The table: {"sets": {"in_domain": {row: metrics…, "recovery": …}, "out_of_domain": …}}.
-nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts, const RunDirectory& directory);
+nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
+                              const RunDirectory& directory);
 
-/// The same for an export, whose float model is gone: rows `quantized` and `corrected`, KL and agreement null.
+/// The same for an export, whose float model is gone: rows `quantized` and `corrected`, KL and
+/// agreement null.
 nlohmann::json run_export_evaluation(const Recipe& recipe, const modules::Model& model);
 
 /// Writes the deployable directory to recipe.export.output_dir.
-nlohmann::json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory);
+nlohmann::json run_export(const Experiment& experiment, const Texts& texts,
+                          const RunDirectory& directory);
 
 }  // namespace dualpath::trainer

@@ -7,11 +7,12 @@
 
 namespace dualpath::trainer {
 
-void save_selection(const std::filesystem::path& path, const std::vector<quant::SelectedStage>& selection,
-                    std::int64_t step) {
+void save_selection(const std::filesystem::path& path,
+                    const std::vector<quant::SelectedStage>& selection, std::int64_t step) {
   nlohmann::json stages = nlohmann::json::array();
   for (const quant::SelectedStage& s : selection) {
-    stages.push_back({{"stage", s.stage}, {"before", s.before}, {"after", s.after}, {"kept", s.kept}});
+    stages.push_back(
+        {{"stage", s.stage}, {"before", s.before}, {"after", s.after}, {"kept", s.kept}});
   }
   write_file(path, nlohmann::json{{"step", step}, {"stages", stages}}.dump(2) + "\n");
 }
@@ -23,8 +24,8 @@ std::optional<std::vector<quant::SelectedStage>> load_selection(const std::files
   if (file.integer("step") != step) return std::nullopt;
   std::vector<quant::SelectedStage> selection;
   for (const data::JsonObject& stage : file.objects("stages")) {
-    selection.push_back(
-        {stage.string("stage"), stage.number("before"), stage.number("after"), stage.boolean("kept")});
+    selection.push_back({stage.string("stage"), stage.number("before"), stage.number("after"),
+                         stage.boolean("kept")});
   }
   return selection;
 }

@@ -19,8 +19,8 @@ namespace {
 
 class Loop {
  public:
-  Loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed, const data::Windows& windows,
-       Objective& objective, Optimizer& optimizer)
+  Loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
+       const data::Windows& windows, Objective& objective, Optimizer& optimizer)
       : job_(job),
         options_(options),
         windows_(windows),
@@ -38,12 +38,12 @@ class Loop {
     progress.resume_at(result.resumed);
     for (std::int64_t step = result.resumed; step < options_.max_steps; ++step) {
       failpoint("train.step");
-      result.last = train_step(step);
-      report(step, result.last, progress, log);
+      report(step, train_step(step), progress, log);
       save_if_due(step + 1);
       if (interrupted()) stop(step + 1);
     }
     result.steps = options_.max_steps;
+    result.last = log.last();
     result.seconds = progress.elapsed_seconds();
     return result;
   }
@@ -59,26 +59,38 @@ class Loop {
       count.targets += batches.back().counted();
       count.tokens += batches.back().mask.sum().item<std::int64_t>();
     }
-    StepLosses losses;
-    for (const data::Batch& batch : batches) losses += objective_.accumulate(batch, count);
-    if (!losses.not_finite.empty()) diverged(step, losses.not_finite);
+    const StepLosses losses = accumulate(step, batches, count);
+    if (!losses.not_finite.empty())
+      diverged(step, "the loss is not finite, first at " + losses.not_finite);
     gradient_norm_ = optimizer_.step(step);
-    if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient");
+    if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient is not finite");
     tokens_ += count.tokens;
+    return losses;
+  }
+
+  /// A site that meets a value that is not finite throws before there is a loss.
+  StepLosses accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
+                        const GlobalCount& count) {
+    StepLosses losses;
+    try {
+      for (const data::Batch& batch : batches) losses += objective_.accumulate(batch, count);
+    } catch (const Error& error) {
+      diverged(step, error.what());
+    }
     return losses;
   }
 
   [[noreturn]] void diverged(std::int64_t step, const std::string& what) const {
     const std::string good = saved_ > 0 ? checkpoints_.path(saved_).string() : "none";
-    throw Error("{}: step {}: the loss is not finite (first at {}); last good checkpoint: {}", job_.label, step + 1,
-                what, good);
+    throw Error("{}: step {}: {}; last good checkpoint: {}", job_.label, step + 1, what, good);
   }
 
   void report(std::int64_t step, const StepLosses& losses, Progress& progress, RunLog& log) const {
     const double seconds = std::max(progress.elapsed_seconds(), 1e-9);
     const double tokens_per_second = static_cast<double>(tokens_) / seconds;
-    progress.advance(1, fmt::format("loss {:.4f}  {:.0f} tokens/s  {:.1f} GB", losses.total, tokens_per_second,
-                                    static_cast<double>(resident_bytes()) / 1e9));
+    progress.advance(
+        1, fmt::format("loss {:.4f}  {:.0f} tokens/s  {:.1f} GB", losses.total, tokens_per_second,
+                       static_cast<double>(resident_bytes()) / 1e9));
     const bool last = step + 1 == options_.max_steps;
     if ((step + 1) % options_.logging_steps != 0 && !last) return;
     log.write({{"step", step + 1},
@@ -103,8 +115,8 @@ class Loop {
 
   [[noreturn]] void stop(std::int64_t done) {
     if (saved_ != done) save(done);
-    throw Interrupted("{}: interrupted after step {} of {}; the same command goes on from {}", job_.label, done,
-                      options_.max_steps, checkpoints_.path(done).string());
+    throw Interrupted("{}: interrupted after step {} of {}; the same command goes on from {}",
+                      job_.label, done, options_.max_steps, checkpoints_.path(done).string());
   }
 
   const TrainJob& job_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "data/windows.h"
@@ -20,12 +21,14 @@ struct TrainResult {
   std::int64_t steps = 0;    ///< done in all
   std::int64_t resumed = 0;  ///< of them by an earlier process
   double seconds = 0.0;      ///< of this process
-  StepLosses last;
+  nlohmann::json
+      last;  ///< the log's last line; of an earlier process where this one had nothing to do
 };
 
-/// Optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and at the end. SIGINT and
-/// SIGTERM finish the step, save and throw Interrupted. A loss that is not finite is an Error naming step, stage and
-/// the last good checkpoint. windows are visited in an order that is a function of seed and step.
+/// Optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and at
+/// the end. SIGINT and SIGTERM finish the step, save and throw Interrupted. A loss that is not
+/// finite is an Error naming step, stage and the last good checkpoint. windows are visited in an
+/// order that is a function of seed and step.
 TrainResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
                        const data::Windows& windows, Objective& objective, Optimizer& optimizer);
 

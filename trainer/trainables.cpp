@@ -21,19 +21,22 @@ void train_norm_weights(const modules::Model& model, modules::WeightOverlay& wei
   }
 }
 
-Trainables with_corrections(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan) {
+Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
+                            const quant::Plan& plan) {
   Trainables t;
-  t.corrections = quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed);
+  t.corrections =
+      quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed);
   t.weights = std::make_shared<modules::WeightOverlay>(model.weights);
   const double rate = recipe.train.learning_rate.corrections;
-  if (rate > 0.0) t.groups.push_back({prefixed("correction.", t.corrections.parameters()), rate, 0.0});
+  if (rate > 0.0)
+    t.groups.push_back({prefixed("correction.", t.corrections.parameters()), rate, 0.0});
   return t;
 }
 
 }  // namespace
 
-Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan,
-                                quant::ActivationScales scales) {
+Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model,
+                                const quant::Plan& plan, quant::ActivationScales scales) {
   const TrainableOptions& rate = recipe.train.learning_rate;
   Trainables t = with_corrections(recipe, model, plan);
   t.scales = std::move(scales);
@@ -43,12 +46,14 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::Model& mode
   }
   if (rate.norm_weights > 0.0) {
     train_norm_weights(model, *t.weights);
-    t.groups.push_back({prefixed("weight.", t.weights->trained()), rate.norm_weights, recipe.train.weight_decay});
+    t.groups.push_back(
+        {prefixed("weight.", t.weights->trained()), rate.norm_weights, recipe.train.weight_decay});
   }
   return t;
 }
 
-Trainables control_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan) {
+Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
+                              const quant::Plan& plan) {
   return with_corrections(recipe, model, plan);
 }
 

@@ -13,8 +13,8 @@
 
 namespace dualpath::trainer {
 
-/// All that a run may train on one path: corrections, activation scales, norm weights (in an overlay that the
-/// reference does not see).
+/// All that a run may train on one path: corrections, activation scales, norm weights (in an
+/// overlay that the reference does not see).
 struct Trainables {
   quant::Corrections corrections;
   quant::ActivationScales scales;
@@ -23,10 +23,11 @@ struct Trainables {
 };
 
 /// For the quantized path: what the recipe trains.
-Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan,
-                                quant::ActivationScales scales);
+Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model,
+                                const quant::Plan& plan, quant::ActivationScales scales);
 
 /// For the control, the float model with the same corrections from the same seed, and nothing else.
-Trainables control_trainables(const Recipe& recipe, const modules::Model& model, const quant::Plan& plan);
+Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
+                              const quant::Plan& plan);
 
 }  // namespace dualpath::trainer

@@ -24,14 +24,16 @@ std::unique_ptr<QuantizedPath> load_quantized_path(const Experiment& experiment,
     throw Error("{}: no calibration there; run `dualpath calibrate` or `dualpath train` first",
                 directory.path().string());
   }
-  const quant::Calibration calibration = quant::load_calibration(directory.calibration(), experiment.plan);
+  const quant::Calibration calibration =
+      quant::load_calibration(directory.calibration(), experiment.plan);
   if (calibration.fingerprint != calibration_fingerprint(experiment, texts)) {
     throw Error("{}: made from another model, plan or text; run `dualpath calibrate` again",
                 directory.calibration().string());
   }
   auto path = std::make_unique<QuantizedPath>(experiment, calibration.scales());
   Optimizer optimizer(path->trainables.groups, experiment.recipe.train);
-  const std::int64_t step = checkpoints_in(directory.path()).load_last(optimizer, calibration.fingerprint);
+  const std::int64_t step =
+      checkpoints_in(directory.path()).load_last(optimizer, calibration.fingerprint);
   if (const auto selection = load_selection(directory.selection(), step)) {
     for (const quant::SelectedStage& stage : *selection) {
       if (!stage.kept) path->trainables.corrections.drop(stage.stage);
@@ -45,7 +47,8 @@ std::unique_ptr<ControlPath> load_control_path(const Experiment& experiment, con
   if (trained_steps(directory.control()) == 0) return nullptr;
   auto path = std::make_unique<ControlPath>(experiment);
   Optimizer optimizer(path->trainables.groups, experiment.recipe.train);
-  checkpoints_in(directory.control()).load_last(optimizer, calibration_fingerprint(experiment, texts));
+  checkpoints_in(directory.control())
+      .load_last(optimizer, calibration_fingerprint(experiment, texts));
   return path;
 }
 

@@ -7,8 +7,9 @@
 
 namespace dualpath::trainer {
 
-/// The quantized path with its calibration, newest checkpoint and selection; untrained (corrections are then the
-/// identity) where there is no checkpoint. No calibration is an Error saying which command makes it.
+/// The quantized path with its calibration, newest checkpoint and selection; untrained (corrections
+/// are then the identity) where there is no checkpoint. No calibration is an Error saying which
+/// command makes it.
 std::unique_ptr<QuantizedPath> load_quantized_path(const Experiment& experiment, const Texts& texts,
                                                    const RunDirectory& directory);
 

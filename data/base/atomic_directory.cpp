@@ -54,12 +54,26 @@ void replace_directory(const fs::path& from, const fs::path& to) {
   rename_directory(from, to);
 }
 
-/// "x.tmp-123", as temporary_path() names it.
-bool is_temporary(std::string_view name) {
+/// What "x.tmp-123", as temporary_path() names it, was to become: "x"; empty if it is no such name.
+std::string_view final_name(std::string_view name) {
   const std::size_t mark = name.rfind(".tmp-");
-  if (mark == std::string_view::npos) return false;
+  if (mark == std::string_view::npos) return {};
   const std::string_view pid = name.substr(mark + 5);
-  return !pid.empty() && pid.find_first_not_of("0123456789") == std::string_view::npos;
+  const bool is_pid = !pid.empty() && pid.find_first_not_of("0123456789") == std::string_view::npos;
+  return is_pid ? name.substr(0, mark) : std::string_view();
+}
+
+template <class Wanted>
+void remove_temporaries(const fs::path& directory, Wanted wanted) {
+  std::error_code failure;
+  const fs::directory_iterator entries(directory, failure);
+  if (failure) throw Error("{}: cannot list: {}", directory.string(), failure.message());
+  std::vector<fs::path> stale;
+  for (const fs::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (wanted(final_name(name))) stale.push_back(entry.path());
+  }
+  std::for_each(stale.begin(), stale.end(), remove_tree);
 }
 
 }  // namespace
@@ -102,14 +116,12 @@ void AtomicDirectory::commit() {
 }
 
 void remove_stale_temporaries(const fs::path& directory) {
-  std::error_code failure;
-  const fs::directory_iterator entries(directory, failure);
-  if (failure) throw Error("{}: cannot list: {}", directory.string(), failure.message());
-  std::vector<fs::path> stale;
-  for (const fs::directory_entry& entry : entries) {
-    if (is_temporary(entry.path().filename().string())) stale.push_back(entry.path());
-  }
-  std::for_each(stale.begin(), stale.end(), remove_tree);
+  remove_temporaries(directory, [](std::string_view name) { return !name.empty(); });
+}
+
+void remove_stale_temporaries_of(const fs::path& path) {
+  remove_temporaries(parent_directory(path),
+                     [&](std::string_view name) { return name == path.filename().string(); });
 }
 
 }  // namespace dualpath

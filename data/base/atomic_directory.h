@@ -38,5 +38,7 @@ class AtomicDirectory {
 /// Deletes the "*.tmp-<pid>" files and folders that killed runs left in directory. Call it while
 /// holding the directory's FileLock and before writing there.
 void remove_stale_temporaries(const std::filesystem::path& directory);
+/// Only those of path, "<path>.tmp-<pid>", where its directory is shared with others.
+void remove_stale_temporaries_of(const std::filesystem::path& path);
 
 }  // namespace dualpath

@@ -1,5 +1,7 @@
 #include "data/base/memory.h"
 
+#include <malloc.h>
+
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -28,5 +30,10 @@ std::int64_t status_bytes(std::string_view field) {
 
 std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
 std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
+
+std::int64_t allocated_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+}
 
 }  // namespace dualpath

@@ -3,10 +3,13 @@
 namespace dualpath::quant {
 namespace {
 
-// The plain loops are the kernels: the compiler makes one vector version for each level of x86-64, and the loader
-// picks. Without contraction and fast-math all of them give the scalar header's bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define DP_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+// The plain loops are the kernels: the compiler makes one vector version for each level of x86-64,
+// and the loader picks. Without contraction and fast-math all of them give the scalar header's
+// bits.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define DP_VECTOR_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define DP_VECTOR_CLONES
 #endif
@@ -15,8 +18,8 @@ namespace {
 bool is_finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7f800000u) != 0x7f800000u; }
 
 template <class Type>
-DP_INLINE std::int64_t quantize_all(const void* source, std::int64_t n, Grid grid, std::int8_t* codes,
-                                    std::uint8_t* in_range_out) {
+DP_INLINE std::int64_t quantize_all(const void* source, std::int64_t n, Grid grid,
+                                    std::int8_t* codes, std::uint8_t* in_range_out) {
   const auto* x = static_cast<const typename Type::Stored*>(source);
   std::int64_t non_finite = 0;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -31,8 +34,9 @@ DP_INLINE std::int64_t quantize_all(const void* source, std::int64_t n, Grid gri
 }
 
 template <class Type>
-DP_INLINE void scale_all(const std::int32_t* sums, std::int64_t rows, std::int64_t columns, float input_scale,
-                         const float* weight_scale, const float* bias, void* target) {
+DP_INLINE void scale_all(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
+                         float input_scale, const float* weight_scale, const float* bias,
+                         void* target) {
   auto* y = static_cast<typename Type::Stored*>(target);
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {
@@ -43,19 +47,20 @@ DP_INLINE void scale_all(const std::int32_t* sums, std::int64_t rows, std::int64
   }
 }
 
-#define DP_CPU_KERNELS(Type)                                                                                    \
-  DP_VECTOR_CLONES std::int64_t quantize_##Type(const void* x, std::int64_t n, Grid grid, std::int8_t* codes,   \
-                                                std::uint8_t* in_range_out) {                                   \
-    return in_range_out ? quantize_all<Type>(x, n, grid, codes, in_range_out)                                   \
-                        : quantize_all<Type>(x, n, grid, codes, nullptr);                                       \
-  }                                                                                                             \
-  DP_VECTOR_CLONES void scale_##Type(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,         \
-                                     float input_scale, const float* weight_scale, const float* bias, void* y) { \
-    if (bias) {                                                                                                 \
-      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, bias, y);                                 \
-    } else {                                                                                                    \
-      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, nullptr, y);                              \
-    }                                                                                                           \
+#define DP_CPU_KERNELS(Type)                                                                      \
+  DP_VECTOR_CLONES std::int64_t quantize_##Type(const void* x, std::int64_t n, Grid grid,         \
+                                                std::int8_t* codes, std::uint8_t* in_range_out) { \
+    return in_range_out ? quantize_all<Type>(x, n, grid, codes, in_range_out)                     \
+                        : quantize_all<Type>(x, n, grid, codes, nullptr);                         \
+  }                                                                                               \
+  DP_VECTOR_CLONES void scale_##Type(const std::int32_t* sums, std::int64_t rows,                 \
+                                     std::int64_t columns, float input_scale,                     \
+                                     const float* weight_scale, const float* bias, void* y) {     \
+    if (bias) {                                                                                   \
+      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, bias, y);                   \
+    } else {                                                                                      \
+      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, nullptr, y);                \
+    }                                                                                             \
   }
 
 DP_CPU_KERNELS(Float32)
@@ -64,8 +69,8 @@ DP_CPU_KERNELS(Float16)
 
 }  // namespace
 
-std::int64_t quantize_cpu(Element element, const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
-                          std::uint8_t* in_range) {
+std::int64_t quantize_cpu(Element element, const void* x, std::int64_t n, Grid grid,
+                          std::int8_t* codes, std::uint8_t* in_range) {
   switch (element) {
     case Element::kFloat32:
       return quantize_Float32(x, n, grid, codes, in_range);
@@ -77,8 +82,9 @@ std::int64_t quantize_cpu(Element element, const void* x, std::int64_t n, Grid g
   return n;
 }
 
-void scale_sums_cpu(const std::int32_t* sums, std::int64_t rows, std::int64_t columns, float input_scale,
-                    const float* weight_scale, const float* bias, Element element, void* y) {
+void scale_sums_cpu(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
+                    float input_scale, const float* weight_scale, const float* bias,
+                    Element element, void* y) {
   switch (element) {
     case Element::kFloat32:
       return scale_Float32(sums, rows, columns, input_scale, weight_scale, bias, y);

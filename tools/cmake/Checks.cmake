@@ -35,7 +35,7 @@ get_property(built_test_files GLOBAL PROPERTY DUALPATH_TEST_FILES)
 list(REMOVE_ITEM test_files ${built_test_files} "")
 if(test_files)
   list(JOIN test_files "\n  " test_files)
-  message(WARNING "These test files belong to no dualpath_test():\n  ${test_files}")
+  message(FATAL_ERROR "These test files belong to no dualpath_test():\n  ${test_files}")
 endif()
 
 # The CUDA build finds this by compiling; here also where CUDA is not built.

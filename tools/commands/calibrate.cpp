@@ -11,7 +11,8 @@ namespace dualpath::tools {
 namespace {
 
 std::string table_of(const quant::Calibration& calibration) {
-  std::string table = fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
+  std::string table =
+      fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
     table += fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}\n", site, range.min, range.max,
                          quant::activation_scale(range), range.count);
@@ -32,9 +33,10 @@ nlohmann::json json_of(const quant::Calibration& calibration) {
 
 void calibrate(const RecipeArguments& arguments) {
   const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
-  const trainer::RunDirectory directory(experiment.recipe,
-                                        arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
-  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const trainer::RunDirectory directory(
+      experiment.recipe, arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
   const quant::Calibration calibration = trainer::run_calibration(experiment, texts, directory);
   print(json_of(calibration), arguments.json,
         fmt::format("{}\nwritten to {}", table_of(calibration), directory.calibration().string()));
@@ -44,8 +46,8 @@ void calibrate(const RecipeArguments& arguments) {
 
 void add_calibrate(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
-  CLI::App* command =
-      add_recipe_command(app, "calibrate", "run the observers only and write the activation scales", *arguments);
+  CLI::App* command = add_recipe_command(
+      app, "calibrate", "run the observers only and write the activation scales", *arguments);
   command->add_flag("--restart", arguments->restart, "remove what the run directory holds first");
   command->callback([arguments] { calibrate(*arguments); });
 }

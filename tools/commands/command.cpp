@@ -16,9 +16,11 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
                              RecipeArguments& arguments) {
   CLI::App* command = app.add_subcommand(name, about);
   command->add_option("recipe", arguments.recipe, "the recipe (YAML)")->required();
-  command->add_option("--set", arguments.overrides, "override a key: section.key=value")->allow_extra_args(false);
+  command->add_option("--set", arguments.overrides, "override a key: section.key=value")
+      ->allow_extra_args(false);
   command->add_flag("--json", arguments.json, "print the result as JSON");
-  command->footer(fmt::format("Example:\n  dualpath {} recipes/quickstart.yaml --set train.max_steps=50", name));
+  command->footer(fmt::format(
+      "Example:\n  dualpath {} recipes/quickstart.yaml --set train.max_steps=50", name));
   return command;
 }
 

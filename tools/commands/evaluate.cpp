@@ -11,14 +11,18 @@ namespace {
 
 using nlohmann::json;
 
-std::string number(const json& value, const char* format) {
-  return value.is_null() ? "-" : fmt::format(fmt::runtime(format), value.get<double>());
+std::string number(const json& value, int decimals) {
+  return value.is_null() ? "-" : fmt::format("{:.{}f}", value.get<double>(), decimals);
+}
+
+std::string percent(const json& value) {
+  return value.is_null() ? "-" : fmt::format("{:.2f}%", 100 * value.get<double>());
 }
 
 std::string row_line(const std::string& name, const json& row) {
-  return fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, number(row["perplexity"], "{:.2f}"),
-                     number(row["accuracy"], "{:.2%}"), number(row["kl"], "{:.4f}"), number(row["agreement"], "{:.2%}"),
-                     bytes_text(row["bytes"].get<double>()));
+  return fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name,
+                     number(row["perplexity"], 2), percent(row["accuracy"]), number(row["kl"], 4),
+                     percent(row["agreement"]), bytes_text(row["bytes"].get<double>()));
 }
 
 std::string recovery_line(const json& recovery) {
@@ -29,15 +33,16 @@ std::string recovery_line(const json& recovery) {
       line += fmt::format("  {} - (the loss is within noise)", measure);
       continue;
     }
-    line += fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure, 100 * estimate["value"].get<double>(),
-                        100 * estimate["low"].get<double>(), 100 * estimate["high"].get<double>());
+    line += fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure,
+                        100 * estimate["value"].get<double>(), 100 * estimate["low"].get<double>(),
+                        100 * estimate["high"].get<double>());
   }
   return line + "\n";
 }
 
 std::string set_table(const std::string& name, const json& set) {
-  std::string table = fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity", "accuracy", "KL",
-                                  "agreement", "bytes");
+  std::string table = fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity",
+                                  "accuracy", "KL", "agreement", "bytes");
   for (const char* row : {"fp", "quantized", "corrected", "control"}) {
     if (set.contains(row)) table += row_line(row, set[row]);
   }
@@ -51,9 +56,10 @@ std::string table_of(const json& result) {
     const auto tokens = set["quantized"]["tokens"].get<std::int64_t>();
     table += set_table(name, set) + fmt::format("{} tokens scored\n\n", tokens);
   }
-  return table + fmt::format("windows of {} tokens, stride {}, a window's first token is {}; {}",
-                             result["window"].get<std::int64_t>(), result["stride"].get<std::int64_t>(),
-                             result["first_token"].get<std::string>(), result["dtype"].get<std::string>());
+  return table +
+         fmt::format("windows of {} tokens, stride {}, a window's first token is {}; {}",
+                     result["window"].get<std::int64_t>(), result["stride"].get<std::int64_t>(),
+                     result["first_token"].get<std::string>(), result["dtype"].get<std::string>());
 }
 
 void evaluate(const RecipeArguments& arguments) {
@@ -64,8 +70,9 @@ void evaluate(const RecipeArguments& arguments) {
     return print(result, arguments.json, table_of(result));
   }
   const trainer::Experiment experiment = trainer::open_experiment(recipe);
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const trainer::RunDirectory directory(experiment.recipe);
-  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const json result = trainer::run_evaluation(experiment, texts, directory);
   print(result, arguments.json, table_of(result));
 }
@@ -75,7 +82,8 @@ void evaluate(const RecipeArguments& arguments) {
 void add_evaluate(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   CLI::App* command = add_recipe_command(
-      app, "evaluate", "the table: FP, quantized, corrected and control, in and out of domain", *arguments);
+      app, "evaluate", "the table: FP, quantized, corrected and control, in and out of domain",
+      *arguments);
   command->callback([arguments] { evaluate(*arguments); });
 }
 

@@ -11,8 +11,9 @@ namespace {
 
 void export_command(const RecipeArguments& arguments) {
   const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const trainer::RunDirectory directory(experiment.recipe);
-  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const nlohmann::json result = trainer::run_export(experiment, texts, directory);
   print(result, arguments.json,
         fmt::format("{}: weights {}, corrections {}", result["path"].get<std::string>(),
@@ -25,7 +26,8 @@ void export_command(const RecipeArguments& arguments) {
 void add_export(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   CLI::App* command = add_recipe_command(
-      app, "export", "write the deployable directory: integer weights, scales, corrections", *arguments);
+      app, "export", "write the deployable directory: integer weights, scales, corrections",
+      *arguments);
   command->callback([arguments] { export_command(*arguments); });
 }
 

@@ -1,6 +1,7 @@
 #include <ATen/Version.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/version.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "data/base/error.h"
 #include "data/formats/gguf.h"
 #include "data/formats/safetensors_directory.h"
+#include "quant/tensor_kernels.h"
 #include "tools/commands/command.h"
 
 namespace dualpath::tools {
@@ -16,6 +18,12 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+#ifdef DUALPATH_CUDA
+constexpr bool kBuiltWithCuda = true;
+#else
+constexpr bool kBuiltWithCuda = false;
+#endif
+
 struct Arguments {
   std::string path;
   bool json = false;
@@ -23,7 +31,10 @@ struct Arguments {
 
 template <class Tensor>
 json tensor_json(const std::string& name, std::string dtype, const Tensor& tensor) {
-  return {{"name", name}, {"dtype", std::move(dtype)}, {"shape", tensor.shape}, {"bytes", tensor.bytes.size()}};
+  return {{"name", name},
+          {"dtype", std::move(dtype)},
+          {"shape", tensor.shape},
+          {"bytes", tensor.bytes.size()}};
 }
 
 /// Also compares the file with the checksum inside, where there is one.
@@ -42,9 +53,11 @@ json inspect_gguf(const fs::path& path) {
   json tensors = json::array(), metadata = json::object();
   for (const std::string& name : reader.names()) {
     const data::GgufTensor& tensor = reader.tensor(name);
-    tensors.push_back(tensor_json(name, data::ggml_type_name(static_cast<std::uint32_t>(tensor.type)), tensor));
+    tensors.push_back(
+        tensor_json(name, data::ggml_type_name(static_cast<std::uint32_t>(tensor.type)), tensor));
   }
-  for (const auto& [key, value] : reader.metadata()) metadata[std::string(key)] = data::describe(value);
+  for (const auto& [key, value] : reader.metadata())
+    metadata[std::string(key)] = data::describe(value);
   return {{"kind", "gguf"}, {"metadata", metadata}, {"tensors", tensors}};
 }
 
@@ -75,38 +88,52 @@ json inspect_path(const fs::path& path) {
   }
   result["path"] = path.string();
   result["versions"] = {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}};
+  result["kernels"] = {{"cpu", at::get_cpu_capability()},
+                       {"int8_sums", quant::integer_sums_route()},
+                       {"cuda", kBuiltWithCuda}};
+  result["kernels"] = {{"cpu", at::get_cpu_capability()},
+                       {"int8_sums", quant::integer_sums_route()},
+                       {"cuda", kCuda}};
   return result;
 }
 
 std::string tensors_text(const json& file) {
   std::string text;
   for (const json& tensor : file["tensors"]) {
-    text += fmt::format("  {:<56} {:<5} {:<16} {:>10}\n", tensor["name"].get<std::string>(),
-                        tensor["dtype"].get<std::string>(),
-                        fmt::format("{}", fmt::join(tensor["shape"].get<std::vector<std::int64_t>>(), "x")),
-                        bytes_text(tensor["bytes"].get<double>()));
+    text += fmt::format(
+        "  {:<56} {:<5} {:<16} {:>10}\n", tensor["name"].get<std::string>(),
+        tensor["dtype"].get<std::string>(),
+        fmt::format("{}", fmt::join(tensor["shape"].get<std::vector<std::int64_t>>(), "x")),
+        bytes_text(tensor["bytes"].get<double>()));
   }
   return text;
 }
 
 std::string text_of(const json& result) {
-  std::string text = fmt::format("{} ({})\n", result["path"].get<std::string>(), result["kind"].get<std::string>());
+  std::string text = fmt::format("{} ({})\n", result["path"].get<std::string>(),
+                                 result["kind"].get<std::string>());
   if (result.contains("tensors")) text += tensors_text(result);
   if (result.contains("files")) {
     for (const auto& [name, file] : result["files"].items()) {
-      text += file.contains("tensors") ? name + "\n" + tensors_text(file)
-                                       : fmt::format("{}  {}\n", name, bytes_text(file["bytes"].get<double>()));
+      text += file.contains("tensors")
+                  ? name + "\n" + tensors_text(file)
+                  : fmt::format("{}  {}\n", name, bytes_text(file["bytes"].get<double>()));
     }
   }
-  return text + fmt::format("dualpath {}, torch {}", result["versions"]["dualpath"].get<std::string>(),
-                            result["versions"]["torch"].get<std::string>());
+  const json &versions = result["versions"], &kernels = result["kernels"];
+  return text +
+         fmt::format("dualpath {}, torch {}; CPU kernels for {}, INT8 sums by {}, CUDA kernels: {}",
+                     versions["dualpath"].get<std::string>(), versions["torch"].get<std::string>(),
+                     kernels["cpu"].get<std::string>(), kernels["int8_sums"].get<std::string>(),
+                     kernels["cuda"].get<bool>() ? "yes" : "not built");
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("inspect", "what is in a model, checkpoint, calibration or export");
+  CLI::App* command =
+      app.add_subcommand("inspect", "what is in a model, checkpoint, calibration or export");
   command->add_option("path", arguments->path, "a directory, .safetensors or .gguf")->required();
   command->add_flag("--json", arguments->json, "print the result as JSON");
   command->footer("Example:\n  dualpath inspect build/quickstart/calibration.safetensors");

@@ -7,6 +7,7 @@
 
 #include "tools/commands/command.h"
 #include "trainer/experiment.h"
+#include "trainer/prediction.h"
 
 namespace dualpath::tools {
 namespace {
@@ -19,40 +20,56 @@ json site_json(const quant::PlannedLinear& linear) {
           {"group", linear.group},
           {"out_features", linear.ref.out_features},
           {"in_features", linear.ref.in_features},
-          {"weights", fmt::format("int{} {}", linear.weights.num_bits, name_of(linear.weights.strategy))},
+          {"weights",
+           fmt::format("int{} {}", linear.weights.num_bits, name_of(linear.weights.strategy))},
           {"input_activations", fmt::format("int{} {} {}", linear.input_activations.num_bits,
                                             name_of(linear.input_activations.strategy),
                                             name_of(linear.input_activations.observer))}};
 }
 
 json plan_json(const trainer::Experiment& experiment) {
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const at::ScalarType dtype = experiment.recipe.model.dtype;
   json sites = json::array();
-  for (const quant::PlannedLinear& linear : experiment.plan.linears) sites.push_back(site_json(linear));
+  for (const quant::PlannedLinear& linear : experiment.plan.linears)
+    sites.push_back(site_json(linear));
   return {{"sites", sites},
           {"groups", experiment.plan.groups.size()},
           {"ignored", experiment.plan.ignored},
           {"corrected_stages", experiment.plan.stages},
           {"fingerprint", experiment.plan.fingerprint()},
+          {"prediction", trainer::to_json(trainer::predict(experiment, texts))},
           {"bytes",
            {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
-            {"quantized",
-             quant::total_bytes(quant::planned_bytes(experiment.plan, *experiment.model.weights, dtype))}}}};
+            {"quantized", quant::total_bytes(quant::planned_bytes(
+                              experiment.plan, *experiment.model.weights, dtype))}}}};
 }
 
 std::string table_of(const json& plan) {
-  std::string table = fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", "linear", "shape", "weights", "input", "group");
+  std::string table = fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", "linear", "shape", "weights",
+                                  "input", "group");
   for (const json& site : plan["sites"]) {
     const std::string shape = fmt::format("{}x{}", site["out_features"].get<std::int64_t>(),
                                           site["in_features"].get<std::int64_t>());
-    table += fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", site["linear"].get<std::string>(), shape,
-                         site["weights"].get<std::string>(), site["input_activations"].get<std::string>(),
-                         site["group"].get<std::string>());
+    table +=
+        fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", site["linear"].get<std::string>(), shape,
+                    site["weights"].get<std::string>(),
+                    site["input_activations"].get<std::string>(), site["group"].get<std::string>());
   }
-  return table + fmt::format("in float: {}\n{} tensor groups; weights {} -> {}",
-                             fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
-                             plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
-                             bytes_text(plan["bytes"]["quantized"].get<double>()));
+  table +=
+      fmt::format("in float: {}\n{} tensor groups; weights {} -> {}\n",
+                  fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
+                  plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
+                  bytes_text(plan["bytes"]["quantized"].get<double>()));
+  const json& seconds = plan["prediction"]["seconds"];
+  return table + fmt::format(
+                     "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control "
+                     "{:.0f} s, "
+                     "evaluate {:.0f} s",
+                     bytes_text(plan["prediction"]["peak_resident_bytes"].get<double>()),
+                     seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
+                     seconds["control"].get<double>(), seconds["evaluate"].get<double>());
 }
 
 void plan(const RecipeArguments& arguments) {
@@ -65,7 +82,9 @@ void plan(const RecipeArguments& arguments) {
 void add_plan(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   CLI::App* command = add_recipe_command(
-      app, "plan", "what will be quantized and how, with bytes, memory and time, before anything runs", *arguments);
+      app, "plan",
+      "what will be quantized and how, with bytes, memory and time, before anything runs",
+      *arguments);
   command->callback([arguments] { plan(*arguments); });
 }
 

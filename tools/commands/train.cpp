@@ -11,11 +11,12 @@ namespace {
 
 std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory& directory) {
   const auto& selection = report["selection"];
-  std::string text = fmt::format("corrections: {} parameters, {}; {} of {} stages kept\n",
-                                 report["parameters"].get<std::int64_t>(),
-                                 bytes_text(report["correction_bytes"].get<double>()),
-                                 selection["stages"].get<std::size_t>() - selection["dropped"].size(),
-                                 selection["stages"].get<std::size_t>());
+  std::string text =
+      fmt::format("corrections: {} parameters, {}; {} of {} stages kept\n",
+                  report["parameters"].get<std::int64_t>(),
+                  bytes_text(report["correction_bytes"].get<double>()),
+                  selection["stages"].get<std::size_t>() - selection["dropped"].size(),
+                  selection["stages"].get<std::size_t>());
   for (const auto& stage : selection["dropped"]) {
     text += fmt::format("  dropped: {} (it does not bring its stage closer to the reference)\n",
                         stage.get<std::string>());
@@ -25,9 +26,10 @@ std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory
 
 void train(const RecipeArguments& arguments) {
   const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
-  const trainer::RunDirectory directory(experiment.recipe,
-                                        arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
-  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  const trainer::RunDirectory directory(
+      experiment.recipe, arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
   const nlohmann::json report = trainer::run_training(experiment, texts, directory);
   print(report, arguments.json, summary_of(report, directory));
 }
@@ -37,7 +39,8 @@ void train(const RecipeArguments& arguments) {
 void add_train(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   CLI::App* command = add_recipe_command(
-      app, "train", "train the corrections on paired paths, then the control; resumes by itself", *arguments);
+      app, "train", "train the corrections on paired paths, then the control; resumes by itself",
+      *arguments);
   command->add_flag("--restart", arguments->restart, "remove what the run directory holds first");
   command->callback([arguments] { train(*arguments); });
 }

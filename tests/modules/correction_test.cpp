@@ -1,0 +1,125 @@
+#include "modules/correction.h"
+
+#include <torch/optim/sgd.h>
+#include <torch/utils.h>
+
+#include "tests/support/catch.h"
+
+using namespace dualpath::modules;
+
+namespace {
+
+CorrectionOptions options(CorrectionInput input, CorrectionBeta beta, std::int64_t reduction = 64) {
+  return {.reduction = reduction, .input = input, .beta = beta, .ignore = {}};
+}
+
+at::Tensor random_hidden(at::ScalarType dtype) {
+  torch::manual_seed(3);
+  return (torch::randn({2, 5, 64}) * 30.0).to(dtype);
+}
+
+/// H = 2: down adds [0, -2], up swaps the two and adds [0.5, -0.5], alpha 2, beta [0.25, -0.4].
+DualPathCorrection made_by_hand(CorrectionInput input) {
+  const torch::NoGradGuard no_grad;
+  DualPathCorrection correction(2, options(input, CorrectionBeta::kChannel, /*reduction=*/1), 0);
+  correction->down->weight.copy_(torch::eye(2));
+  correction->down->bias.copy_(torch::tensor({0.0f, -2.0f}));
+  correction->up->weight.copy_(torch::tensor({{0.0f, 1.0f}, {1.0f, 0.0f}}));
+  correction->up->bias.copy_(torch::tensor({0.5f, -0.5f}));
+  correction->alpha.fill_(2.0f);
+  correction->beta.copy_(torch::tensor({0.25f, -0.4f}));
+  return correction;
+}
+
+}  // namespace
+
+TEST_CASE("a new correction is the identity to the bit", "[modules][correction]") {
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  const auto beta = GENERATE(CorrectionBeta::kScalar, CorrectionBeta::kChannel);
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  DualPathCorrection correction(64, options(input, beta), /*seed=*/1);
+  const at::Tensor x = random_hidden(dtype);
+  const at::Tensor y = correction(x);
+  CHECK(y.scalar_type() == dtype);
+  CHECK(y.equal(x));
+}
+
+TEST_CASE("a correction of the raw input is the formula", "[modules][correction]") {
+  // down([1, 7]) = [1, 5]; up = [5, 1] + [0.5, -0.5]; twice that and beta: [11.25, 0.6].
+  DualPathCorrection correction = made_by_hand(CorrectionInput::kRaw);
+  CHECK(at::allclose(correction(torch::tensor({{1.0f, 7.0f}})), torch::tensor({{12.25f, 7.6f}})));
+}
+
+TEST_CASE("a correction of the normalized input is the formula times the token's size",
+          "[modules][correction]") {
+  // rms([1, 7]) = 5; down([0.2, 1.4]) = [0.2, -0.6], of which ReLU leaves [0.2, 0];
+  // up = [0, 0.2] + [0.5, -0.5]; twice that and beta: [1.25, -1], times 5.
+  DualPathCorrection correction = made_by_hand(CorrectionInput::kRmsNorm);
+  CHECK(at::allclose(correction(torch::tensor({{1.0f, 7.0f}})), torch::tensor({{7.25f, 2.0f}})));
+  CHECK(at::allclose(correction(torch::tensor({{1000.0f, 7000.0f}})),
+                     torch::tensor({{7250.0f, 2000.0f}})));
+}
+
+TEST_CASE("a token of zeros stays finite", "[modules][correction]") {
+  DualPathCorrection correction = made_by_hand(CorrectionInput::kRmsNorm);
+  CHECK(correction(torch::zeros({1, 2})).isfinite().all().item<bool>());
+}
+
+TEST_CASE("at the first step the up-projection and beta learn, then the rest",
+          "[modules][correction]") {
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  DualPathCorrection correction(64, options(input, CorrectionBeta::kChannel, 8), /*seed=*/1);
+  const at::Tensor x = random_hidden(at::kFloat);
+  const auto largest = [](const at::Tensor& parameter) {
+    return parameter.grad().abs().max().item<float>();
+  };
+  correction(x).square().sum().backward();
+  CHECK(largest(correction->up->weight) > 0.0f);
+  CHECK(largest(correction->up->bias) > 0.0f);
+  CHECK(largest(correction->beta) > 0.0f);
+  CHECK(largest(correction->down->weight) == 0.0f);
+  CHECK(largest(correction->alpha) == 0.0f);
+
+  torch::optim::SGD(correction->parameters(), /*lr=*/1e-4).step();
+  correction->zero_grad();
+  correction(x).square().sum().backward();
+  for (const auto& parameter : correction->named_parameters()) {
+    INFO(parameter.key());
+    CHECK(largest(parameter.value()) > 0.0f);
+  }
+}
+
+TEST_CASE("a correction's first values depend on its seed alone", "[modules][correction]") {
+  const auto down = [](std::uint64_t seed) {
+    return DualPathCorrection(64, CorrectionOptions{}, seed)->down->weight;
+  };
+  torch::manual_seed(1);
+  const at::Tensor first = down(5);
+  torch::manual_seed(2);
+  const at::Tensor global = torch::rand(1);
+  CHECK(first.equal(down(5)));
+  CHECK_FALSE(first.equal(down(6)));
+  CHECK(first.abs().max().item<float>() <= 1.0f / 8.0f);
+  torch::manual_seed(2);
+  down(5);
+  CHECK(torch::rand(1).equal(global));  // the global generator was not asked
+}
+
+TEST_CASE("the head has hidden_size / reduction neurons, at least one", "[modules][correction]") {
+  const auto width = [](std::int64_t hidden, std::int64_t reduction) {
+    CorrectionOptions narrow;
+    narrow.reduction = reduction;
+    return DualPathCorrection(hidden, narrow, 0)->down->weight.size(0);
+  };
+  CHECK(width(576, 64) == 9);
+  CHECK(width(576, 32) == 18);
+  CHECK(width(48, 64) == 1);
+}
+
+TEST_CASE("beta is one number or one a channel", "[modules][correction]") {
+  const auto beta = [](CorrectionBeta kind) {
+    return DualPathCorrection(64, options(CorrectionInput::kRaw, kind), 0)->beta.numel();
+  };
+  CHECK(beta(CorrectionBeta::kScalar) == 1);
+  CHECK(beta(CorrectionBeta::kChannel) == 64);
+}

@@ -1,0 +1,112 @@
+#include "modules/model.h"
+
+#include "data/base/error.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/model.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::modules;
+using namespace dualpath::testing;
+
+namespace {
+
+/// A copy of a small model with other values in its config.json.
+class EditedModel {
+ public:
+  EditedModel(const std::string& variant, const nlohmann::json& changes) {
+    std::filesystem::copy(kReference / "tiny_llama" / variant, path());
+    nlohmann::json config = data::read_json(path() / "config.json");
+    config.update(changes);
+    write_plain(path() / "config.json", config.dump());
+  }
+  std::filesystem::path path() const { return directory_ / "model"; }
+  /// What open_model says, without the path.
+  std::string mistake() const {
+    const std::string message = error_message([&] { open_model(path()); });
+    REQUIRE_THAT(message, Catch::StartsWith(path().string()));
+    return message.substr(path().string().size());
+  }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
+}  // namespace
+
+TEST_CASE("weights that the config names and the files lack are all listed", "[modules][model]") {
+  const EditedModel model("tied", {{"num_hidden_layers", 4}});
+  const std::string layer = "model.layers.3.";
+  CHECK(model.mistake() ==
+        ": " + layer + "input_layernorm.weight is missing; " + layer +
+            "post_attention_layernorm.weight is missing; " + layer +
+            "self_attn.q_proj.weight is missing; " + layer + "self_attn.k_proj.weight is missing; " +
+            layer + "self_attn.v_proj.weight is missing; " + layer +
+            "self_attn.o_proj.weight is missing; " + layer + "mlp.gate_proj.weight is missing; " +
+            layer + "mlp.up_proj.weight is missing; and 1 more");
+}
+
+TEST_CASE("weights of another shape than the config says are all listed", "[modules][model]") {
+  const EditedModel model("tied", {{"intermediate_size", 168}});
+  CHECK_THAT(model.mistake(),
+             Catch::StartsWith(": model.layers.0.mlp.gate_proj.weight: expected shape [168, 64], "
+                               "got [160, 64]; ") &&
+                 Catch::Contains("model.layers.0.mlp.down_proj.weight: expected shape [64, 168], "
+                                 "got [64, 160]; ") &&
+                 Catch::EndsWith("; and 1 more"));
+}
+
+TEST_CASE("a bias that the config asks for must be there", "[modules][model]") {
+  const EditedModel model("tied", {{"mlp_bias", true}, {"num_hidden_layers", 1}});
+  CHECK(model.mistake() ==
+        ": model.layers.0.mlp.gate_proj.bias is missing; model.layers.0.mlp.up_proj.bias is "
+        "missing; model.layers.0.mlp.down_proj.bias is missing");
+}
+
+TEST_CASE("a tokenizer that is larger than the model's vocabulary is refused",
+          "[modules][model]") {
+  const EditedModel model("tied", {{"vocab_size", 500}});
+  CHECK(model.mistake() == ": the tokenizer has 512 tokens, the model's vocab_size is 500");
+}
+
+TEST_CASE("a mistake in config.json is found through open_model", "[modules][model]") {
+  const EditedModel model("tied", {{"num_key_value_heads", 3}});
+  CHECK_THAT(model.mistake(), Catch::StartsWith("/config.json: expected num_attention_heads"));
+}
+
+TEST_CASE("a path that is no model is an error with the full path", "[modules][model]") {
+  const TemporaryDirectory directory;
+  CHECK(error_message([&] { open_model(directory / "absent"); }) ==
+        (directory / "absent").string() +
+            ": no such model; expected a Hugging Face directory or a .gguf file");
+  write_plain(directory / "weights.bin", "?");
+  CHECK(error_message([&] { open_model(directory / "weights.bin"); }) ==
+        (directory / "weights.bin").string() +
+            ": expected a Hugging Face directory or a .gguf file");
+}
+
+TEST_CASE("an opened directory knows the files that an export copies", "[modules][model]") {
+  const Model model = tiny_llama("untied_sharded");
+  std::vector<std::string> names;
+  for (const auto& file : model.companion_files) names.push_back(file.filename().string());
+  CHECK(names == std::vector<std::string>{"generation_config.json", "tokenizer.json",
+                                          "tokenizer_config.json"});
+  CHECK(model.made_files.empty());
+  CHECK_FALSE(model.is_quantized());
+  CHECK(open_model(kReference / "int8_export/tied").is_quantized());
+}
+
+TEST_CASE("mapped weights are the file's own values in its own dtype", "[modules][model]") {
+  const auto [variant, dtype] = GENERATE(table<std::string, at::ScalarType>(
+      {{"tied", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}}));
+  const Model model = tiny_llama(variant);
+  const auto file =
+      expected_tensors("tiny_llama/" + std::string(variant) + "/model.safetensors");
+  CHECK(model.weights->names().size() == file.size());
+  for (const auto& [name, values] : file) {
+    CHECK(model.weights->info(name).dtype == dtype);
+    CHECK(model.weights->get(name).equal(values));
+  }
+}

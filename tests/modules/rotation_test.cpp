@@ -1,0 +1,47 @@
+#include "modules/rotation.h"
+
+#include <cmath>
+
+#include "tests/support/catch.h"
+
+using namespace dualpath::modules;
+
+namespace {
+
+/// x: the one head's dimensions, at one position.
+at::Tensor rotated(std::vector<float> x, std::int64_t position) {
+  const auto dim = static_cast<std::int64_t>(x.size());
+  const Rotation rotation{.theta = 100.0, .dim = dim};  // for 4 dimensions: angles 1 and 0.1
+  const auto table = rotation_table(rotation, torch::tensor({{position}}, at::kLong));
+  return rotate(torch::tensor(x).view({1, 1, 1, dim}), table).flatten();
+}
+
+}  // namespace
+
+TEST_CASE("dimension i turns with dimension i + dim/2, each pair slower than the last",
+          "[modules][rotation]") {
+  const float fast = 3.0f, slow = 0.3f;
+  CHECK(at::allclose(rotated({1, 0, 0, 0}, 3),
+                     torch::tensor({std::cos(fast), 0.0f, std::sin(fast), 0.0f})));
+  CHECK(at::allclose(rotated({0, 0, 1, 0}, 3),
+                     torch::tensor({-std::sin(fast), 0.0f, std::cos(fast), 0.0f})));
+  CHECK(at::allclose(rotated({0, 1, 0, 0}, 3),
+                     torch::tensor({0.0f, std::cos(slow), 0.0f, std::sin(slow)})));
+}
+
+TEST_CASE("position 0 turns nothing", "[modules][rotation]") {
+  CHECK(rotated({1, 2, 3, 4}, 0).equal(torch::tensor({1.0f, 2.0f, 3.0f, 4.0f})));
+}
+
+TEST_CASE("each row of a batch turns by its own positions and keeps its dtype",
+          "[modules][rotation]") {
+  const Rotation rotation{.theta = 100.0, .dim = 2};
+  const auto table =
+      rotation_table(rotation, torch::tensor({{0, 1}, {2, 3}}, at::kLong));
+  CHECK(table.cos.sizes() == at::IntArrayRef{2, 1, 2, 1});
+  const at::Tensor x = torch::tensor({1.0f, 0.0f}).expand({2, 1, 2, 2}).to(at::kBFloat16);
+  const at::Tensor y = rotate(x, table);
+  CHECK(y.scalar_type() == at::kBFloat16);
+  const at::Tensor cosines = torch::tensor({0.0f, 1.0f, 2.0f, 3.0f}).cos();
+  CHECK(y.select(-1, 0).flatten().equal(cosines.to(at::kBFloat16)));
+}

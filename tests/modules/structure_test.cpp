@@ -1,0 +1,64 @@
+#include "modules/structure.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/model.h"
+
+using namespace dualpath::modules;
+using namespace dualpath::testing;
+
+TEST_CASE("a network run without data tells what it is made of", "[modules][structure]") {
+  const Structure structure = tiny_llama("untied_sharded").structure;
+  std::vector<std::vector<std::string>> first_layer;
+  for (const LinearUse& use : structure.linears) {
+    if (use.stage != "model.layers.0") continue;
+    first_layer.emplace_back();
+    for (const LinearRef& ref : use.refs) first_layer.back().push_back(ref.name);
+  }
+  const std::string attention = "model.layers.0.self_attn.", mlp = "model.layers.0.mlp.";
+  CHECK(first_layer == std::vector<std::vector<std::string>>{
+                           {attention + "q_proj", attention + "k_proj", attention + "v_proj"},
+                           {attention + "o_proj"},
+                           {mlp + "gate_proj", mlp + "up_proj"},
+                           {mlp + "down_proj"}});
+  CHECK(structure.linears.size() == 2 * 4 + 1);
+  CHECK(structure.linears.back().stage == "lm_head");
+  CHECK(structure.norms.size() == 2 * 2 + 1);
+  CHECK(structure.norms.back().name == "model.norm");
+  CHECK(structure.embeddings.size() == 1);
+  CHECK(structure.embeddings.front().rows == 512);
+  CHECK(structure.attentions.size() == 2);
+  CHECK(structure.attentions.front().num_heads == 6);
+  CHECK(structure.attentions.front().num_key_value_heads == 1);
+  CHECK(structure.taps == std::vector<Site>{
+                              "model.layers.0.attention.residual", "model.layers.0.mlp.residual",
+                              "model.layers.1.attention.residual", "model.layers.1.mlp.residual"});
+}
+
+TEST_CASE("the refs of a network carry the sizes and biases of the config",
+          "[modules][structure]") {
+  const Structure structure = tiny_llama("untied_sharded").structure;
+  const LinearRef& k = structure.linears.front().refs[1];
+  CHECK(k.in_features == 72);
+  CHECK(k.out_features == 20);
+  CHECK(k.bias);
+  CHECK(k.weight_name() == "model.layers.0.self_attn.k_proj.weight");
+  CHECK(k.bias_name() == "model.layers.0.self_attn.k_proj.bias");
+  CHECK(k.input_site() == "model.layers.0.self_attn.k_proj.input");
+  CHECK_FALSE(structure.linears.back().refs.front().bias);
+}
+
+TEST_CASE("a head that shares the embedding's table is known as tied", "[modules][structure]") {
+  CHECK(tiny_llama("tied").structure.tied_head);
+  CHECK_FALSE(tiny_llama("untied_sharded").structure.tied_head);
+}
+
+TEST_CASE("only a network's layers may be corrected", "[modules][structure]") {
+  const Network network = tiny_llama("tied").network;
+  std::vector<std::string> correctable, others;
+  for (const Stage& stage : network.stages) {
+    (stage.correctable ? correctable : others).push_back(stage.name);
+  }
+  CHECK(correctable == std::vector<std::string>{"model.layers.0", "model.layers.1",
+                                                "model.layers.2"});
+  CHECK(others == std::vector<std::string>{"model.embed_tokens", "model.norm"});
+}

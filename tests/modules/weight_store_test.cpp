@@ -1,0 +1,73 @@
+#include "modules/weight_store.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/model.h"
+
+using namespace dualpath::modules;
+using namespace dualpath::testing;
+
+namespace {
+
+std::shared_ptr<const WeightStore> two_weights() {
+  return std::make_shared<MemoryStore>(NamedTensors{
+      {"a.weight", at::tensor({1.0f, 2.0f})}, {"b.weight", at::tensor({3.0f, 4.0f})}});
+}
+
+std::shared_ptr<const WeightStore> tied(std::shared_ptr<const WeightStore> below) {
+  return std::make_shared<TiedWeights>(
+      std::move(below), std::map<std::string, std::string>{{"head.weight", "a.weight"}});
+}
+
+}  // namespace
+
+TEST_CASE("a tied name gives the tensor it stands for and is not listed", "[modules][weights]") {
+  const auto weights = tied(two_weights());
+  CHECK(weights->names() == std::vector<std::string>{"a.weight", "b.weight"});
+  CHECK(weights->contains("head.weight"));
+  CHECK(weights->canonical("head.weight") == "a.weight");
+  CHECK(weights->canonical("b.weight") == "b.weight");
+  CHECK(weights->get("head.weight").is_same(weights->get("a.weight")));
+  CHECK(weights->info("head.weight").shape == std::vector<std::int64_t>{2});
+}
+
+TEST_CASE("an overlay shows what is trained and leaves the store below alone",
+          "[modules][weights]") {
+  const auto below = tied(two_weights());
+  WeightOverlay overlay(below);
+  overlay.set("head.weight", at::tensor({7.0f, 8.0f}));
+  CHECK(overlay.get("head.weight").equal(at::tensor({7.0f, 8.0f})));
+  CHECK(overlay.get("a.weight").equal(at::tensor({7.0f, 8.0f})));  // one tensor, two names
+  CHECK(overlay.get("b.weight").equal(at::tensor({3.0f, 4.0f})));
+  CHECK(below->get("a.weight").equal(at::tensor({1.0f, 2.0f})));
+  CHECK(overlay.trained().size() == 1);
+  CHECK(overlay.names() == below->names());
+}
+
+TEST_CASE("an overlay of another shape is refused", "[modules][weights]") {
+  WeightOverlay overlay(two_weights());
+  CHECK_THROWS_WITH(overlay.set("a.weight", at::zeros(3)),
+                    Catch::Contains("a.weight: the overlay has another shape"));
+}
+
+TEST_CASE("frozen weights are converted once, trained ones each time", "[modules][weights]") {
+  const auto overlay = std::make_shared<WeightOverlay>(two_weights());
+  const at::Tensor trained = at::tensor({5.0f, 6.0f}).requires_grad_();
+  overlay->set("a.weight", trained);
+  ComputeWeights weights(overlay, at::kBFloat16);
+  CHECK(weights.get("b.weight").scalar_type() == at::kBFloat16);
+  CHECK(weights.get("b.weight").is_same(weights.get("b.weight")));
+  {
+    const torch::NoGradGuard no_grad;
+    trained += 1.0;
+  }
+  CHECK(weights.get("a.weight").equal(at::tensor({6.0f, 7.0f}).to(at::kBFloat16)));
+  weights.get("a.weight").sum().backward();
+  CHECK(trained.grad().equal(at::ones(2)));
+}
+
+TEST_CASE("a conversion that changes nothing shares the store's memory", "[modules][weights]") {
+  const auto store = two_weights();
+  ComputeWeights weights(store, at::kFloat);
+  CHECK(weights.get("a.weight").data_ptr() == store->get("a.weight").data_ptr());
+}

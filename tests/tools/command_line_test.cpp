@@ -1,0 +1,252 @@
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.h"
+#include "tests/support/plain_file.h"
+#include "tests/tools/tiny_run.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using Catch::Contains;
+using Catch::EndsWith;
+using Catch::StartsWith;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kCommands[] = {"plan", "calibrate", "train", "evaluate", "export", "inspect"};
+
+Arguments set(const std::string& override) { return {"--set", override}; }
+
+/// "dualpath: " and one line.
+std::string only_line(const ProgramEnd& end) {
+  const bool one_line = std::ranges::count(end.err, '\n') == 1 && end.err.starts_with("dualpath: ");
+  return one_line ? end.err.substr(10, end.err.size() - 11) : "more than one line: " + end.err;
+}
+
+/// The one line of a command that must fail with `code` before it has written anything.
+std::string refusal(const TinyRun& run, const ProgramEnd& end, int code) {
+  CHECK(end.code == code);
+  CHECK(end.out == "");
+  CHECK_FALSE(fs::exists(run / "run"));
+  CHECK_FALSE(fs::exists(run / "export"));
+  return only_line(end);
+}
+
+/// A model directory as `model`, to be damaged.
+void copy_model(const TinyRun& run) {
+  const fs::path source = fs::canonical(run / "model");
+  fs::remove(run / "model");
+  fs::copy(source, run / "model");
+}
+
+/// Makes the first value of a float32 tensor of `model` NaN.
+void poison(const TinyRun& run, const std::string& tensor) {
+  copy_model(run);
+  const fs::path path = run / "model" / "model.safetensors";
+  std::string file = read_file(path);
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, file.data(), sizeof(header_size));
+  const auto header = nlohmann::json::parse(file.substr(8, header_size));
+  const std::size_t offset = header[tensor]["data_offsets"][0];
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(file.data() + 8 + header_size + offset, &nan, sizeof(nan));
+  write_plain(path, file);
+}
+
+}  // namespace
+
+TEST_CASE("Every command shows an example in its help", "[tools][usage]") {
+  for (const std::string command : kCommands) {
+    const ProgramEnd end = dualpath({command, "--help"});
+    CHECK(end.code == 0);
+    CHECK_THAT(end.out, Contains("Example:\n  dualpath " + command + " "));
+    CHECK_THAT(dualpath({"--help"}).out, Contains("\n  " + command + " "));
+  }
+}
+
+TEST_CASE("What is no command or lacks its argument is a usage error", "[tools][usage]") {
+  CHECK(dualpath({}).code == 2);
+  CHECK(dualpath({"trian"}).code == 2);
+  for (const char* command : kCommands) CHECK(dualpath({command}).code == 2);
+  CHECK(dualpath({"plan", "a.yaml", "--jsn"}).code == 2);
+}
+
+TEST_CASE("A missing recipe is a usage error that shows the full path", "[tools][usage]") {
+  const ProgramEnd end = dualpath({"train", "no/such.yaml"});
+  CHECK(end.code == 2);
+  CHECK_THAT(only_line(end), StartsWith(fs::absolute("no/such.yaml").string() + ": "));
+}
+
+TEST_CASE("A recipe's mistakes are told with file, line and column, all at once",
+          "[tools][usage]") {
+  const TinyRun run;
+  write_plain(run / "recipe.yaml",
+              "model: {path: model}\ndata: {train: book.jsonl, windw: 3}\n"
+              "train: {output_dir: run, max_steps: none}\n");
+  const ProgramEnd end = run.run("train");
+  CHECK(end.code == 2);
+  CHECK(end.err ==
+        "dualpath: recipe.yaml:2:27: data.windw: unknown key, the nearest known one is window\n"
+        "recipe.yaml:3:37: train.max_steps: expected an integer from 1 to 1000000000, got none\n");
+  CHECK_FALSE(fs::exists(run / "run"));
+}
+
+TEST_CASE("A mistake in the model is one line, and nothing is written", "[tools][refusal]") {
+  const TinyRun run;
+  SECTION("no such path") {
+    CHECK_THAT(refusal(run, run.run("train", set("model.path=absent")), 1),
+               StartsWith((run / "absent").string() + ": no such model"));
+  }
+  SECTION("no model file") {
+    CHECK_THAT(refusal(run, run.run("train", set("model.path=book.jsonl")), 1),
+               Contains("book.jsonl: expected a Hugging Face directory or a .gguf file"));
+  }
+  SECTION("an empty directory") {
+    fs::create_directory(run / "empty");
+    CHECK_THAT(refusal(run, run.run("train", set("model.path=empty")), 1),
+               Contains("empty/config.json"));
+  }
+  SECTION("a config.json that is no JSON") {
+    copy_model(run);
+    write_plain(run / "model" / "config.json", "{\"hidden_size\": ");
+    CHECK_THAT(refusal(run, run.run("train"), 1), Contains("model/config.json"));
+  }
+  SECTION("a config.json without a key") {
+    copy_model(run);
+    write_plain(run / "model" / "config.json",
+                R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama"})");
+    CHECK_THAT(refusal(run, run.run("train"), 1), Contains("model/config.json: "));
+  }
+  SECTION("weights cut short") {
+    copy_model(run);
+    fs::resize_file(run / "model" / "model.safetensors", 100'000);
+    CHECK_THAT(refusal(run, run.run("train"), 1), Contains("model/model.safetensors: "));
+  }
+}
+
+TEST_CASE("A mistake in the texts is one line, and nothing is written", "[tools][refusal]") {
+  const TinyRun run;
+  SECTION("no such file") {
+    CHECK_THAT(refusal(run, run.run("train", set("data.train=absent.txt")), 1),
+               Contains("absent.txt"));
+  }
+  SECTION("empty") {
+    write_plain(run / "book.jsonl", "\n");
+    CHECK(refusal(run, run.run("train"), 1) == "book.jsonl: there is no text in it");
+  }
+  SECTION("not UTF-8") {
+    write_plain(run / "other.jsonl", "{\"text\": \"fine\"}\n{\"text\": \"caf\xe9\"}\n");
+    CHECK(refusal(run, run.run("train"), 1) == "other.jsonl:2: byte 14 is not UTF-8 (0xe9)");
+  }
+  SECTION("not JSON") {
+    write_plain(run / "book.jsonl", "text\n");
+    CHECK_THAT(refusal(run, run.run("train"), 1), StartsWith("book.jsonl:1: "));
+  }
+  SECTION("shorter than a window") {
+    CHECK_THAT(refusal(run, run.run("train", set("data.window=5000")), 1),
+               StartsWith("book.jsonl:1 to book.jsonl:7: ") &&
+                   EndsWith(" tokens, but one window needs 5000"));
+  }
+  SECTION("too few documents to split") {
+    write_plain(run / "book.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+    CHECK_THAT(refusal(run, run.run("train"), 1), Contains("expected at least 3 documents"));
+  }
+}
+
+TEST_CASE("A target that names no linear is a recipe error with the nearest name",
+          "[tools][refusal]") {
+  const TinyRun run;
+  const ProgramEnd end = run.run("plan", set("quantize.ignore=[lm_haed]"));
+  CHECK_THAT(refusal(run, end, 2),
+             Contains("ignore: ") && Contains("lm_haed") && Contains("lm_head"));
+}
+
+TEST_CASE("A mistake in the texts does not bind the run directory to its recipe",
+          "[tools][refusal]") {
+  const TinyRun run;
+  for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
+    CHECK(run.run(command, set("data.window=5000")).code == 1);
+  }
+  CHECK(run.run("calibrate").code == 0);
+}
+
+TEST_CASE("evaluate and export say which command has to come first", "[tools][refusal]") {
+  const TinyRun run;
+  for (const char* command : {"evaluate", "export"}) {
+    const ProgramEnd end = run.run(command);
+    CHECK(end.code == 1);
+    CHECK_THAT(only_line(end), StartsWith("run: no calibration there; run `dualpath calibrate`"));
+  }
+}
+
+TEST_CASE("export without a place to write is a recipe error", "[tools][refusal]") {
+  const TinyRun run;
+  const ProgramEnd end = run.run("export", set("export={}"));
+  CHECK(end.code == 2);
+  CHECK(only_line(end) == "export.output_dir: expected a directory to write");
+}
+
+TEST_CASE("export does not replace a directory that is no export", "[tools][refusal]") {
+  const TinyRun run;
+  run.done("calibrate");
+  copy_model(run);
+  const ProgramEnd end = run.run("export", set("export.output_dir=model"));
+  CHECK(end.code == 1);
+  CHECK_THAT(only_line(end), StartsWith("model: expected a new directory or an older export"));
+  CHECK(fs::exists(run / "model" / "model.safetensors"));
+}
+
+TEST_CASE("A value that is not finite stops the work and is named", "[tools][refusal]") {
+  const TinyRun run;
+  SECTION("in a weight, by its site") {
+    poison(run, "model.layers.1.mlp.down_proj.weight");
+    CHECK_THAT(only_line(run.run("train")), Contains("model.layers.1.mlp.down_proj.weight"));
+  }
+  SECTION("in an activation, by the first site that meets it") {
+    poison(run, "model.layers.1.post_attention_layernorm.weight");
+    CHECK_THAT(only_line(run.run("train")), Contains("model.layers.1.mlp.gate_proj.input"));
+  }
+  SECTION("in a loss, by its step") {
+    poison(run, "model.norm.weight");  // no quantized linear comes after it
+    CHECK(only_line(run.run("train")) ==
+          "train: step 1: the loss is not finite, first at kl; last good checkpoint: none");
+  }
+  CHECK_FALSE(fs::exists(run / "run/checkpoint-2"));
+}
+
+TEST_CASE("plan lists what is quantized and writes nothing", "[tools][plan]") {
+  const TinyRun run;
+  const auto plan = nlohmann::json::parse(run.done("plan", {"--json"}).out);
+  CHECK(plan["sites"].size() == 3 * 7);
+  CHECK(plan["groups"] == 3 * 4);
+  CHECK(plan["ignored"] == nlohmann::json{"lm_head"});
+  CHECK_THAT(run.done("plan").out,
+             Contains("model.layers.2.mlp.down_proj ") && Contains("\nin float: lm_head\n"));
+  CHECK_FALSE(fs::exists(run / "run"));
+}
+
+TEST_CASE("inspect shows files, metadata and a damaged checksum", "[tools][inspect]") {
+  const TinyRun run;
+  run.done("calibrate");
+  const std::string file = (run / "run/calibration.safetensors").string();
+  const auto found = nlohmann::json::parse(dualpath({"inspect", file, "--json"}).out);
+  CHECK(found["kind"] == "safetensors");
+  CHECK(found["tensors"].size() == 12 * 4);
+  CHECK(found["versions"].contains("torch"));
+  CHECK_THAT(dualpath({"inspect", file}).out, Contains(".q_proj.input.scale "));
+  CHECK_THAT(dualpath({"inspect", (run / "model").string()}).out, Contains("tokenizer.json"));
+
+  std::string bytes = read_file(file);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_plain(file, bytes);
+  const ProgramEnd damaged = dualpath({"inspect", file});
+  CHECK(damaged.code == 1);
+  CHECK_THAT(only_line(damaged), StartsWith(file + ": "));
+
+  const ProgramEnd missing = dualpath({"inspect", "absent"});
+  CHECK(missing.code == 1);
+  CHECK(only_line(missing) == fs::absolute("absent").string() + ": no such file or directory");
+}

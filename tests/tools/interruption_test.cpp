@@ -1,0 +1,240 @@
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "data/base/generator.h"
+#include "tests/support/catch.h"
+#include "tests/support/child_process.h"
+#include "tests/support/full_disk.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/system_calls.h"
+#include "tests/tools/tiny_run.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using Catch::Contains;
+using Catch::StartsWith;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// A run that was never stopped, up to and with the command `last`; made once.
+const TinyRun& unbroken(const std::string& last) {
+  static std::map<std::string, TinyRun> runs;
+  const auto [entry, made_now] = runs.try_emplace(last);
+  for (const std::string command : {"train", "evaluate", "export"}) {
+    if (!made_now) break;
+    entry->second.done(command);
+    if (command == last) break;
+  }
+  return entry->second;
+}
+
+/// The files that one of the two lacks or that differ. Temporaries are among them.
+Names differing_files(const TinyRun& a, const TinyRun& b) {
+  auto x = a.results();
+  const auto y = b.results();
+  for (const auto& [name, content] : y) {
+    const auto found = x.find(name);
+    if (found != x.end() && found->second == content) {
+      x.erase(found);
+    } else {
+      x[name] = content;
+    }
+  }
+  Names names;
+  for (const auto& [name, content] : x) names.push_back(name);
+  return names;
+}
+
+Names temporaries(const TinyRun& run) {
+  Names names;
+  for (const auto& entry : fs::recursive_directory_iterator(run.path())) {
+    const std::string name = fs::relative(entry.path(), run.path()).string();
+    if (name.find(".tmp-") != name.npos) names.push_back(name);
+  }
+  return names;
+}
+
+/// Kills a command at a failpoint, starts it again and compares with the unbroken run.
+void check_survives(const TinyRun& run, const std::string& command, const std::string& failpoint) {
+  INFO(command << " " << failpoint);
+  REQUIRE(run.run(command, {}, failpoint + "=kill").signal == SIGKILL);
+  run.done(command);
+  CHECK(differing_files(run, unbroken(command)) == Names{});
+  CHECK(temporaries(run) == Names{});
+}
+
+/// Returns as soon as there is something in the file.
+void wait_for(const fs::path& file) {
+  for (int i = 0; i < 3000; ++i) {
+    if (fs::exists(file) && fs::file_size(file) > 0) return;
+    std::this_thread::sleep_for(10ms);
+  }
+  FAIL(file.string() + " did not come");
+}
+
+/// Long enough to be met in the middle; a checkpoint only at the end, or where it is stopped.
+const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_steps=1000",
+                      "--set", "train.logging_steps=1"};
+
+}  // namespace
+
+TEST_CASE("A calibration or training killed anywhere goes on to the same bytes",
+          "[tools][interruption]") {
+  const std::string failpoint =
+      GENERATE("calibrate.window", "calibrate.window:5",          //
+               "train.step", "train.step:4", "train.step:8",      // 8 steps,
+               "control.start", "train.step:9", "train.step:13",  // then 8 again
+               "atomic_file.write:5", "atomic_file.write:60",     //
+               "atomic_file.fsync:2", "atomic_file.fsync:9", "atomic_file.fsync:25",  //
+               "atomic_file.rename:1", "atomic_file.rename:3", "atomic_file.rename:4",
+               "atomic_file.rename:12", "atomic_file.rename:17", "atomic_file.done:30",
+               "atomic_directory.fsync:1", "atomic_directory.rename:2", "atomic_directory.rename:7",
+               "atomic_directory.done:4", "atomic_directory.done:8");
+  const TinyRun run;
+  check_survives(run, "train", failpoint);
+}
+
+TEST_CASE("An evaluation killed anywhere gives the same figures", "[tools][interruption]") {
+  const std::string failpoint =
+      GENERATE("evaluate.batch:1", "evaluate.batch:4", "atomic_file.rename:1",
+               "atomic_file.rename:2", "atomic_file.done:2");
+  const TinyRun run;
+  run.copy_results(unbroken("train"));
+  check_survives(run, "evaluate", failpoint);
+}
+
+TEST_CASE("An export killed anywhere is not there or whole, and comes out the same",
+          "[tools][interruption]") {
+  const std::string failpoint =
+      GENERATE("export.weight:1", "export.weight:20", "atomic_file.write:9", "atomic_file.rename:4",
+               "atomic_directory.fsync", "atomic_directory.rename", "atomic_directory.done");
+  const TinyRun run;
+  run.copy_results(unbroken("evaluate"));
+  SECTION("the first") { check_survives(run, "export", failpoint); }
+  SECTION("in place of an older one") {
+    run.done("export");
+    write_plain(run / "export/older", "");
+    REQUIRE(run.run("export", {}, failpoint + "=kill").signal == SIGKILL);
+    const bool replaced = failpoint == "atomic_directory.done";
+    CHECK(fs::exists(run / "export/older") != replaced);
+    run.done("export");
+    CHECK(differing_files(run, unbroken("export")) == Names{});
+    CHECK(temporaries(run) == Names{});
+  }
+}
+
+TEST_CASE("Commands killed again and again at random moments end with the same bytes",
+          "[tools][interruption]") {
+  Generator random(11);
+  const TinyRun run;
+  for (const char* command : {"train", "train", "calibrate", "train", "train", "evaluate", "train",
+                              "train", "export", "evaluate", "train", "export"}) {
+    RunningProgram running(run.program(command));
+    std::this_thread::sleep_for(200ms + random.uniform() * 400ms);
+    running.send(SIGKILL);
+    running.wait();
+  }
+  for (const char* command : {"train", "evaluate", "export"}) run.done(command);
+  CHECK(differing_files(run, unbroken("export")) == Names{});
+  CHECK(temporaries(run) == Names{});
+}
+
+TEST_CASE("Ctrl-C and SIGTERM finish the step, save, and lose nothing", "[tools][interruption]") {
+  const auto [signal, log, label] = GENERATE(table<int, std::string, std::string>({
+      {SIGINT, "run/log.jsonl", "train"},
+      {SIGTERM, "run/control/log.jsonl", "control"},
+  }));
+  static const TinyRun whole;
+  static const TinyRun whole;
+  if (!fs::exists(whole / "run")) whole.done("train", kLong);
+
+  const TinyRun run;
+  RunningProgram training(run.program("train", kLong));
+  wait_for(run / log);
+  training.send(signal);
+  const ProgramEnd end = training.wait();
+  CHECK(end.code == 130);
+  CHECK_THAT(end.err, Contains("dualpath: " + label + ": interrupted after step ") &&
+                          Contains(" of 120; the same command goes on from run/"));
+  run.done("train", kLong);
+
+  // The unbroken run saved nothing on the way, so it has one checkpoint less.
+  for (const auto& [name, content] : whole.results()) CHECK(run.results()[name] == content);
+}
+
+TEST_CASE("A second run on the same directory is refused while the first one lives",
+          "[tools][interruption]") {
+  const TinyRun run;
+  RunningProgram first(run.program("train", kLong));
+  wait_for(run / "run/log.jsonl");
+  for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
+    const ProgramEnd second = run.run(command, kLong);
+    CHECK(second.code == 1);
+    CHECK(second.err == "dualpath: run: another dualpath run (pid " + std::to_string(first.pid()) +
+                            ") is using this directory\n");
+  }
+  first.send(SIGKILL);
+  first.wait();
+  CHECK(run.run("calibrate", kLong).code == 0);
+}
+
+TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directory fsynced",
+          "[tools][interruption]") {
+  const TinyRun run;
+  const auto calls = traced_calls(
+      "sh -c 'cd " + run.path().string() + " && " + DUALPATH_PROGRAM + " train recipe.yaml'",
+      run / "trace");
+  if (calls.empty()) {
+    WARN("SKIP: strace cannot run here");
+    return;
+  }
+  const std::size_t rename = find_call(calls, 0, "rename", "\"run/checkpoint-2\"");
+  REQUIRE(rename < calls.size());
+  for (const char* file : {"trained.safetensors", "optimizer.safetensors", "state.json"}) {
+    INFO(file);
+    const std::string temporary = std::string("/") + file + ".tmp-";
+    const std::size_t write = find_call(calls, 0, "pwrite64", temporary);
+    const std::size_t sync = find_call(calls, write, "fsync", temporary);
+    const std::size_t named = find_call(calls, sync, "rename", temporary);
+    const std::size_t sync_again = find_call(calls, named, "fsync", std::string("/") + file + ">");
+    CHECK(write < sync);
+    CHECK(sync < named);
+    CHECK(named < sync_again);
+    CHECK(sync_again < rename);
+  }
+  const std::size_t sync_parent = find_call(calls, rename, "fsync", "/run>");
+  CHECK(sync_parent < find_call(calls, rename, "rename", "\"run/checkpoint-4\""));
+}
+
+TEST_CASE("A disk that is full during a checkpoint leaves the last good one, from which it goes on",
+          "[tools][interruption]") {
+  constexpr std::size_t kDisk = 160 * 1024;  // of the checkpoints, 50 kB each, two fit
+  constexpr int kNotPermitted = 77;
+  const TinyRun run;
+  fs::create_directory(run / "run");
+  const ChildEnd child = in_child([&] {
+    if (!mount_tiny_disk(run / "run", kDisk)) return kNotPermitted;
+    const ProgramEnd end = run.run("train");
+    write_plain(run / "err", end.err);
+    fs::copy(run / "run", run / "copy", fs::copy_options::recursive);  // the disk goes with us
+    return end.code;
+  });
+  if (child.code == kNotPermitted) {
+    WARN("SKIP: a tiny file system cannot be mounted here");
+    return;
+  }
+  CHECK(child.code == 1);
+  CHECK_THAT(read_file(run / "err"),
+             Contains("dualpath: run/checkpoint-6.tmp-") && Contains("No space left on device"));
+  fs::remove(run / "run");
+  fs::rename(run / "copy", run / "run");
+  CHECK(fs::exists(run / "run/checkpoint-4"));
+  CHECK_FALSE(fs::exists(run / "run/checkpoint-6"));
+  run.done("train");
+  CHECK(differing_files(run, unbroken("train")) == Names{});
+}

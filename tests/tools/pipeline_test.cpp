@@ -1,0 +1,151 @@
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.h"
+#include "tests/tools/tiny_run.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using Catch::Contains;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+json result(const TinyRun& run, const std::string& command, Arguments more = {}) {
+  more.push_back("--json");
+  return json::parse(run.done(command, more).out);
+}
+
+}  // namespace
+
+TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeline]") {
+  const TinyRun run;
+  const json plan = result(run, "plan");
+  CHECK(result(run, "calibrate")["sites"].size() == 12);
+  const json training = result(run, "train");
+  CHECK(training["train"]["steps"] == 8);
+  CHECK(training["control"]["ce"] > 0);
+  CHECK(training["selection"]["stages"] == 3);
+
+  const json table = result(run, "evaluate");
+  for (const char* set : {"in_domain", "out_of_domain"}) {
+    for (const char* row : {"fp", "quantized", "corrected", "control"}) {
+      const json& figures = table["sets"][set][row];
+      CHECK(figures["tokens"] >= 300);
+      CHECK(figures["perplexity"] > 1);
+      for (const char* share : {"accuracy", "agreement"}) {
+        CHECK(figures[share] >= 0);
+        CHECK(figures[share] <= 1);
+      }
+    }
+    CHECK(table["sets"][set]["fp"]["kl"] == 0);
+    CHECK(table["sets"][set]["fp"]["agreement"] == 1);
+    CHECK(table["sets"][set]["quantized"]["kl"] > 0.1);  // outliers are hard to quantize
+    CHECK(table["sets"][set]["recovery"].contains("kl"));
+  }
+  CHECK(table["sets"]["in_domain"]["quantized"]["bytes"] == plan["bytes"]["quantized"]);
+  CHECK_THAT(run.done("evaluate").out,
+             Contains("out_of_domain") && Contains("\ncontrol ") && Contains("\nrecovered:"));
+
+  CHECK(result(run, "export")["weight_bytes"] == plan["bytes"]["quantized"]);
+  const json report = json::parse(read_file(run / "run/report.json"));
+  for (const char* section : {"calibration", "training", "evaluation", "export"}) {
+    CHECK(report.contains(section));
+  }
+  CHECK(report["evaluation"]["sets"] == table["sets"]);
+}
+
+TEST_CASE("The same recipe gives the same bytes", "[tools][pipeline]") {
+  const TinyRun one, two;
+  for (const char* command : {"train", "evaluate", "export"}) {
+    one.done(command);
+    two.done(command);
+  }
+  CHECK(one.results() == two.results());
+
+  const TinyRun other;
+  other.done("train", {"--set", "seed=1"});
+  const std::string trained = "run/checkpoint-8/trained.safetensors";
+  CHECK(other.results().at(trained) != one.results().at(trained));
+}
+
+TEST_CASE("Commands that have nothing left to do change nothing", "[tools][pipeline]") {
+  const TinyRun run;
+  const Arguments commands{"train", "evaluate", "export"};
+  for (const std::string& command : commands) run.done(command);
+  const auto before = run.results();
+  for (const std::string& command : commands) run.done(command);
+  CHECK(run.results() == before);
+}
+
+TEST_CASE("evaluate gives an export the figures of the run it came from", "[tools][pipeline]") {
+  const TinyRun run;
+  for (const char* command : {"train", "evaluate", "export"}) run.done(command);
+  const json of_run = json::parse(read_file(run / "run/report.json"))["evaluation"]["sets"];
+  const json of_export = result(run, "evaluate", {"--set", "model.path=export"})["sets"];
+  for (const char* set : {"in_domain", "out_of_domain"}) {
+    for (const char* row : {"quantized", "corrected"}) {
+      for (const char* figure : {"perplexity", "accuracy", "tokens", "bytes"}) {
+        INFO(set << " " << row << " " << figure);
+        CHECK(of_export[set][row][figure] == of_run[set][row][figure]);
+      }
+    }
+    CHECK(of_export[set]["quantized"]["kl"].is_null());  // there is no float model to compare with
+  }
+  const ProgramEnd trained = run.run("train", {"--set", "model.path=export"});
+  CHECK(trained.code == 1);
+  CHECK_THAT(trained.err, Contains("export: is quantized already"));
+  CHECK(dualpath({"inspect", (run / "export").string()}).code == 0);
+}
+
+TEST_CASE("A damaged export is named", "[tools][pipeline]") {
+  const TinyRun run;
+  for (const char* command : {"train", "export"}) run.done(command);
+  const fs::path file = run / "export/correction.json";
+  fs::resize_file(file, fs::file_size(file) + 1);
+  const ProgramEnd end = run.run("evaluate", {"--set", "model.path=export"});
+  CHECK(end.code == 1);
+  CHECK_THAT(end.err, Contains("export/correction.json: damaged"));
+}
+
+TEST_CASE("Without training there is a quantized row, and an export without corrections",
+          "[tools][pipeline]") {
+  const TinyRun run;
+  run.done("calibrate");
+  const json set = result(run, "evaluate")["sets"]["in_domain"];
+  CHECK(set.contains("quantized"));
+  CHECK_FALSE(set.contains("corrected"));
+  CHECK_FALSE(set.contains("control"));
+  run.done("export");
+  const json exported =
+      result(run, "evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
+  CHECK(exported["quantized"]["perplexity"] == set["quantized"]["perplexity"]);
+  CHECK(exported["corrected"]["perplexity"] == set["quantized"]["perplexity"]);
+}
+
+TEST_CASE("A larger max_steps goes on, another recipe is refused with the difference",
+          "[tools][pipeline]") {
+  const TinyRun run;
+  run.done("train");
+  const json more = result(run, "train", {"--set", "train.max_steps=12"});
+  CHECK(more["train"]["resumed_from"] == 8);
+  CHECK(more["train"]["steps"] == 12);
+
+  const ProgramEnd other = run.run("train", {"--set", "loss.kl=2", "--set", "train.max_steps=12"});
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("run: made by another recipe: ") && Contains("kl: 1") &&
+                            Contains("kl: 2") && Contains("--restart"));
+  const json anew = result(run, "train", {"--set", "loss.kl=2", "--restart"});
+  CHECK(anew["train"]["resumed_from"] == 0);
+}
+
+TEST_CASE("Only the newest save_total_limit checkpoints stay", "[tools][pipeline]") {
+  const TinyRun run;
+  run.done("train", {"--set", "train.save_total_limit=3"});
+  for (const char* folder : {"run", "run/control"}) {
+    CHECK_FALSE(fs::exists(run / folder / "checkpoint-2"));
+    for (const char* kept : {"checkpoint-4", "checkpoint-6", "checkpoint-8"}) {
+      CHECK(fs::exists(run / folder / kept));
+    }
+  }
+}

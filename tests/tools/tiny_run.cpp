@@ -1,0 +1,121 @@
+#include "tests/tools/tiny_run.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/base/generator.h"
+#include "tests/support/plain_file.h"
+
+namespace dualpath::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kRecipe = R"(model: {path: model, dtype: float32}
+data: {train: book.jsonl, out_of_domain: other.jsonl, window: 32}
+quantize: {calibration: {num_samples: 6}}
+correction: {reduction: 8}
+train: {output_dir: run, max_steps: 8, save_steps: 2, logging_steps: 3}
+evaluate: {num_tokens: 300, bootstrap_samples: 100}
+export: {output_dir: export}
+num_threads: 1
+)";
+
+std::string words(Generator& generator, int count) {
+  const std::vector<std::string> kWords{"the",   "a",     "quantized", "model", "reads",  "text",
+                                        "token", "layer", "rounds",    "and",   "learns", "what"};
+  std::string text;
+  for (int i = 0; i < count; ++i) text += kWords[generator.below(kWords.size())] + " ";
+  return text;
+}
+
+void write_book(const fs::path& path, std::uint64_t seed) {
+  Generator generator(seed);
+  std::string lines;
+  for (int i = 0; i < 10; ++i) lines += json{{"text", words(generator, 120)}}.dump() + "\n";
+  write_plain(path, lines);
+}
+
+/// What differs from run to run although the result is the same.
+void remove_measurements(json& value) {
+  if (!value.is_structured()) return;
+  if (value.is_object()) {
+    for (const char* key : {"seconds", "resumed_from", "tokens_per_second", "resident_bytes",
+                            "peak_resident_bytes"}) {
+      value.erase(key);
+    }
+  }
+  for (json& part : value) remove_measurements(part);
+}
+
+std::string without_measurements(const std::string& lines) {
+  std::istringstream text(lines);
+  std::string kept;
+  for (std::string line; std::getline(text, line);) {
+    json value = json::parse(line);
+    remove_measurements(value);
+    kept += value.dump() + "\n";
+  }
+  return kept;
+}
+
+std::string comparable(const fs::path& file) {
+  const std::string content = read_file(file);
+  if (file.filename() == "log.jsonl") return without_measurements(content);
+  if (file.filename() == "report.json") return without_measurements(json::parse(content).dump());
+  return content;
+}
+
+}  // namespace
+
+TinyRun::TinyRun(const std::string& model) {
+  fs::create_directory_symlink(fs::absolute("build/reference/tiny_llama") / model, *this / "model");
+  write_book(*this / "book.jsonl", 1);
+  write_book(*this / "other.jsonl", 2);
+  write_plain(*this / "recipe.yaml", kRecipe);
+}
+
+Program TinyRun::program(const std::string& command, const Arguments& more,
+                         const std::string& failpoint) const {
+  Program program{{DUALPATH_PROGRAM, command, "recipe.yaml"}, path()};
+  program.arguments.insert(program.arguments.end(), more.begin(), more.end());
+  if (!failpoint.empty()) program.environment["DUALPATH_FAILPOINT"] = failpoint;
+  return program;
+}
+
+ProgramEnd TinyRun::done(const std::string& command, const Arguments& more) const {
+  ProgramEnd end = run(command, more);
+  INFO(command << ": " << end.err);
+  REQUIRE(end.code == 0);
+  return end;
+}
+
+std::map<std::string, std::string> TinyRun::results() const {
+  std::map<std::string, std::string> results;
+  for (const char* folder : {"run", "export"}) {
+    if (!fs::exists(*this / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(*this / folder)) {
+      if (!entry.is_regular_file() || entry.path().filename() == ".lock") continue;
+      results[fs::relative(entry.path(), path()).string()] = comparable(entry.path());
+    }
+  }
+  return results;
+}
+
+void TinyRun::copy_results(const TinyRun& other) const {
+  for (const char* folder : {"run", "export"}) {
+    if (fs::exists(other / folder)) {
+      fs::copy(other / folder, *this / folder, fs::copy_options::recursive);
+    }
+  }
+}
+
+ProgramEnd dualpath(const Arguments& arguments) {
+  Program program{{DUALPATH_PROGRAM}};
+  program.arguments.insert(program.arguments.end(), arguments.begin(), arguments.end());
+  return run_program(program);
+}
+
+}  // namespace dualpath::testing

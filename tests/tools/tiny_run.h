@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/program.h"
+#include "tests/support/temporary_directory.h"
+
+namespace dualpath::testing {
+
+using Arguments = std::vector<std::string>;
+
+/// A folder with a recipe for a tiny random Llama, two texts and room for a run, in which the real
+/// program is started. The recipe's paths are relative to it, so that whole runs compare equal:
+///   recipe.yaml, model/ (a link), book.jsonl, other.jsonl; then run/ and export/
+class TinyRun {
+ public:
+  /// model: of the reference's tiny models.
+  explicit TinyRun(const std::string& model = "outliers");
+
+  std::filesystem::path path() const { return folder_.path(); }
+  std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }
+
+  /// `dualpath <command> recipe.yaml <more>`, with DUALPATH_FAILPOINT where one is given.
+  Program program(const std::string& command, const Arguments& more = {},
+                  const std::string& failpoint = "") const;
+  ProgramEnd run(const std::string& command, const Arguments& more = {},
+                 const std::string& failpoint = "") const {
+    return run_program(program(command, more, failpoint));
+  }
+  /// The same, but a failure is a failed test.
+  ProgramEnd done(const std::string& command, const Arguments& more = {}) const;
+
+  /// Every file of run/ and export/ by name, with what is in it; without times, memory and what
+  /// only the lock and the temporaries of a running process hold.
+  std::map<std::string, std::string> results() const;
+  /// Takes over run/ and export/ as they are there.
+  void copy_results(const TinyRun& other) const;
+
+ private:
+  TemporaryDirectory folder_;
+};
+
+/// `dualpath <arguments>` in the project's root.
+ProgramEnd dualpath(const Arguments& arguments);
+
+}  // namespace dualpath::testing
