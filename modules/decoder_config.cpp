@@ -1,6 +1,7 @@
 #include "modules/decoder_config.h"
 
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -104,29 +105,41 @@ DecoderConfig DecoderConfig::from_gguf(const data::GgufReader& gguf) {
   if (architecture != "llama") {
     throw Error("{}: general.architecture: expected \"llama\", got \"{}\"", where, architecture);
   }
-  const auto size = [&](const char* key) {
+  const auto size = [&](const char* key, data::IntegerRange range = kSize) {
     const auto value = gguf.require<std::int64_t>(key);
-    if (value < kSize.low || value > kSize.high) {
-      throw Error("{}: {}: expected a positive integer, got {}", where, key, value);
+    if (value < range.low || value > range.high) {
+      throw Error("{}: {}: expected an integer from {} to {}, got {}", where, key, range.low,
+                  range.high, value);
+    }
+    return value;
+  };
+  const auto positive = [&](const char* key, double value) {
+    if (!(value > 0.0) || !std::isfinite(value)) {
+      throw Error("{}: {}: expected a positive number, got {}", where, key, value);
     }
     return value;
   };
   DecoderConfig c;
   c.hidden_size = size("llama.embedding_length");
   c.intermediate_size = size("llama.feed_forward_length");
-  c.num_hidden_layers = size("llama.block_count");
-  c.num_attention_heads = size("llama.attention.head_count");
-  c.num_key_value_heads = size("llama.attention.head_count_kv");
+  c.num_hidden_layers = size("llama.block_count", kCount);
+  c.num_attention_heads = size("llama.attention.head_count", kCount);
+  c.num_key_value_heads = size("llama.attention.head_count_kv", kCount);
   c.head_dim = default_head_dim(c, where);
   c.max_position_embeddings = size("llama.context_length");
-  c.rms_norm_eps = gguf.require<double>("llama.attention.layer_norm_rms_epsilon");
-  c.rotation = {.theta = gguf.get_or<double>("llama.rope.freq_base", 10000.0),
+  constexpr const char* kEps = "llama.attention.layer_norm_rms_epsilon";
+  constexpr const char* kTheta = "llama.rope.freq_base";
+  c.rms_norm_eps = positive(kEps, gguf.require<double>(kEps));
+  c.rotation = {.theta = positive(kTheta, gguf.get_or<double>(kTheta, 10000.0)),
                 .dim = gguf.get_or<std::int64_t>("llama.rope.dimension_count", c.head_dim)};
   if (c.rotation.dim != c.head_dim) {
     throw Error("{}: llama.rope.dimension_count: expected {}, got {}", where, c.head_dim,
                 c.rotation.dim);
   }
-  c.vocab_size = gguf.tensor("token_embd.weight").shape.front();
+  const data::GgufTensor& table = gguf.tensor("token_embd.weight");
+  if (table.shape.size() != 2)
+    throw Error("{}: tensor token_embd.weight: expected a matrix", where);
+  c.vocab_size = table.shape.front();
   c.tie_word_embeddings = !gguf.contains_tensor("output.weight");
   return checked(c, where);
 }

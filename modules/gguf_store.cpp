@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -58,8 +59,24 @@ std::optional<std::string> hugging_face_name(std::string_view name) {
   return fmt::format("model.layers.{}.{}{}", module.substr(4, index_end - 4), *ours, parameter);
 }
 
-/// Tables for rotation that llama.cpp stores beside the weights; we compute them.
-bool is_derived(std::string_view name) { return name.starts_with("rope_freqs"); }
+/// llama.cpp keeps the frequency factors of scaled rotation there; plain rotation has none, or all
+/// ones.
+constexpr std::string_view kRotationFactors = "rope_freqs.weight";
+
+void require_plain_rotation(const data::GgufReader& reader) {
+  const std::string where = reader.file()->path().string();
+  const auto type = reader.get_or<std::string>("llama.rope.scaling.type", "none");
+  if (type != "none") {
+    throw Error("{}: llama.rope.scaling.type: expected \"none\", got \"{}\"", where, type);
+  }
+  if (!reader.contains_tensor(kRotationFactors)) return;
+  const data::GgufTensor& factors = reader.tensor(kRotationFactors);
+  std::vector<float> values(static_cast<std::size_t>(factors.numel));
+  data::dequantize(factors.type, factors.bytes, values);
+  if (std::any_of(values.begin(), values.end(), [](float factor) { return factor != 1.0f; })) {
+    throw Error("{}: tensor {}: scaled rotation is not supported", where, kRotationFactors);
+  }
+}
 
 /// [heads * dim, ...]: row (h, i, side) of the file is row (h, side, i) of Hugging Face.
 at::Tensor undo_permutation(const at::Tensor& weight, std::int64_t heads) {
@@ -72,8 +89,9 @@ at::Tensor undo_permutation(const at::Tensor& weight, std::int64_t heads) {
 }  // namespace
 
 GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
+  require_plain_rotation(reader_);
   for (const std::string& name : reader_.names()) {
-    if (is_derived(name)) continue;
+    if (name == kRotationFactors) continue;
     const auto ours = hugging_face_name(name);
     if (!ours)
       throw Error("{}: tensor {}: no such weight in architecture llama", path.string(), name);

@@ -22,13 +22,12 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
   return found->second;
 }
 
-}  // namespace
-
-ActivationScales Calibration::scales() const {
-  modules::NamedTensors scales;
-  for (const auto& [group, range] : ranges) scales[group] = scalar(activation_scale(range));
-  return ActivationScales(scales);
+std::string fingerprint_of(const data::SafetensorsReader& reader) {
+  const auto found = reader.metadata().find(kFingerprint);
+  return found == reader.metadata().end() ? "" : found->second;
 }
+
+}  // namespace
 
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
@@ -45,6 +44,7 @@ Calibration calibrate(const modules::Network& network,
   for (const auto& [group, observer] : executor.observers()) {
     if (observer->range().count == 0) throw Error("{}: calibration saw no value", group);
     calibration.ranges[group] = observer->range();
+    calibration.scale_tensors[group] = scalar(activation_scale(observer->range()));
   }
   return calibration;
 }
@@ -52,7 +52,7 @@ Calibration calibrate(const modules::Network& network,
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
   modules::NamedTensors tensors;
   for (const auto& [group, range] : calibration.ranges) {
-    tensors[group + ".scale"] = scalar(activation_scale(range));
+    tensors[group + ".scale"] = calibration.scale_tensors.at(group);
     tensors[group + ".min"] = scalar(range.min);
     tensors[group + ".max"] = scalar(range.max);
     tensors[group + ".count"] = torch::full({1}, range.count, torch::kLong);
@@ -60,13 +60,17 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
   modules::write_tensors(path, tensors, {{kFingerprint, calibration.fingerprint}});
 }
 
+std::string calibration_file_fingerprint(const std::filesystem::path& path) {
+  return fingerprint_of(data::SafetensorsReader(path));
+}
+
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan) {
   const data::SafetensorsReader reader(path);
   const modules::NamedTensors tensors = modules::read_tensors(reader);
   Calibration calibration;
-  const auto fingerprint = reader.metadata().find(kFingerprint);
-  if (fingerprint != reader.metadata().end()) calibration.fingerprint = fingerprint->second;
+  calibration.fingerprint = fingerprint_of(reader);
   for (const TensorGroup& group : plan.groups) {
+    calibration.scale_tensors[group.name] = entry(tensors, group.name + ".scale", path);
     calibration.ranges[group.name] = {
         entry(tensors, group.name + ".min", path).item<float>(),
         entry(tensors, group.name + ".max", path).item<float>(),

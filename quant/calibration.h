@@ -18,9 +18,10 @@ namespace dualpath::quant {
 /// What the observers saw and the scales that follow, by tensor group.
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;
-  std::string fingerprint;  ///< the plan's and the data's: see calibration_key
+  modules::NamedTensors scale_tensors;  ///< [1] float32 each; made once, then only copied
+  std::string fingerprint;              ///< the plan's and the data's: see calibration_key
 
-  ActivationScales scales() const;
+  ActivationScales scales() const { return ActivationScales(scale_tensors); }
 };
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
@@ -33,6 +34,8 @@ Calibration calibrate(const modules::Network& network,
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
+/// The fingerprint in a calibration's file, empty if it has none. Reads the header only.
+std::string calibration_file_fingerprint(const std::filesystem::path& path);
 /// A file that lacks a group of the plan, or whose checksum is wrong, is an Error naming it.
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
 

@@ -51,9 +51,6 @@ modules::NamedTensors Corrections::parameters() const {
 
 void Corrections::load(const modules::NamedTensors& values, const std::string& where) {
   const torch::NoGradGuard no_grad;
-  for (const std::string& stage : stages()) {
-    if (!values.contains(stage + ".alpha")) drop(stage);
-  }
   for (auto& [name, parameter] : parameters()) {
     const auto value = values.find(name);
     if (value == values.end()) throw Error("{}: {} is missing", where, name);

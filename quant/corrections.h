@@ -27,8 +27,7 @@ class Corrections {
 
   /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
   modules::NamedTensors parameters() const;
-  /// Copies values in; stages that `values` lacks are dropped, a wrong shape is an Error. `where`
-  /// is named in it.
+  /// Copies values in; a missing tensor or a wrong shape is an Error naming it and `where`.
   void load(const modules::NamedTensors& values, const std::string& where);
   std::int64_t parameter_count() const;
   std::int64_t bytes() const { return parameter_count() * 4; }  // float32

@@ -123,6 +123,10 @@ void refuse_other_content(const fs::path& directory) {
 
 }  // namespace
 
+const char* exported_dtype_name(at::ScalarType dtype) {
+  return dtype == at::kFloat ? "float32" : dtype == at::kHalf ? "float16" : "bfloat16";
+}
+
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   json groups = json::object();
   std::size_t index = 0;
@@ -148,9 +152,7 @@ void export_model(const fs::path& directory, const ExportSource& source,
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
-  config["dtype"] = source.dtype == at::kFloat  ? "float32"
-                    : source.dtype == at::kHalf ? "float16"
-                                                : "bfloat16";
+  config["dtype"] = exported_dtype_name(source.dtype);
   write_json(out.path() / "config.json", config);
   WeightWriter(out.path() / "model.safetensors", source).write(progress);
   copy_companions(source.model, out.path());

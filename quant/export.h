@@ -31,9 +31,12 @@ struct ExportSource {
 /// all:
 ///   config.json (with quantization_config), model.safetensors, the source's other files byte for
 ///   byte, correction.safetensors, correction.json, dualpath.json
-/// progress: called with the bytes of each weight done.
+/// progress: called with 1 after each weight.
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);
+
+/// "bfloat16", "float16" or "float32": config.json's `dtype`.
+const char* exported_dtype_name(at::ScalarType dtype);
 
 /// The `quantization_config` of config.json.
 nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);

@@ -44,8 +44,8 @@ struct Plan {
   std::vector<std::string> stages;     ///< those that hold a quantized linear
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
-  /// SHA-256 over all of the above: a calibration or checkpoint made for another plan is not taken
-  /// for this one.
+  /// SHA-256 over linears, schemes and what stays in float: a calibration or checkpoint made for
+  /// another plan is not taken for this one.
   std::string fingerprint() const;
 };
 

@@ -30,7 +30,7 @@ Tensor scale_gradient(const Tensor& grad, const Tensor& x, const Tensor& in_rang
   const Tensor rounded = levels.round();
   const Tensor slope = torch::where(in_range.to(torch::kBool), rounded - levels,
                                     rounded.clamp(grid.qmin, grid.qmax));
-  const double lsq = 1.0 / std::sqrt(static_cast<double>(x.numel()) * grid.qmax);
+  const double lsq = 1.0 / std::sqrt(static_cast<double>(x.size(-1)) * grid.qmax);
   return ((grad.to(torch::kFloat) * slope).sum() * lsq).reshape({1});
 }
 

@@ -55,8 +55,9 @@ std::vector<SelectedStage> select_corrections(const modules::Network& network,
     const auto found = sums.find(stage.name);
     if (found == sums.end()) continue;
     const auto [before, after] = found->second;
-    selected.push_back({stage.name, before / tokens, after / tokens, after < before});
-    if (after >= before) corrections.drop(stage.name);
+    const bool kept = after < before;  // not where either is NaN
+    selected.push_back({stage.name, before / tokens, after / tokens, kept});
+    if (!kept) corrections.drop(stage.name);
   }
   return selected;
 }

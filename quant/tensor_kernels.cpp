@@ -75,16 +75,23 @@ std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
 }
 #endif
 
-/// Processors without VNNI add pairs of products in 16 bits, which saturate: seen only with codes
-/// at their ends.
+/// Without VNNI, pairs of products are added in 16 bits, which saturate: seen only with codes at
+/// their ends, and, since one operand is shifted to unsigned, only with some of the four pairs of
+/// ends.
 bool int_mm_is_exact() {
   constexpr std::int64_t kSize = 256;
-  const Tensor low = at::full({kSize, kSize}, -128, at::kChar);
-  const Tensor expected = at::full({kSize, kSize}, 128 * 128 * kSize, at::kInt);
   try {
-    return at::equal(at::_int_mm(low, low.t()), expected);
+    for (const std::int64_t left : {-128, 127}) {
+      for (const std::int64_t right : {-128, 127}) {
+        const Tensor a = at::full({kSize, kSize}, left, at::kChar);
+        const Tensor b = at::full({kSize, kSize}, right, at::kChar);
+        const Tensor sums = at::full({kSize, kSize}, left * right * kSize, at::kInt);
+        if (!at::equal(at::_int_mm(a, b.t()), sums)) return false;
+      }
+    }
+    return true;
   } catch (const c10::Error&) {
-    return false;
+    return false;  // no kernel at all
   }
 }
 
@@ -129,7 +136,9 @@ Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& si
 }
 
 Tensor integer_sums(const Tensor& a, const Tensor& b) {
-  return a.is_cpu() && serves_int_mm() ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
+  const bool ambiguous = a.size(1) == 1;  // both strides are 1, and torch 2.11 takes the wrong one
+  const bool served = a.is_cpu() && serves_int_mm() && !ambiguous;
+  return served ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
 }
 
 std::string integer_sums_route() { return serves_int_mm() ? "at::_int_mm" : "float32 chunks"; }

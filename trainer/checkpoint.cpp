@@ -29,6 +29,25 @@ modules::NamedTensors read_checked(const fs::path& path, const data::JsonObject&
   return modules::read_tensors(data::SafetensorsReader(path));
 }
 
+struct Content {
+  std::string fingerprint;
+  modules::NamedTensors trained, moments;
+};
+
+/// Nothing if a file is missing or damaged: then `damage` says what, and so does a line on stderr.
+std::optional<Content> read_whole(const fs::path& checkpoint, std::string& damage) {
+  try {
+    const data::JsonObject state = data::JsonObject::read(checkpoint / kState);
+    const data::JsonObject files = state.object("sha256");
+    return Content{state.string("fingerprint"), read_checked(checkpoint / kTrained, files),
+                   read_checked(checkpoint / kOptimizer, files)};
+  } catch (const Error& error) {
+    damage = error.what();
+    fmt::print(stderr, "dualpath: {}; trying the checkpoint before it\n", damage);
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 fs::path Checkpoints::path(std::int64_t step) const {
@@ -70,17 +89,19 @@ void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
 
 std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint) const {
   const std::vector<std::int64_t> found = steps();
-  if (found.empty()) return 0;
-  const fs::path last = path(found.back());
-  const data::JsonObject state = data::JsonObject::read(last / kState);
-  if (state.string("fingerprint") != fingerprint) {
-    throw Error("{}: made from another calibration or model; --restart starts anew", last.string());
+  std::string damage;
+  for (auto step = found.rbegin(); step != found.rend(); ++step) {
+    const auto content = read_whole(path(*step), damage);
+    if (!content) continue;
+    if (content->fingerprint != fingerprint) {
+      throw Error("{}: made from another model, calibration or text; --restart starts anew",
+                  path(*step).string());
+    }
+    optimizer.load(content->trained, content->moments, path(*step).string());
+    return *step;
   }
-  const data::JsonObject files = state.object("sha256");
-  const modules::NamedTensors trained = read_checked(last / kTrained, files);
-  const modules::NamedTensors moments = read_checked(last / kOptimizer, files);
-  optimizer.load(trained, moments, last.string());
-  return state.integer("step", data::kPositive);
+  if (!damage.empty()) throw Error("{}; no whole checkpoint is left", damage);
+  return 0;
 }
 
 void Checkpoints::prune() const {

@@ -13,11 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void use_threads(std::int64_t wanted) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
-}
-
 std::vector<fs::path> model_files(const fs::path& path) {
   if (!fs::is_directory(path)) return {path};
   std::vector<fs::path> files;
@@ -33,6 +28,11 @@ std::vector<fs::path> model_files(const fs::path& path) {
 void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
 
 }  // namespace
+
+void use_threads(std::int64_t wanted) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
+}
 
 Experiment open_experiment(Recipe recipe) {
   use_threads(recipe.num_threads);
@@ -60,14 +60,14 @@ std::int64_t model_bytes(const modules::Model& model) {
   return bytes;
 }
 
-std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts) {
+std::string run_fingerprint(const Experiment& experiment, const Texts& texts) {
   Sha256 hash;
   update(hash, model_fingerprint(experiment.model));
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
-  for (const at::Tensor& ids :
-       spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples)) {
-    hash.update(modules::view_of(ids).bytes);
+  update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
+  for (const data::Windows* text : {&texts.train, &texts.selection}) {
+    for (std::size_t i = 0; i < text->size(); ++i) hash.update(std::as_bytes((*text)[i]));
   }
   return hash.hex();
 }

@@ -22,20 +22,25 @@ struct Experiment {
   quant::Plan plan;
 };
 
-/// Also sets the number of threads torch uses.
+/// 0: as many as the machine has cores.
+void use_threads(std::int64_t wanted);
+
+/// Also calls use_threads.
 Experiment open_experiment(Recipe recipe);
 
 /// SHA-256 over the model's files (config and weights): which model a result was made from.
 std::string model_fingerprint(const modules::Model& model);
 /// Bytes of those files.
 std::int64_t model_bytes(const modules::Model& model);
-/// Over the model, the plan, the compute dtype and the calibration windows: a calibration is taken
-/// only for these.
-std::string calibration_fingerprint(const Experiment& experiment, const Texts& texts);
+/// Over the model, the plan, the compute dtype, the number of calibration windows and all of the
+/// training and selection text: calibration and checkpoints are taken only for these.
+std::string run_fingerprint(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {
   QuantizedPath(const Experiment& experiment, quant::ActivationScales scales);
+  QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
+  QuantizedPath& operator=(const QuantizedPath&) = delete;
 
   Trainables trainables;
   quant::SimulateExecutor executor;
@@ -45,6 +50,8 @@ struct QuantizedPath {
 /// The float path: the reference, and with corrections the control.
 struct ControlPath {
   explicit ControlPath(const Experiment& experiment);
+  ControlPath(const ControlPath&) = delete;
+  ControlPath& operator=(const ControlPath&) = delete;
 
   Trainables trainables;
   modules::FloatExecutor executor;

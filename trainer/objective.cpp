@@ -18,8 +18,9 @@ Tensor counted_positions(const data::Batch& batch) {
 }
 
 /// The backward of both ends: the head's gradient arrives at the rows, the distances carry their
-/// own.
+/// own. Nothing to do where nothing before them is trained.
 void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden) {
+  if (!rows.requires_grad()) return;
   std::vector<Tensor> roots{rows}, gradients{rows_gradient};
   if (hidden.defined() && hidden.requires_grad()) {
     roots.push_back(hidden);
@@ -76,7 +77,7 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
       options_.kl * losses.kl + options_.ce * losses.ce + options_.hidden * losses.hidden;
   name_if_not_finite(losses, "kl", losses.kl);
   name_if_not_finite(losses, "ce", losses.ce);
-  backward(rows, head.rows_gradient, options_.hidden * hidden);
+  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? options_.hidden * hidden : Tensor());
   return losses;
 }
 

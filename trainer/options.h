@@ -47,6 +47,11 @@ struct TrainOptions {
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;
   std::int64_t logging_steps = 10;
+  /// Drops, after training, corrections that do not bring their own stage closer to the reference
+  /// on the selection text. Off: corrections trained end to end also prepare for later stages'
+  /// errors, so most would go, and with them what they win together. What each does is reported all
+  /// the same.
+  bool drop_corrections = false;
   bool control =
       true;  ///< also trains the control: the float model with the same corrections, by CE
 

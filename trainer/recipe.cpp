@@ -167,6 +167,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.integer("save_steps", train.save_steps, kCount);
   visitor.integer("save_total_limit", train.save_total_limit, kCount);
   visitor.integer("logging_steps", train.logging_steps, kCount);
+  visitor.boolean("drop_corrections", train.drop_corrections);
   visitor.boolean("control", train.control);
 }
 

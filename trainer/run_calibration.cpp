@@ -7,10 +7,10 @@ namespace dualpath::trainer {
 
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
-  const std::string fingerprint = calibration_fingerprint(experiment, texts);
-  if (std::filesystem::exists(directory.calibration())) {
-    quant::Calibration there = quant::load_calibration(directory.calibration(), experiment.plan);
-    if (there.fingerprint == fingerprint) return there;
+  const std::string fingerprint = run_fingerprint(experiment, texts);
+  if (std::filesystem::exists(directory.calibration()) &&
+      quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
+    return quant::load_calibration(directory.calibration(), experiment.plan);
   }
   const auto windows =
       spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);

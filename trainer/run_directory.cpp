@@ -29,7 +29,14 @@ fs::path created(const fs::path& directory) {
   return directory;
 }
 
+/// Only what is a run's directory: it may have been mistyped.
 void remove_contents(const fs::path& directory) {
+  const bool is_run = fs::exists(directory / kResolved);
+  const auto entries = std::distance(fs::directory_iterator(directory), fs::directory_iterator());
+  if (!is_run && entries > 1) {  // one is the lock
+    throw UsageError("{}: --restart would empty it, but it is no run directory (it has no {})",
+                     fs::absolute(directory).string(), kResolved);
+  }
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (entry.path().filename() != kLock) fs::remove_all(entry.path());
   }

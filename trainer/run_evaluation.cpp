@@ -1,3 +1,4 @@
+#include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/progress.h"
 #include "data/text.h"
@@ -100,30 +101,45 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
                     const RunDirectory& directory) {
   const auto path = load_quantized_path(experiment, texts, directory);
   const auto control = load_control_path(experiment, texts, directory);
-  modules::FloatExecutor reference(experiment.model.weights, experiment.recipe.model.dtype);
   const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const std::int64_t fp =
-      quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype));
-  const std::int64_t int8 =
-      quant::total_bytes(quant::planned_bytes(experiment.plan, *path->trainables.weights, dtype));
+  modules::FloatExecutor reference(experiment.model.weights, dtype);
+  // What was trained may include scales and norms: `quantized` is the model before all of it.
+  const quant::ActivationScales calibrated =
+      quant::load_calibration(directory.calibration(), experiment.plan).scales();
+  quant::SimulateExecutor quantized(experiment.model.weights, dtype, experiment.plan, calibrated);
+  const auto bytes_of = [&](const quant::Plan& plan, const modules::WeightStore& weights) {
+    return quant::total_bytes(quant::planned_bytes(plan, weights, dtype));
+  };
+  const std::int64_t fp = bytes_of({}, *experiment.model.weights);
 
-  std::vector<EvaluatedRow> rows{{"fp", &reference}, {"quantized", &path->executor}};
-  RowBytes bytes{{"fp", fp}, {"quantized", int8}};
-  if (trained_steps(directory.path()) > 0) {
+  std::vector<EvaluatedRow> rows{{"fp", &reference}, {"quantized", &quantized}};
+  RowBytes bytes{{"fp", fp}, {"quantized", bytes_of(experiment.plan, *experiment.model.weights)}};
+  json steps = json::object();
+  if (const std::int64_t step = trained_steps(directory.path())) {
     rows.push_back({"corrected", &path->corrected});
-    bytes["corrected"] = int8 + path->trainables.corrections.bytes();
+    bytes["corrected"] =
+        bytes_of(experiment.plan, *path->trainables.weights) + path->trainables.corrections.bytes();
+    steps["corrected"] = step;
   }
   if (control) {
     rows.push_back({"control", &control->corrected});
     bytes["control"] = fp + control->trainables.corrections.bytes();
+    steps["control"] = trained_steps(directory.control());
   }
   json result =
       evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
+  result["steps"] = steps;
   directory.update_report("evaluation", result);
   return result;
 }
 
 json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
+  use_threads(recipe.num_threads);
+  const std::string made_in = quant::exported_dtype_name(recipe.model.dtype);
+  if (model.config_json.value("dtype", made_in) != made_in) {
+    throw UsageError("model.dtype: {} was exported in {}; another dtype gives other logits",
+                     model.path.string(), model.config_json["dtype"].get<std::string>());
+  }
   const quant::ExportedModel exported = quant::open_export(model);
   const Texts texts = load_texts(recipe.data, model.tokenizer);
   quant::SimulateExecutor executor(model.weights, recipe.model.dtype, exported.plan,

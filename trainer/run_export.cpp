@@ -3,6 +3,7 @@
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
+#include "data/base/interrupt.h"
 #include "data/base/progress.h"
 #include "data/formats/json.h"
 #include "data/formats/safetensors.h"
@@ -25,7 +26,12 @@ json provenance(const Experiment& experiment, const RunDirectory& directory) {
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
   if (std::filesystem::exists(directory.report())) {
     const json report = data::read_json(directory.report());
-    if (report.contains("evaluation")) result["figures"] = report["evaluation"]["sets"];
+    const json evaluation = report.value("evaluation", json::object());
+    const json steps = evaluation.value("steps", json::object());
+    // Only figures of what is exported.
+    if (steps.value("corrected", std::int64_t{0}) == trained_steps(directory.path())) {
+      result["figures"] = evaluation["sets"];
+    }
   }
   return result;
 }
@@ -58,6 +64,7 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
                                    provenance(experiment, directory)};
   quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
     failpoint("export.weight");
+    throw_if_interrupted();
     progress.advance(weights);
   });
   progress.finish();

@@ -43,22 +43,25 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
     return *there;
   const auto batches = selection_batches(texts.selection, recipe.evaluate.batch_size);
   Progress progress("select", static_cast<std::int64_t>(batches.size()), "batches");
-  const auto selection = quant::select_corrections(
-      experiment.model.network, batches, reference.executor, path.executor,
-      path.trainables.corrections, recipe.loss.distance, [&](std::int64_t) {
-        throw_if_interrupted();
-        progress.advance(1);
-      });
+  quant::Corrections candidates = path.trainables.corrections;
+  auto selection =
+      quant::select_corrections(experiment.model.network, batches, reference.executor,
+                                path.executor, candidates, recipe.loss.distance, [&](std::int64_t) {
+                                  throw_if_interrupted();
+                                  progress.advance(1);
+                                });
+  for (quant::SelectedStage& stage : selection) stage.kept |= !recipe.train.drop_corrections;
   save_selection(directory.selection(), selection, recipe.train.max_steps);
   return selection;
 }
 
 json to_json(const std::vector<quant::SelectedStage>& selection) {
-  json dropped = json::array();
+  json dropped = json::array(), closer = json::array();
   for (const quant::SelectedStage& stage : selection) {
     if (!stage.kept) dropped.push_back(stage.stage);
+    if (stage.after < stage.before) closer.push_back(stage.stage);
   }
-  return {{"stages", selection.size()}, {"dropped", dropped}};
+  return {{"stages", selection.size()}, {"dropped", dropped}, {"closer", closer}};
 }
 
 }  // namespace
@@ -77,9 +80,13 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   const TrainJob job{"train", directory.path(), calibration.fingerprint};
   json report{{"train", to_json(train_loop(job, recipe.train, recipe.seed, texts.train, repair,
                                            optimizer))}};
+  const auto selection = select(experiment, texts, directory, path, control);
+  for (const quant::SelectedStage& stage : selection) {
+    if (!stage.kept) path.trainables.corrections.drop(stage.stage);
+  }
+  report["selection"] = to_json(selection);
   report["parameters"] = path.trainables.corrections.parameter_count();
   report["correction_bytes"] = path.trainables.corrections.bytes();
-  report["selection"] = to_json(select(experiment, texts, directory, path, control));
 
   if (recipe.train.control && !control.trainables.groups.empty()) {
     failpoint("control.start");

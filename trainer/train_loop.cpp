@@ -31,6 +31,7 @@ class Loop {
 
   TrainResult run() {
     TrainResult result;
+    checkpoints_.prune();
     result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
     std::filesystem::create_directories(job_.directory);
     RunLog log(job_.directory / "log.jsonl", result.resumed);

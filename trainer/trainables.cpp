@@ -24,12 +24,13 @@ void train_norm_weights(const modules::Model& model, modules::WeightOverlay& wei
 Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
                             const quant::Plan& plan) {
   Trainables t;
-  t.corrections =
-      quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed);
   t.weights = std::make_shared<modules::WeightOverlay>(model.weights);
   const double rate = recipe.train.learning_rate.corrections;
-  if (rate > 0.0)
-    t.groups.push_back({prefixed("correction.", t.corrections.parameters()), rate, 0.0});
+  if (rate == 0.0) return t;
+  t.corrections =
+      quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed);
+  const modules::NamedTensors parameters = t.corrections.parameters();
+  if (!parameters.empty()) t.groups.push_back({prefixed("correction.", parameters), rate, 0.0});
   return t;
 }
 

@@ -26,7 +26,7 @@ std::unique_ptr<QuantizedPath> load_quantized_path(const Experiment& experiment,
   }
   const quant::Calibration calibration =
       quant::load_calibration(directory.calibration(), experiment.plan);
-  if (calibration.fingerprint != calibration_fingerprint(experiment, texts)) {
+  if (calibration.fingerprint != run_fingerprint(experiment, texts)) {
     throw Error("{}: made from another model, plan or text; run `dualpath calibrate` again",
                 directory.calibration().string());
   }
@@ -47,8 +47,7 @@ std::unique_ptr<ControlPath> load_control_path(const Experiment& experiment, con
   if (trained_steps(directory.control()) == 0) return nullptr;
   auto path = std::make_unique<ControlPath>(experiment);
   Optimizer optimizer(path->trainables.groups, experiment.recipe.train);
-  checkpoints_in(directory.control())
-      .load_last(optimizer, calibration_fingerprint(experiment, texts));
+  checkpoints_in(directory.control()).load_last(optimizer, run_fingerprint(experiment, texts));
   return path;
 }
 

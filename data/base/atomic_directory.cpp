@@ -79,7 +79,9 @@ void remove_temporaries(const fs::path& directory, Wanted wanted) {
 }  // namespace
 
 AtomicDirectory::AtomicDirectory(fs::path final_path, Replace replace)
-    : final_path_(std::move(final_path)), staging_(temporary_path(final_path_)), replace_(replace) {
+    : final_path_(final_path.has_filename() ? std::move(final_path) : final_path.parent_path()),
+      staging_(temporary_path(final_path_)),  // beside it, also where a path "x/" was given
+      replace_(replace) {
   refuse_existing();
   remove_tree(staging_);  // a killed run may have had our pid
   std::error_code failure;

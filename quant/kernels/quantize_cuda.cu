@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 
-#include "data/base/error.h"
 #include "quant/kernels/quantize.h"
 
 namespace dualpath::quant {
@@ -21,7 +22,9 @@ int blocks_for(std::int64_t n) {
 
 void check_launch(const char* kernel) {
   const cudaError_t status = cudaGetLastError();
-  if (status != cudaSuccess) throw Error("{}: {}", kernel, cudaGetErrorString(status));
+  if (status != cudaSuccess) {
+    throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(status));
+  }
 }
 
 __device__ float to_float(float x) { return x; }

@@ -1,11 +1,11 @@
 #include "modules/decoder_config.h"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "data/base/error.h"
 #include "tests/data/formats/gguf_bytes.h"
+#include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 #include "tests/support/plain_file.h"
 #include "tests/support/temporary_directory.h"
@@ -138,7 +138,7 @@ TEST_CASE("GGUF metadata that cannot be is named", "[modules][config]") {
   };
   CHECK(message(file("qwen2", 4, 2)) == R"(general.architecture: expected "llama", got "qwen2")");
   CHECK(message(file("llama", 0, 2)) ==
-        "llama.attention.head_count: expected a positive integer, got 0");
+        "llama.attention.head_count: expected an integer from 1 to 65536, got 0");
   CHECK(message(file("llama", 5, 1)) ==
         "expected hidden_size to be a multiple of num_attention_heads, got 64 and 5");
   CHECK(message(file("llama", 4, 3)) ==

@@ -8,9 +8,8 @@
 namespace dualpath::testing {
 
 /// The next `steps` tokens behind the prompt [P], one at a time with a KV cache.
-inline torch::Tensor continue_greedily(const modules::Network& network,
-                                       modules::Executor& executor, const torch::Tensor& prompt,
-                                       std::int64_t steps) {
+inline torch::Tensor continue_greedily(const modules::Network& network, modules::Executor& executor,
+                                       const torch::Tensor& prompt, std::int64_t steps) {
   modules::KvCache cache;
   torch::Tensor ids = prompt.unsqueeze(0);
   std::vector<std::int64_t> tokens;

@@ -39,13 +39,14 @@ class EditedModel {
 TEST_CASE("weights that the config names and the files lack are all listed", "[modules][model]") {
   const EditedModel model("tied", {{"num_hidden_layers", 4}});
   const std::string layer = "model.layers.3.";
-  CHECK(model.mistake() ==
-        ": " + layer + "input_layernorm.weight is missing; " + layer +
-            "post_attention_layernorm.weight is missing; " + layer +
-            "self_attn.q_proj.weight is missing; " + layer + "self_attn.k_proj.weight is missing; " +
-            layer + "self_attn.v_proj.weight is missing; " + layer +
-            "self_attn.o_proj.weight is missing; " + layer + "mlp.gate_proj.weight is missing; " +
-            layer + "mlp.up_proj.weight is missing; and 1 more");
+  CHECK(model.mistake() == ": " + layer + "input_layernorm.weight is missing; " + layer +
+                               "post_attention_layernorm.weight is missing; " + layer +
+                               "self_attn.q_proj.weight is missing; " + layer +
+                               "self_attn.k_proj.weight is missing; " + layer +
+                               "self_attn.v_proj.weight is missing; " + layer +
+                               "self_attn.o_proj.weight is missing; " + layer +
+                               "mlp.gate_proj.weight is missing; " + layer +
+                               "mlp.up_proj.weight is missing; and 1 more");
 }
 
 TEST_CASE("weights of another shape than the config says are all listed", "[modules][model]") {
@@ -65,8 +66,7 @@ TEST_CASE("a bias that the config asks for must be there", "[modules][model]") {
         "missing; model.layers.0.mlp.down_proj.bias is missing");
 }
 
-TEST_CASE("a tokenizer that is larger than the model's vocabulary is refused",
-          "[modules][model]") {
+TEST_CASE("a tokenizer that is larger than the model's vocabulary is refused", "[modules][model]") {
   const EditedModel model("tied", {{"vocab_size", 500}});
   CHECK(model.mistake() == ": the tokenizer has 512 tokens, the model's vocab_size is 500");
 }
@@ -102,8 +102,7 @@ TEST_CASE("mapped weights are the file's own values in its own dtype", "[modules
   const auto [variant, dtype] = GENERATE(table<std::string, at::ScalarType>(
       {{"tied", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}}));
   const Model model = tiny_llama(variant);
-  const auto file =
-      expected_tensors("tiny_llama/" + std::string(variant) + "/model.safetensors");
+  const auto file = expected_tensors("tiny_llama/" + std::string(variant) + "/model.safetensors");
   CHECK(model.weights->names().size() == file.size());
   for (const auto& [name, values] : file) {
     CHECK(model.weights->info(name).dtype == dtype);

@@ -37,7 +37,7 @@ TEST_CASE("RMSNorm's gradients are those of finite differences", "[modules][norm
   const torch::NoGradGuard no_grad;
   for (const at::Tensor& leaf : {x, weight}) {
     for (std::int64_t i = 0; i < 2; ++i) {
-      const at::Tensor element = leaf.flatten()[i];
+      at::Tensor element = leaf.flatten()[i];
       constexpr float kStep = 1.0f / 64;
       element += kStep;
       const float above = loss().item<float>();

@@ -36,8 +36,7 @@ TEST_CASE("position 0 turns nothing", "[modules][rotation]") {
 TEST_CASE("each row of a batch turns by its own positions and keeps its dtype",
           "[modules][rotation]") {
   const Rotation rotation{.theta = 100.0, .dim = 2};
-  const auto table =
-      rotation_table(rotation, torch::tensor({{0, 1}, {2, 3}}, at::kLong));
+  const auto table = rotation_table(rotation, torch::tensor({{0, 1}, {2, 3}}, at::kLong));
   CHECK(table.cos.sizes() == at::IntArrayRef{2, 1, 2, 1});
   const at::Tensor x = torch::tensor({1.0f, 0.0f}).expand({2, 1, 2, 2}).to(at::kBFloat16);
   const at::Tensor y = rotate(x, table);

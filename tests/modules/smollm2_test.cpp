@@ -80,7 +80,7 @@ TEST_CASE("each stage of SmolLM2 leaves the hidden state that transformers has t
 
 TEST_CASE("one weight that is off by 0.01 shows in SmolLM2's logits", "[modules][smollm2]") {
   SmolLM2& s = smollm2();
-  const std::string name = "model.layers.12.self_attn.k_proj.weight";
+  const std::string name = "model.layers.12.mlp.gate_proj.weight";
   const at::Tensor weight = s.model.weights->get(name).clone();
   weight[5][7] += 1e-2;
   const auto overlay = std::make_shared<WeightOverlay>(s.model.weights);

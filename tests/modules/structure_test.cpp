@@ -29,9 +29,9 @@ TEST_CASE("a network run without data tells what it is made of", "[modules][stru
   CHECK(structure.attentions.size() == 2);
   CHECK(structure.attentions.front().num_heads == 6);
   CHECK(structure.attentions.front().num_key_value_heads == 1);
-  CHECK(structure.taps == std::vector<Site>{
-                              "model.layers.0.attention.residual", "model.layers.0.mlp.residual",
-                              "model.layers.1.attention.residual", "model.layers.1.mlp.residual"});
+  CHECK(structure.taps ==
+        std::vector<Site>{"model.layers.0.attention.residual", "model.layers.0.mlp.residual",
+                          "model.layers.1.attention.residual", "model.layers.1.mlp.residual"});
 }
 
 TEST_CASE("the refs of a network carry the sizes and biases of the config",
@@ -47,18 +47,13 @@ TEST_CASE("the refs of a network carry the sizes and biases of the config",
   CHECK_FALSE(structure.linears.back().refs.front().bias);
 }
 
-TEST_CASE("a head that shares the embedding's table is known as tied", "[modules][structure]") {
-  CHECK(tiny_llama("tied").structure.tied_head);
-  CHECK_FALSE(tiny_llama("untied_sharded").structure.tied_head);
-}
-
 TEST_CASE("only a network's layers may be corrected", "[modules][structure]") {
   const Network network = tiny_llama("tied").network;
   std::vector<std::string> correctable, others;
   for (const Stage& stage : network.stages) {
     (stage.correctable ? correctable : others).push_back(stage.name);
   }
-  CHECK(correctable == std::vector<std::string>{"model.layers.0", "model.layers.1",
-                                                "model.layers.2"});
+  CHECK(correctable ==
+        std::vector<std::string>{"model.layers.0", "model.layers.1", "model.layers.2"});
   CHECK(others == std::vector<std::string>{"model.embed_tokens", "model.norm"});
 }

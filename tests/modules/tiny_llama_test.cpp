@@ -14,8 +14,7 @@ using namespace dualpath::testing;
 TEST_CASE("small models of every kind have transformers' logits and continuation",
           "[modules][decoder]") {
   const torch::NoGradGuard no_grad;
-  const std::string variant =
-      GENERATE("tied", "untied_sharded", "bfloat16", "float16", "outliers");
+  const std::string variant = GENERATE("tied", "untied_sharded", "bfloat16", "float16", "outliers");
   INFO(variant);
   const Model model = tiny_llama(variant);
   NamedTensors expected = expected_tensors("tiny_llama/" + variant + ".safetensors");
@@ -23,8 +22,8 @@ TEST_CASE("small models of every kind have transformers' logits and continuation
   const at::Tensor logits = logits_of(model.network, executor, expected["ids"]);
   CHECK(largest_difference(logits, expected["logits"]) <=
         logit_bound(expected["attention_difference"]));
-  CHECK(continue_greedily(model.network, executor, expected["prompt"], 64)
-            .equal(expected["greedy"]));
+  CHECK(
+      continue_greedily(model.network, executor, expected["prompt"], 64).equal(expected["greedy"]));
 }
 
 TEST_CASE("half precision moves the logits a little and keeps its dtype", "[modules][decoder]") {
@@ -47,8 +46,7 @@ TEST_CASE("a rotation that is scaled is refused by name", "[modules][decoder]") 
                                       "expected \"default\", got \"llama3\""));
 }
 
-TEST_CASE("padding on the right changes nothing for the tokens before it",
-          "[modules][decoder]") {
+TEST_CASE("padding on the right changes nothing for the tokens before it", "[modules][decoder]") {
   const torch::NoGradGuard no_grad;
   const Model model = tiny_llama("tied");
   const at::Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"];
@@ -83,9 +81,11 @@ TEST_CASE("a prompt fed to the KV cache in pieces gives the logits of the whole"
 }
 
 TEST_CASE("each way to bend the gate is the one that its name says", "[modules][decoder]") {
-  const auto [activation, at_minus_one] = GENERATE(table<Activation, float>(
-      {{Activation::kSilu, -0.26894142f}, {Activation::kGelu, -0.15865525f},
-       {Activation::kGeluTanh, -0.15880801f}, {Activation::kRelu, 0.0f}}));
+  const auto [activation, at_minus_one] =
+      GENERATE(table<Activation, float>({{Activation::kSilu, -0.26894142f},
+                                         {Activation::kGelu, -0.15865525f},
+                                         {Activation::kGeluTanh, -0.15880801f},
+                                         {Activation::kRelu, 0.0f}}));
   // One layer whose attention adds nothing, and whose gate sees -1 and whose up sees 1:
   // the MLP adds activation(-1) to a hidden state of ones.
   DecoderConfig config;

@@ -1,5 +1,7 @@
 #include "modules/weight_store.h"
 
+#include <torch/utils.h>
+
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 #include "tests/support/model.h"
@@ -10,8 +12,8 @@ using namespace dualpath::testing;
 namespace {
 
 std::shared_ptr<const WeightStore> two_weights() {
-  return std::make_shared<MemoryStore>(NamedTensors{
-      {"a.weight", at::tensor({1.0f, 2.0f})}, {"b.weight", at::tensor({3.0f, 4.0f})}});
+  return std::make_shared<MemoryStore>(
+      NamedTensors{{"a.weight", at::tensor({1.0f, 2.0f})}, {"b.weight", at::tensor({3.0f, 4.0f})}});
 }
 
 std::shared_ptr<const WeightStore> tied(std::shared_ptr<const WeightStore> below) {
@@ -52,7 +54,7 @@ TEST_CASE("an overlay of another shape is refused", "[modules][weights]") {
 
 TEST_CASE("frozen weights are converted once, trained ones each time", "[modules][weights]") {
   const auto overlay = std::make_shared<WeightOverlay>(two_weights());
-  const at::Tensor trained = at::tensor({5.0f, 6.0f}).requires_grad_();
+  at::Tensor trained = at::tensor({5.0f, 6.0f}).requires_grad_();
   overlay->set("a.weight", trained);
   ComputeWeights weights(overlay, at::kBFloat16);
   CHECK(weights.get("b.weight").scalar_type() == at::kBFloat16);

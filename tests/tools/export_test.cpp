@@ -29,7 +29,7 @@ nlohmann::json check_export(const TinyRun& run, const std::string& model) {
 TEST_CASE("transformers loads an export and computes what our INT8 model does", "[tools][export]") {
   const std::string model = GENERATE("tied", "outliers", "untied_sharded");
   const TinyRun run(model);
-  run.done("train", {"--set", "train.control=false"});
+  run.done("train");
   run.done("export");
   const nlohmann::json report = check_export(run, model);
   CHECK(report["linears"] == (model == "untied_sharded" ? 2 : 3) * 7);

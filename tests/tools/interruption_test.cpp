@@ -86,15 +86,12 @@ const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_step
 TEST_CASE("A calibration or training killed anywhere goes on to the same bytes",
           "[tools][interruption]") {
   const std::string failpoint =
-      GENERATE("calibrate.window", "calibrate.window:5",          //
-               "train.step", "train.step:4", "train.step:8",      // 8 steps,
-               "control.start", "train.step:9", "train.step:13",  // then 8 again
-               "atomic_file.write:5", "atomic_file.write:60",     //
-               "atomic_file.fsync:2", "atomic_file.fsync:9", "atomic_file.fsync:25",  //
+      GENERATE("calibrate.window:5", "train.step", "train.step:4", "train.step:8",  // of 8 steps
+               "control.start", "train.step:9", "train.step:13",                    // of 8 more
+               "atomic_file.write:60", "atomic_file.fsync:2", "atomic_file.fsync:25",
                "atomic_file.rename:1", "atomic_file.rename:3", "atomic_file.rename:4",
-               "atomic_file.rename:12", "atomic_file.rename:17", "atomic_file.done:30",
-               "atomic_directory.fsync:1", "atomic_directory.rename:2", "atomic_directory.rename:7",
-               "atomic_directory.done:4", "atomic_directory.done:8");
+               "atomic_file.rename:17", "atomic_file.done:30", "atomic_directory.fsync:1",
+               "atomic_directory.rename:7", "atomic_directory.done:4", "atomic_directory.done:8");
   const TinyRun run;
   check_survives(run, "train", failpoint);
 }
@@ -111,8 +108,8 @@ TEST_CASE("An evaluation killed anywhere gives the same figures", "[tools][inter
 TEST_CASE("An export killed anywhere is not there or whole, and comes out the same",
           "[tools][interruption]") {
   const std::string failpoint =
-      GENERATE("export.weight:1", "export.weight:20", "atomic_file.write:9", "atomic_file.rename:4",
-               "atomic_directory.fsync", "atomic_directory.rename", "atomic_directory.done");
+      GENERATE("export.weight:20", "atomic_file.rename:4", "atomic_directory.fsync",
+               "atomic_directory.rename", "atomic_directory.done");
   const TinyRun run;
   run.copy_results(unbroken("evaluate"));
   SECTION("the first") { check_survives(run, "export", failpoint); }
@@ -149,7 +146,6 @@ TEST_CASE("Ctrl-C and SIGTERM finish the step, save, and lose nothing", "[tools]
       {SIGINT, "run/log.jsonl", "train"},
       {SIGTERM, "run/control/log.jsonl", "control"},
   }));
-  static const TinyRun whole;
   static const TinyRun whole;
   if (!fs::exists(whole / "run")) whole.done("train", kLong);
 

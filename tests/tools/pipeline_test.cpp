@@ -95,7 +95,7 @@ TEST_CASE("evaluate gives an export the figures of the run it came from", "[tool
   const ProgramEnd trained = run.run("train", {"--set", "model.path=export"});
   CHECK(trained.code == 1);
   CHECK_THAT(trained.err, Contains("export: is quantized already"));
-  CHECK(dualpath({"inspect", (run / "export").string()}).code == 0);
+  CHECK(run_dualpath({"inspect", (run / "export").string()}).code == 0);
 }
 
 TEST_CASE("A damaged export is named", "[tools][pipeline]") {

@@ -112,7 +112,7 @@ void TinyRun::copy_results(const TinyRun& other) const {
   }
 }
 
-ProgramEnd dualpath(const Arguments& arguments) {
+ProgramEnd run_dualpath(const Arguments& arguments) {
   Program program{{DUALPATH_PROGRAM}};
   program.arguments.insert(program.arguments.end(), arguments.begin(), arguments.end());
   return run_program(program);

@@ -44,6 +44,6 @@ class TinyRun {
 };
 
 /// `dualpath <arguments>` in the project's root.
-ProgramEnd dualpath(const Arguments& arguments);
+ProgramEnd run_dualpath(const Arguments& arguments);
 
 }  // namespace dualpath::testing

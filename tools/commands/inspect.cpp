@@ -91,9 +91,6 @@ json inspect_path(const fs::path& path) {
   result["kernels"] = {{"cpu", at::get_cpu_capability()},
                        {"int8_sums", quant::integer_sums_route()},
                        {"cuda", kBuiltWithCuda}};
-  result["kernels"] = {{"cpu", at::get_cpu_capability()},
-                       {"int8_sums", quant::integer_sums_route()},
-                       {"cuda", kCuda}};
   return result;
 }
 

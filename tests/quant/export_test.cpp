@@ -1,0 +1,297 @@
+#include "quant/export.h"
+
+#include <torch/utils.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+#include "data/formats/json.h"
+#include "quant/calibration.h"
+#include "quant/simulate_executor.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/model.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::quant;
+using namespace dualpath::testing;
+using torch::Tensor;
+
+namespace {
+
+/// A run at its end: calibrated, with corrections and a norm that were trained.
+struct Run {
+  modules::Model model;
+  at::ScalarType dtype;
+  QuantizeOptions options;
+  Plan plan;
+  Tensor ids;
+  std::shared_ptr<modules::WeightOverlay> weights;
+  ActivationScales scales;
+  modules::CorrectionOptions correction_options;
+  Corrections corrections;
+
+  Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeOptions how = {});
+
+  void export_to(const std::filesystem::path& directory) const {
+    export_model(directory,
+                 {model,
+                  *weights,
+                  dtype,
+                  plan,
+                  options,
+                  scales,
+                  corrections,
+                  correction_options,
+                  {{"recipe", "what it was made with"}}},
+                 [](std::int64_t) {});
+  }
+  Tensor logits() const {
+    const torch::NoGradGuard no_grad;
+    SimulateExecutor quantized(weights, dtype, plan, scales);
+    Corrected corrected(quantized, corrections);
+    return logits_of(model.network, corrected, ids);
+  }
+};
+
+Run::Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeOptions how)
+    : model(std::move(source)),
+      dtype(compute),
+      options(std::move(how)),
+      plan(make_plan(model.structure, options)),
+      ids(std::move(window)),
+      weights(std::make_shared<modules::WeightOverlay>(model.weights)),
+      scales(
+          calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {}).scales()),
+      correction_options{.reduction = 8,
+                         .input = modules::CorrectionInput::kRaw,
+                         .beta = modules::CorrectionBeta::kScalar,
+                         .ignore = {}},
+      corrections(plan.stages, model.config.hidden_size, correction_options, /*seed=*/0) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(12);
+  for (auto& [name, parameter] : corrections.parameters()) {
+    Tensor(parameter).add_(torch::randn_like(parameter), 0.02);
+  }
+  corrections.drop(plan.stages.front());
+  const Tensor norm = model.weights->get("model.norm.weight").to(at::kFloat);
+  weights->set("model.norm.weight", norm * (1.0 + 0.1 * torch::rand_like(norm)));
+}
+
+Run tiny_run(const std::string& variant, at::ScalarType dtype, QuantizeOptions options = {}) {
+  return {tiny_llama(variant), expected_tensors("tiny_llama/" + variant + ".safetensors")["ids"],
+          dtype, std::move(options)};
+}
+
+/// The same, opened from a directory.
+Tensor exported_logits(const std::filesystem::path& directory, at::ScalarType dtype,
+                       const Tensor& ids) {
+  const torch::NoGradGuard no_grad;
+  const modules::Model model = modules::open_model(directory);
+  const ExportedModel exported = open_export(model);
+  SimulateExecutor quantized(model.weights, dtype, exported.plan, exported.scales);
+  Corrected corrected(quantized, exported.corrections);
+  return logits_of(model.network, corrected, ids);
+}
+
+/// Flips one bit in the middle of a file.
+void damage(const std::filesystem::path& path) {
+  const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(path) / 2);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(middle);
+  const int byte = file.get();
+  file.seekp(middle);
+  file.put(static_cast<char>(byte ^ 1));
+}
+
+QuantizeOptions mlp_by_moving_average() {
+  QuantizeOptions options;
+  options.config_groups.front() = {.name = "mlp", .targets = {"re:.*mlp.*"}};
+  options.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("an export opened again has the run's logits to the bit", "[quant][export]") {
+  const auto [variant, dtype] =
+      GENERATE(table<std::string, at::ScalarType>({{"tied", at::kFloat},
+                                                   {"tied", at::kBFloat16},
+                                                   {"untied_sharded", at::kFloat},
+                                                   {"untied_sharded", at::kBFloat16},
+                                                   {"bfloat16", at::kBFloat16},
+                                                   {"float16", at::kHalf}}));
+  INFO(variant << " " << c10::toString(dtype));
+  const TemporaryDirectory directory;
+  const Run run = tiny_run(variant, dtype);
+  run.export_to(directory / "export");
+  CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
+}
+
+TEST_CASE("the GGUF model's export has the run's logits to the bit", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Tensor ids = expected_tensors("smollm2/smollm2_logits.safetensors")["ids"];
+  const Run run(modules::open_model(kSmolLM2), ids.narrow(1, 0, 16), at::kBFloat16);
+  run.export_to(directory / "export");
+  CHECK(exported_logits(directory / "export", at::kBFloat16, run.ids).equal(run.logits()));
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) {
+    CHECK(read_file(directory / "export" / file) == run.model.made_files.at(file));
+  }
+}
+
+TEST_CASE("an export holds exactly the tensors and bytes that were planned", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("untied_sharded", at::kBFloat16);
+  run.export_to(directory / "export");
+  const auto planned = planned_bytes(run.plan, *run.weights, run.dtype);
+  const data::SafetensorsReader file(directory / "export/model.safetensors");
+  CHECK(file.names().size() == planned.size());
+  std::int64_t bytes = 0;
+  for (const PlannedBytes& weight : planned) {
+    INFO(weight.name);
+    const data::TensorView& tensor = file.tensor(weight.name);
+    CHECK(tensor.shape == weight.shape);
+    CHECK(data::name_of(tensor.dtype) == weight.dtype);
+    bytes += static_cast<std::int64_t>(tensor.bytes.size());
+  }
+  CHECK(bytes == total_bytes(planned));
+}
+
+TEST_CASE("an export has codes and scales for what is quantized, the source's bytes for the rest",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("float16", at::kFloat);
+  run.export_to(directory / "export");
+  const modules::NamedTensors exported =
+      modules::read_tensors(data::SafetensorsReader(directory / "export/model.safetensors"));
+  for (const std::string& name : run.model.weights->names()) {
+    INFO(name);
+    const Tensor source = run.model.weights->get(name);
+    const std::string module = name.substr(0, name.rfind('.'));
+    const PlannedLinear* linear = run.plan.linear(module);
+    if (linear) {
+      const QuantizedWeight weight = quantize_weight(source, name);
+      CHECK(exported.at(name).equal(weight.codes));
+      CHECK(exported.at(module + ".weight_scale").equal(weight.scale.unsqueeze(1)));
+      CHECK(exported.at(module + ".input_scale").equal(run.scales.get(linear->group)));
+    } else if (name == "model.norm.weight") {  // trained
+      CHECK(exported.at(name).equal(run.weights->get(name)));
+    } else {
+      CHECK(exported.at(name).scalar_type() == source.scalar_type());
+      CHECK(exported.at(name).equal(source));
+    }
+  }
+}
+
+TEST_CASE("config.json says how the weights are quantized, in compressed-tensors' words",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kBFloat16);
+  run.export_to(directory / "export");
+  const nlohmann::json config = data::read_json(directory / "export/config.json");
+  const nlohmann::json args{{"num_bits", 8},
+                            {"type", "int"},
+                            {"symmetric", true},
+                            {"dynamic", false},
+                            {"observer", "minmax"}};
+  nlohmann::json weights = args, inputs = args;
+  weights["strategy"] = "channel";
+  inputs["strategy"] = "tensor";
+  CHECK(config["quantization_config"] == nlohmann::json{{"quant_method", "compressed-tensors"},
+                                                        {"format", "int-quantized"},
+                                                        {"quantization_status", "compressed"},
+                                                        {"config_groups",
+                                                         {{"group_0",
+                                                           {{"targets", {"Linear"}},
+                                                            {"weights", weights},
+                                                            {"input_activations", inputs},
+                                                            {"output_activations", nullptr}}}}},
+                                                        {"ignore", {"lm_head"}}});
+  CHECK(config["dtype"] == "bfloat16");
+  nlohmann::json rest = config, source = run.model.config_json;
+  rest.erase("quantization_config");
+  rest.erase("dtype");
+  source.erase("dtype");
+  CHECK(rest == source);
+}
+
+TEST_CASE("an export's plan and scales are the run's", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat, mlp_by_moving_average());
+  run.export_to(directory / "export");
+  const ExportedModel exported = open_export(modules::open_model(directory / "export"));
+  CHECK(exported.plan.fingerprint() == run.plan.fingerprint());
+  for (const TensorGroup& group : run.plan.groups) {
+    CHECK(exported.scales.get(group.name).equal(run.scales.get(group.name)));
+  }
+  CHECK(exported.corrections.stages() == run.corrections.stages());
+}
+
+TEST_CASE("the source's other files are copied, and what made the export is written down",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("untied_sharded", at::kFloat);
+  run.export_to(directory / "export");
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory / "export")) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"config.json", "correction.json",
+                                          "correction.safetensors", "dualpath.json",
+                                          "generation_config.json", "model.safetensors",
+                                          "tokenizer.json", "tokenizer_config.json"});
+  for (const auto& file : run.model.companion_files) {
+    CHECK(read_file(directory / "export" / file.filename().string()) == read_file(file));
+  }
+  const nlohmann::json correction = data::read_json(directory / "export/correction.json");
+  CHECK(correction["stages"] == std::vector<std::string>{"model.layers.1"});
+  CHECK(correction["input"] == "raw");
+  CHECK(correction["beta"] == "scalar");
+  CHECK(correction["reduction"] == 8);
+  CHECK(correction["hidden_size"] == 72);
+  CHECK(correction["parameters"] == run.corrections.parameter_count());
+  const nlohmann::json description = data::read_json(directory / "export/dualpath.json");
+  CHECK(description["recipe"] == "what it was made with");
+  CHECK(description["sha256"].size() == names.size() - 1);  // all but itself
+}
+
+TEST_CASE("an export replaces the one before", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat);
+  run.export_to(directory / "export");
+  std::ofstream(directory / "export/leftover") << "old";
+  run.export_to(directory / "export");
+  CHECK_FALSE(std::filesystem::exists(directory / "export/leftover"));
+  CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
+}
+
+TEST_CASE("an export does not replace a directory of another kind", "[quant][export]") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory / "thesis.tex") << "somebody's work";
+  CHECK_THAT(error_message([&] { tiny_run("tied", at::kFloat).export_to(directory.path()); }),
+             Catch::StartsWith(directory.path().string() + ": expected a new directory"));
+  CHECK(std::filesystem::exists(directory / "thesis.tex"));
+}
+
+TEST_CASE("a damaged file of an export is named", "[quant][export]") {
+  const std::string name =
+      GENERATE("model.safetensors", "correction.safetensors", "correction.json", "tokenizer.json");
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat);
+  run.export_to(directory / "export");
+  const modules::Model model = modules::open_model(directory / "export");
+  damage(directory / "export" / name);
+  CHECK(error_message([&] { open_export(model); }) ==
+        (directory / "export" / name).string() +
+            ": damaged: its checksum is not the one in dualpath.json");
+}
+
+TEST_CASE("a quantized directory that is no export of ours is refused by name", "[quant][export]") {
+  const modules::Model model = modules::open_model(kReference / "int8_export/tied");
+  CHECK_THAT(error_message([&] { open_export(model); }),
+             Catch::StartsWith((model.path / "dualpath.json").string()));
+}

@@ -1,0 +1,161 @@
+#include "quant/plan.h"
+
+#include "data/base/error.h"
+#include "quant/target.h"
+#include "tests/quant/hand_made.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/model.h"
+
+using namespace dualpath;
+using namespace dualpath::quant;
+using namespace dualpath::testing;
+
+namespace {
+
+const modules::Model& tied() {
+  static const modules::Model model = tiny_llama("tied");
+  return model;
+}
+
+QuantizeOptions targeting(const std::vector<std::string>& targets) {
+  QuantizeOptions options;
+  options.config_groups.front().targets = targets;
+  return options;
+}
+
+std::string mistake(const QuantizeOptions& options) {
+  try {
+    make_plan(tied().structure, options);
+    return "";
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+}
+
+const std::string kAttention = "model.layers.1.self_attn.", kMlp = "model.layers.1.mlp.";
+
+}  // namespace
+
+TEST_CASE("by default every linear but the head is quantized, in four groups a layer",
+          "[quant][plan]") {
+  const Plan plan = make_plan(tied().structure, QuantizeOptions{});
+  CHECK(plan.linears.size() == 3 * 7);
+  CHECK(plan.groups.size() == 3 * 4);
+  CHECK(plan.ignored == std::vector<std::string>{"lm_head"});
+  CHECK(plan.stages ==
+        std::vector<std::string>{"model.layers.0", "model.layers.1", "model.layers.2"});
+  const TensorGroup& qkv = plan.groups[4];
+  CHECK(qkv.name == kAttention + "q_proj.input");
+  CHECK(qkv.sites == std::vector<modules::Site>{kAttention + "q_proj.input",
+                                                kAttention + "k_proj.input",
+                                                kAttention + "v_proj.input"});
+  const PlannedLinear* up = plan.linear(kMlp + "up_proj");
+  REQUIRE(up);
+  CHECK(up->group == kMlp + "gate_proj.input");
+  CHECK(up->stage == "model.layers.1");
+  CHECK(up->weights == kWeightInt8);
+  CHECK(plan.linear("lm_head") == nullptr);
+}
+
+TEST_CASE("a plan takes what is targeted and leaves the rest in float", "[quant][plan]") {
+  const Plan plan = make_plan(tied().structure,
+                              targeting({"re:.*down_proj", kMlp + "gate_proj", kMlp + "up_proj"}));
+  CHECK(plan.linears.size() == 3 + 2);
+  CHECK(plan.linear(kMlp + "down_proj"));
+  CHECK_FALSE(plan.linear(kAttention + "o_proj"));
+  CHECK(plan.ignored.size() == 3 * 7 + 1 - 5);
+}
+
+TEST_CASE("ignore goes before targets, and the first group that targets a linear counts",
+          "[quant][plan]") {
+  QuantizeOptions options = targeting({"re:.*mlp.*"});
+  options.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  options.config_groups.push_back({.name = "rest"});
+  options.ignore.push_back("re:model[.]layers[.]0[.].*");
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.stages == std::vector<std::string>{"model.layers.1", "model.layers.2"});
+  const auto observer = [&](const std::string& name) {
+    return plan.linear(name)->input_activations.observer;
+  };
+  CHECK(observer(kMlp + "down_proj") == ObserverKind::kMovingAverage);
+  CHECK(observer(kAttention + "o_proj") == ObserverKind::kMinMax);
+}
+
+TEST_CASE("every target and ignore that matches nothing is listed with the nearest name",
+          "[quant][plan]") {
+  QuantizeOptions options = targeting({"Linear", "model.layers.1.mlp.donw_proj", "re:.*conv.*"});
+  options.ignore = {"lm_haed"};
+  const std::string message = mistake(options);
+  CHECK_THAT(message, Catch::Contains("config_groups.group_0.targets: "
+                                      "\"model.layers.1.mlp.donw_proj\" matches no linear; "
+                                      "nearest: model.layers.1.mlp.down_proj"));
+  CHECK_THAT(message, Catch::Contains("config_groups.group_0.targets: \"re:.*conv.*\" matches no "
+                                      "linear"));
+  CHECK_THAT(message, Catch::Contains("ignore: \"lm_haed\" matches no linear; nearest: lm_head"));
+}
+
+TEST_CASE("consumers of one tensor that differ in scheme are all listed", "[quant][plan]") {
+  QuantizeOptions options;
+  options.ignore.push_back("re:.*k_proj");
+  const std::string message = mistake(options);
+  for (const char* layer : {"0", "1", "2"}) {
+    const std::string attention = std::string("model.layers.") + layer + ".self_attn.";
+    CHECK_THAT(message, Catch::Contains(attention + "q_proj and " + attention +
+                                        "k_proj share one input but not one scheme"));
+  }
+}
+
+TEST_CASE("the head stays in float", "[quant][plan]") {
+  QuantizeOptions options;
+  options.ignore.clear();
+  CHECK_THAT(mistake(options), Catch::Contains("lm_head is the head, which stays in float"));
+}
+
+TEST_CASE("a broken pattern is named", "[quant][plan]") {
+  CHECK(mistake(targeting({"re:(model"})) == "\"re:(model\" is not a regular expression");
+}
+
+TEST_CASE("a pattern matches from the start of a name, not to its end", "[quant][target]") {
+  CHECK(matches("re:model[.]layers[.]1", "model.layers.12.mlp"));
+  CHECK_FALSE(matches("re:layers", "model.layers.1"));
+  CHECK(matches("a.b", "a.b"));
+  CHECK_FALSE(matches("a.b", "a.b.c"));
+}
+
+TEST_CASE("another scheme, target or network has another fingerprint", "[quant][plan]") {
+  const std::string usual = make_plan(tied().structure, QuantizeOptions{}).fingerprint();
+  CHECK(make_plan(tied().structure, QuantizeOptions{}).fingerprint() == usual);
+  CHECK(make_plan(tied().structure, targeting({"re:.*mlp.*"})).fingerprint() != usual);
+  QuantizeOptions averaged;
+  averaged.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  CHECK(make_plan(tied().structure, averaged).fingerprint() != usual);
+  CHECK(make_plan(tiny_llama("untied_sharded").structure, QuantizeOptions{}).fingerprint() !=
+        usual);
+}
+
+TEST_CASE("planned bytes are codes, a scale a row and one for the input, and the rest as it is",
+          "[quant][plan]") {
+  const modules::Network network = hand_made_network();
+  QuantizeOptions options;
+  options.ignore = {"head", "model.layers.1.proj"};
+  const Plan plan = make_plan(modules::structure_of(network), options);
+  const auto planned = planned_bytes(plan, *hand_made_weights(), at::kBFloat16);
+  std::vector<std::string> lines;
+  for (const PlannedBytes& weight : planned) {
+    lines.push_back(weight.name + " " + weight.dtype + " " + std::to_string(weight.bytes));
+  }
+  CHECK(lines == std::vector<std::string>{"head.weight F32 32", "model.layers.0.proj.weight I8 4",
+                                          "model.layers.0.proj.weight_scale F32 8",
+                                          "model.layers.0.proj.input_scale F32 4",
+                                          "model.layers.1.proj.weight F32 16",
+                                          "table.weight F32 32"});
+  CHECK(total_bytes(planned) == 96);
+}
+
+TEST_CASE("what a file holds in blocks is exported in the compute dtype, its vectors in float32",
+          "[quant][plan]") {
+  CHECK(exported_dtype({at::kFloat, {4, 4}, /*decoded=*/true}, at::kBFloat16) == at::kBFloat16);
+  CHECK(exported_dtype({at::kFloat, {4}, /*decoded=*/true}, at::kBFloat16) == at::kFloat);
+  CHECK(exported_dtype({at::kHalf, {4, 4}, /*decoded=*/false}, at::kBFloat16) == at::kHalf);
+}

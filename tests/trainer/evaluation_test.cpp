@@ -1,0 +1,74 @@
+#include "trainer/evaluation.h"
+
+#include "tests/support/catch.h"
+#include "tests/trainer/tiny_experiment.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using namespace dualpath::trainer;
+
+namespace {
+
+/// fp and quantized on 5 windows of 20 tokens and one of 4.
+std::vector<Metrics> evaluate(const EvaluateOptions& options) {
+  static const Experiment experiment = tiny_experiment();
+  static QuantizedPath quantized(experiment, calibrated(experiment));
+  modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
+  std::vector<Metrics> metrics;
+  for (const RowSums& row :
+       evaluate_rows(experiment.model.network, {{"fp", &fp}, {"quantized", &quantized.executor}},
+                     made_windows(5, 20, /*rest=*/4), options, [](std::int64_t) {})) {
+    metrics.push_back(metrics_of(row));
+  }
+  return metrics;
+}
+
+}  // namespace
+
+TEST_CASE("The reference has no distance to itself, the quantized row has", "[trainer][evaluate]") {
+  const std::vector<Metrics> rows = evaluate({});
+  CHECK(rows[0].kl == 0.0);
+  CHECK(rows[0].agreement == 1.0);
+  CHECK(rows[1].kl > 0.1);
+  CHECK(rows[1].agreement < 1.0);
+}
+
+TEST_CASE("The first row is the cross-entropy of the float model", "[trainer][evaluate]") {
+  const Experiment experiment = tiny_experiment();
+  modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
+  const data::Batch batch = batch_of(made_windows(1, 20), {0});
+  const at::Tensor log_p = logits_of(experiment.model.network, fp, batch.ids)[0].log_softmax(-1);
+  double nll = 0.0;
+  std::int64_t correct = 0;
+  for (std::int64_t i = 0; i < 19; ++i) {
+    const std::int64_t next = batch.ids[0][i + 1].item<std::int64_t>();
+    nll -= log_p[i][next].item<double>() / 19;
+    correct += log_p[i].argmax().item<std::int64_t>() == next;
+  }
+  const auto rows = evaluate_rows(experiment.model.network, {{"fp", &fp}}, made_windows(1, 20), {},
+                                  [](std::int64_t) {});
+  CHECK(metrics_of(rows[0]).nll == Approx(nll).epsilon(1e-5));
+  CHECK(rows[0].windows[0].correct == correct);
+}
+
+TEST_CASE(
+    "Every token of a window but the first is scored, in whole windows, enough for num_tokens",
+    "[trainer][evaluate]") {
+  CHECK(evaluate({.num_tokens = 1000})[0].tokens == 5 * 19 + 3);  // all there are
+  CHECK(evaluate({.num_tokens = 38})[1].tokens == 2 * 19);
+  CHECK(evaluate({.num_tokens = 39})[1].tokens == 3 * 19);
+  CHECK(evaluated_windows(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);
+}
+
+TEST_CASE("The batch size changes no figure", "[trainer][evaluate]") {
+  const std::vector<Metrics> alone = evaluate({.batch_size = 1});
+  for (const std::int64_t batch_size : {2, 4, 6}) {
+    const std::vector<Metrics> together = evaluate({.batch_size = batch_size});
+    for (std::size_t row = 0; row < alone.size(); ++row) {
+      CHECK(together[row].nll == Approx(alone[row].nll).epsilon(1e-9));
+      CHECK(together[row].kl == Approx(alone[row].kl).epsilon(1e-9));
+      CHECK(together[row].accuracy == alone[row].accuracy);
+      CHECK(together[row].agreement == alone[row].agreement);
+    }
+  }
+}

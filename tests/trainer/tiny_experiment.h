@@ -1,0 +1,65 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/windows.h"
+#include "quant/calibration.h"
+#include "tests/support/model.h"
+#include "trainer/experiment.h"
+
+namespace dualpath::testing {
+
+/// Windows of tokens from a fixed sequence: as many as fit, the last one `rest` tokens long.
+inline data::Windows made_windows(std::int64_t full, std::int64_t length, std::int64_t rest = 0) {
+  std::vector<std::int32_t> stream;
+  for (std::int64_t i = 0; i < full * length + rest; ++i) {
+    stream.push_back(static_cast<std::int32_t>((i * i * 7 + i * 31) % 509 + 1));
+  }
+  return {std::move(stream), length, "made windows"};
+}
+
+inline data::Batch batch_of(const data::Windows& windows, std::vector<std::size_t> chosen) {
+  return data::make_batch(windows, chosen);
+}
+
+/// A tiny random Llama with outliers, in float32, and a recipe that a test may change before it is
+/// used.
+inline trainer::Experiment tiny_experiment(const std::function<void(trainer::Recipe&)>& change =
+                                               [](trainer::Recipe&) {}) {
+  trainer::Recipe recipe;
+  recipe.model = {kReference / "tiny_llama/outliers", at::kFloat};
+  recipe.correction.reduction = 8;
+  recipe.num_threads = 1;
+  change(recipe);
+  return trainer::open_experiment(std::move(recipe));
+}
+
+inline quant::ActivationScales calibrated(const trainer::Experiment& experiment) {
+  const data::Windows windows = made_windows(3, 24);
+  return quant::calibrate(experiment.model.network, experiment.model.weights,
+                          experiment.recipe.model.dtype, experiment.plan,
+                          trainer::spread_windows(windows, 3), [](std::int64_t) {})
+      .scales();
+}
+
+/// Values as after some training: small, and not zero.
+inline void fill(const modules::NamedTensors& parameters) {
+  const at::NoGradGuard no_grad;
+  const auto generator = at::make_generator<at::CPUGeneratorImpl>(/*seed=*/5);
+  for (const auto& [name, tensor] : parameters) {
+    if (!name.ends_with("alpha")) at::Tensor(tensor).normal_(0.0, 0.02, generator);
+  }
+}
+
+/// |a - b| / |b|, both as one vector.
+inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor x = a.to(at::kDouble), y = b.to(at::kDouble);
+  return ((x - y).norm() / y.norm()).item<double>();
+}
+
+}  // namespace dualpath::testing
