@@ -63,6 +63,11 @@ std::string_view final_name(std::string_view name) {
   return is_pid ? name.substr(0, mark) : std::string_view();
 }
 
+/// "x" for "x/": what has a name and a directory it lies in.
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 template <class Wanted>
 void remove_temporaries(const fs::path& directory, Wanted wanted) {
   std::error_code failure;
@@ -71,7 +76,8 @@ void remove_temporaries(const fs::path& directory, Wanted wanted) {
   std::vector<fs::path> stale;
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (wanted(final_name(name))) stale.push_back(entry.path());
+    const std::string_view becomes = final_name(name);
+    if (!becomes.empty() && wanted(becomes)) stale.push_back(entry.path());
   }
   std::for_each(stale.begin(), stale.end(), remove_tree);
 }
@@ -79,8 +85,8 @@ void remove_temporaries(const fs::path& directory, Wanted wanted) {
 }  // namespace
 
 AtomicDirectory::AtomicDirectory(fs::path final_path, Replace replace)
-    : final_path_(final_path.has_filename() ? std::move(final_path) : final_path.parent_path()),
-      staging_(temporary_path(final_path_)),  // beside it, also where a path "x/" was given
+    : final_path_(without_slash(final_path)),
+      staging_(temporary_path(final_path_)),
       replace_(replace) {
   refuse_existing();
   remove_tree(staging_);  // a killed run may have had our pid
@@ -118,12 +124,13 @@ void AtomicDirectory::commit() {
 }
 
 void remove_stale_temporaries(const fs::path& directory) {
-  remove_temporaries(directory, [](std::string_view name) { return !name.empty(); });
+  remove_temporaries(directory, [](std::string_view) { return true; });
 }
 
 void remove_stale_temporaries_of(const fs::path& path) {
-  remove_temporaries(parent_directory(path),
-                     [&](std::string_view name) { return name == path.filename().string(); });
+  const fs::path named = without_slash(path);
+  remove_temporaries(parent_directory(named),
+                     [&](std::string_view name) { return name == named.filename().string(); });
 }
 
 }  // namespace dualpath

@@ -146,7 +146,7 @@ TEST_CASE("a calibration that lacks a site of the plan is an error that names it
   const auto path = directory / "calibration.safetensors";
   save_calibration(path, calibrate_by_hand(hand_made_weights(), {torch::tensor({{2}}, at::kLong)}));
   CHECK(error_message([&] { load_calibration(path, Tied().plan); }) ==
-        path.string() + ": model.layers.0.self_attn.q_proj.input.min is missing");
+        path.string() + ": model.layers.0.self_attn.q_proj.input.scale is missing");
 }
 
 TEST_CASE("a calibration with a damaged byte is an error that names the file",

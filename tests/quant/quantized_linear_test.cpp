@@ -175,3 +175,13 @@ TEST_CASE("frozen weights and biases get no gradient and ask for no graph", "[qu
   CHECK_FALSE(group->weights.front().bias.grad().defined());
   CHECK_FALSE(scale.grad().defined());
 }
+
+TEST_CASE("x itself is kept for backward only where the scale is trained", "[quant][linear]") {
+  const auto holders_of_x = [](bool trains_scale) {
+    const Tensor scale = torch::tensor({1.0f}).requires_grad_(trains_scale);
+    const Tensor x = torch::zeros({1, 2}).requires_grad_() + 1.0;
+    const auto y = quantized_linear(x, scale, group_of({one_row({3, 5}, 1.0f)}));
+    return x.storage().use_count();
+  };
+  CHECK(holders_of_x(false) < holders_of_x(true));
+}

@@ -166,17 +166,18 @@ TEST_CASE("Ctrl-C and SIGTERM finish the step, save, and lose nothing", "[tools]
 TEST_CASE("A second run on the same directory is refused while the first one lives",
           "[tools][interruption]") {
   const TinyRun run;
-  RunningProgram first(run.program("train", kLong));
+  const Arguments endless{"--set", "train.max_steps=1000000"};
+  RunningProgram first(run.program("train", endless));
   wait_for(run / "run/log.jsonl");
   for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
-    const ProgramEnd second = run.run(command, kLong);
+    const ProgramEnd second = run.run(command, endless);
     CHECK(second.code == 1);
     CHECK(second.err == "dualpath: run: another dualpath run (pid " + std::to_string(first.pid()) +
                             ") is using this directory\n");
   }
   first.send(SIGKILL);
   first.wait();
-  CHECK(run.run("calibrate", kLong).code == 0);
+  CHECK(run.run("calibrate", endless).code == 0);
 }
 
 TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directory fsynced",

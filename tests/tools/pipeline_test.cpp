@@ -79,18 +79,22 @@ TEST_CASE("Commands that have nothing left to do change nothing", "[tools][pipel
 }
 
 TEST_CASE("evaluate gives an export the figures of the run it came from", "[tools][pipeline]") {
+  const std::string rates = GENERATE("{}", "{activation_scales: 0.01, norm_weights: 0.001}");
+  const Arguments set{"--set", "train.learning_rate=" + rates};
   const TinyRun run;
-  for (const char* command : {"train", "evaluate", "export"}) run.done(command);
+  for (const char* command : {"train", "evaluate", "export"}) run.done(command, set);
   const json of_run = json::parse(read_file(run / "run/report.json"))["evaluation"]["sets"];
   const json of_export = result(run, "evaluate", {"--set", "model.path=export"})["sets"];
-  for (const char* set : {"in_domain", "out_of_domain"}) {
-    for (const char* row : {"quantized", "corrected"}) {
-      for (const char* figure : {"perplexity", "accuracy", "tokens", "bytes"}) {
-        INFO(set << " " << row << " " << figure);
-        CHECK(of_export[set][row][figure] == of_run[set][row][figure]);
+  for (const char* name : {"in_domain", "out_of_domain"}) {
+    for (const char* figure : {"perplexity", "accuracy", "tokens", "bytes"}) {
+      INFO(name << " " << figure);
+      CHECK(of_export[name]["corrected"][figure] == of_run[name]["corrected"][figure]);
+      // The run's row is the model before any training, scales and norms included.
+      if (rates == "{}") {
+        CHECK(of_export[name]["quantized"][figure] == of_run[name]["quantized"][figure]);
       }
     }
-    CHECK(of_export[set]["quantized"]["kl"].is_null());  // there is no float model to compare with
+    CHECK(of_export[name]["quantized"]["kl"].is_null());  // there is no float model to compare with
   }
   const ProgramEnd trained = run.run("train", {"--set", "model.path=export"});
   CHECK(trained.code == 1);

@@ -60,13 +60,14 @@ TEST_CASE(
   CHECK(evaluated_windows(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);
 }
 
-TEST_CASE("The batch size changes no figure", "[trainer][evaluate]") {
+TEST_CASE("The batch size changes figures by no more than the rounding of float32 sums",
+          "[trainer][evaluate]") {
   const std::vector<Metrics> alone = evaluate({.batch_size = 1});
   for (const std::int64_t batch_size : {2, 4, 6}) {
     const std::vector<Metrics> together = evaluate({.batch_size = batch_size});
     for (std::size_t row = 0; row < alone.size(); ++row) {
-      CHECK(together[row].nll == Approx(alone[row].nll).epsilon(1e-9));
-      CHECK(together[row].kl == Approx(alone[row].kl).epsilon(1e-9));
+      CHECK(together[row].nll == Approx(alone[row].nll).epsilon(1e-7));
+      CHECK(together[row].kl == Approx(alone[row].kl).epsilon(1e-7));
       CHECK(together[row].accuracy == alone[row].accuracy);
       CHECK(together[row].agreement == alone[row].agreement);
     }

@@ -86,6 +86,7 @@ train:
   save_steps: 14
   save_total_limit: 15
   logging_steps: 16
+  drop_corrections: true
   control: false
 evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
 export: {output_dir: x}
@@ -110,7 +111,7 @@ seed: 9223372036854775807
   CHECK(recipe.loss == LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared});
   CHECK(recipe.train ==
         TrainOptions{
-            "o", 11, 12, 13, {0.1, 0.2, 0.3}, Schedule::kLinear, 0.4, 0.6, 0.7, 14, 15, 16, false});
+            "o", 11, 12, 13, {0.1, 0.2, 0.3}, Schedule::kLinear, 0.4, 0.6, 0.7, 14, 15, 16, true, false});
   CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
   CHECK(recipe.export_.output_dir == "x");
   CHECK(recipe.num_threads == 3);

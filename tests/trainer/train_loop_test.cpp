@@ -153,7 +153,7 @@ TEST_CASE("What is not finite stops the run with its step, its place and the las
   }
   SECTION("a gradient, before there is any checkpoint") {
     const torch::NoGradGuard no_grad;
-    run.number.fill_(1e30);
+    run.number.fill_(INFINITY);
     CHECK(error_message([&] {
             const torch::AutoGradMode with_grad(true);
             run.go();

@@ -113,6 +113,20 @@ TEST_CASE("remove_stale_temporaries removes only what its name says is temporary
         missing + ": cannot list: No such file or directory");
 }
 
+TEST_CASE("remove_stale_temporaries_of leaves the temporaries of others", "[base][atomic]") {
+  const TemporaryDirectory run;
+  for (const char* name : {"a.tmp-1", "a.tmp-22", "b.tmp-1", "a", "a.b.tmp-1"}) {
+    fs::create_directory(run / name);
+  }
+  write_file(run / "a/content", "");
+  const std::string slash = GENERATE("", "/");
+  remove_stale_temporaries_of((run / "a").string() + slash);
+  CHECK_FALSE(fs::exists(run / "a.tmp-1"));
+  CHECK_FALSE(fs::exists(run / "a.tmp-22"));
+  CHECK(fs::exists(run / "a/content"));
+  CHECK(entries_in(run.path()) == 3);
+}
+
 TEST_CASE("traced: make one directory", "[.traced]") {
   make(std::getenv("DUALPATH_TRACED_DIRECTORY"), "content");
 }

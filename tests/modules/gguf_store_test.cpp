@@ -1,0 +1,88 @@
+#include "modules/gguf_store.h"
+
+#include "data/base/error.h"
+#include "tests/data/formats/gguf_bytes.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::data::testing;
+using namespace dualpath::modules;
+using namespace dualpath::testing;
+
+namespace {
+
+constexpr std::uint32_t kU32 = 4, kString = 8, kTypeF32 = 0;
+
+/// A file of one float32 tensor [rows, 1] and some more metadata, which counts `extra_pairs`.
+class OneTensor {
+ public:
+  OneTensor(const std::string& name, const std::vector<float>& rows, const std::string& extra = "",
+            std::uint64_t extra_pairs = 0) {
+    std::string data;
+    for (const float row : rows) data += raw(row);
+    const auto heads = [](const char* key, std::uint32_t count) {
+      return pair(key, kU32, raw<std::uint32_t>(count));
+    };
+    write_plain(path(), padded(header(1, 2 + extra_pairs) + heads("llama.attention.head_count", 2) +
+                               heads("llama.attention.head_count_kv", 1) + extra +
+                               tensor(name, {1, rows.size()}, kTypeF32, 0)) +
+                            padded(data));
+  }
+  std::filesystem::path path() const { return directory_ / "model.gguf"; }
+  /// What opening it says, without the path.
+  std::string mistake() const {
+    const std::string message = error_message([&] { GgufStore store(path()); });
+    REQUIRE_THAT(message, Catch::StartsWith(path().string() + ": "));
+    return message.substr(path().string().size() + 2);
+  }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
+std::vector<float> rows_of(const OneTensor& file, const std::string& name) {
+  const at::Tensor values = GgufStore(file.path()).get(name);
+  REQUIRE(values.is_contiguous());
+  const float* first = values.const_data_ptr<float>();
+  return {first, first + values.numel()};
+}
+
+}  // namespace
+
+TEST_CASE("the rows of q and k return from pairs to halves, head by head", "[modules][gguf]") {
+  const std::vector<float> stored{0, 1, 2, 3, 4, 5, 6, 7};
+  // q has two heads of four rows, k one of eight.
+  CHECK(rows_of({"blk.7.attn_q.weight", stored}, "model.layers.7.self_attn.q_proj.weight") ==
+        std::vector<float>{0, 2, 1, 3, 4, 6, 5, 7});
+  CHECK(rows_of({"blk.7.attn_k.weight", stored}, "model.layers.7.self_attn.k_proj.weight") ==
+        std::vector<float>{0, 2, 4, 6, 1, 3, 5, 7});
+  CHECK(rows_of({"blk.7.attn_v.weight", stored}, "model.layers.7.self_attn.v_proj.weight") ==
+        stored);
+}
+
+TEST_CASE("a tensor that a Llama has not is named", "[modules][gguf]") {
+  CHECK(OneTensor("blk.0.ssm_conv.weight", {1}).mistake() ==
+        "tensor blk.0.ssm_conv.weight: no such weight in architecture llama");
+  CHECK(OneTensor("blk.weight", {1}).mistake() ==
+        "tensor blk.weight: no such weight in architecture llama");
+}
+
+TEST_CASE("asking a GGUF file for a weight it has not is an error", "[modules][gguf]") {
+  const OneTensor file("output.weight", {1});
+  const GgufStore store(file.path());
+  CHECK(store.names() == std::vector<std::string>{"lm_head.weight"});
+  CHECK(error_message([&] { store.get("model.norm.weight"); }) ==
+        file.path().string() + ": no tensor model.norm.weight");
+}
+
+TEST_CASE("a GGUF file with scaled rotation is refused", "[modules][gguf]") {
+  const std::string yarn = pair("llama.rope.scaling.type", kString, text("yarn"));
+  CHECK(OneTensor("output.weight", {1}, yarn, 1).mistake() ==
+        "llama.rope.scaling.type: expected \"none\", got \"yarn\"");
+  CHECK(OneTensor("rope_freqs.weight", {1, 8}).mistake() ==
+        "tensor rope_freqs.weight: scaled rotation is not supported");
+  CHECK(GgufStore(OneTensor("rope_freqs.weight", {1, 1}).path()).names().empty());
+}
