@@ -15,9 +15,10 @@ struct Prediction {
          evaluate_seconds = 0.0;
 };
 
-/// Runs one layer and one chunk of the head on a batch of the recipe's shape, both paths, forward
-/// and backward, for at most about two seconds, and multiplies: times from the clock, memory from
-/// what the allocator handed out. Layers are taken to be alike.
+/// Runs the recipe's own work (calibration, a training step of either path, evaluation) on a
+/// network of one and of two layers and one short window, and multiplies: times from the clock,
+/// memory from what the allocator handed out. Takes about two seconds for a model of 135M
+/// parameters. Layers are taken to be alike.
 Prediction predict(const Experiment& experiment, const Texts& texts);
 
 nlohmann::json to_json(const Prediction& prediction);
