@@ -109,9 +109,20 @@ seed: 9223372036854775807
                                                         modules::CorrectionBeta::kScalar,
                                                         {"model.layers.3"}});
   CHECK(recipe.loss == LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared});
-  CHECK(recipe.train ==
-        TrainOptions{
-            "o", 11, 12, 13, {0.1, 0.2, 0.3}, Schedule::kLinear, 0.4, 0.6, 0.7, 14, 15, 16, true, false});
+  CHECK(recipe.train == TrainOptions{"o",
+                                     11,
+                                     12,
+                                     13,
+                                     {0.1, 0.2, 0.3},
+                                     Schedule::kLinear,
+                                     0.4,
+                                     0.6,
+                                     0.7,
+                                     14,
+                                     15,
+                                     16,
+                                     true,
+                                     false});
   CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
   CHECK(recipe.export_.output_dir == "x");
   CHECK(recipe.num_threads == 3);
