@@ -44,7 +44,7 @@ void read_json_lines(const std::string& text, const fs::path& path,
   for_each_line(text, path, [&](std::string_view line, const std::string& origin) {
     require_utf8(line, origin);
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
-    add(JsonObject::parse(line, origin).string("text"), origin, documents);
+    add(JsonObject::parse_line(line, origin).string("text"), origin, documents);
   });
 }
 

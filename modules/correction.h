@@ -8,10 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "data/base/named.h"
+
 namespace dualpath::modules {
 
 enum class CorrectionInput { kRaw, kRmsNorm };
+inline constexpr Named<CorrectionInput> kCorrectionInputs[] = {
+    {"raw", CorrectionInput::kRaw}, {"rms_norm", CorrectionInput::kRmsNorm}};
+
 enum class CorrectionBeta { kScalar, kChannel };
+inline constexpr Named<CorrectionBeta> kCorrectionBetas[] = {{"scalar", CorrectionBeta::kScalar},
+                                                             {"channel", CorrectionBeta::kChannel}};
 
 /// The keys of a recipe's `correction`.
 struct CorrectionOptions {

@@ -31,7 +31,7 @@ class Layer {
 
   const std::string& name() const { return name_; }
   void forward(Executor& executor, State& state) const {
-    state.hidden = residual(executor, "attention", state.hidden, attention(executor, state));
+    state.hidden = residual(executor, "self_attn", state.hidden, attention(executor, state));
     state.hidden = residual(executor, "mlp", state.hidden, mlp(executor, state.hidden));
   }
 

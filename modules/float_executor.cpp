@@ -11,8 +11,8 @@ namespace dualpath::modules {
 using at::Tensor;
 
 Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
-  const Tensor bias = ref.bias ? weights_.get(ref.bias_name()) : Tensor();
-  return at::linear(x, weights_.get(ref.weight_name()), bias);
+  const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
+  return at::linear(x, weights_->get(ref.weight_name()), bias);
 }
 
 std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& x) {
@@ -23,11 +23,11 @@ std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& 
 }
 
 Tensor FloatExecutor::norm(const NormRef& ref, const Tensor& x) {
-  return rms_norm(x, weights_.get(ref.weight_name(), at::kFloat), ref.eps);
+  return rms_norm(x, weights_->get(ref.weight_name(), at::kFloat), ref.eps);
 }
 
 Tensor FloatExecutor::embedding(const EmbeddingRef& ref, const Tensor& ids) {
-  return at::embedding(weights_.get(ref.weight_name()), ids);
+  return at::embedding(weights_->get(ref.weight_name()), ids);
 }
 
 Tensor FloatExecutor::attention(const AttentionRef& ref, const Tensor& q, const Tensor& k,

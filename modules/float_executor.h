@@ -12,7 +12,11 @@ namespace dualpath::modules {
 class FloatExecutor : public Executor {
  public:
   FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype)
-      : weights_(std::move(weights), dtype) {}
+      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), dtype)) {}
+  /// Several executors may share weights.
+  explicit FloatExecutor(std::shared_ptr<ComputeWeights> weights) : weights_(std::move(weights)) {}
+
+  const std::shared_ptr<ComputeWeights>& shared_weights() const { return weights_; }
 
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
   at::Tensor norm(const NormRef& ref, const at::Tensor& x) override;
@@ -22,10 +26,10 @@ class FloatExecutor : public Executor {
 
  protected:
   at::Tensor linear(const LinearRef& ref, const at::Tensor& x);
-  ComputeWeights& weights() { return weights_; }
+  ComputeWeights& weights() { return *weights_; }
 
  private:
-  ComputeWeights weights_;
+  std::shared_ptr<ComputeWeights> weights_;
 };
 
 }  // namespace dualpath::modules

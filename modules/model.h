@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/base/named.h"
 #include "data/tokenizer.h"
 #include "modules/decoder_config.h"
 #include "modules/network.h"
@@ -14,6 +15,10 @@
 #include "modules/weight_store.h"
 
 namespace dualpath::modules {
+
+/// What a network can compute in, under Hugging Face's names.
+inline constexpr Named<at::ScalarType> kComputeDtypes[] = {
+    {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}, {"float32", at::kFloat}};
 
 /// The keys of a recipe's `model`.
 struct ModelOptions {

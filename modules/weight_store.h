@@ -77,6 +77,13 @@ class ComputeWeights {
  public:
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)
       : store_(std::move(store)), dtype_(dtype) {}
+  /// Over an overlay of what `below` reads: shares what that has converted, and adds to it.
+  ComputeWeights(std::shared_ptr<const WeightOverlay> overlay,
+                 std::shared_ptr<ComputeWeights> below)
+      : store_(overlay),
+        dtype_(below->dtype_),
+        overlay_(std::move(overlay)),
+        below_(std::move(below)) {}
 
   at::ScalarType dtype() const { return dtype_; }
   const WeightStore& store() const { return *store_; }
@@ -88,6 +95,8 @@ class ComputeWeights {
  private:
   std::shared_ptr<const WeightStore> store_;
   at::ScalarType dtype_;
+  std::shared_ptr<const WeightOverlay> overlay_;  // null where nothing is shared
+  std::shared_ptr<ComputeWeights> below_;
   std::map<std::string, at::Tensor> kept_;
 };
 

@@ -26,8 +26,8 @@ json to_json(const QuantArgs& args) {
 
 json to_json(const modules::CorrectionOptions& options) {
   return {{"reduction", options.reduction},
-          {"input", options.input == modules::CorrectionInput::kRaw ? "raw" : "rms_norm"},
-          {"beta", options.beta == modules::CorrectionBeta::kScalar ? "scalar" : "channel"}};
+          {"input", name_in(modules::kCorrectionInputs, options.input)},
+          {"beta", name_in(modules::kCorrectionBetas, options.beta)}};
 }
 
 /// Writes model.safetensors a weight at a time, under the names and with the sizes that
@@ -123,10 +123,6 @@ void refuse_other_content(const fs::path& directory) {
 
 }  // namespace
 
-const char* exported_dtype_name(at::ScalarType dtype) {
-  return dtype == at::kFloat ? "float32" : dtype == at::kHalf ? "float16" : "bfloat16";
-}
-
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   json groups = json::object();
   std::size_t index = 0;
@@ -152,7 +148,7 @@ void export_model(const fs::path& directory, const ExportSource& source,
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
-  config["dtype"] = exported_dtype_name(source.dtype);
+  config["dtype"] = name_in(modules::kComputeDtypes, source.dtype);
   write_json(out.path() / "config.json", config);
   WeightWriter(out.path() / "model.safetensors", source).write(progress);
   copy_companions(source.model, out.path());

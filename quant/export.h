@@ -35,9 +35,6 @@ struct ExportSource {
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);
 
-/// "bfloat16", "float16" or "float32": config.json's `dtype`.
-const char* exported_dtype_name(at::ScalarType dtype);
-
 /// The `quantization_config` of config.json.
 nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
 

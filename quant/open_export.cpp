@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include "data/base/checksum.h"
 #include "data/base/error.h"
@@ -14,23 +12,13 @@ namespace fs = std::filesystem;
 using data::JsonObject;
 
 template <class Value, std::size_t N>
-Value one_of(const JsonObject& object, const char* key,
-             const std::array<std::pair<const char*, Value>, N>& choices) {
+Value one_of(const JsonObject& object, const char* key, const Named<Value> (&choices)[N]) {
   const std::string got = object.string(key);
   for (const auto& [name, value] : choices) {
     if (got == name) return value;
   }
   throw Error("{}: {}: \"{}\" is not supported", object.where(), key, got);
 }
-
-constexpr std::array<std::pair<const char*, Strategy>, 2> kStrategies{
-    {{"tensor", Strategy::kTensor}, {"channel", Strategy::kChannel}}};
-constexpr std::array<std::pair<const char*, ObserverKind>, 2> kObservers{
-    {{"minmax", ObserverKind::kMinMax}, {"moving_average", ObserverKind::kMovingAverage}}};
-constexpr std::array<std::pair<const char*, modules::CorrectionInput>, 2> kInputs{
-    {{"raw", modules::CorrectionInput::kRaw}, {"rms_norm", modules::CorrectionInput::kRmsNorm}}};
-constexpr std::array<std::pair<const char*, modules::CorrectionBeta>, 2> kBetas{
-    {{"scalar", modules::CorrectionBeta::kScalar}, {"channel", modules::CorrectionBeta::kChannel}}};
 
 QuantArgs read_args(const JsonObject& object) {
   const QuantArgs args{
@@ -61,10 +49,7 @@ QuantizeOptions read_options(const JsonObject& config) {
 void verify_checksums(const fs::path& directory) {
   const JsonObject sums = JsonObject::read(directory / "dualpath.json").object("sha256");
   for (const std::string& name : sums.keys()) {
-    if (sha256_file(directory / name) != sums.string(name)) {
-      throw Error("{}: damaged: its checksum is not the one in dualpath.json",
-                  (directory / name).string());
-    }
+    verify_sha256(directory / name, sums.string(name), "dualpath.json");
   }
 }
 
@@ -72,8 +57,8 @@ Corrections read_corrections(const fs::path& directory) {
   const JsonObject description = JsonObject::read(directory / "correction.json");
   const modules::CorrectionOptions options{
       .reduction = description.integer("reduction", data::kPositive),
-      .input = one_of(description, "input", kInputs),
-      .beta = one_of(description, "beta", kBetas),
+      .input = one_of(description, "input", modules::kCorrectionInputs),
+      .beta = one_of(description, "beta", modules::kCorrectionBetas),
       .ignore = {}};
   Corrections corrections(description.strings("stages"),
                           description.integer("hidden_size", data::kPositive), options,

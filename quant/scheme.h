@@ -5,12 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "data/base/named.h"
+
 namespace dualpath::quant {
 
 /// What shares one scale. The words are compressed-tensors'.
 enum class Strategy { kTensor, kChannel };
+inline constexpr Named<Strategy> kStrategies[] = {{"tensor", Strategy::kTensor},
+                                                  {"channel", Strategy::kChannel}};
 
 enum class ObserverKind { kMinMax, kMovingAverage };
+inline constexpr Named<ObserverKind> kObservers[] = {
+    {"minmax", ObserverKind::kMinMax}, {"moving_average", ObserverKind::kMovingAverage}};
 
 /// How one tensor is quantized; the keys of a recipe's `weights` and `input_activations`.
 struct QuantArgs {
@@ -52,7 +58,7 @@ struct QuantizeOptions {
   bool operator==(const QuantizeOptions&) const = default;
 };
 
-const char* name_of(Strategy strategy);
-const char* name_of(ObserverKind kind);
+inline std::string_view name_of(Strategy strategy) { return name_in(kStrategies, strategy); }
+inline std::string_view name_of(ObserverKind kind) { return name_in(kObservers, kind); }
 
 }  // namespace dualpath::quant

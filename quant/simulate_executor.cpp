@@ -4,10 +4,9 @@
 
 namespace dualpath::quant {
 
-SimulateExecutor::SimulateExecutor(std::shared_ptr<const modules::WeightStore> weights,
-                                   at::ScalarType dtype, const Plan& plan,
-                                   const ActivationScales& scales)
-    : FloatExecutor(std::move(weights), dtype), scales_(scales) {
+SimulateExecutor::SimulateExecutor(std::shared_ptr<modules::ComputeWeights> weights,
+                                   const Plan& plan, const ActivationScales& scales)
+    : FloatExecutor(std::move(weights)), scales_(scales) {
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
 }
 

@@ -18,7 +18,11 @@ class SimulateExecutor : public modules::FloatExecutor {
  public:
   /// plan and scales must outlive the executor.
   SimulateExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                   const Plan& plan, const ActivationScales& scales);
+                   const Plan& plan, const ActivationScales& scales)
+      : SimulateExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), dtype), plan,
+                         scales) {}
+  SimulateExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
+                   const ActivationScales& scales);
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;

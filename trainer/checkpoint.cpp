@@ -23,9 +23,7 @@ constexpr const char* kState = "state.json";
 constexpr std::string_view kPrefix = "checkpoint-";
 
 modules::NamedTensors read_checked(const fs::path& path, const data::JsonObject& files) {
-  const std::string expected = files.string(path.filename().string());
-  if (sha256_file(path) != expected)
-    throw Error("{}: damaged: its checksum is not the one in state.json", path.string());
+  verify_sha256(path, files.string(path.filename().string()), kState);
   return modules::read_tensors(data::SafetensorsReader(path));
 }
 

@@ -5,15 +5,13 @@
 #include <algorithm>
 
 #include "data/base/interrupt.h"
-#include "data/batch.h"
+#include "trainer/head_chunks.h"
 #include "trainer/objective.h"
 
 namespace dualpath::trainer {
 namespace {
 
 using torch::Tensor;
-
-constexpr std::int64_t kChunk = 64;  // rows; see losses.cpp
 
 /// Per-token measures of one chunk, each [n].
 struct TokenMeasures {
@@ -57,10 +55,9 @@ class Evaluation {
       row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
     const Tensor targets = counted_targets(batch);
     const Tensor window_of = counted_windows(batch);
-    for (std::int64_t begin = 0; begin < targets.size(0); begin += kChunk) {
-      add_chunk(hidden, targets, window_of, begin, std::min(kChunk, targets.size(0) - begin),
-                batch.ids.size(0));
-    }
+    for_each_chunk(targets.size(0), [&](std::int64_t begin, std::int64_t size) {
+      add_chunk(hidden, targets, window_of, begin, size, batch.ids.size(0));
+    });
   }
 
   std::vector<RowSums> take() { return std::move(sums_); }
@@ -83,7 +80,7 @@ class Evaluation {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const Tensor logits =
           network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
-      const Tensor log_q = torch::log_softmax(logits, -1, torch::kFloat);
+      const Tensor log_q = log_probabilities(logits);
       if (i == 0) log_p = log_q;
       std::vector<WindowSums>& all = sums_[i].windows;
       const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
@@ -119,6 +116,15 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network,
     evaluation.add_batch(data::make_batch(windows, batch));
     progress(static_cast<std::int64_t>(batch.size()));
   }
+  return evaluation.take();
+}
+
+std::vector<RowSums> evaluate_batch(const modules::Network& network,
+                                    const std::vector<EvaluatedRow>& rows,
+                                    const data::Batch& batch) {
+  const torch::NoGradGuard no_grad;
+  Evaluation evaluation(network, rows);
+  evaluation.add_batch(batch);
   return evaluation.take();
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/windows.h"
+#include "data/batch.h"
 #include "modules/network.h"
 #include "trainer/metrics.h"
 #include "trainer/options.h"
@@ -25,6 +25,11 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network,
                                    const std::vector<EvaluatedRow>& rows,
                                    const data::Windows& windows, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress);
+
+/// The same on one batch.
+std::vector<RowSums> evaluate_batch(const modules::Network& network,
+                                    const std::vector<EvaluatedRow>& rows,
+                                    const data::Batch& batch);
 
 /// How many windows evaluate_rows takes.
 std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOptions& options);

@@ -60,9 +60,10 @@ std::int64_t model_bytes(const modules::Model& model) {
   return bytes;
 }
 
-std::string run_fingerprint(const Experiment& experiment, const Texts& texts) {
+std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
+                            const std::string& model_fingerprint) {
   Sha256 hash;
-  update(hash, model_fingerprint(experiment.model));
+  update(hash, model_fingerprint);
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
   update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
@@ -72,11 +73,13 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts) {
   return hash.hex();
 }
 
-QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScales scales)
+QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScales scales,
+                             const modules::FloatExecutor& reference)
     : trainables(quantized_trainables(experiment.recipe, experiment.model, experiment.plan,
                                       std::move(scales))),
-      executor(trainables.weights, experiment.recipe.model.dtype, experiment.plan,
-               trainables.scales),
+      executor(
+          std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
+          experiment.plan, trainables.scales),
       corrected(executor, trainables.corrections) {}
 
 ControlPath::ControlPath(const Experiment& experiment)

@@ -28,17 +28,21 @@ void use_threads(std::int64_t wanted);
 /// Also calls use_threads.
 Experiment open_experiment(Recipe recipe);
 
-/// SHA-256 over the model's files (config and weights): which model a result was made from.
+/// SHA-256 over the model's files (config and weights): which model a result was made from. Reads
+/// them all.
 std::string model_fingerprint(const modules::Model& model);
 /// Bytes of those files.
 std::int64_t model_bytes(const modules::Model& model);
 /// Over the model, the plan, the compute dtype, the number of calibration windows and all of the
 /// training and selection text: calibration and checkpoints are taken only for these.
-std::string run_fingerprint(const Experiment& experiment, const Texts& texts);
+std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
+                            const std::string& model_fingerprint);
 
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {
-  QuantizedPath(const Experiment& experiment, quant::ActivationScales scales);
+  /// Shares with `reference` what is frozen and stays in float.
+  QuantizedPath(const Experiment& experiment, quant::ActivationScales scales,
+                const modules::FloatExecutor& reference);
   QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
   QuantizedPath& operator=(const QuantizedPath&) = delete;
 

@@ -3,15 +3,17 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "data/base/memory.h"
 #include "quant/observe_executor.h"
 #include "quant/paired_forward.h"
 #include "trainer/evaluation.h"
+#include "trainer/head_chunks.h"
 #include "trainer/objective.h"
 
 namespace dualpath::trainer {
@@ -42,59 +44,70 @@ quant::ActivationScales unit_scales(const quant::Plan& plan) {
   return quant::ActivationScales(scales);
 }
 
-/// One window of at most kTokens tokens, as a batch and as windows.
-constexpr std::int64_t kTokens = 64;
-
-data::Windows probe_window(const data::Windows& windows) {
-  const auto first = windows[0];
-  const auto length = std::min<std::size_t>(first.size(), kTokens);
-  return {{first.begin(), first.begin() + static_cast<std::ptrdiff_t>(length)},
-          static_cast<std::int64_t>(length),
-          "probe"};
+data::Batch first_windows(const data::Windows& windows, std::int64_t wanted) {
+  std::vector<std::size_t> chosen(std::min(windows.size(), static_cast<std::size_t>(wanted)));
+  std::iota(chosen.begin(), chosen.end(), std::size_t{0});
+  return data::make_batch(windows, chosen);
 }
 
-/// A cost that a network has anyway, and what each layer adds.
+/// The same tokens, of which only the first `count` targets go through the head.
+data::Batch with_targets(data::Batch batch, std::int64_t count) {
+  batch.targets = batch.targets.clone();
+  const at::Tensor counted = batch.targets.flatten().ne(data::kNoTarget);
+  batch.targets.flatten().masked_fill_(counted & (counted.cumsum(0) > count), data::kNoTarget);
+  return batch;
+}
+
+/// What work on one batch costs: what is always there, each layer, each chunk of the head's rows.
 struct Cost {
-  double rest = 0.0, layer = 0.0;
-  double of(double layers) const { return rest + layers * layer; }
+  double rest = 0.0, layer = 0.0, chunk = 0.0;
+  double of(double layers, double chunks) const { return rest + layers * layer + chunks * chunk; }
 };
 
-/// Runs `work` on a network of two layers and on one of one: the second is what a layer adds
-/// (nothing is trained before the first, so its backward is not like the others'). The first run
+/// Runs work on a network of one layer and of kDeep (nothing is trained before the first layer, so
+/// its backward is not like the others'), and on one and two chunks of the head. The first run
 /// loads weights and is not counted.
 class Probe {
  public:
-  explicit Probe(const modules::Network& network)
-      : one_(shortened(network, 1)), two_(shortened(network, 2)) {}
+  Probe(const modules::Network& network, const data::Batch& batch)
+      : shallow_(shortened(network, 1)),
+        deep_(shortened(network, kDeep)),
+        narrow_(with_targets(batch, kChunkRows)),
+        wide_(with_targets(batch, 2 * kChunkRows)) {}
 
   template <class Work>
   Cost seconds(const Work& work) const {
-    work(two_);
-    const double one = time(one_, work);
-    return cost(one, time(two_, work));
+    work(deep_, narrow_);
+    const double least = time([&] { work(shallow_, narrow_); });
+    const double deep = time([&] { work(deep_, narrow_); });
+    const double wide = time([&] { work(shallow_, wide_); });
+    return cost(least, deep, wide);
   }
 
-  /// Bytes that live while the result of `work` does.
+  /// Resident bytes that come on top while work runs.
   template <class Work>
   Cost bytes(const Work& work) const {
-    work(two_);
-    const double one = held(one_, work);
-    return cost(one, held(two_, work));
+    work(deep_, narrow_);
+    const double least = growth([&] { work(shallow_, narrow_); });
+    return cost(least, growth([&] { work(deep_, narrow_); }), least);
   }
 
  private:
-  static Cost cost(double one, double two) {
-    const double layer = std::max(0.0, two - one);
-    return {std::max(0.0, one - layer), layer};
+  static constexpr std::size_t kDeep = 3;
+
+  static Cost cost(double least, double deep, double wide) {
+    const double layer = std::max(0.0, deep - least) / (kDeep - 1);
+    const double chunk = std::max(0.0, wide - least);
+    return {std::max(0.0, least - layer - chunk), layer, chunk};
   }
 
   template <class Work>
-  static double time(const modules::Network& network, const Work& work) {
-    constexpr int kRepeats = 3;  // the fastest: what disturbs a run only ever slows it
+  static double time(const Work& work) {
+    constexpr int kRepeats = 2;  // the faster: what disturbs a run only ever slows it
     double fastest = std::numeric_limits<double>::infinity();
     for (int i = 0; i < kRepeats; ++i) {
       const auto start = std::chrono::steady_clock::now();
-      work(network);
+      work();
       const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
       fastest = std::min(fastest, taken.count());
     }
@@ -102,109 +115,102 @@ class Probe {
   }
 
   template <class Work>
-  static double held(const modules::Network& network, const Work& work) {
-    const std::int64_t before = allocated_bytes();
-    const auto result = work(network);
-    return static_cast<double>(allocated_bytes() - before);
+  static double growth(const Work& work) {
+    const std::int64_t before = restart_peak_resident();
+    work();
+    return static_cast<double>(peak_resident_bytes() - before);
   }
 
-  modules::Network one_, two_;
+  modules::Network shallow_, deep_;
+  data::Batch narrow_, wide_;
 };
 
-/// Bytes of weights that `train` keeps: the reference's in the compute dtype; of the quantized path
-/// its codes, what the gradient flows back through, and its own table; and the model file's pages,
-/// which count as resident.
+/// Bytes of weights that `train` keeps: the reference's where computing makes copies of what the
+/// file holds; of the quantized path its codes and what the gradient flows back through; and the
+/// model file's pages, which count as resident.
 double weight_bytes(const Experiment& experiment) {
   const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const double element = static_cast<double>(c10::elementSize(dtype));
-  const double reference = static_cast<double>(
-      quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype)));
-  double quantized = 0.0;
+  const auto element = static_cast<double>(c10::elementSize(dtype));
+  auto bytes = static_cast<double>(model_bytes(experiment.model));
+  const modules::WeightStore& weights = *experiment.model.weights;
+  for (const std::string& name : weights.names()) {
+    const modules::WeightInfo info = weights.info(name);
+    if (info.decoded || info.dtype != dtype)
+      bytes += static_cast<double>(c10::multiply_integers(info.shape)) * element;
+  }
   for (const quant::PlannedLinear& linear : experiment.plan.linears) {
-    const double numel = static_cast<double>(linear.ref.in_features * linear.ref.out_features);
-    quantized += numel * (1.0 + element);
+    bytes +=
+        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (1.0 + element);
   }
-  double tables = 0.0;
-  for (const modules::EmbeddingRef& table : experiment.model.structure.embeddings) {
-    tables += static_cast<double>(table.rows * table.width) * element;
-  }
-  return reference + quantized + tables + static_cast<double>(model_bytes(experiment.model));
+  return bytes;
 }
 
-/// float32 matrices [chunk, vocabulary] alive at once in head_losses, and what the allocator keeps
-/// for itself.
-double head_bytes(const Experiment& experiment) {
-  constexpr double kMatrices = 8.0, kRows = 64.0;
-  return kMatrices * kRows * 4.0 * static_cast<double>(experiment.model.config.vocab_size);
-}
-
-/// What one batch of the probe costs, in seconds and (saved) bytes.
+/// What one optimizer step, one calibration window and the evaluation of one window cost.
 struct Costs {
-  Cost observed, paired, adapted, evaluated, saved;
-  double tokens = 0.0;  ///< of the batch
+  Cost calibrated, repaired, adapted, evaluated;  ///< seconds
+  Cost memory;                                    ///< bytes, of a step
 };
 
-Costs measure(const Experiment& experiment, const Texts& texts) {
+Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window) {
   const LossOptions& loss = experiment.recipe.loss;
-  const data::Windows windows = probe_window(texts.train);
-  const data::Batch batch = data::make_batch(windows, std::array<std::size_t, 1>{0});
-  const GlobalCount count{batch.counted(), batch.ids.numel()};
-  QuantizedPath path(experiment, unit_scales(experiment.plan));
+  const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
+  QuantizedPath path(experiment, unit_scales(experiment.plan), control.executor);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
                                  experiment.plan);
   std::vector<EvaluatedRow> rows{
       {"fp", &control.executor}, {"quantized", &path.executor}, {"corrected", &path.corrected}};
   if (experiment.recipe.train.control) rows.push_back({"control", &control.corrected});
-  const Probe probe(experiment.model.network);
-  return {
-      .observed = probe.seconds([&](const modules::Network& network) {
-        const torch::NoGradGuard no_grad;
-        modules::State state = modules::make_state(batch.ids);
-        modules::run(network, observe, state);
-      }),
-      .paired = probe.seconds([&](const modules::Network& network) {
-        PairedObjective(network, control.executor, path.corrected, loss).accumulate(batch, count);
-      }),
-      .adapted = probe.seconds([&](const modules::Network& network) {
-        ControlObjective(network, control.corrected).accumulate(batch, count);
-      }),
-      .evaluated = probe.seconds([&](const modules::Network& network) {
-        evaluate_rows(network, rows, windows, experiment.recipe.evaluate, [](std::int64_t) {});
-      }),
-      .saved = probe.bytes([&](const modules::Network& network) {
-        return quant::paired_forward(network, batch, control.executor, path.corrected,
-                                     loss.distance);
-      }),
-      .tokens = static_cast<double>(count.tokens)};
+
+  const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
+    const torch::NoGradGuard no_grad;
+    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::run(network, observe, state);
+  };
+  const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
+    PairedObjective(network, control.executor, path.corrected, loss).accumulate(batch, count);
+  };
+  const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
+    ControlObjective(network, control.corrected).accumulate(batch, count);
+  };
+  const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
+    evaluate_batch(network, rows, batch);
+  };
+  const Probe on_step(experiment.model.network, step), on_window(experiment.model.network, window);
+  return {.calibrated = on_window.seconds(calibrate),
+          .repaired = on_step.seconds(repair),
+          .adapted = on_step.seconds(adapt),
+          .evaluated = on_window.seconds(evaluate),
+          .memory = on_step.bytes(repair)};
 }
 
 }  // namespace
 
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
-  const double baseline = static_cast<double>(resident_bytes());
-  const Costs costs = measure(experiment, texts);
+  const auto baseline = static_cast<double>(resident_bytes());
+  const data::Batch step = first_windows(texts.train, recipe.train.per_device_train_batch_size);
+  const data::Batch window = first_windows(texts.train, 1);
+  const Costs costs = measure(experiment, step, window);
   const double layers = layer_count(experiment.model.network);
-  const double window =
-      static_cast<double>(recipe.data.window) / costs.tokens;  // in batches of the probe
-  const double batch = window * static_cast<double>(recipe.train.per_device_train_batch_size);
-  const double steps = batch * static_cast<double>(recipe.train.max_steps *
-                                                   recipe.train.gradient_accumulation_steps);
+  const auto cost_of = [&](const Cost& cost, const data::Batch& batch) {
+    return cost.of(layers, std::ceil(static_cast<double>(batch.counted()) / kChunkRows));
+  };
+  const auto steps =
+      static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
   std::size_t scored = evaluated_windows(texts.test, recipe.evaluate);
   if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
 
   const auto weights =
       quant::planned_bytes(experiment.plan, *experiment.model.weights, recipe.model.dtype);
   return {.export_bytes = quant::total_bytes(weights),
-          .peak_resident_bytes =
-              static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
-                                        costs.saved.of(layers) * batch + head_bytes(experiment)),
-          .calibrate_seconds = costs.observed.of(layers) * window *
+          .peak_resident_bytes = static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
+                                                           cost_of(costs.memory, step)),
+          .calibrate_seconds = cost_of(costs.calibrated, window) *
                                static_cast<double>(recipe.quantize.calibration.num_samples),
-          .train_seconds = costs.paired.of(layers) * steps,
-          .control_seconds = recipe.train.control ? costs.adapted.of(layers) * steps : 0.0,
-          .evaluate_seconds = costs.evaluated.of(layers) * window * static_cast<double>(scored)};
+          .train_seconds = cost_of(costs.repaired, step) * steps,
+          .control_seconds = recipe.train.control ? cost_of(costs.adapted, step) * steps : 0.0,
+          .evaluate_seconds = cost_of(costs.evaluated, window) * static_cast<double>(scored)};
 }
 
 nlohmann::json to_json(const Prediction& prediction) {

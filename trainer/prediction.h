@@ -15,10 +15,10 @@ struct Prediction {
          evaluate_seconds = 0.0;
 };
 
-/// Runs the recipe's own work (calibration, a training step of either path, evaluation) on a
-/// network of one and of two layers and one short window, and multiplies: times from the clock,
-/// memory from what the allocator handed out. Takes about two seconds for a model of 135M
-/// parameters. Layers are taken to be alike.
+/// Runs the recipe's own work (a calibration window, a training step of either path, an evaluated
+/// window) on networks of one and of three layers and on one and two chunks of the head, and adds
+/// up: times from the clock, memory from the growth of what is resident. Takes about two seconds
+/// for a model of 135M parameters. Layers are taken to be alike.
 Prediction predict(const Experiment& experiment, const Texts& texts);
 
 nlohmann::json to_json(const Prediction& prediction);

@@ -26,32 +26,23 @@ constexpr Range<double> kWeight{.low = 0};
 constexpr Range<double> kShare{0, 1};
 constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
 
-constexpr Choice<at::ScalarType> kDtypes[] = {
-    {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}, {"float32", at::kFloat}};
-constexpr Choice<quant::ObserverKind> kObservers[] = {
-    {"minmax", quant::ObserverKind::kMinMax},
-    {"moving_average", quant::ObserverKind::kMovingAverage}};
-constexpr Choice<modules::CorrectionInput> kCorrectionInputs[] = {
-    {"raw", modules::CorrectionInput::kRaw}, {"rms_norm", modules::CorrectionInput::kRmsNorm}};
-constexpr Choice<modules::CorrectionBeta> kCorrectionBetas[] = {
-    {"scalar", modules::CorrectionBeta::kScalar}, {"channel", modules::CorrectionBeta::kChannel}};
-constexpr Choice<quant::DistanceKind> kDistances[] = {{"relative", quant::DistanceKind::kRelative},
-                                                      {"squared", quant::DistanceKind::kSquared}};
-constexpr Choice<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
-                                           {"linear", Schedule::kLinear},
-                                           {"constant", Schedule::kConstant}};
+constexpr Named<quant::DistanceKind> kDistances[] = {{"relative", quant::DistanceKind::kRelative},
+                                                     {"squared", quant::DistanceKind::kSquared}};
+constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
+                                          {"linear", Schedule::kLinear},
+                                          {"constant", Schedule::kConstant}};
 
 // Of these words of compressed-tensors only one each is implemented.
-constexpr Choice<bool> kType[] = {{"int", true}};
-constexpr Choice<int> kNumBits[] = {{"8", 8}};
-constexpr Choice<bool> kSymmetric[] = {{"true", true}};
-constexpr Choice<bool> kDynamic[] = {{"false", false}};
-constexpr Choice<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel}};
-constexpr Choice<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor}};
+constexpr Named<bool> kType[] = {{"int", true}};
+constexpr Named<int> kNumBits[] = {{"8", 8}};
+constexpr Named<bool> kSymmetric[] = {{"true", true}};
+constexpr Named<bool> kDynamic[] = {{"false", false}};
+constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel}};
+constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor}};
 
 void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
   visitor.path("path", model.path, Presence::kRequired);
-  visitor.choice("dtype", model.dtype, kDtypes);
+  visitor.choice("dtype", model.dtype, modules::kComputeDtypes);
 }
 
 void visit_split(RecipeVisitor& visitor, std::array<double, 3>& split) {
@@ -84,7 +75,7 @@ void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
   visitor.choice("strategy", inputs.strategy, kInputStrategies);
   visitor.choice("symmetric", inputs.symmetric, kSymmetric);
   visitor.choice("dynamic", inputs.dynamic, kDynamic);
-  visitor.choice("observer", inputs.observer, kObservers);
+  visitor.choice("observer", inputs.observer, quant::kObservers);
 }
 
 bool is_target(const std::string& target) {
@@ -133,8 +124,8 @@ void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
 
 void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correction) {
   visitor.integer("reduction", correction.reduction, kCount);
-  visitor.choice("input", correction.input, kCorrectionInputs);
-  visitor.choice("beta", correction.beta, kCorrectionBetas);
+  visitor.choice("input", correction.input, modules::kCorrectionInputs);
+  visitor.choice("beta", correction.beta, modules::kCorrectionBetas);
   visit_targets(visitor, "ignore", correction.ignore);
 }
 

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "data/base/named.h"
+
 namespace dualpath::trainer {
 
 /// Inclusive bounds of a number.
@@ -18,13 +20,6 @@ template <class T>
 struct Range {
   T low = std::numeric_limits<T>::lowest();
   T high = std::numeric_limits<T>::max();
-};
-
-/// One value of an enumeration, as a recipe spells it.
-template <class T>
-struct Choice {
-  std::string_view name;
-  T value;
 };
 
 enum class Presence { kRequired, kOptional };
@@ -46,7 +41,7 @@ class RecipeVisitor {
 
   /// value must be one of the choices.
   template <class T, std::size_t N>
-  void choice(std::string_view key, T& value, const Choice<T> (&choices)[N]);
+  void choice(std::string_view key, T& value, const Named<T> (&choices)[N]);
 
   /// visit() walks over the keys inside.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
@@ -63,7 +58,7 @@ class RecipeVisitor {
 };
 
 template <class T, std::size_t N>
-void RecipeVisitor::choice(std::string_view key, T& value, const Choice<T> (&choices)[N]) {
+void RecipeVisitor::choice(std::string_view key, T& value, const Named<T> (&choices)[N]) {
   std::vector<std::string_view> names;
   std::size_t current = N;
   for (std::size_t i = 0; i < N; ++i) {

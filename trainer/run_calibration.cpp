@@ -7,7 +7,8 @@ namespace dualpath::trainer {
 
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
-  const std::string fingerprint = run_fingerprint(experiment, texts);
+  const std::string fingerprint =
+      run_fingerprint(experiment, texts, model_fingerprint(experiment.model));
   if (std::filesystem::exists(directory.calibration()) &&
       quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
     return quant::load_calibration(directory.calibration(), experiment.plan);

@@ -29,6 +29,12 @@ fs::path created(const fs::path& directory) {
   return directory;
 }
 
+fs::path existing(const fs::path& directory) {
+  if (fs::exists(directory / kResolved)) return directory;
+  throw Error("{}: no run there; run `dualpath calibrate` or `dualpath train` first",
+              directory.string());
+}
+
 /// Only what is a run's directory: it may have been mistyped.
 void remove_contents(const fs::path& directory) {
   const bool is_run = fs::exists(directory / kResolved);
@@ -68,13 +74,15 @@ std::string first_difference(const Recipe& there, const Recipe& here) {
 
 }  // namespace
 
-RunDirectory::RunDirectory(const Recipe& recipe, Restart restart)
-    : path_(created(recipe.train.output_dir)), lock_(path_ / kLock) {
-  if (restart == Restart::kYes) remove_contents(path_);
+RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
+    : path_(access == RunAccess::kRead ? existing(recipe.train.output_dir)
+                                       : created(recipe.train.output_dir)),
+      lock_(path_ / kLock) {
+  if (access == RunAccess::kRestart) remove_contents(path_);
   remove_stale_temporaries(path_);
   if (fs::exists(control())) remove_stale_temporaries(control());
   if (fs::exists(path_ / kResolved)) refuse_other_recipe(recipe);
-  write_file(path_ / kResolved, to_yaml(recipe));
+  if (access != RunAccess::kRead) write_file(path_ / kResolved, to_yaml(recipe));
 }
 
 void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {

@@ -9,7 +9,9 @@
 
 namespace dualpath::trainer {
 
-enum class Restart { kNo, kYes };
+/// kMake: of a run that calibrates or trains; kRestart: the same, but what another run left there
+/// is removed first; kRead: of a finished or running one, whose recipe stays as it is.
+enum class RunAccess { kMake, kRestart, kRead };
 
 /// A run's directory (train.output_dir), held by a lock while this lives:
 ///   recipe.resolved.yaml, calibration.safetensors, log.jsonl, checkpoint-<step>/, selection.json,
@@ -18,8 +20,7 @@ enum class Restart { kNo, kYes };
 /// goes on, and keys that training does not depend on (evaluate, export, num_threads) may change.
 class RunDirectory {
  public:
-  /// Restart::kYes: what another run left there is removed first.
-  explicit RunDirectory(const Recipe& recipe, Restart restart = Restart::kNo);
+  explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path calibration() const { return path_ / "calibration.safetensors"; }

@@ -99,32 +99,31 @@ json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedR
 
 json run_evaluation(const Experiment& experiment, const Texts& texts,
                     const RunDirectory& directory) {
-  const auto path = load_quantized_path(experiment, texts, directory);
-  const auto control = load_control_path(experiment, texts, directory);
+  TrainedPaths paths = load_trained_paths(experiment, texts, directory);
+  QuantizedPath& path = *paths.quantized;
+  ControlPath& control = *paths.control;
   const at::ScalarType dtype = experiment.recipe.model.dtype;
-  modules::FloatExecutor reference(experiment.model.weights, dtype);
   // What was trained may include scales and norms: `quantized` is the model before all of it.
-  const quant::ActivationScales calibrated =
-      quant::load_calibration(directory.calibration(), experiment.plan).scales();
-  quant::SimulateExecutor quantized(experiment.model.weights, dtype, experiment.plan, calibrated);
+  const quant::ActivationScales calibrated = paths.calibration.scales();
+  quant::SimulateExecutor quantized(control.executor.shared_weights(), experiment.plan, calibrated);
   const auto bytes_of = [&](const quant::Plan& plan, const modules::WeightStore& weights) {
     return quant::total_bytes(quant::planned_bytes(plan, weights, dtype));
   };
   const std::int64_t fp = bytes_of({}, *experiment.model.weights);
 
-  std::vector<EvaluatedRow> rows{{"fp", &reference}, {"quantized", &quantized}};
+  std::vector<EvaluatedRow> rows{{"fp", &control.executor}, {"quantized", &quantized}};
   RowBytes bytes{{"fp", fp}, {"quantized", bytes_of(experiment.plan, *experiment.model.weights)}};
   json steps = json::object();
-  if (const std::int64_t step = trained_steps(directory.path())) {
-    rows.push_back({"corrected", &path->corrected});
+  if (paths.steps > 0) {
+    rows.push_back({"corrected", &path.corrected});
     bytes["corrected"] =
-        bytes_of(experiment.plan, *path->trainables.weights) + path->trainables.corrections.bytes();
-    steps["corrected"] = step;
+        bytes_of(experiment.plan, *path.trainables.weights) + path.trainables.corrections.bytes();
+    steps["corrected"] = paths.steps;
   }
-  if (control) {
-    rows.push_back({"control", &control->corrected});
-    bytes["control"] = fp + control->trainables.corrections.bytes();
-    steps["control"] = trained_steps(directory.control());
+  if (paths.control_steps > 0) {
+    rows.push_back({"control", &control.corrected});
+    bytes["control"] = fp + control.trainables.corrections.bytes();
+    steps["control"] = paths.control_steps;
   }
   json result =
       evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
@@ -135,7 +134,7 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
 
 json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   use_threads(recipe.num_threads);
-  const std::string made_in = quant::exported_dtype_name(recipe.model.dtype);
+  const std::string made_in(name_in(modules::kComputeDtypes, recipe.model.dtype));
   if (model.config_json.value("dtype", made_in) != made_in) {
     throw UsageError("model.dtype: {} was exported in {}; another dtype gives other logits",
                      model.path.string(), model.config_json["dtype"].get<std::string>());

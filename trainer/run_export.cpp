@@ -17,19 +17,20 @@ namespace {
 
 using nlohmann::json;
 
-json provenance(const Experiment& experiment, const RunDirectory& directory) {
+json provenance(const Experiment& experiment, const TrainedPaths& paths,
+                const RunDirectory& directory) {
   json result{{"format_version", 1},
               {"recipe", to_yaml(experiment.recipe)},
-              {"source_sha256", model_fingerprint(experiment.model)},
+              {"source_sha256", paths.model_sha256},
               {"plan", experiment.plan.fingerprint()},
-              {"steps", trained_steps(directory.path())},
+              {"steps", paths.steps},
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
   if (std::filesystem::exists(directory.report())) {
     const json report = data::read_json(directory.report());
     const json evaluation = report.value("evaluation", json::object());
     const json steps = evaluation.value("steps", json::object());
     // Only figures of what is exported.
-    if (steps.value("corrected", std::int64_t{0}) == trained_steps(directory.path())) {
+    if (steps.value("corrected", std::int64_t{0}) == paths.steps) {
       result["figures"] = evaluation["sets"];
     }
   }
@@ -48,20 +49,14 @@ std::size_t written_bytes(const std::filesystem::path& file) {
 
 json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
-  if (recipe.export_.output_dir.empty())
-    throw UsageError("export.output_dir: expected a directory to write");
-  const auto path = load_quantized_path(experiment, texts, directory);
-  Progress progress("export", static_cast<std::int64_t>(path->trainables.weights->names().size()),
+  const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
+  const Trainables& trained = paths.quantized->trainables;
+  Progress progress("export", static_cast<std::int64_t>(trained.weights->names().size()),
                     "weights");
-  const quant::ExportSource source{experiment.model,
-                                   *path->trainables.weights,
-                                   recipe.model.dtype,
-                                   experiment.plan,
-                                   recipe.quantize,
-                                   path->trainables.scales,
-                                   path->trainables.corrections,
-                                   recipe.correction,
-                                   provenance(experiment, directory)};
+  const quant::ExportSource source{
+      experiment.model,    *trained.weights,  recipe.model.dtype,
+      experiment.plan,     recipe.quantize,   trained.scales,
+      trained.corrections, recipe.correction, provenance(experiment, paths, directory)};
   quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
     failpoint("export.weight");
     throw_if_interrupted();
@@ -70,7 +65,7 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
   progress.finish();
   json result{{"path", recipe.export_.output_dir.string()},
               {"weight_bytes", written_bytes(recipe.export_.output_dir / "model.safetensors")},
-              {"correction_bytes", path->trainables.corrections.bytes()},
+              {"correction_bytes", trained.corrections.bytes()},
               {"seconds", progress.elapsed_seconds()}};
   directory.update_report("export", result);
   return result;

@@ -70,8 +70,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   const Recipe& recipe = experiment.recipe;
   directory.update_report("prediction", to_json(predict(experiment, texts)));
   const quant::Calibration calibration = run_calibration(experiment, texts, directory);
-  QuantizedPath path(experiment, calibration.scales());
   ControlPath control(experiment);
+  QuantizedPath path(experiment, calibration.scales(), control.executor);
   if (path.trainables.groups.empty())
     throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
 

@@ -30,7 +30,7 @@ nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
 /// agreement null.
 nlohmann::json run_export_evaluation(const Recipe& recipe, const modules::Model& model);
 
-/// Writes the deployable directory to recipe.export.output_dir.
+/// Writes the deployable directory to recipe.export.output_dir, which must be given.
 nlohmann::json run_export(const Experiment& experiment, const Texts& texts,
                           const RunDirectory& directory);
 

@@ -7,48 +7,54 @@
 namespace dualpath::trainer {
 namespace {
 
-Checkpoints checkpoints_in(const std::filesystem::path& directory) {
-  return {directory, /*save_total_limit=*/1};
+quant::Calibration checked_calibration(const Experiment& experiment, const RunDirectory& directory,
+                                       const std::string& fingerprint) {
+  const std::filesystem::path file = directory.calibration();
+  if (!std::filesystem::exists(file)) {
+    throw Error("{}: no calibration there; run `dualpath calibrate` or `dualpath train` first",
+                directory.path().string());
+  }
+  quant::Calibration calibration = quant::load_calibration(file, experiment.plan);
+  if (calibration.fingerprint != fingerprint) {
+    throw Error("{}: made from another model, plan or text; run `dualpath calibrate` again",
+                file.string());
+  }
+  return calibration;
+}
+
+/// Returns the steps behind the newest whole checkpoint, 0 if there is none.
+std::int64_t load_newest(const std::filesystem::path& directory, const Trainables& trainables,
+                         const TrainOptions& options, const std::string& fingerprint) {
+  Optimizer optimizer(trainables.groups, options);
+  return Checkpoints(directory, options.save_total_limit).load_last(optimizer, fingerprint);
+}
+
+void drop_unselected(const RunDirectory& directory, std::int64_t step,
+                     quant::Corrections& corrections) {
+  const auto selection = load_selection(directory.selection(), step);
+  if (!selection) return;
+  for (const quant::SelectedStage& stage : *selection) {
+    if (!stage.kept) corrections.drop(stage.stage);
+  }
 }
 
 }  // namespace
 
-std::int64_t trained_steps(const std::filesystem::path& directory) {
-  const std::vector<std::int64_t> steps = checkpoints_in(directory).steps();
-  return steps.empty() ? 0 : steps.back();
-}
-
-std::unique_ptr<QuantizedPath> load_quantized_path(const Experiment& experiment, const Texts& texts,
-                                                   const RunDirectory& directory) {
-  if (!std::filesystem::exists(directory.calibration())) {
-    throw Error("{}: no calibration there; run `dualpath calibrate` or `dualpath train` first",
-                directory.path().string());
-  }
-  const quant::Calibration calibration =
-      quant::load_calibration(directory.calibration(), experiment.plan);
-  if (calibration.fingerprint != run_fingerprint(experiment, texts)) {
-    throw Error("{}: made from another model, plan or text; run `dualpath calibrate` again",
-                directory.calibration().string());
-  }
-  auto path = std::make_unique<QuantizedPath>(experiment, calibration.scales());
-  Optimizer optimizer(path->trainables.groups, experiment.recipe.train);
-  const std::int64_t step =
-      checkpoints_in(directory.path()).load_last(optimizer, calibration.fingerprint);
-  if (const auto selection = load_selection(directory.selection(), step)) {
-    for (const quant::SelectedStage& stage : *selection) {
-      if (!stage.kept) path->trainables.corrections.drop(stage.stage);
-    }
-  }
-  return path;
-}
-
-std::unique_ptr<ControlPath> load_control_path(const Experiment& experiment, const Texts& texts,
-                                               const RunDirectory& directory) {
-  if (trained_steps(directory.control()) == 0) return nullptr;
-  auto path = std::make_unique<ControlPath>(experiment);
-  Optimizer optimizer(path->trainables.groups, experiment.recipe.train);
-  checkpoints_in(directory.control()).load_last(optimizer, run_fingerprint(experiment, texts));
-  return path;
+TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
+                                const RunDirectory& directory) {
+  TrainedPaths paths;
+  paths.model_sha256 = model_fingerprint(experiment.model);
+  const std::string fingerprint = run_fingerprint(experiment, texts, paths.model_sha256);
+  paths.calibration = checked_calibration(experiment, directory, fingerprint);
+  paths.control = std::make_unique<ControlPath>(experiment);
+  paths.quantized = std::make_unique<QuantizedPath>(experiment, paths.calibration.scales(),
+                                                    paths.control->executor);
+  const TrainOptions& options = experiment.recipe.train;
+  paths.steps = load_newest(directory.path(), paths.quantized->trainables, options, fingerprint);
+  drop_unselected(directory, paths.steps, paths.quantized->trainables.corrections);
+  paths.control_steps =
+      load_newest(directory.control(), paths.control->trainables, options, fingerprint);
+  return paths;
 }
 
 }  // namespace dualpath::trainer

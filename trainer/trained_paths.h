@@ -1,23 +1,27 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "quant/calibration.h"
 #include "trainer/experiment.h"
 #include "trainer/run_directory.h"
 
 namespace dualpath::trainer {
 
-/// The quantized path with its calibration, newest checkpoint and selection; untrained (corrections
-/// are then the identity) where there is no checkpoint. No calibration is an Error saying which
-/// command makes it.
-std::unique_ptr<QuantizedPath> load_quantized_path(const Experiment& experiment, const Texts& texts,
-                                                   const RunDirectory& directory);
+/// What a run has made so far, loaded from its directory.
+struct TrainedPaths {
+  std::string model_sha256;
+  quant::Calibration calibration;
+  std::unique_ptr<ControlPath> control;      ///< the reference; trained if control_steps > 0
+  std::unique_ptr<QuantizedPath> quantized;  ///< after selection
+  /// Optimizer steps behind the checkpoints taken; 0: untrained, corrections are the identity.
+  std::int64_t steps = 0, control_steps = 0;
+};
 
-/// The control with its newest checkpoint, null where none was trained.
-std::unique_ptr<ControlPath> load_control_path(const Experiment& experiment, const Texts& texts,
-                                               const RunDirectory& directory);
-
-/// Optimizer steps behind a path's newest checkpoint, 0 without one.
-std::int64_t trained_steps(const std::filesystem::path& directory);
+/// No calibration, or one of another model, plan or text, is an Error saying which command makes
+/// it.
+TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
+                                const RunDirectory& directory);
 
 }  // namespace dualpath::trainer

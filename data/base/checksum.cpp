@@ -49,4 +49,10 @@ std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset)
   return sha.hex();
 }
 
+void verify_sha256(const std::filesystem::path& path, const std::string& expected,
+                   const std::string& list) {
+  if (sha256_file(path) != expected)
+    throw Error("{}: damaged: its checksum is not the one in {}", path.string(), list);
+}
+
 }  // namespace dualpath

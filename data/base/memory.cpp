@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <charconv>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -31,9 +32,10 @@ std::int64_t status_bytes(std::string_view field) {
 std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
 std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
 
-std::int64_t allocated_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+std::int64_t restart_peak_resident() {
+  ::malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";  // see proc(5)
+  return resident_bytes();
 }
 
 }  // namespace dualpath

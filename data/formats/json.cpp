@@ -48,6 +48,13 @@ std::string position(std::string_view text, std::string_view source, std::size_t
   return fmt::format("{}:{}:{}", source, lines + 1, before.size() - line_start + 1);
 }
 
+/// The same within one line of a file.
+std::string column(std::string_view, std::string_view origin, std::size_t byte) {
+  return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
+}
+
+using Position = std::string (*)(std::string_view, std::string_view, std::size_t);
+
 /// nlohmann's message without its preamble and without the text it quotes, which may be anything.
 std::string_view reason(std::string_view message) {
   for (const std::string_view preamble : {"] ", "- "}) {
@@ -101,9 +108,7 @@ bool fits_number(const Json& value, NumberRange range) {
   throw Error("{}: expected {}, got {}", where, expected, describe(got));
 }
 
-}  // namespace
-
-Json parse_json(std::string_view text, std::string_view source) {
+Json parse(std::string_view text, std::string_view source, Position position) {
   try {
     return Json::parse(text.begin(), text.end(), Watch(source));
   } catch (const Json::parse_error& error) {
@@ -111,6 +116,12 @@ Json parse_json(std::string_view text, std::string_view source) {
   } catch (const Json::exception& error) {
     throw Error("{}: not valid JSON: {}", source, reason(error.what()));
   }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view source) {
+  return parse(text, source, position);
 }
 
 Json read_json(const std::filesystem::path& path) {
@@ -124,6 +135,11 @@ JsonObject::JsonObject(Value value, std::string source, std::string place)
 
 JsonObject JsonObject::read(const std::filesystem::path& path) {
   return parse(read_file(path), path.string());
+}
+
+JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {
+  return {std::make_shared<const Json>(dualpath::data::parse(line, origin, column)),
+          std::string(origin), ""};
 }
 
 JsonObject JsonObject::parse(std::string_view text, std::string_view source) {

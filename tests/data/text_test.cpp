@@ -75,7 +75,7 @@ TEST_CASE("a broken line of text is named", "[data][text]") {
   fails("a.jsonl", "{\"text\": \"one\"}\n{\"body\": 1}", ":2: text: ");
   fails("a.jsonl", "{\"text\": 7}", ":1: text: ");
   fails("a.jsonl", "[1]", ":1: ");
-  fails("a.jsonl", "{\"text\": ", ":1:");
+  fails("a.jsonl", "{\"text\": ", ":1:10: not valid JSON: ");
   fails("a.txt", "", ": there is no text in it");
   fails("a.jsonl", "\n", ": there is no text in it");
   fails("a.pdf", "x", ": expected a .txt, .md or .jsonl file");

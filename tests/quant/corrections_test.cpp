@@ -17,8 +17,6 @@ using torch::Tensor;
 
 namespace {
 
-const std::vector<std::string> kStages{"model.layers.0", "model.layers.1"};
-
 modules::CorrectionOptions raw_scalar() {
   return {.reduction = 1,
           .input = modules::CorrectionInput::kRaw,

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "modules/network.h"
 #include "tests/support/catch.h"
@@ -27,6 +29,8 @@ inline modules::Network hand_made_network() {
       {{"table", /*correctable=*/false, embed}, layer("model.layers.0"), layer("model.layers.1")},
       {{"head", 2, 4}}};
 }
+
+inline const std::vector<std::string> kStages{"model.layers.0", "model.layers.1"};
 
 /// Token 0 is [1, 0], 1 is [0, 2], 2 is [3, 4], 3 is [100, 100]; the first layer keeps, the second
 /// doubles.

@@ -15,8 +15,6 @@ using torch::Tensor;
 
 namespace {
 
-const std::vector<std::string> kStages{"model.layers.0", "model.layers.1"};
-
 /// Corrections that only add beta.
 Corrections adding(std::vector<float> first, std::vector<float> second) {
   const torch::NoGradGuard no_grad;

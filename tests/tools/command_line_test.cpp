@@ -182,7 +182,7 @@ TEST_CASE("evaluate and export say which command has to come first", "[tools][re
   for (const char* command : {"evaluate", "export"}) {
     const ProgramEnd end = run.run(command);
     CHECK(end.code == 1);
-    CHECK_THAT(only_line(end), StartsWith("run: no calibration there; run `dualpath calibrate`"));
+    CHECK_THAT(only_line(end), StartsWith("run: no run there; run `dualpath calibrate`"));
   }
 }
 

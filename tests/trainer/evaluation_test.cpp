@@ -12,7 +12,7 @@ namespace {
 /// fp and quantized on 5 windows of 20 tokens and one of 4.
 std::vector<Metrics> evaluate(const EvaluateOptions& options) {
   static const Experiment experiment = tiny_experiment();
-  static QuantizedPath quantized(experiment, calibrated(experiment));
+  static QuantizedPath quantized(experiment, calibrated(experiment), reference_of(experiment));
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
   std::vector<Metrics> metrics;
   for (const RowSums& row :

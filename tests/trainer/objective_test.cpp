@@ -33,7 +33,7 @@ struct Paths {
   Experiment experiment = tiny_experiment([](Recipe& recipe) {
     recipe.train.learning_rate = {.activation_scales = 1e-3, .norm_weights = 1e-3};
   });
-  QuantizedPath quantized{experiment, calibrated(experiment)};
+  QuantizedPath quantized{experiment, calibrated(experiment), reference_of(experiment)};
   ControlPath control{experiment};
 };
 

@@ -67,6 +67,19 @@ TEST_CASE("A larger max_steps and what training does not depend on go on", "[tra
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }
 
+TEST_CASE("Reading a run leaves its recipe as it is", "[trainer][run]") {
+  const TemporaryDirectory folder;
+  const Recipe recipe = recipe_in(folder);
+  CHECK_THAT(error_message([&] { RunDirectory(recipe, RunAccess::kRead); }),
+             Catch::Contains("no run there; run `dualpath calibrate`"));
+  CHECK_FALSE(fs::exists(folder / "run"));
+  { const RunDirectory directory(recipe); }
+  Recipe longer = recipe;
+  longer.train.max_steps = 300;
+  { const RunDirectory directory(longer, RunAccess::kRead); }
+  CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
+}
+
 TEST_CASE("A second run on the same directory is refused until the first ends", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
@@ -74,7 +87,7 @@ TEST_CASE("A second run on the same directory is refused until the first ends", 
     const RunDirectory first(recipe);
     CHECK_THAT(error_message([&] { RunDirectory{recipe}; }),
                Catch::Contains("another dualpath run (pid " + std::to_string(::getpid()) + ")"));
-    CHECK_THAT(error_message([&] { RunDirectory(recipe, Restart::kYes); }),
+    CHECK_THAT(error_message([&] { RunDirectory(recipe, RunAccess::kRestart); }),
                Catch::Contains("another dualpath run"));
     CHECK(fs::exists(folder / "run/recipe.resolved.yaml"));
   }
@@ -88,7 +101,7 @@ TEST_CASE("A restart removes what another recipe left", "[trainer][run]") {
   fs::create_directories(folder / "run/checkpoint-8");
   fs::create_directories(folder / "run/control/checkpoint-8");
   recipe.seed = 7;
-  const RunDirectory directory(recipe, Restart::kYes);
+  const RunDirectory directory(recipe, RunAccess::kRestart);
   CHECK_FALSE(fs::exists(folder / "run/checkpoint-8"));
   CHECK_FALSE(fs::exists(directory.control()));
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);

@@ -47,6 +47,10 @@ inline quant::ActivationScales calibrated(const trainer::Experiment& experiment)
       .scales();
 }
 
+inline modules::FloatExecutor reference_of(const trainer::Experiment& experiment) {
+  return {experiment.model.weights, experiment.recipe.model.dtype};
+}
+
 /// Values as after some training: small, and not zero.
 inline void fill(const modules::NamedTensors& parameters) {
   const at::NoGradGuard no_grad;

@@ -26,7 +26,7 @@ TEST_CASE("Each kind of parameter is a group with its rate; only norm weights de
           "[trainer][trainables]") {
   const Experiment experiment =
       training({.corrections = 0.1, .activation_scales = 0.2, .norm_weights = 0.3});
-  const QuantizedPath path(experiment, calibrated(experiment));
+  const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   const std::vector<ParameterGroup>& groups = path.trainables.groups;
   REQUIRE(groups.size() == 3);
   CHECK(groups[0].parameters.size() == 3 * 6);  // layers; two weights, two biases, alpha, beta
@@ -45,7 +45,7 @@ TEST_CASE("Each kind of parameter is a group with its rate; only norm weights de
 
 TEST_CASE("A rate of 0 freezes its kind", "[trainer][trainables]") {
   const Experiment experiment = training({.corrections = 0.0, .activation_scales = 0.1});
-  const QuantizedPath path(experiment, calibrated(experiment));
+  const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   REQUIRE(path.trainables.groups.size() == 1);
   CHECK(path.trainables.groups[0].parameters.begin()->first.starts_with("scale."));
   CHECK(path.trainables.weights->trained().empty());
@@ -55,7 +55,7 @@ TEST_CASE("The control trains corrections and nothing else, from the same values
           "[trainer][trainables]") {
   const Experiment experiment =
       training({.corrections = 0.1, .activation_scales = 0.2, .norm_weights = 0.3});
-  const QuantizedPath path(experiment, calibrated(experiment));
+  const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   const ControlPath control(experiment);
   REQUIRE(control.trainables.groups.size() == 1);
   const modules::NamedTensors ours = path.trainables.corrections.parameters();
@@ -68,7 +68,7 @@ TEST_CASE("The control trains corrections and nothing else, from the same values
 TEST_CASE("The quantized path computes with trained norm weights, the reference does not see them",
           "[trainer][trainables]") {
   const Experiment experiment = training({.norm_weights = 0.1});
-  QuantizedPath path(experiment, calibrated(experiment));
+  QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   ControlPath reference(experiment);
   const at::Tensor ids = batch_of(made_windows(1, 8), {0}).ids;
   const torch::NoGradGuard no_grad;
@@ -89,7 +89,7 @@ TEST_CASE("The quantized path computes with trained norm weights, the reference 
 TEST_CASE("A trained scale stays positive and moves what the quantized path computes",
           "[trainer][trainables]") {
   const Experiment experiment = training({.activation_scales = 0.1});
-  QuantizedPath path(experiment, calibrated(experiment));
+  QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   const at::Tensor ids = batch_of(made_windows(1, 8), {0}).ids;
   const torch::NoGradGuard no_grad;
   const std::string group = "model.layers.0.mlp.down_proj.input";

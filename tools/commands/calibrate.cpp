@@ -32,14 +32,12 @@ nlohmann::json json_of(const quant::Calibration& calibration) {
 }
 
 void calibrate(const RecipeArguments& arguments) {
-  const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const trainer::RunDirectory directory(
-      experiment.recipe, arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
-  const quant::Calibration calibration = trainer::run_calibration(experiment, texts, directory);
+  const OpenRun run(arguments.load(), arguments.access());
+  const quant::Calibration calibration =
+      trainer::run_calibration(run.experiment, run.texts, run.directory);
   print(json_of(calibration), arguments.json,
-        fmt::format("{}\nwritten to {}", table_of(calibration), directory.calibration().string()));
+        fmt::format("{}\nwritten to {}", table_of(calibration),
+                    run.directory.calibration().string()));
 }
 
 }  // namespace

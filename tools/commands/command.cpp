@@ -12,6 +12,11 @@ namespace dualpath::tools {
 
 trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(recipe, overrides); }
 
+OpenRun::OpenRun(trainer::Recipe recipe, trainer::RunAccess access)
+    : experiment(trainer::open_experiment(std::move(recipe))),
+      texts(trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer)),
+      directory(experiment.recipe, access) {}
+
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments) {
   CLI::App* command = app.add_subcommand(name, about);

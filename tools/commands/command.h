@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "trainer/options.h"
+#include "trainer/experiment.h"
+#include "trainer/run_directory.h"
 
 namespace dualpath::tools {
 
@@ -17,6 +18,19 @@ struct RecipeArguments {
   bool restart = false;
 
   trainer::Recipe load() const;
+  trainer::RunAccess access() const {
+    return restart ? trainer::RunAccess::kRestart : trainer::RunAccess::kMake;
+  }
+};
+
+/// What every command that works on a run opens, in this order: mistakes in recipe, model and text
+/// come before the directory is touched.
+struct OpenRun {
+  OpenRun(trainer::Recipe recipe, trainer::RunAccess access);
+
+  trainer::Experiment experiment;
+  trainer::Texts texts;
+  trainer::RunDirectory directory;
 };
 
 /// `dualpath <name> RECIPE [--set section.key=value]… [--json]`, with an example in --help.

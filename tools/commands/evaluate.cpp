@@ -69,11 +69,8 @@ void evaluate(const RecipeArguments& arguments) {
     const json result = trainer::run_export_evaluation(recipe, model);
     return print(result, arguments.json, table_of(result));
   }
-  const trainer::Experiment experiment = trainer::open_experiment(recipe);
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const trainer::RunDirectory directory(experiment.recipe);
-  const json result = trainer::run_evaluation(experiment, texts, directory);
+  const OpenRun run(recipe, trainer::RunAccess::kRead);
+  const json result = trainer::run_evaluation(run.experiment, run.texts, run.directory);
   print(result, arguments.json, table_of(result));
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/error.h"
 #include "tools/commands/command.h"
 #include "trainer/runs.h"
 
@@ -10,11 +11,11 @@ namespace dualpath::tools {
 namespace {
 
 void export_command(const RecipeArguments& arguments) {
-  const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const trainer::RunDirectory directory(experiment.recipe);
-  const nlohmann::json result = trainer::run_export(experiment, texts, directory);
+  const trainer::Recipe recipe = arguments.load();
+  if (recipe.export_.output_dir.empty())
+    throw UsageError("export.output_dir: expected a directory to write");
+  const OpenRun run(recipe, trainer::RunAccess::kRead);
+  const nlohmann::json result = trainer::run_export(run.experiment, run.texts, run.directory);
   print(result, arguments.json,
         fmt::format("{}: weights {}, corrections {}", result["path"].get<std::string>(),
                     bytes_text(result["weight_bytes"].get<double>()),

@@ -6,8 +6,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/checksum.h"
 #include "data/base/error.h"
 #include "data/formats/gguf.h"
+#include "data/formats/json.h"
 #include "data/formats/safetensors_directory.h"
 #include "quant/tensor_kernels.h"
 #include "tools/commands/command.h"
@@ -61,17 +63,35 @@ json inspect_gguf(const fs::path& path) {
   return {{"kind", "gguf"}, {"metadata", metadata}, {"tensors", tensors}};
 }
 
+/// Exports and checkpoints list the SHA-256 of their files. Returns how many were compared.
+std::size_t verify_listed(const fs::path& directory) {
+  std::size_t compared = 0;
+  for (const char* list : {"dualpath.json", "state.json"}) {
+    if (!fs::exists(directory / list)) continue;
+    const data::JsonObject sums = data::JsonObject::read(directory / list).object("sha256");
+    for (const std::string& name : sums.keys()) {
+      verify_sha256(directory / name, sums.string(name), list);
+      ++compared;
+    }
+  }
+  return compared;
+}
+
 json inspect_directory(const fs::path& path) {
   json files = json::object();
+  std::size_t verified = verify_listed(path);
   for (const auto& entry : fs::recursive_directory_iterator(path)) {
     const std::string name = fs::relative(entry.path(), path).string();
+    if (entry.is_directory()) verified += verify_listed(entry.path());
     if (entry.path().extension() == ".safetensors") {
       files[name] = inspect_safetensors(data::SafetensorsReader(entry.path()));
     } else if (entry.is_regular_file()) {
       files[name] = {{"bytes", entry.file_size()}};
     }
   }
-  return {{"kind", fs::exists(path / "dualpath.json") ? "export" : "directory"}, {"files", files}};
+  return {{"kind", fs::exists(path / "dualpath.json") ? "export" : "directory"},
+          {"files", files},
+          {"verified", verified}};
 }
 
 json inspect_path(const fs::path& path) {
@@ -116,6 +136,10 @@ std::string text_of(const json& result) {
                   ? name + "\n" + tensors_text(file)
                   : fmt::format("{}  {}\n", name, bytes_text(file["bytes"].get<double>()));
     }
+  }
+  if (result.contains("verified")) {
+    text += fmt::format("{} files have the SHA-256 that is listed for them\n",
+                        result["verified"].get<std::size_t>());
   }
   const json &versions = result["versions"], &kernels = result["kernels"];
   return text +

@@ -25,13 +25,9 @@ std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory
 }
 
 void train(const RecipeArguments& arguments) {
-  const trainer::Experiment experiment = trainer::open_experiment(arguments.load());
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const trainer::RunDirectory directory(
-      experiment.recipe, arguments.restart ? trainer::Restart::kYes : trainer::Restart::kNo);
-  const nlohmann::json report = trainer::run_training(experiment, texts, directory);
-  print(report, arguments.json, summary_of(report, directory));
+  const OpenRun run(arguments.load(), arguments.access());
+  const nlohmann::json report = trainer::run_training(run.experiment, run.texts, run.directory);
+  print(report, arguments.json, summary_of(report, run.directory));
 }
 
 }  // namespace
