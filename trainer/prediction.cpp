@@ -64,14 +64,14 @@ struct Cost {
   double of(double layers, double chunks) const { return rest + layers * layer + chunks * chunk; }
 };
 
-/// Runs work on a network of one layer and of kDeep (nothing is trained before the first layer, so
+/// Runs work on a network of one layer and of `deep` (nothing is trained before the first layer, so
 /// its backward is not like the others'), and on one and two chunks of the head. The first run
 /// loads weights and is not counted.
 class Probe {
  public:
-  Probe(const modules::Network& network, const data::Batch& batch)
+  Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep)
       : shallow_(shortened(network, 1)),
-        deep_(shortened(network, kDeep)),
+        deep_(shortened(network, deep)),
         narrow_(with_targets(batch, kChunkRows)),
         wide_(with_targets(batch, 2 * kChunkRows)) {}
 
@@ -87,16 +87,14 @@ class Probe {
   /// Resident bytes that come on top while work runs.
   template <class Work>
   Cost bytes(const Work& work) const {
-    work(deep_, narrow_);
     const double least = growth([&] { work(shallow_, narrow_); });
     return cost(least, growth([&] { work(deep_, narrow_); }), least);
   }
 
  private:
-  static constexpr std::size_t kDeep = 3;
-
-  static Cost cost(double least, double deep, double wide) {
-    const double layer = std::max(0.0, deep - least) / (kDeep - 1);
+  Cost cost(double least, double deep, double wide) const {
+    const double more = std::max(1.0, layer_count(deep_) - 1.0);
+    const double layer = std::max(0.0, deep - least) / more;
     const double chunk = std::max(0.0, wide - least);
     return {std::max(0.0, least - layer - chunk), layer, chunk};
   }
@@ -116,6 +114,7 @@ class Probe {
 
   template <class Work>
   static double growth(const Work& work) {
+    work();  // once before: weights come, and the heap takes its shape
     const std::int64_t before = restart_peak_resident();
     work();
     return static_cast<double>(peak_resident_bytes() - before);
@@ -176,12 +175,16 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
     evaluate_batch(network, rows, batch);
   };
-  const Probe on_step(experiment.model.network, step), on_window(experiment.model.network, window);
+  // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
+  constexpr std::size_t kTimed = 3, kHeld = 8;
+  const modules::Network& network = experiment.model.network;
+  const Probe on_step(network, step, kTimed), on_window(network, window, kTimed),
+      held(network, step, kHeld);
   return {.calibrated = on_window.seconds(calibrate),
           .repaired = on_step.seconds(repair),
           .adapted = on_step.seconds(adapt),
           .evaluated = on_window.seconds(evaluate),
-          .memory = on_step.bytes(repair)};
+          .memory = held.bytes(repair)};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct Prediction {
 };
 
 /// Runs the recipe's own work (a calibration window, a training step of either path, an evaluated
-/// window) on networks of one and of three layers and on one and two chunks of the head, and adds
+/// window) on networks of one and of a few layers and on one and two chunks of the head, and adds
 /// up: times from the clock, memory from the growth of what is resident. Takes about two seconds
 /// for a model of 135M parameters. Layers are taken to be alike.
 Prediction predict(const Experiment& experiment, const Texts& texts);
