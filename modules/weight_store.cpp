@@ -41,7 +41,7 @@ at::Tensor WeightOverlay::get(const std::string& name) const {
 
 at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   const std::string key = store_->canonical(name);
-  if (below_ && !overlay_->trained().contains(key)) return below_->get(key, dtype);
+  if (below_ && !store_->is_trained(key)) return below_->get(key, dtype);
   const auto kept = kept_.find(key);
   if (kept != kept_.end() && kept->second.scalar_type() == dtype) return kept->second;
   const at::Tensor source = store_->get(key);

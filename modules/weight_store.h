@@ -31,6 +31,8 @@ class WeightStore {
   virtual at::Tensor get(const std::string& name) const = 0;
   /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
   virtual std::string canonical(const std::string& name) const { return name; }
+  /// Whether get() gives a trained tensor instead of the file's.
+  virtual bool is_trained(const std::string&) const { return false; }
 };
 
 /// One tensor under two names: what `alias` asks for, `target` of the store below answers.
@@ -64,6 +66,9 @@ class WeightOverlay : public WeightStore {
   WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
   std::string canonical(const std::string& name) const override { return below_->canonical(name); }
+  bool is_trained(const std::string& name) const override {
+    return trained_.contains(canonical(name));
+  }
 
  private:
   std::shared_ptr<const WeightStore> below_;
@@ -77,13 +82,9 @@ class ComputeWeights {
  public:
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)
       : store_(std::move(store)), dtype_(dtype) {}
-  /// Over an overlay of what `below` reads: shares what that has converted, and adds to it.
-  ComputeWeights(std::shared_ptr<const WeightOverlay> overlay,
-                 std::shared_ptr<ComputeWeights> below)
-      : store_(overlay),
-        dtype_(below->dtype_),
-        overlay_(std::move(overlay)),
-        below_(std::move(below)) {}
+  /// Of a store over the one that `below` reads: what is not trained is shared with `below`.
+  ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
+      : store_(std::move(store)), dtype_(below->dtype_), below_(std::move(below)) {}
 
   at::ScalarType dtype() const { return dtype_; }
   const WeightStore& store() const { return *store_; }
@@ -95,8 +96,7 @@ class ComputeWeights {
  private:
   std::shared_ptr<const WeightStore> store_;
   at::ScalarType dtype_;
-  std::shared_ptr<const WeightOverlay> overlay_;  // null where nothing is shared
-  std::shared_ptr<ComputeWeights> below_;
+  std::shared_ptr<ComputeWeights> below_;  // null where nothing is shared
   std::map<std::string, at::Tensor> kept_;
 };
 

@@ -148,6 +148,7 @@ void export_model(const fs::path& directory, const ExportSource& source,
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
+  config.erase("torch_dtype");  // the key's older name
   config["dtype"] = name_in(modules::kComputeDtypes, source.dtype);
   write_json(out.path() / "config.json", config);
   WeightWriter(out.path() / "model.safetensors", source).write(progress);

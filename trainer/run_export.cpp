@@ -28,9 +28,9 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
   if (std::filesystem::exists(directory.report())) {
     const json report = data::read_json(directory.report());
     const json evaluation = report.value("evaluation", json::object());
-    const json steps = evaluation.value("steps", json::object());
     // Only figures of what is exported.
-    if (steps.value("corrected", std::int64_t{0}) == paths.steps) {
+    if (!evaluation.empty() &&
+        evaluation["steps"].value("corrected", std::int64_t{0}) == paths.steps) {
       result["figures"] = evaluation["sets"];
     }
   }

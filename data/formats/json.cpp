@@ -48,13 +48,6 @@ std::string position(std::string_view text, std::string_view source, std::size_t
   return fmt::format("{}:{}:{}", source, lines + 1, before.size() - line_start + 1);
 }
 
-/// The same within one line of a file.
-std::string column(std::string_view, std::string_view origin, std::size_t byte) {
-  return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
-}
-
-using Position = std::string (*)(std::string_view, std::string_view, std::size_t);
-
 /// nlohmann's message without its preamble and without the text it quotes, which may be anything.
 std::string_view reason(std::string_view message) {
   for (const std::string_view preamble : {"] ", "- "}) {
@@ -108,11 +101,13 @@ bool fits_number(const Json& value, NumberRange range) {
   throw Error("{}: expected {}, got {}", where, expected, describe(got));
 }
 
-Json parse(std::string_view text, std::string_view source, Position position) {
+/// position: of a byte, for errors.
+template <class Position>
+Json parse(std::string_view text, std::string_view source, const Position& position) {
   try {
     return Json::parse(text.begin(), text.end(), Watch(source));
   } catch (const Json::parse_error& error) {
-    throw Error("{}: not valid JSON: {}", position(text, source, error.byte), reason(error.what()));
+    throw Error("{}: not valid JSON: {}", position(error.byte), reason(error.what()));
   } catch (const Json::exception& error) {
     throw Error("{}: not valid JSON: {}", source, reason(error.what()));
   }
@@ -121,7 +116,7 @@ Json parse(std::string_view text, std::string_view source, Position position) {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view source) {
-  return parse(text, source, position);
+  return parse(text, source, [&](std::size_t byte) { return position(text, source, byte); });
 }
 
 Json read_json(const std::filesystem::path& path) {
@@ -138,8 +133,10 @@ JsonObject JsonObject::read(const std::filesystem::path& path) {
 }
 
 JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {
-  return {std::make_shared<const Json>(dualpath::data::parse(line, origin, column)),
-          std::string(origin), ""};
+  const auto column = [&](std::size_t byte) {
+    return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
+  };
+  return {std::make_shared<const Json>(data::parse(line, origin, column)), std::string(origin), ""};
 }
 
 JsonObject JsonObject::parse(std::string_view text, std::string_view source) {

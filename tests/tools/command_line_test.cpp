@@ -237,6 +237,7 @@ TEST_CASE("inspect shows files, metadata and a damaged checksum", "[tools][inspe
   CHECK(found["kind"] == "safetensors");
   CHECK(found["tensors"].size() == 12 * 4);
   CHECK(found["versions"].contains("torch"));
+  CHECK(found["versions"]["cuda"].is_null());
   CHECK_THAT(run_dualpath({"inspect", file}).out, Contains(".q_proj.input.scale "));
   CHECK_THAT(run_dualpath({"inspect", (run / "model").string()}).out, Contains("tokenizer.json"));
 

@@ -1,4 +1,5 @@
 #include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/version.h>
@@ -19,12 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-#ifdef DUALPATH_CUDA
-constexpr bool kBuiltWithCuda = true;
-#else
-constexpr bool kBuiltWithCuda = false;
-#endif
 
 struct Arguments {
   std::string path;
@@ -94,6 +89,25 @@ json inspect_directory(const fs::path& path) {
           {"verified", verified}};
 }
 
+/// Null where the build has no CUDA. The numbers are coded as their headers say: CUDA 13.1 is
+/// 13010, cuDNN 9.2.0 is 90200.
+json versions() {
+  json result{{"dualpath", DUALPATH_VERSION},
+              {"torch", TORCH_VERSION},
+              {"cuda", nullptr},
+              {"cudnn", nullptr}};
+  const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
+  if (hooks.hasCUDART()) {
+    const long cuda = hooks.versionCUDART();
+    result["cuda"] = fmt::format("{}.{}", cuda / 1000, cuda % 1000 / 10);
+  }
+  if (hooks.hasCuDNN()) {
+    const long cudnn = hooks.versionRuntimeCuDNN();
+    result["cudnn"] = fmt::format("{}.{}.{}", cudnn / 10000, cudnn % 10000 / 100, cudnn % 100);
+  }
+  return result;
+}
+
 json inspect_path(const fs::path& path) {
   if (!fs::exists(path)) throw Error("{}: no such file or directory", fs::absolute(path).string());
   json result;
@@ -107,10 +121,9 @@ json inspect_path(const fs::path& path) {
     throw Error("{}: expected a directory, .safetensors or .gguf", path.string());
   }
   result["path"] = path.string();
-  result["versions"] = {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}};
+  result["versions"] = versions();
   result["kernels"] = {{"cpu", at::get_cpu_capability()},
-                       {"int8_sums", quant::integer_sums_route()},
-                       {"cuda", kBuiltWithCuda}};
+                       {"int8_sums", quant::integer_sums_route()}};
   return result;
 }
 
@@ -142,11 +155,13 @@ std::string text_of(const json& result) {
                         result["verified"].get<std::size_t>());
   }
   const json &versions = result["versions"], &kernels = result["kernels"];
-  return text +
-         fmt::format("dualpath {}, torch {}; CPU kernels for {}, INT8 sums by {}, CUDA kernels: {}",
-                     versions["dualpath"].get<std::string>(), versions["torch"].get<std::string>(),
-                     kernels["cpu"].get<std::string>(), kernels["int8_sums"].get<std::string>(),
-                     kernels["cuda"].get<bool>() ? "yes" : "not built");
+  const auto version = [&](const char* of) {
+    return versions[of].is_null() ? "not built in" : versions[of].get<std::string>();
+  };
+  return text + fmt::format(
+                    "dualpath {}, torch {}, CUDA {}, cuDNN {}; CPU kernels for {}, INT8 sums by {}",
+                    version("dualpath"), version("torch"), version("cuda"), version("cudnn"),
+                    kernels["cpu"].get<std::string>(), kernels["int8_sums"].get<std::string>());
 }
 
 }  // namespace
