@@ -39,8 +39,11 @@ struct DualPathCorrectionImpl : torch::nn::Module {
   /// seed: of the down-projection's first values (uniform within 1/sqrt(H), as torch's Linear).
   DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options,
                          std::uint64_t seed);
-  /// x: [..., H], computed in float32, dtype kept.
+  /// x: [..., H], computed in float32, dtype kept. One kernel each way on the CPU, which saves x
+  /// alone for backward.
   torch::Tensor forward(const torch::Tensor& x);
+  /// The same out of torch's own operations: for devices without the kernel.
+  torch::Tensor composed(const torch::Tensor& x);
 
   torch::nn::Linear down{nullptr}, up{nullptr};
   torch::Tensor alpha, beta;  ///< [1]; [1] or [H]

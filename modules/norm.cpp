@@ -1,13 +1,116 @@
 #include "modules/norm.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/autograd.h>
+
+#include <algorithm>
+
+#include "modules/element.h"
+#include "modules/kernels/norm.h"
+
+#ifdef DUALPATH_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
 
 namespace dualpath::modules {
+namespace {
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const at::Tensor wide = x.to(at::kFloat);
-  const at::Tensor inverse_rms = (wide.square().mean(-1, /*keepdim=*/true) + eps).rsqrt();
-  return (wide * inverse_rms * weight).to(x.scalar_type());
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// x and weight are contiguous.
+NormRows rows_of(const Tensor& x, const Tensor& weight) {
+  const std::int64_t width = x.size(-1);
+  return {element_of(x.scalar_type()), x.const_data_ptr(), weight.const_data_ptr<float>(),
+          x.numel() / width, width};
+}
+
+/// Some rows of a tensor of rows.
+std::byte* row_at(const Tensor& tensor, std::int64_t row) {
+  return static_cast<std::byte*>(tensor.data_ptr()) +
+         row * tensor.size(-1) * static_cast<std::int64_t>(tensor.element_size());
+}
+
+/// Calls kernel(rows begin .. end of in, begin) from several threads.
+template <class Kernel>
+void for_rows(const NormRows& in, const Tensor& x, const Kernel& kernel) {
+  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
+  at::parallel_for(0, in.rows, std::max<std::int64_t>(1, kGrain / in.width),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     NormRows part = in;
+                     part.x = row_at(x, begin);
+                     part.rows = end - begin;
+                     kernel(part, begin);
+                   });
+}
+
+Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& inverse_rms) {
+  const NormRows in = rows_of(x, weight);
+  const Tensor y = at::empty_like(x);
+  auto* inverse = inverse_rms.mutable_data_ptr<float>();
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) {
+    rms_norm_cuda(in, eps, y.mutable_data_ptr(), inverse,
+                  c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+    return y;
+  }
+#endif
+  for_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+    rms_norm_cpu(rows, eps, row_at(y, begin), inverse + begin);
+  });
+  return y;
+}
+
+Tensor gradient_of_x(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                     const Tensor& inverse_rms) {
+  const NormRows in = rows_of(x, weight);
+  const Tensor grad_x = at::empty_like(x);
+  const auto* inverse = inverse_rms.const_data_ptr<float>();
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) {
+    rms_norm_backward_cuda(in, inverse, grad.const_data_ptr(), grad_x.mutable_data_ptr(),
+                           c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+    return grad_x;
+  }
+#endif
+  for_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+    rms_norm_backward_cpu(rows, inverse + begin, row_at(grad, begin), row_at(grad_x, begin));
+  });
+  return grad_x;
+}
+
+Tensor gradient_of_weight(const Tensor& grad, const Tensor& x, const Tensor& inverse_rms) {
+  const Tensor slope = grad.to(at::kFloat) * x.to(at::kFloat) * inverse_rms.unsqueeze(-1);
+  return slope.reshape({-1, x.size(-1)}).sum(0);
+}
+
+struct RmsNorm : torch::autograd::Function<RmsNorm> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& any_x, const Tensor& weight,
+                        double eps) {
+    const Tensor x = any_x.contiguous();
+    const Tensor inverse_rms =
+        at::empty(x.sizes().slice(0, x.dim() - 1), x.options().dtype(at::kFloat));
+    const Tensor y = modules::forward(x, weight, static_cast<float>(eps), inverse_rms);
+    ctx->save_for_backward({x, weight, inverse_rms});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Tensor grad = grads[0].contiguous();
+    Tensor of_x, of_weight;
+    if (ctx->needs_input_grad(0)) of_x = gradient_of_x(grad, saved[0], saved[1], saved[2]);
+    if (ctx->needs_input_grad(1)) of_weight = gradient_of_weight(grad, saved[0], saved[2]);
+    return {of_x, of_weight, Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  return RmsNorm::apply(x, weight.contiguous(), eps);
 }
 
 }  // namespace dualpath::modules

@@ -19,7 +19,7 @@ namespace dualpath::quant {
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;
   modules::NamedTensors scale_tensors;  ///< [1] float32 each; made once, then only copied
-  std::string fingerprint;              ///< the plan's and the data's: see calibration_key
+  std::string fingerprint;              ///< of model, plan and data, given by the caller
 
   ActivationScales scales() const { return ActivationScales(scale_tensors); }
 };

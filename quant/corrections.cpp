@@ -10,8 +10,8 @@
 
 namespace dualpath::quant {
 
-Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
-                         const modules::CorrectionOptions& options, std::uint64_t seed) {
+void check_ignored(const modules::CorrectionOptions& options,
+                   const std::vector<std::string>& stages) {
   for (const std::string& target : options.ignore) {
     const bool found = std::any_of(stages.begin(), stages.end(),
                                    [&](const auto& stage) { return matches(target, stage); });
@@ -19,6 +19,11 @@ Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hi
       throw UsageError("correction.ignore: {}",
                        unmatched(target, "stage with a quantized linear", stages));
   }
+}
+
+Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
+                         const modules::CorrectionOptions& options, std::uint64_t seed) {
+  check_ignored(options, stages);
   for (const std::string& stage : stages) {
     if (matches_any(options.ignore, stage)) continue;
     by_stage_.emplace(stage, modules::DualPathCorrection(hidden_size, options,

@@ -13,6 +13,10 @@
 namespace dualpath::quant {
 
 /// The corrections of a model, by stage. A stage without one passes unchanged.
+/// `correction.ignore` names at least one of `stages` with every entry, else a UsageError.
+void check_ignored(const modules::CorrectionOptions& options,
+                   const std::vector<std::string>& stages);
+
 class Corrections {
  public:
   Corrections() = default;

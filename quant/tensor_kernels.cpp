@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "data/base/error.h"
+#include "modules/element.h"
 #include "quant/kernels/quantize.h"
 
 #ifdef DUALPATH_CUDA
@@ -17,21 +18,9 @@ namespace dualpath::quant {
 namespace {
 
 using at::Tensor;
+using modules::element_of;
 
 constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
-
-Element element_of(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return Element::kFloat32;
-    case at::kBFloat16:
-      return Element::kBFloat16;
-    case at::kHalf:
-      return Element::kFloat16;
-    default:
-      TORCH_CHECK(false, "no kernel for ", c10::toString(type));
-  }
-}
 
 template <class T>
 T* data(const Tensor& tensor) {
@@ -48,7 +37,7 @@ std::int64_t rows_of_grain(std::int64_t columns) {
 }
 
 std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
-  const Element element = element_of(x.scalar_type());
+  const data::Element element = element_of(x.scalar_type());
   const auto size = static_cast<std::int64_t>(x.element_size());
   const auto* source = static_cast<const std::byte*>(x.const_data_ptr());
   auto* values = data<std::int8_t>(codes.values);
@@ -126,7 +115,7 @@ Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& si
   at::parallel_for(
       0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-          non_finite += quantize_cpu(Element::kFloat32, values + row * columns, columns,
+          non_finite += quantize_cpu(data::Element::kFloat32, values + row * columns, columns,
                                      weight_grid(scales[row]),
                                      data<std::int8_t>(codes) + row * columns, nullptr);
         }
@@ -160,7 +149,7 @@ Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_sc
                   const Tensor& bias, at::ScalarType dtype) {
   const std::int64_t rows = sums.size(0), columns = sums.size(1);
   const Tensor y = at::empty({rows, columns}, sums.options().dtype(dtype));
-  const Element element = element_of(dtype);
+  const data::Element element = element_of(dtype);
 #ifdef DUALPATH_CUDA
   if (sums.is_cuda()) {
     scale_sums_cuda(data<std::int32_t>(sums), rows, columns, input_scale, data<float>(weight_scale),

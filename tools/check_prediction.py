@@ -14,7 +14,8 @@ import sys
 def rows(report):
     predicted, training = report["prediction"], report["training"]
     yield "export bytes", predicted["export_bytes"], report["export"]["weight_bytes"], 0.0
-    yield "peak memory", predicted["peak_resident_bytes"], training["peak_resident_bytes"], 0.15
+    if predicted["peak_resident_bytes"] is not None:
+        yield "peak memory", predicted["peak_resident_bytes"], training["peak_resident_bytes"], 0.15
     seconds = predicted["seconds"]
     yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40
     for phase in ("train", "control"):

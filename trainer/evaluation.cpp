@@ -6,6 +6,7 @@
 
 #include "data/base/interrupt.h"
 #include "trainer/head_chunks.h"
+#include "trainer/head_loss.h"
 #include "trainer/objective.h"
 
 namespace dualpath::trainer {
@@ -13,30 +14,18 @@ namespace {
 
 using torch::Tensor;
 
-/// Per-token measures of one chunk, each [n].
-struct TokenMeasures {
-  Tensor nll, kl, correct, agreed;
-};
-
-TokenMeasures measure(const Tensor& log_p, const Tensor& log_q, const Tensor& targets) {
-  const Tensor best = log_q.argmax(-1);
-  return {-log_q.gather(1, targets.unsqueeze(1)).squeeze(1),
-          (log_p.exp() * (log_p - log_q)).sum(-1), best == targets, best == log_p.argmax(-1)};
-}
-
 /// Adds each token's measures to its window's sums. window_of: [n], within the batch.
-void add(const TokenMeasures& measures, const Tensor& window_of, std::span<WindowSums> windows) {
-  const auto nll = measures.nll.to(torch::kDouble), kl = measures.kl.to(torch::kDouble);
-  const auto a_nll = nll.accessor<double, 1>(), a_kl = kl.accessor<double, 1>();
-  const auto correct = measures.correct.accessor<bool, 1>(),
-             agreed = measures.agreed.accessor<bool, 1>();
+void add(const RowLosses& measures, const Tensor& window_of, std::span<WindowSums> windows) {
+  const auto nll = measures.nll.accessor<float, 1>(), kl = measures.kl.accessor<float, 1>(),
+             correct = measures.correct.accessor<float, 1>(),
+             agreed = measures.agreed.accessor<float, 1>();
   const auto window = window_of.accessor<std::int64_t, 1>();
   for (std::int64_t i = 0; i < window.size(0); ++i) {
     WindowSums& sums = windows[static_cast<std::size_t>(window[i])];
-    sums.nll += a_nll[i];
-    sums.kl += a_kl[i];
-    sums.correct += correct[i];
-    sums.agreed += agreed[i];
+    sums.nll += nll[i];
+    sums.kl += kl[i];
+    sums.correct += correct[i] > 0.0f;
+    sums.agreed += agreed[i] > 0.0f;
     sums.tokens += 1;
   }
 }
@@ -76,16 +65,15 @@ class Evaluation {
 
   void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& window_of,
                  std::int64_t begin, std::int64_t size, std::int64_t batch_windows) {
-    Tensor log_p;
+    const Tensor counted = targets.narrow(0, begin, size);
+    Tensor reference;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const Tensor logits =
           network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
-      const Tensor log_q = log_probabilities(logits);
-      if (i == 0) log_p = log_q;
+      if (i == 0) reference = logits;
       std::vector<WindowSums>& all = sums_[i].windows;
       const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
-      add(measure(log_p, log_q, targets.narrow(0, begin, size)), window_of.narrow(0, begin, size),
-          mine);
+      add(head_loss(reference, logits, counted), window_of.narrow(0, begin, size), mine);
     }
   }
 

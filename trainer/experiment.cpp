@@ -35,8 +35,12 @@ void use_threads(std::int64_t wanted) {
 }
 
 Experiment open_experiment(Recipe recipe) {
-  use_threads(recipe.num_threads);
   modules::Model model = modules::open_model(recipe.model.path);
+  return open_experiment(std::move(recipe), std::move(model));
+}
+
+Experiment open_experiment(Recipe recipe, modules::Model model) {
+  use_threads(recipe.num_threads);
   if (model.is_quantized()) {
     throw Error(
         "{}: is quantized already; evaluate and inspect take it, the other commands need the float "
@@ -44,6 +48,7 @@ Experiment open_experiment(Recipe recipe) {
         recipe.model.path.string());
   }
   quant::Plan plan = quant::make_plan(model.structure, recipe.quantize);
+  quant::check_ignored(recipe.correction, plan.stages);
   return {std::move(recipe), std::move(model), std::move(plan)};
 }
 

@@ -25,7 +25,8 @@ struct Experiment {
 /// 0: as many as the machine has cores.
 void use_threads(std::int64_t wanted);
 
-/// Also calls use_threads.
+/// Checks all that recipe and model can get wrong together. Also calls use_threads.
+Experiment open_experiment(Recipe recipe, modules::Model model);
 Experiment open_experiment(Recipe recipe);
 
 /// SHA-256 over the model's files (config and weights): which model a result was made from. Reads

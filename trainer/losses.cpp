@@ -3,63 +3,43 @@
 #include <torch/torch.h>
 
 #include "trainer/head_chunks.h"
+#include "trainer/head_loss.h"
 
 namespace dualpath::trainer {
 namespace {
 
 using torch::Tensor;
 
-/// One chunk. Both losses have analytic gradients in the logits: softmax(q) - p for KL, softmax(q)
-/// - onehot for CE.
-class Chunk {
- public:
-  Chunk(const modules::Head& head, const HeadInputs& inputs, std::int64_t begin, std::int64_t size)
-      : head_(head), inputs_(inputs), begin_(begin), size_(size) {}
-
-  /// Adds to losses; returns the rows' gradient.
-  Tensor run(double kl, double ce, HeadLosses& losses) const {
-    Tensor rows = inputs_.quantized_rows.narrow(0, begin_, size_).detach().requires_grad_();
-    const Tensor logits = head_.logits(*inputs_.quantized, rows);
-    const Tensor log_q = log_probabilities(logits.detach());
-    Tensor gradient = log_q.exp().mul_(kl_weight(kl) + ce);
-    if (inputs_.reference) add_kl(log_q, kl, losses, gradient);
-    add_ce(log_q, ce, losses, gradient);
-    logits.backward(gradient.to(logits.scalar_type()));
-    return rows.grad();
+/// Runs rows begin .. begin + size of both heads; adds to losses; returns the rows' gradient.
+Tensor run_chunk(const modules::Head& head, const HeadInputs& inputs, LossWeights weights,
+                 std::int64_t begin, std::int64_t size, HeadLosses& losses) {
+  const auto chunk = [&](const Tensor& tensor) { return tensor.narrow(0, begin, size).detach(); };
+  const Tensor rows = chunk(inputs.quantized_rows).requires_grad_();
+  const Tensor logits = head.logits(*inputs.quantized, rows);
+  Tensor reference;
+  if (inputs.reference) {
+    const torch::NoGradGuard no_grad;
+    reference = head.logits(*inputs.reference, chunk(inputs.reference_rows));
   }
-
- private:
-  double kl_weight(double kl) const { return inputs_.reference ? kl : 0.0; }
-
-  void add_kl(const Tensor& log_q, double weight, HeadLosses& losses, Tensor& gradient) const {
-    const Tensor rows = inputs_.reference_rows.narrow(0, begin_, size_).detach();
-    const Tensor log_p = log_probabilities(head_.logits(*inputs_.reference, rows));
-    const Tensor p = log_p.exp();
-    losses.kl += (p * (log_p - log_q)).sum().item<double>();
-    gradient.sub_(p, weight);
-  }
-
-  void add_ce(const Tensor& log_q, double weight, HeadLosses& losses, Tensor& gradient) const {
-    const Tensor targets = inputs_.targets.narrow(0, begin_, size_).unsqueeze(1);
-    losses.ce -= log_q.gather(1, targets).sum().item<double>();
-    if (weight != 0.0)
-      gradient.scatter_add_(1, targets, torch::full_like(targets, -weight, torch::kFloat));
-  }
-
-  const modules::Head& head_;
-  const HeadInputs& inputs_;
-  std::int64_t begin_, size_;
-};
+  const Tensor gradient = torch::empty_like(logits);
+  const RowLosses row =
+      head_loss(reference, logits.detach(), chunk(inputs.targets), weights, gradient);
+  losses.kl += row.kl.sum(torch::kDouble).item<double>();
+  losses.ce += row.nll.sum(torch::kDouble).item<double>();
+  logits.backward(gradient);
+  return rows.grad();
+}
 
 }  // namespace
 
 HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, double kl,
                          double ce) {
   const std::int64_t rows = inputs.quantized_rows.size(0);
+  const LossWeights weights{static_cast<float>(kl), static_cast<float>(ce)};
   HeadGradient result{{}, torch::empty_like(inputs.quantized_rows)};
   for_each_chunk(rows, [&](std::int64_t begin, std::int64_t size) {
-    const Chunk chunk(head, inputs, begin, size);
-    result.rows_gradient.narrow(0, begin, size).copy_(chunk.run(kl, ce, result.losses));
+    const Tensor gradient = run_chunk(head, inputs, weights, begin, size, result.losses);
+    result.rows_gradient.narrow(0, begin, size).copy_(gradient);
   });
   return result;
 }

@@ -23,6 +23,9 @@ struct LossOptions {
 };
 
 enum class Schedule { kCosine, kLinear, kConstant };
+inline constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
+                                                 {"linear", Schedule::kLinear},
+                                                 {"constant", Schedule::kConstant}};
 
 /// What is trained; each with its own learning rate, 0 = frozen.
 struct TrainableOptions {

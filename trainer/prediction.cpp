@@ -115,7 +115,7 @@ class Probe {
   template <class Work>
   static double growth(const Work& work) {
     work();  // once before: weights come, and the heap takes its shape
-    const std::int64_t before = restart_peak_resident();
+    const std::int64_t before = restart_peak_resident().value();
     work();
     return static_cast<double>(peak_resident_bytes() - before);
   }
@@ -147,7 +147,9 @@ double weight_bytes(const Experiment& experiment) {
 /// What one optimizer step, one calibration window and the evaluation of one window cost.
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
-  Cost memory;                                    ///< bytes, of a step
+  std::optional<Cost> memory;                     ///< bytes, of a step
+  std::int64_t export_bytes;                      ///< of the trained weights
+  bool control;                                   ///< whether there is one to train
 };
 
 Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window) {
@@ -159,7 +161,8 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
                                  experiment.plan);
   std::vector<EvaluatedRow> rows{
       {"fp", &control.executor}, {"quantized", &path.executor}, {"corrected", &path.corrected}};
-  if (experiment.recipe.train.control) rows.push_back({"control", &control.corrected});
+  const bool has_control = experiment.recipe.train.control && !control.trainables.groups.empty();
+  if (has_control) rows.push_back({"control", &control.corrected});
 
   const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
@@ -184,7 +187,10 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
           .repaired = on_step.seconds(repair),
           .adapted = on_step.seconds(adapt),
           .evaluated = on_window.seconds(evaluate),
-          .memory = held.bytes(repair)};
+          .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
+          .export_bytes = quant::total_bytes(quant::planned_bytes(
+              experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
+          .control = has_control};
 }
 
 }  // namespace
@@ -204,21 +210,27 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   std::size_t scored = evaluated_windows(texts.test, recipe.evaluate);
   if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
 
-  const auto weights =
-      quant::planned_bytes(experiment.plan, *experiment.model.weights, recipe.model.dtype);
-  return {.export_bytes = quant::total_bytes(weights),
-          .peak_resident_bytes = static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
-                                                           cost_of(costs.memory, step)),
-          .calibrate_seconds = cost_of(costs.calibrated, window) *
-                               static_cast<double>(recipe.quantize.calibration.num_samples),
-          .train_seconds = cost_of(costs.repaired, step) * steps,
-          .control_seconds = recipe.train.control ? cost_of(costs.adapted, step) * steps : 0.0,
-          .evaluate_seconds = cost_of(costs.evaluated, window) * static_cast<double>(scored)};
+  const auto calibrated =
+      std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
+                       static_cast<double>(texts.train.size()));
+  Prediction prediction{
+      .export_bytes = costs.export_bytes,
+      .peak_resident_bytes = std::nullopt,
+      .calibrate_seconds = cost_of(costs.calibrated, window) * calibrated,
+      .train_seconds = cost_of(costs.repaired, step) * steps,
+      .control_seconds = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
+      .evaluate_seconds = cost_of(costs.evaluated, window) * static_cast<double>(scored)};
+  if (costs.memory) {
+    prediction.peak_resident_bytes = static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
+                                                               cost_of(*costs.memory, step));
+  }
+  return prediction;
 }
 
 nlohmann::json to_json(const Prediction& prediction) {
+  const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
   return {{"export_bytes", prediction.export_bytes},
-          {"peak_resident_bytes", prediction.peak_resident_bytes},
+          {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
           {"seconds",
            {{"calibrate", prediction.calibrate_seconds},
             {"train", prediction.train_seconds},

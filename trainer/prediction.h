@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 #include "trainer/experiment.h"
 
@@ -9,8 +10,8 @@ namespace dualpath::trainer {
 
 /// What a recipe will cost on this machine.
 struct Prediction {
-  std::int64_t export_bytes = 0;         ///< of model.safetensors' tensors: exact
-  std::int64_t peak_resident_bytes = 0;  ///< of `train`
+  std::int64_t export_bytes = 0;                    ///< of model.safetensors' tensors: exact
+  std::optional<std::int64_t> peak_resident_bytes;  ///< of `train`; needs a kernel that can tell
   double calibrate_seconds = 0.0, train_seconds = 0.0, control_seconds = 0.0,
          evaluate_seconds = 0.0;
 };

@@ -26,12 +26,6 @@ constexpr Range<double> kWeight{.low = 0};
 constexpr Range<double> kShare{0, 1};
 constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
 
-constexpr Named<quant::DistanceKind> kDistances[] = {{"relative", quant::DistanceKind::kRelative},
-                                                     {"squared", quant::DistanceKind::kSquared}};
-constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
-                                          {"linear", Schedule::kLinear},
-                                          {"constant", Schedule::kConstant}};
-
 // Of these words of compressed-tensors only one each is implemented.
 constexpr Named<bool> kType[] = {{"int", true}};
 constexpr Named<int> kNumBits[] = {{"8", 8}};
@@ -133,7 +127,7 @@ void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
   visitor.number("kl", loss.kl, kWeight);
   visitor.number("ce", loss.ce, kWeight);
   visitor.number("hidden", loss.hidden, kWeight);
-  visitor.choice("distance", loss.distance, kDistances);
+  visitor.choice("distance", loss.distance, quant::kDistances);
   visitor.check(loss.kl + loss.ce + loss.hidden > 0, "kl, ce or hidden above 0", "0 for each");
 }
 

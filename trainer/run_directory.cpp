@@ -35,7 +35,8 @@ fs::path existing(const fs::path& directory) {
               directory.string());
 }
 
-/// Only what is a run's directory: it may have been mistyped.
+/// Only what is a run's directory: it may have been mistyped. The recipe goes last: killed before,
+/// the directory still belongs to it, and nothing of it is taken for another's.
 void remove_contents(const fs::path& directory) {
   const bool is_run = fs::exists(directory / kResolved);
   const auto entries = std::distance(fs::directory_iterator(directory), fs::directory_iterator());
@@ -44,8 +45,10 @@ void remove_contents(const fs::path& directory) {
                      fs::absolute(directory).string(), kResolved);
   }
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().filename() != kLock) fs::remove_all(entry.path());
+    const fs::path name = entry.path().filename();
+    if (name != kLock && name != kResolved) fs::remove_all(entry.path());
   }
+  fs::remove(directory / kResolved);
 }
 
 /// The keys that the trained result depends on, a line each.
@@ -96,8 +99,12 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
   }
 }
 
+nlohmann::json RunDirectory::read_report() const {
+  return fs::exists(report()) ? data::read_json(report()) : nlohmann::json::object();
+}
+
 void RunDirectory::update_report(const std::string& section, const nlohmann::json& content) const {
-  nlohmann::json all = fs::exists(report()) ? data::read_json(report()) : nlohmann::json::object();
+  nlohmann::json all = read_report();
   all[section] = content;
   write_file(report(), all.dump(2) + "\n");
 }

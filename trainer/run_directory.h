@@ -10,7 +10,7 @@
 namespace dualpath::trainer {
 
 /// kMake: of a run that calibrates or trains; kRestart: the same, but what another run left there
-/// is removed first; kRead: of a finished or running one, whose recipe stays as it is.
+/// is removed first; kRead: of a finished or stopped one, whose recipe stays as it is.
 enum class RunAccess { kMake, kRestart, kRead };
 
 /// A run's directory (train.output_dir), held by a lock while this lives:
@@ -28,6 +28,8 @@ class RunDirectory {
   std::filesystem::path control() const { return path_ / "control"; }
   std::filesystem::path report() const { return path_ / "report.json"; }
 
+  /// The whole of report.json; {} where there is none.
+  nlohmann::json read_report() const;
   /// Puts one section into report.json; the others stay.
   void update_report(const std::string& section, const nlohmann::json& content) const;
 

@@ -128,6 +128,7 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   json result =
       evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
   result["steps"] = steps;
+  result["fingerprint"] = paths.calibration.fingerprint;
   directory.update_report("evaluation", result);
   return result;
 }

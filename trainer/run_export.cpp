@@ -25,14 +25,12 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
               {"plan", experiment.plan.fingerprint()},
               {"steps", paths.steps},
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
-  if (std::filesystem::exists(directory.report())) {
-    const json report = data::read_json(directory.report());
-    const json evaluation = report.value("evaluation", json::object());
-    // Only figures of what is exported.
-    if (!evaluation.empty() &&
-        evaluation["steps"].value("corrected", std::int64_t{0}) == paths.steps) {
-      result["figures"] = evaluation["sets"];
-    }
+  const json evaluation = directory.read_report().value("evaluation", json::object());
+  const json steps = evaluation.value("steps", json::object());
+  // Only figures of what is exported.
+  if (evaluation.value("fingerprint", "") == paths.calibration.fingerprint &&
+      steps.value("corrected", std::int64_t{0}) == paths.steps) {
+    result["figures"] = evaluation.at("sets");
   }
   return result;
 }

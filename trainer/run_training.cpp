@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/interrupt.h"
@@ -21,6 +24,12 @@ json to_json(const TrainResult& result) {
   for (const char* loss : {"loss", "kl", "ce", "hidden"})
     report[loss] = result.last.value(loss, json());
   return report;
+}
+
+/// What an earlier run measured of a part that it finished stays: this one had nothing to do.
+json part_report(const TrainResult& result, const json& before, const char* part) {
+  const bool finished = result.resumed == result.steps && before.contains(part);
+  return finished ? before[part] : to_json(result);
 }
 
 std::vector<data::Batch> selection_batches(const data::Windows& windows, std::int64_t batch_size) {
@@ -50,7 +59,11 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
                                   throw_if_interrupted();
                                   progress.advance(1);
                                 });
-  for (quant::SelectedStage& stage : selection) stage.kept |= !recipe.train.drop_corrections;
+  for (quant::SelectedStage& stage : selection) {
+    if (!std::isfinite(stage.before + stage.after))
+      throw Error("select: {}: its distance to the reference is not finite", stage.stage);
+    stage.kept |= !recipe.train.drop_corrections;
+  }
   save_selection(directory.selection(), selection, recipe.train.max_steps);
   return selection;
 }
@@ -68,6 +81,7 @@ json to_json(const std::vector<quant::SelectedStage>& selection) {
 
 json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
+  const json before = directory.read_report().value("training", json::object());
   directory.update_report("prediction", to_json(predict(experiment, texts)));
   const quant::Calibration calibration = run_calibration(experiment, texts, directory);
   ControlPath control(experiment);
@@ -78,8 +92,9 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   PairedObjective repair(experiment.model.network, control.executor, path.corrected, recipe.loss);
   Optimizer optimizer(path.trainables.groups, recipe.train);
   const TrainJob job{"train", directory.path(), calibration.fingerprint};
-  json report{{"train", to_json(train_loop(job, recipe.train, recipe.seed, texts.train, repair,
-                                           optimizer))}};
+  json report;
+  report["train"] = part_report(
+      train_loop(job, recipe.train, recipe.seed, texts.train, repair, optimizer), before, "train");
   const auto selection = select(experiment, texts, directory, path, control);
   for (const quant::SelectedStage& stage : selection) {
     if (!stage.kept) path.trainables.corrections.drop(stage.stage);
@@ -93,10 +108,12 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
     ControlObjective adaptation(experiment.model.network, control.corrected);
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
     const TrainJob control_job{"control", directory.control(), calibration.fingerprint};
-    report["control"] = to_json(train_loop(control_job, recipe.train, recipe.seed, texts.train,
-                                           adaptation, control_optimizer));
+    report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, texts.train,
+                                               adaptation, control_optimizer),
+                                    before, "control");
   }
-  report["peak_resident_bytes"] = peak_resident_bytes();
+  report["peak_resident_bytes"] =
+      std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
   directory.update_report("training", report);
   return report;
 }

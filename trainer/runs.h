@@ -17,8 +17,9 @@ namespace dualpath::trainer {
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory);
 
-/// Calibrates where needed, trains the quantized path, drops corrections that do not help, trains
-/// the control. Each part goes on from where an earlier run stopped.
+/// Calibrates where needed, trains the quantized path, reports the corrections that do not help
+/// (with train.drop_corrections drops them), trains the control. Each part goes on from where an
+/// earlier run stopped.
 nlohmann::json run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory);
 

@@ -32,10 +32,11 @@ std::int64_t status_bytes(std::string_view field) {
 std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
 std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
 
-std::int64_t restart_peak_resident() {
+std::optional<std::int64_t> restart_peak_resident() {
   ::malloc_trim(0);
-  std::ofstream("/proc/self/clear_refs") << "5";  // see proc(5)
-  return resident_bytes();
+  std::ofstream clear_refs("/proc/self/clear_refs");
+  clear_refs << "5" << std::flush;  // see proc(5)
+  return clear_refs ? std::optional(resident_bytes()) : std::nullopt;
 }
 
 }  // namespace dualpath

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace dualpath {
 
@@ -8,7 +9,7 @@ namespace dualpath {
 std::int64_t resident_bytes();
 std::int64_t peak_resident_bytes();
 /// Gives freed memory back to the system and starts the peak anew at what is resident then, which
-/// it returns.
-std::int64_t restart_peak_resident();
+/// it returns; nothing where the kernel cannot start it anew.
+std::optional<std::int64_t> restart_peak_resident();
 
 }  // namespace dualpath

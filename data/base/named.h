@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <stdexcept>
 #include <string_view>
 
 namespace dualpath {
@@ -13,12 +14,13 @@ struct Named {
   T value;
 };
 
-/// The word for a value; every value must be in the table.
+/// The word for a value. That a value has none is a mistake in the table.
 template <class T, std::size_t N>
 constexpr std::string_view name_in(const Named<T> (&table)[N], T value) {
-  std::size_t i = 0;
-  while (table[i].value != value) ++i;
-  return table[i].name;
+  for (const Named<T>& entry : table) {
+    if (entry.value == value) return entry.name;
+  }
+  throw std::logic_error("a value has no name");
 }
 
 }  // namespace dualpath

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 namespace dualpath {
@@ -15,10 +14,7 @@ constexpr auto kBarInterval = 100ms;
 constexpr auto kLineInterval = 10s;
 constexpr int kBarWidth = 24;
 
-std::atomic<ProgressStyle> default_style = ProgressStyle::kAutomatic;
-
 ProgressStyle resolve(ProgressStyle style, std::FILE* out) {
-  if (style == ProgressStyle::kAutomatic) style = default_style;
   if (style != ProgressStyle::kAutomatic) return style;
   return ::isatty(::fileno(out)) == 1 ? ProgressStyle::kBar : ProgressStyle::kLines;
 }
@@ -53,8 +49,6 @@ std::string progress_text(const ProgressState& s) {
   if (!s.note.empty()) text += fmt::format("  {}", s.note);
   return text;
 }
-
-void Progress::set_default_style(ProgressStyle style) { default_style = style; }
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit, ProgressStyle style,
                    std::FILE* out)

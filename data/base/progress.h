@@ -24,9 +24,6 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// What kAutomatic means from now on in this process; main calls it for --json and --quiet.
-  static void set_default_style(ProgressStyle style);
-
   /// Work that an earlier run did: part of the total, not of the throughput.
   void resume_at(std::int64_t done);
   /// note: shown behind the figures until the next one comes.

@@ -1,19 +1,13 @@
 #include "quant/kernels/quantize.h"
 
+#include "data/base/vector_clones.h"
+
 namespace dualpath::quant {
 namespace {
 
-// The plain loops are the kernels: the compiler makes one vector version for each level of x86-64,
-// and the loader picks. Without contraction and fast-math all of them give the scalar header's
-// bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define DP_VECTOR_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DP_VECTOR_CLONES
-#endif
-#define DP_INLINE inline __attribute__((always_inline))
+using data::BFloat16;
+using data::Float16;
+using data::Float32;
 
 bool is_finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7f800000u) != 0x7f800000u; }
 
@@ -69,14 +63,14 @@ DP_CPU_KERNELS(Float16)
 
 }  // namespace
 
-std::int64_t quantize_cpu(Element element, const void* x, std::int64_t n, Grid grid,
+std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, Grid grid,
                           std::int8_t* codes, std::uint8_t* in_range) {
   switch (element) {
-    case Element::kFloat32:
+    case data::Element::kFloat32:
       return quantize_Float32(x, n, grid, codes, in_range);
-    case Element::kBFloat16:
+    case data::Element::kBFloat16:
       return quantize_BFloat16(x, n, grid, codes, in_range);
-    case Element::kFloat16:
+    case data::Element::kFloat16:
       return quantize_Float16(x, n, grid, codes, in_range);
   }
   return n;
@@ -84,13 +78,13 @@ std::int64_t quantize_cpu(Element element, const void* x, std::int64_t n, Grid g
 
 void scale_sums_cpu(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
                     float input_scale, const float* weight_scale, const float* bias,
-                    Element element, void* y) {
+                    data::Element element, void* y) {
   switch (element) {
-    case Element::kFloat32:
+    case data::Element::kFloat32:
       return scale_Float32(sums, rows, columns, input_scale, weight_scale, bias, y);
-    case Element::kBFloat16:
+    case data::Element::kBFloat16:
       return scale_BFloat16(sums, rows, columns, input_scale, weight_scale, bias, y);
-    case Element::kFloat16:
+    case data::Element::kFloat16:
       return scale_Float16(sums, rows, columns, input_scale, weight_scale, bias, y);
   }
 }

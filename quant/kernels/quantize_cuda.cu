@@ -1,38 +1,16 @@
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#include <cuda_runtime.h>
-
-#include <algorithm>
 #include <cmath>
-#include <stdexcept>
-#include <string>
 
+#include "modules/kernels/device.cuh"
 #include "quant/kernels/quantize.h"
 
 namespace dualpath::quant {
 namespace {
 
-constexpr int kThreads = 256;
-
-/// A thread takes elements a grid apart, so that neighbours read neighbours.
-int blocks_for(std::int64_t n) {
-  constexpr std::int64_t kMostBlocks = 4096;
-  return static_cast<int>(std::clamp<std::int64_t>((n + kThreads - 1) / kThreads, 1, kMostBlocks));
-}
-
-void check_launch(const char* kernel) {
-  const cudaError_t status = cudaGetLastError();
-  if (status != cudaSuccess) {
-    throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(status));
-  }
-}
-
-__device__ float to_float(float x) { return x; }
-__device__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
-__device__ float to_float(__half x) { return __half2float(x); }
-__device__ void store(float value, float* y) { *y = value; }
-__device__ void store(float value, __nv_bfloat16* y) { *y = __float2bfloat16_rn(value); }
-__device__ void store(float value, __half* y) { *y = __float2half_rn(value); }
+using modules::device::blocks_for;
+using modules::device::check_launch;
+using modules::device::kThreads;
+using modules::device::store;
+using modules::device::to_float;
 
 template <class T>
 __global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8_t* codes,
@@ -81,30 +59,31 @@ void launch_scale_sums(const std::int32_t* sums, std::int64_t rows, std::int64_t
 
 }  // namespace
 
-void quantize_cuda(Element element, const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
-                   std::uint8_t* in_range, std::int32_t* non_finite, CudaStream stream) {
+void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
+                   std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
+                   CudaStream stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   switch (element) {
-    case Element::kFloat32:
+    case data::Element::kFloat32:
       return launch_quantize<float>(x, n, grid, codes, in_range, non_finite, on);
-    case Element::kBFloat16:
+    case data::Element::kBFloat16:
       return launch_quantize<__nv_bfloat16>(x, n, grid, codes, in_range, non_finite, on);
-    case Element::kFloat16:
+    case data::Element::kFloat16:
       return launch_quantize<__half>(x, n, grid, codes, in_range, non_finite, on);
   }
 }
 
 void scale_sums_cuda(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
                      float input_scale, const float* weight_scale, const float* bias,
-                     Element element, void* y, CudaStream stream) {
+                     data::Element element, void* y, CudaStream stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   switch (element) {
-    case Element::kFloat32:
+    case data::Element::kFloat32:
       return launch_scale_sums<float>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
-    case Element::kBFloat16:
+    case data::Element::kBFloat16:
       return launch_scale_sums<__nv_bfloat16>(sums, rows, columns, input_scale, weight_scale, bias,
                                               y, on);
-    case Element::kFloat16:
+    case data::Element::kFloat16:
       return launch_scale_sums<__half>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
   }
 }

@@ -1,5 +1,6 @@
 #include "modules/correction.h"
 
+#include <torch/autograd.h>
 #include <torch/optim/sgd.h>
 #include <torch/utils.h>
 
@@ -118,4 +119,39 @@ TEST_CASE("beta is one number or one a channel", "[modules][correction]") {
   };
   CHECK(beta(CorrectionBeta::kScalar) == 1);
   CHECK(beta(CorrectionBeta::kChannel) == 64);
+}
+
+TEST_CASE("the fused correction and its gradients are those of torch's own operations",
+          "[modules][correction]") {
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  const auto beta = GENERATE(CorrectionBeta::kScalar, CorrectionBeta::kChannel);
+  const std::int64_t hidden = GENERATE(64, 67);  // 67: rows that do not fill the kernels' lanes
+  DualPathCorrection correction(hidden, options(input, beta, /*reduction=*/8), /*seed=*/1);
+  torch::manual_seed(5);
+  for (at::Tensor& parameter : correction->parameters())
+    parameter.data().copy_(torch::randn(parameter.sizes()) / 4.0);
+  const at::Tensor x = (torch::randn({3, 7, hidden}) * 5.0).requires_grad_(),
+                   slope = torch::randn({3, 7, hidden});
+  std::vector<at::Tensor> leaves = correction->parameters();
+  leaves.push_back(x);
+  const at::Tensor fused = correction(x), composed = correction->composed(x);
+  CHECK(at::allclose(fused, composed, /*rtol=*/1e-5, /*atol=*/1e-5));
+  const auto of_fused = torch::autograd::grad({fused}, leaves, {slope});
+  const auto of_composed = torch::autograd::grad({composed}, leaves, {slope});
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    INFO("gradient of leaf " << i);
+    CHECK(((of_fused[i] - of_composed[i]).norm() / of_composed[i].norm()).item<float>() <= 1e-5f);
+  }
+}
+
+TEST_CASE("the fused correction in half precision is the float32 result, rounded once",
+          "[modules][correction]") {
+  const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
+  DualPathCorrection correction(64, options(CorrectionInput::kRmsNorm, CorrectionBeta::kChannel, 8),
+                                /*seed=*/1);
+  torch::manual_seed(6);
+  for (at::Tensor& parameter : correction->parameters())
+    parameter.data().copy_(torch::randn(parameter.sizes()) / 4.0);
+  const at::Tensor x = random_hidden(dtype);
+  CHECK(correction(x).equal(correction(x.to(at::kFloat)).to(dtype)));
 }

@@ -1,5 +1,6 @@
 #include "modules/norm.h"
 
+#include <torch/autograd.h>
 #include <torch/utils.h>
 
 #include "tests/support/catch.h"
@@ -48,4 +49,19 @@ TEST_CASE("RMSNorm's gradients are those of finite differences", "[modules][norm
             Approx((above - below) / (2 * kStep)).margin(1e-4));
     }
   }
+}
+
+TEST_CASE("RMSNorm and its gradients are those of torch's own operations", "[modules][norm]") {
+  const std::int64_t width = GENERATE(16, 67, 576);
+  torch::manual_seed(7);
+  const at::Tensor x = (torch::randn({3, 5, width}) * 9.0).requires_grad_(),
+                   weight = torch::rand(width).requires_grad_();
+  const at::Tensor slope = torch::randn({3, 5, width});
+  const at::Tensor y = rms_norm(x, weight, 1e-5);
+  const at::Tensor expected = x * (x.square().mean(-1, true) + 1e-5).rsqrt() * weight;
+  CHECK(at::allclose(y, expected, /*rtol=*/1e-5, /*atol=*/1e-6));
+  const auto ours = torch::autograd::grad({y}, {x, weight}, {slope});
+  const auto theirs = torch::autograd::grad({expected}, {x, weight}, {slope});
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(at::allclose(ours[i], theirs[i], /*rtol=*/1e-4, /*atol=*/1e-5));
 }

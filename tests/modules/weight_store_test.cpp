@@ -73,3 +73,14 @@ TEST_CASE("a conversion that changes nothing shares the store's memory", "[modul
   ComputeWeights weights(store, at::kFloat);
   CHECK(weights.get("a.weight").data_ptr() == store->get("a.weight").data_ptr());
 }
+
+TEST_CASE("What is not trained is converted once for both paths", "[modules][weights]") {
+  const auto store = two_weights();
+  const auto overlay = std::make_shared<WeightOverlay>(store);
+  overlay->set("a.weight", at::tensor({5.0f, 6.0f}));
+  const auto reference = std::make_shared<ComputeWeights>(store, at::kBFloat16);
+  ComputeWeights trained(overlay, reference);
+  CHECK(trained.get("b.weight").is_same(reference->get("b.weight")));
+  CHECK(trained.get("a.weight").equal(at::tensor({5.0f, 6.0f}).to(at::kBFloat16)));
+  CHECK(reference->get("a.weight").equal(at::tensor({1.0f, 2.0f}).to(at::kBFloat16)));
+}

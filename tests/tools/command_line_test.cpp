@@ -229,6 +229,15 @@ TEST_CASE("plan lists what is quantized and writes nothing", "[tools][plan]") {
   CHECK_FALSE(fs::exists(run / "run"));
 }
 
+TEST_CASE("A correction that is ignored by a wrong name is found before the run begins",
+          "[tools][plan]") {
+  const TinyRun run;
+  const ProgramEnd end = run.run("calibrate", {"--set", "correction.ignore=[model.layer.0]"});
+  CHECK(end.code == 2);
+  CHECK_THAT(only_line(end), StartsWith("correction.ignore: ") && Contains("model.layers.0"));
+  CHECK_FALSE(fs::exists(run / "run"));
+}
+
 TEST_CASE("inspect shows files, metadata and a damaged checksum", "[tools][inspect]") {
   const TinyRun run;
   run.done("calibrate");

@@ -100,6 +100,8 @@ TEST_CASE("evaluate gives an export the figures of the run it came from", "[tool
   CHECK(trained.code == 1);
   CHECK_THAT(trained.err, Contains("export: is quantized already"));
   CHECK(run_dualpath({"inspect", (run / "export").string()}).code == 0);
+  const json report = json::parse(read_file(run / "run/report.json"));
+  CHECK(report["prediction"]["export_bytes"] == report["export"]["weight_bytes"]);
 }
 
 TEST_CASE("A damaged export is named", "[tools][pipeline]") {
@@ -110,6 +112,9 @@ TEST_CASE("A damaged export is named", "[tools][pipeline]") {
   const ProgramEnd end = run.run("evaluate", {"--set", "model.path=export"});
   CHECK(end.code == 1);
   CHECK_THAT(end.err, Contains("export/correction.json: damaged"));
+  const ProgramEnd inspected = run_dualpath({"inspect", (run / "export").string()});
+  CHECK(inspected.code == 1);
+  CHECK_THAT(inspected.err, Contains("export/correction.json: damaged"));
 }
 
 TEST_CASE("Without training there is a quantized row, and an export without corrections",

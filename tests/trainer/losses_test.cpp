@@ -5,6 +5,7 @@
 #include "modules/float_executor.h"
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
+#include "trainer/head_chunks.h"
 
 using namespace dualpath;
 using namespace dualpath::testing;
@@ -62,7 +63,8 @@ class HeadOfTwoPaths {
 
 TEST_CASE("Losses and gradients in chunks are those of the whole [tokens, vocabulary] matrix",
           "[trainer][losses]") {
-  const std::int64_t rows = GENERATE(1, 63, 64, 65, 150);  // a chunk has 64
+  const std::int64_t rows =
+      GENERATE(std::int64_t{1}, kChunkRows - 1, kChunkRows, kChunkRows + 1, std::int64_t{300});
   const auto [kl, ce] = GENERATE(table<double, double>({{0.25, 0.0}, {0.0, 0.5}, {0.25, 0.5}}));
   HeadOfTwoPaths head(rows);
   const std::vector<Tensor> chunked = head.in_chunks(kl, ce), whole = head.at_once(kl, ce);
@@ -73,7 +75,7 @@ TEST_CASE("Losses and gradients in chunks are those of the whole [tokens, vocabu
 }
 
 TEST_CASE("Without a reference only cross-entropy counts", "[trainer][losses]") {
-  HeadOfTwoPaths head(70);
+  HeadOfTwoPaths head(140);
   const std::vector<Tensor> chunked = head.in_chunks(1.0, 0.5, /*with_reference=*/false);
   const std::vector<Tensor> whole = head.at_once(0.0, 0.5);
   CHECK(chunked[0].item<double>() == 0.0);

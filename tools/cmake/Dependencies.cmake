@@ -1,5 +1,6 @@
 # Libraries from the Debian packages in tools/packages.txt, as imported targets:
-# fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2, Threads::Threads;
+# fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2, Threads::Threads,
+# hwy::hwy;
 # for tests Catch2::Catch2 and rapidcheck.
 
 find_package(fmt 9 REQUIRED)
@@ -8,6 +9,7 @@ find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 find_package(Threads REQUIRED)
+find_package(hwy 1.0.3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 

@@ -12,8 +12,8 @@ namespace dualpath::tools {
 
 trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(recipe, overrides); }
 
-OpenRun::OpenRun(trainer::Recipe recipe, trainer::RunAccess access)
-    : experiment(trainer::open_experiment(std::move(recipe))),
+OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access)
+    : experiment(trainer::open_experiment(std::move(recipe), std::move(model))),
       texts(trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer)),
       directory(experiment.recipe, access) {}
 

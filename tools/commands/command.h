@@ -26,7 +26,9 @@ struct RecipeArguments {
 /// What every command that works on a run opens, in this order: mistakes in recipe, model and text
 /// come before the directory is touched.
 struct OpenRun {
-  OpenRun(trainer::Recipe recipe, trainer::RunAccess access);
+  OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access);
+  OpenRun(const trainer::Recipe& recipe, trainer::RunAccess access)
+      : OpenRun(recipe, modules::open_model(recipe.model.path), access) {}
 
   trainer::Experiment experiment;
   trainer::Texts texts;

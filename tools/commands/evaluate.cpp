@@ -50,6 +50,15 @@ std::string set_table(const std::string& name, const json& set) {
   return table;
 }
 
+/// A row may come from a run that was stopped: how far each got.
+std::string steps_line(const json& result) {
+  std::string line;
+  const json all = result.value("steps", json::object());
+  for (const auto& [row, steps] : all.items())
+    line += fmt::format("; {} after {} steps", row, steps.get<std::int64_t>());
+  return line;
+}
+
 std::string table_of(const json& result) {
   std::string table;
   for (const auto& [name, set] : result["sets"].items()) {
@@ -59,17 +68,18 @@ std::string table_of(const json& result) {
   return table +
          fmt::format("windows of {} tokens, stride {}, a window's first token is {}; {}",
                      result["window"].get<std::int64_t>(), result["stride"].get<std::int64_t>(),
-                     result["first_token"].get<std::string>(), result["dtype"].get<std::string>());
+                     result["first_token"].get<std::string>(), result["dtype"].get<std::string>()) +
+         steps_line(result);
 }
 
 void evaluate(const RecipeArguments& arguments) {
   const trainer::Recipe recipe = arguments.load();
-  const modules::Model model = modules::open_model(recipe.model.path);
+  modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
     const json result = trainer::run_export_evaluation(recipe, model);
     return print(result, arguments.json, table_of(result));
   }
-  const OpenRun run(recipe, trainer::RunAccess::kRead);
+  const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead);
   const json result = trainer::run_evaluation(run.experiment, run.texts, run.directory);
   print(result, arguments.json, table_of(result));
 }

@@ -63,9 +63,10 @@ std::size_t verify_listed(const fs::path& directory) {
   std::size_t compared = 0;
   for (const char* list : {"dualpath.json", "state.json"}) {
     if (!fs::exists(directory / list)) continue;
-    const data::JsonObject sums = data::JsonObject::read(directory / list).object("sha256");
-    for (const std::string& name : sums.keys()) {
-      verify_sha256(directory / name, sums.string(name), list);
+    const auto sums = data::JsonObject::read(directory / list).object_if("sha256");
+    if (!sums) continue;  // another program's
+    for (const std::string& name : sums->keys()) {
+      verify_sha256(directory / name, sums->string(name), list);
       ++compared;
     }
   }
@@ -150,7 +151,7 @@ std::string text_of(const json& result) {
                   : fmt::format("{}  {}\n", name, bytes_text(file["bytes"].get<double>()));
     }
   }
-  if (result.contains("verified")) {
+  if (result.value("verified", 0) > 0) {
     text += fmt::format("{} files have the SHA-256 that is listed for them\n",
                         result["verified"].get<std::size_t>());
   }

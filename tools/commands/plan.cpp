@@ -62,12 +62,13 @@ std::string table_of(const json& plan) {
                   fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
                   plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
                   bytes_text(plan["bytes"]["quantized"].get<double>()));
-  const json& seconds = plan["prediction"]["seconds"];
+  const json &seconds = plan["prediction"]["seconds"],
+             &peak = plan["prediction"]["peak_resident_bytes"];
   return table + fmt::format(
                      "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control "
                      "{:.0f} s, "
                      "evaluate {:.0f} s",
-                     bytes_text(plan["prediction"]["peak_resident_bytes"].get<double>()),
+                     peak.is_null() ? "unknown" : bytes_text(peak.get<double>()),
                      seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
                      seconds["control"].get<double>(), seconds["evaluate"].get<double>());
 }

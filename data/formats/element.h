@@ -4,7 +4,7 @@
 
 #include "data/formats/half.h"
 
-namespace dualpath::quant {
+namespace dualpath::data {
 
 /// The float types that kernels read and write.
 enum class Element { kFloat32, kBFloat16, kFloat16 };
@@ -17,14 +17,14 @@ struct Float32 {
 
 struct BFloat16 {
   using Stored = std::uint16_t;
-  static float load(Stored x) { return data::bfloat16_to_float(x); }
-  static Stored store(float x) { return data::float_to_bfloat16(x); }
+  static float load(Stored x) { return bfloat16_to_float(x); }
+  static Stored store(float x) { return float_to_bfloat16(x); }
 };
 
 struct Float16 {
   using Stored = std::uint16_t;
-  static float load(Stored x) { return data::float16_to_float(x); }
-  static Stored store(float x) { return data::float_to_float16(x); }
+  static float load(Stored x) { return float16_to_float(x); }
+  static Stored store(float x) { return float_to_float16(x); }
 };
 
-}  // namespace dualpath::quant
+}  // namespace dualpath::data

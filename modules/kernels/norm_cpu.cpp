@@ -1,0 +1,91 @@
+#include <cmath>
+
+#include "modules/kernels/lane_sum.h"
+#include "modules/kernels/norm.h"
+
+namespace dualpath::modules {
+namespace {
+
+using data::BFloat16;
+using data::Float16;
+using data::Float32;
+
+template <class Type>
+DP_INLINE void norm_rows(const NormRows& in, float eps, void* y_out, float* inverse_rms) {
+  const auto* x = static_cast<const typename Type::Stored*>(in.x);
+  auto* y = static_cast<typename Type::Stored*>(y_out);
+  const auto width = static_cast<float>(in.width);
+  for (std::int64_t row = 0; row < in.rows; ++row, x += in.width, y += in.width) {
+    const float sum = lane_sum(
+        in.width, [&](std::int64_t i) __attribute__((always_inline)) {
+          const float value = Type::load(x[i]);
+          return value * value;
+        });
+    const float inverse = 1.0f / std::sqrt(sum / width + eps);
+    inverse_rms[row] = inverse;
+    for (std::int64_t i = 0; i < in.width; ++i)
+      y[i] = Type::store(Type::load(x[i]) * inverse * in.weight[i]);
+  }
+}
+
+template <class Type>
+DP_INLINE void backward_rows(const NormRows& in, const float* inverse_rms, const void* grad_in,
+                             void* grad_x_out) {
+  const auto* x = static_cast<const typename Type::Stored*>(in.x);
+  const auto* grad = static_cast<const typename Type::Stored*>(grad_in);
+  auto* grad_x = static_cast<typename Type::Stored*>(grad_x_out);
+  const auto width = static_cast<float>(in.width);
+  for (std::int64_t row = 0; row < in.rows;
+       ++row, x += in.width, grad += in.width, grad_x += in.width) {
+    const float inverse = inverse_rms[row];
+    const float dot = lane_sum(
+        in.width, [&](std::int64_t i) __attribute__((always_inline)) {
+          return Type::load(grad[i]) * in.weight[i] * Type::load(x[i]);
+        });
+    const float along_x = inverse * inverse * (dot / width);
+    for (std::int64_t i = 0; i < in.width; ++i) {
+      const float g = Type::load(grad[i]) * in.weight[i];
+      grad_x[i] = Type::store(inverse * (g - Type::load(x[i]) * along_x));
+    }
+  }
+}
+
+#define DP_NORM_KERNELS(Type)                                                                     \
+  DP_VECTOR_CLONES void norm_##Type(const NormRows& in, float eps, void* y, float* inverse_rms) { \
+    norm_rows<Type>(in, eps, y, inverse_rms);                                                     \
+  }                                                                                               \
+  DP_VECTOR_CLONES void backward_##Type(const NormRows& in, const float* inverse_rms,             \
+                                        const void* grad, void* grad_x) {                         \
+    backward_rows<Type>(in, inverse_rms, grad, grad_x);                                           \
+  }
+
+DP_NORM_KERNELS(Float32)
+DP_NORM_KERNELS(BFloat16)
+DP_NORM_KERNELS(Float16)
+
+}  // namespace
+
+void rms_norm_cpu(const NormRows& in, float eps, void* y, float* inverse_rms) {
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return norm_Float32(in, eps, y, inverse_rms);
+    case data::Element::kBFloat16:
+      return norm_BFloat16(in, eps, y, inverse_rms);
+    case data::Element::kFloat16:
+      return norm_Float16(in, eps, y, inverse_rms);
+  }
+}
+
+void rms_norm_backward_cpu(const NormRows& in, const float* inverse_rms, const void* grad,
+                           void* grad_x) {
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return backward_Float32(in, inverse_rms, grad, grad_x);
+    case data::Element::kBFloat16:
+      return backward_BFloat16(in, inverse_rms, grad, grad_x);
+    case data::Element::kFloat16:
+      return backward_Float16(in, inverse_rms, grad, grad_x);
+  }
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,111 @@
+#include "modules/kernels/device.cuh"
+#include "modules/kernels/lane_sum.h"
+#include "modules/kernels/norm.h"
+
+namespace dualpath::modules {
+namespace {
+
+using device::check_launch;
+using device::kThreads;
+using device::store;
+using device::to_float;
+
+constexpr int kRowsABlock = kThreads / kSumLanes;
+
+/// The sum over a row's sixteen threads, in the order of the law; every one of them gets it.
+__device__ float lane_sum(float partial) {
+  for (int half = kSumLanes / 2; half > 0; half /= 2) {
+    partial += __shfl_down_sync(0xffffffffu, partial, half, kSumLanes);
+  }
+  return __shfl_sync(0xffffffffu, partial, 0, kSumLanes);
+}
+
+// Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
+
+template <class T>
+__global__ void norm_kernel(const T* x, const float* weight, std::int64_t rows, std::int64_t width,
+                            float eps, T* y, float* inverse_rms) {
+  const std::int64_t row =
+      static_cast<std::int64_t>(blockIdx.x) * kRowsABlock + threadIdx.x / kSumLanes;
+  const int lane = threadIdx.x % kSumLanes;
+  const std::int64_t begin = row * width, last = row < rows ? width : 0;
+  float partial = 0.0f;
+  for (std::int64_t i = lane; i < last; i += kSumLanes) {
+    const float value = to_float(x[begin + i]);
+    partial += value * value;
+  }
+  const float inverse = 1.0f / sqrtf(lane_sum(partial) / static_cast<float>(width) + eps);
+  if (lane == 0 && row < rows) inverse_rms[row] = inverse;
+  for (std::int64_t i = lane; i < last; i += kSumLanes)
+    store(to_float(x[begin + i]) * inverse * weight[i], y + begin + i);
+}
+
+template <class T>
+__global__ void backward_kernel(const T* x, const float* weight, std::int64_t rows,
+                                std::int64_t width, const float* inverse_rms, const T* grad,
+                                T* grad_x) {
+  const std::int64_t row =
+      static_cast<std::int64_t>(blockIdx.x) * kRowsABlock + threadIdx.x / kSumLanes;
+  const int lane = threadIdx.x % kSumLanes;
+  const std::int64_t begin = row * width, last = row < rows ? width : 0;
+  const float inverse = row < rows ? inverse_rms[row] : 0.0f;
+  float partial = 0.0f;
+  for (std::int64_t i = lane; i < last; i += kSumLanes)
+    partial += to_float(grad[begin + i]) * weight[i] * to_float(x[begin + i]);
+  const float along_x = inverse * inverse * (lane_sum(partial) / static_cast<float>(width));
+  for (std::int64_t i = lane; i < last; i += kSumLanes) {
+    const float g = to_float(grad[begin + i]) * weight[i];
+    store(inverse * (g - to_float(x[begin + i]) * along_x), grad_x + begin + i);
+  }
+}
+
+int blocks(const NormRows& in) {
+  return static_cast<int>((in.rows + kRowsABlock - 1) / kRowsABlock);
+}
+
+template <class T>
+void launch(const NormRows& in, float eps, void* y, float* inverse_rms, cudaStream_t stream) {
+  norm_kernel<<<blocks(in), kThreads, 0, stream>>>(static_cast<const T*>(in.x), in.weight, in.rows,
+                                                   in.width, eps, static_cast<T*>(y), inverse_rms);
+  check_launch("rms_norm");
+}
+
+template <class T>
+void launch_backward(const NormRows& in, const float* inverse_rms, const void* grad, void* grad_x,
+                     cudaStream_t stream) {
+  backward_kernel<<<blocks(in), kThreads, 0, stream>>>(
+      static_cast<const T*>(in.x), in.weight, in.rows, in.width, inverse_rms,
+      static_cast<const T*>(grad), static_cast<T*>(grad_x));
+  check_launch("rms_norm_backward");
+}
+
+}  // namespace
+
+void rms_norm_cuda(const NormRows& in, float eps, void* y, float* inverse_rms, void* stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  if (in.rows == 0) return;
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return launch<float>(in, eps, y, inverse_rms, on);
+    case data::Element::kBFloat16:
+      return launch<__nv_bfloat16>(in, eps, y, inverse_rms, on);
+    case data::Element::kFloat16:
+      return launch<__half>(in, eps, y, inverse_rms, on);
+  }
+}
+
+void rms_norm_backward_cuda(const NormRows& in, const float* inverse_rms, const void* grad,
+                            void* grad_x, void* stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  if (in.rows == 0) return;
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return launch_backward<float>(in, inverse_rms, grad, grad_x, on);
+    case data::Element::kBFloat16:
+      return launch_backward<__nv_bfloat16>(in, inverse_rms, grad, grad_x, on);
+    case data::Element::kFloat16:
+      return launch_backward<__half>(in, inverse_rms, grad, grad_x, on);
+  }
+}
+
+}  // namespace dualpath::modules
