@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "modules/element.h"
+#include "modules/kernel_call.h"
 #include "modules/kernels/correction.h"
 
 namespace dualpath::modules {
@@ -48,11 +48,6 @@ Operands operands(const variable_list& parameters, bool normalized) {
           beta.expand({down.size(1)}).contiguous(),
           parameters[4].item<float>(),
           normalized};
-}
-
-std::byte* row_at(const Tensor& tensor, std::int64_t row) {
-  return static_cast<std::byte*>(tensor.data_ptr()) +
-         row * tensor.size(-1) * static_cast<std::int64_t>(tensor.element_size());
 }
 
 /// Gradients of the parameters, one set for each share of the rows: sets are added in order, so

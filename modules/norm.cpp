@@ -6,12 +6,8 @@
 
 #include <algorithm>
 
-#include "modules/element.h"
+#include "modules/kernel_call.h"
 #include "modules/kernels/norm.h"
-
-#ifdef DUALPATH_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
 
 namespace dualpath::modules {
 namespace {
@@ -25,12 +21,6 @@ NormRows rows_of(const Tensor& x, const Tensor& weight) {
   const std::int64_t width = x.size(-1);
   return {element_of(x.scalar_type()), x.const_data_ptr(), weight.const_data_ptr<float>(),
           x.numel() / width, width};
-}
-
-/// Some rows of a tensor of rows.
-std::byte* row_at(const Tensor& tensor, std::int64_t row) {
-  return static_cast<std::byte*>(tensor.data_ptr()) +
-         row * tensor.size(-1) * static_cast<std::int64_t>(tensor.element_size());
 }
 
 /// Calls kernel(rows begin .. end of in, begin) from several threads.
@@ -52,8 +42,7 @@ Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& i
   auto* inverse = inverse_rms.mutable_data_ptr<float>();
 #ifdef DUALPATH_CUDA
   if (x.is_cuda()) {
-    rms_norm_cuda(in, eps, y.mutable_data_ptr(), inverse,
-                  c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+    rms_norm_cuda(in, eps, y.mutable_data_ptr(), inverse, cuda_stream(x));
     return y;
   }
 #endif
@@ -71,7 +60,7 @@ Tensor gradient_of_x(const Tensor& grad, const Tensor& x, const Tensor& weight,
 #ifdef DUALPATH_CUDA
   if (x.is_cuda()) {
     rms_norm_backward_cuda(in, inverse, grad.const_data_ptr(), grad_x.mutable_data_ptr(),
-                           c10::cuda::getCurrentCUDAStream(x.device().index()).stream());
+                           cuda_stream(x));
     return grad_x;
   }
 #endif

@@ -7,12 +7,8 @@
 #include <atomic>
 
 #include "data/base/error.h"
-#include "modules/element.h"
+#include "modules/kernel_call.h"
 #include "quant/kernels/quantize.h"
-
-#ifdef DUALPATH_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
 
 namespace dualpath::quant {
 namespace {
@@ -51,15 +47,11 @@ std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
 }
 
 #ifdef DUALPATH_CUDA
-CudaStream stream_of(const Tensor& tensor) {
-  return c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream();
-}
-
 std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
   const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
   quantize_cuda(element_of(x.scalar_type()), x.const_data_ptr(), x.numel(), grid,
                 data<std::int8_t>(codes.values), data<std::uint8_t>(codes.in_range),
-                data<std::int32_t>(non_finite), stream_of(x));
+                data<std::int32_t>(non_finite), modules::cuda_stream(x));
   return non_finite.item<std::int32_t>();
 }
 #endif
@@ -153,7 +145,7 @@ Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_sc
 #ifdef DUALPATH_CUDA
   if (sums.is_cuda()) {
     scale_sums_cuda(data<std::int32_t>(sums), rows, columns, input_scale, data<float>(weight_scale),
-                    data<float>(bias), element, y.data_ptr(), stream_of(sums));
+                    data<float>(bias), element, y.data_ptr(), modules::cuda_stream(sums));
     return y;
   }
 #endif

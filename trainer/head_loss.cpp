@@ -3,11 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "modules/element.h"
-
-#ifdef DUALPATH_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
+#include "modules/kernel_call.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -43,13 +39,14 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
                     targets.const_data_ptr<std::int64_t>(),
                     quantized.size(0),
                     quantized.size(1)};
+  const RowLosses result{losses.select(1, 0), losses.select(1, 1), losses.select(1, 2),
+                         losses.select(1, 3)};
   auto* rows = reinterpret_cast<RowLoss*>(losses.mutable_data_ptr<float>());
   auto* slope = gradient.defined() ? static_cast<std::byte*>(gradient.mutable_data_ptr()) : nullptr;
 #ifdef DUALPATH_CUDA
   if (quantized.is_cuda()) {
-    head_loss_cuda(in, weights, rows, slope,
-                   c10::cuda::getCurrentCUDAStream(quantized.device().index()).stream());
-    return {losses.select(1, 0), losses.select(1, 1), losses.select(1, 2), losses.select(1, 3)};
+    head_loss_cuda(in, weights, rows, slope, modules::cuda_stream(quantized));
+    return result;
   }
 #endif
   const auto size = static_cast<std::int64_t>(quantized.element_size());
@@ -57,7 +54,7 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
     head_loss_cpu(part(in, begin, end - begin, size), weights, rows + begin,
                   slope ? slope + begin * in.words * size : nullptr);
   });
-  return {losses.select(1, 0), losses.select(1, 1), losses.select(1, 2), losses.select(1, 3)};
+  return result;
 }
 
 }  // namespace dualpath::trainer
