@@ -3,26 +3,13 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "modules/gated.h"
 #include "modules/rotation.h"
 
 namespace dualpath::modules {
 namespace {
 
 using at::Tensor;
-
-Tensor activate(Activation activation, const Tensor& x) {
-  switch (activation) {
-    case Activation::kSilu:
-      return at::silu(x);
-    case Activation::kGelu:
-      return at::gelu(x);
-    case Activation::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case Activation::kRelu:
-      return at::relu(x);
-  }
-  TORCH_CHECK(false, "unknown activation");
-}
 
 /// The Refs of one layer, made once.
 class Layer {
@@ -74,14 +61,13 @@ Layer::Layer(const DecoderConfig& c, std::int64_t index)
 
 Tensor Layer::attention(Executor& executor, State& state) const {
   const std::vector<Tensor> qkv = executor.norm_linear(input_norm_, qkv_, state.hidden);
-  const auto heads = [&](const Tensor& x,
-                         std::int64_t count) {  // [B, T, count * D] -> [B, count, T, D]
-    return x.unflatten(-1, {count, config_.head_dim}).transpose(1, 2);
+  const auto heads = [&](const Tensor& x, std::int64_t count) {  // -> [B, T, count, D]
+    return x.unflatten(-1, {count, config_.head_dim});
   };
-  const RotationTable table = rotation_table(config_.rotation, state.positions);
-  const Tensor q = rotate(heads(qkv[0], attention_.num_heads), table);
-  Tensor k = rotate(heads(qkv[1], attention_.num_key_value_heads), table);
-  Tensor v = heads(qkv[2], attention_.num_key_value_heads);
+  const std::int64_t kv_heads = attention_.num_key_value_heads;
+  const Tensor q = rotate(heads(qkv[0], attention_.num_heads), state.rotation).transpose(1, 2);
+  Tensor k = rotate(heads(qkv[1], kv_heads), state.rotation).transpose(1, 2);
+  Tensor v = heads(qkv[2], kv_heads).transpose(1, 2);
   if (state.cache) std::tie(k, v) = state.cache->append(attention_.name, k, v);
   const Tensor mixed = executor.attention(attention_, q, k, v).transpose(1, 2).flatten(2);
   return executor.linear(output_, mixed).front();
@@ -89,14 +75,16 @@ Tensor Layer::attention(Executor& executor, State& state) const {
 
 Tensor Layer::mlp(Executor& executor, const Tensor& x) const {
   const std::vector<Tensor> gate_up = executor.norm_linear(post_attention_norm_, gate_up_, x);
-  const Tensor product = activate(config_.activation, gate_up[0]) * gate_up[1];
+  const Tensor product = gated(config_.activation, gate_up[0], gate_up[1]);
   return executor.linear(down_, product).front();
 }
 
 Stage embedding_stage(const DecoderConfig& c) {
   const EmbeddingRef table{"model.embed_tokens", c.vocab_size, c.hidden_size};
-  return {table.name, /*correctable=*/false, [table](Executor& executor, State& state) {
+  return {table.name, /*correctable=*/false,
+          [table, rotation = c.rotation](Executor& executor, State& state) {
             state.hidden = executor.embedding(table, state.ids);
+            state.rotation = rotation_table(rotation, state.positions);
           }};
 }
 

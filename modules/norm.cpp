@@ -1,13 +1,10 @@
 #include "modules/norm.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/autograd.h>
 
-#include <algorithm>
-
 #include "modules/kernel_call.h"
-#include "modules/kernels/norm.h"
+#include "modules/norm_call.h"
 
 namespace dualpath::modules {
 namespace {
@@ -16,28 +13,8 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// x and weight are contiguous.
-NormRows rows_of(const Tensor& x, const Tensor& weight) {
-  const std::int64_t width = x.size(-1);
-  return {element_of(x.scalar_type()), x.const_data_ptr(), weight.const_data_ptr<float>(),
-          x.numel() / width, width};
-}
-
-/// Calls kernel(rows begin .. end of in, begin) from several threads.
-template <class Kernel>
-void for_rows(const NormRows& in, const Tensor& x, const Kernel& kernel) {
-  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
-  at::parallel_for(0, in.rows, std::max<std::int64_t>(1, kGrain / in.width),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     NormRows part = in;
-                     part.x = row_at(x, begin);
-                     part.rows = end - begin;
-                     kernel(part, begin);
-                   });
-}
-
 Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& inverse_rms) {
-  const NormRows in = rows_of(x, weight);
+  const NormRows in = norm_rows_of(x, weight);
   const Tensor y = at::empty_like(x);
   auto* inverse = inverse_rms.mutable_data_ptr<float>();
 #ifdef DUALPATH_CUDA
@@ -46,7 +23,7 @@ Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& i
     return y;
   }
 #endif
-  for_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+  for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
     rms_norm_cpu(rows, eps, row_at(y, begin), inverse + begin);
   });
   return y;
@@ -54,7 +31,7 @@ Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& i
 
 Tensor gradient_of_x(const Tensor& grad, const Tensor& x, const Tensor& weight,
                      const Tensor& inverse_rms) {
-  const NormRows in = rows_of(x, weight);
+  const NormRows in = norm_rows_of(x, weight);
   const Tensor grad_x = at::empty_like(x);
   const auto* inverse = inverse_rms.const_data_ptr<float>();
 #ifdef DUALPATH_CUDA
@@ -64,7 +41,7 @@ Tensor gradient_of_x(const Tensor& grad, const Tensor& x, const Tensor& weight,
     return grad_x;
   }
 #endif
-  for_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+  for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
     rms_norm_backward_cpu(rows, inverse + begin, row_at(grad, begin), row_at(grad_x, begin));
   });
   return grad_x;

@@ -1,24 +1,78 @@
 #include "modules/rotation.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/autograd.h>
+
+#include <algorithm>
+
+#include "modules/kernel_call.h"
+#include "modules/kernels/rotation.h"
 
 namespace dualpath::modules {
+namespace {
 
-RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions) {
-  const auto options = positions.options().dtype(at::kFloat);
-  const at::Tensor exponent = at::arange(0, rotation.dim, 2, options) / double(rotation.dim);
-  const at::Tensor frequency = at::pow(rotation.theta, exponent).reciprocal();
-  const at::Tensor angle = positions.to(at::kFloat).unsqueeze(-1) * frequency;  // [B, T, dim / 2]
-  return {angle.cos().unsqueeze(1), angle.sin().unsqueeze(1)};
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+Tensor turned(const Tensor& any_x, const Tensor& cos, const Tensor& sin, bool back) {
+  const Tensor x = any_x.contiguous();
+  if (x.is_meta()) return x;  // only shapes are asked for
+  const Tensor y = at::empty_like(x);
+  const std::int64_t heads = x.size(2), dim = x.size(3), half = dim / 2;
+  const RotationRows all{element_of(x.scalar_type()),
+                         x.const_data_ptr(),
+                         cos.const_data_ptr<float>(),
+                         sin.const_data_ptr<float>(),
+                         x.size(0) * x.size(1),
+                         heads,
+                         dim,
+                         back};
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) {
+    rotate_cuda(all, y.mutable_data_ptr(), cuda_stream(x));
+    return y;
+  }
+#endif
+  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
+  at::parallel_for(0, all.tokens, std::max<std::int64_t>(1, kGrain / (heads * dim)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     RotationRows part = all;
+                     part.x = row_at(x, begin * heads);
+                     part.cos += begin * half;
+                     part.sin += begin * half;
+                     part.tokens = end - begin;
+                     rotate_cpu(part, row_at(y, begin * heads));
+                   });
+  return y;
 }
 
-at::Tensor rotate(const at::Tensor& x, const RotationTable& table) {
-  const std::int64_t half = table.cos.size(-1);
-  const at::Tensor wide = x.to(at::kFloat);
-  const at::Tensor first = wide.narrow(-1, 0, half), second = wide.narrow(-1, half, half);
-  return at::cat({first * table.cos - second * table.sin, second * table.cos + first * table.sin},
-                 -1)
-      .to(x.scalar_type());
+struct Rotate : torch::autograd::Function<Rotate> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& cos,
+                        const Tensor& sin) {
+    ctx->save_for_backward({cos, sin});
+    return turned(x, cos, sin, /*back=*/false);
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    return {turned(grads[0], saved[0], saved[1], /*back=*/true), Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+RotationTable rotation_table(const Rotation& rotation, const Tensor& positions) {
+  const auto options = positions.options().dtype(at::kFloat);
+  const Tensor exponent = at::arange(0, rotation.dim, 2, options) / double(rotation.dim);
+  const Tensor frequency = at::pow(rotation.theta, exponent).reciprocal();
+  const Tensor angle = positions.to(at::kFloat).unsqueeze(-1) * frequency;  // [B, T, dim / 2]
+  return {angle.cos(), angle.sin()};
+}
+
+Tensor rotate(const Tensor& x, const RotationTable& table) {
+  return Rotate::apply(x, table.cos, table.sin);
 }
 
 }  // namespace dualpath::modules

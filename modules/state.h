@@ -22,12 +22,18 @@ class KvCache {
   std::map<std::string, std::pair<at::Tensor, at::Tensor>> entries_;
 };
 
+/// Cosines and sines by position, each [B, T, dim / 2] float32.
+struct RotationTable {
+  at::Tensor cos, sin;
+};
+
 /// What travels from stage to stage. Padding lies on the right, where causal attention of a real
 /// position never looks; `mask` keeps it out of statistics, losses and metrics.
 struct State {
-  at::Tensor ids;        ///< [B, T] int64
-  at::Tensor positions;  ///< [B, T] int64
-  at::Tensor mask;       ///< [B, T] bool, false = padding
+  at::Tensor ids;          ///< [B, T] int64
+  at::Tensor positions;    ///< [B, T] int64
+  at::Tensor mask;         ///< [B, T] bool, false = padding
+  RotationTable rotation;  ///< of the positions; made by the first stage
   at::Tensor
       hidden;  ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
   KvCache* cache = nullptr;

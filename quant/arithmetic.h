@@ -23,6 +23,12 @@ struct Grid {
 inline constexpr std::int32_t kActivationQmin = -128, kWeightQmin = -127, kInt8Qmax = 127;
 
 constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
+/// The same grid in uint8: its codes are the others' plus 128. Kernels that multiply unsigned by
+/// signed bytes take these and subtract 128 from the sums' inputs.
+inline constexpr std::int32_t kUnsignedShift = 128;
+constexpr Grid unsigned_activation_grid(float scale) {
+  return {scale, kUnsignedShift, kActivationQmin + kUnsignedShift, kInt8Qmax + kUnsignedShift};
+}
 constexpr Grid weight_grid(float scale) { return {scale, 0, kWeightQmin, kInt8Qmax}; }
 
 /// The rounded level before saturation: half to even of x / scale, then the shift. x must be

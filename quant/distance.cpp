@@ -1,42 +1,99 @@
 #include "quant/distance.h"
 
+#include <ATen/Parallel.h>
 #include <torch/autograd.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+
+#include "modules/kernel_call.h"
+#include "quant/kernels/distance.h"
 
 namespace dualpath::quant {
 namespace {
 
+using modules::element_of;
+using modules::row_at;
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+struct Squares {
+  Tensor difference;           // [B, T, H]
+  Tensor squares, fp_squares;  // [B, T] float32
+};
+
+std::int64_t rows_of_grain(std::int64_t width) {
+  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
+  return std::max<std::int64_t>(1, kGrain / width);
+}
+
+Squares squares_of(const Tensor& any_fp, const Tensor& any_q) {
+  if (!any_q.is_cpu()) {
+    const Tensor difference = any_q - any_fp;
+    const auto sum = [](const Tensor& x) { return x.to(torch::kFloat).square().sum(-1); };
+    return {difference, sum(difference), sum(any_fp)};
+  }
+  const Tensor fp = any_fp.contiguous(), q = any_q.contiguous();
+  const auto sums = [&] {
+    return torch::empty(q.sizes().slice(0, q.dim() - 1), q.options().dtype(torch::kFloat));
+  };
+  const Squares result{torch::empty_like(q), sums(), sums()};
+  const std::int64_t width = q.size(-1);
+  at::parallel_for(
+      0, q.numel() / width, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+        distance_cpu(
+            {element_of(q.scalar_type()), row_at(fp, begin), row_at(q, begin), end - begin, width},
+            row_at(result.difference, begin), result.squares.mutable_data_ptr<float>() + begin,
+            result.fp_squares.mutable_data_ptr<float>() + begin);
+      });
+  return result;
+}
+
+/// slope: [B, T] float32.
+Tensor scaled_rows(const Tensor& difference, const Tensor& slope) {
+  if (!difference.is_cpu())
+    return (difference.to(torch::kFloat) * slope.unsqueeze(-1)).to(difference.scalar_type());
+  const Tensor grad = torch::empty_like(difference);
+  const std::int64_t width = difference.size(-1);
+  at::parallel_for(
+      0, slope.numel(), rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+        distance_backward_cpu(element_of(difference.scalar_type()), row_at(difference, begin),
+                              slope.const_data_ptr<float>() + begin, end - begin, width,
+                              row_at(grad, begin));
+      });
+  return grad;
+}
+
+/// [B, T] float32: what a token's squared difference counts.
+Tensor token_weights(DistanceKind kind, const Tensor& fp_squares, const Tensor& mask) {
+  if (kind == DistanceKind::kSquared) return mask.to(torch::kFloat);
+  constexpr double kEps = 1e-6;  // a token of zeros has no relative distance
+  return mask / (fp_squares + kEps);
+}
+
 /// sum over tokens of weight * |q - fp|^2; keeps q - fp and the weights, nothing of fp.
 struct WeightedSquares : torch::autograd::Function<WeightedSquares> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& fp,
-                        const Tensor& weight) {
-    const Tensor difference = q - fp;
-    ctx->save_for_backward({difference, weight});
-    return (difference.to(torch::kFloat).square().sum(-1) * weight).sum();
+  static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& fp, const Tensor& mask,
+                        bool relative) {
+    const Squares of = squares_of(fp, q);
+    const Tensor weight = token_weights(relative ? DistanceKind::kRelative : DistanceKind::kSquared,
+                                        of.fp_squares, mask);
+    ctx->save_for_backward({of.difference, weight});
+    return (of.squares * weight).sum();
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
-    const Tensor slope = 2.0 * grads[0] * saved[1].unsqueeze(-1);
-    return {(saved[0].to(torch::kFloat) * slope).to(saved[0].scalar_type()), Tensor(), Tensor()};
+    const Tensor slope = (2.0 * grads[0] * saved[1]).contiguous();
+    return {scaled_rows(saved[0], slope), Tensor(), Tensor(), Tensor()};
   }
 };
-
-/// [B, T] float32: what a token's squared difference counts.
-Tensor token_weights(DistanceKind kind, const Tensor& fp, const Tensor& mask) {
-  if (kind == DistanceKind::kSquared) return mask.to(torch::kFloat);
-  constexpr double kEps = 1e-6;  // a token of zeros has no relative distance
-  return mask / (fp.to(torch::kFloat).square().sum(-1) + kEps);
-}
 
 }  // namespace
 
 Tensor hidden_distance(DistanceKind kind, const Tensor& fp, const Tensor& q, const Tensor& mask) {
-  return WeightedSquares::apply(q, fp, token_weights(kind, fp, mask));
+  return WeightedSquares::apply(q, fp, mask, kind == DistanceKind::kRelative);
 }
 
 }  // namespace dualpath::quant

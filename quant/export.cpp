@@ -10,7 +10,7 @@
 #include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/safetensors_writer.h"
-#include "quant/simulate_executor.h"
+#include "quant/quantized_executor.h"
 
 namespace dualpath::quant {
 namespace {

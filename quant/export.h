@@ -38,7 +38,7 @@ void export_model(const std::filesystem::path& directory, const ExportSource& so
 /// The `quantization_config` of config.json.
 nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
 
-/// An export opened again, ready for a SimulateExecutor over model.weights.
+/// An export opened again, ready for a QuantizedExecutor over model.weights.
 struct ExportedModel {
   Plan plan;
   ActivationScales scales;

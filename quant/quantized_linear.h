@@ -6,13 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "quant/arithmetic.h"
+
 namespace dualpath::quant {
 
 /// A linear's weight on its integer grid; frozen.
 struct QuantizedWeight {
-  torch::Tensor codes;  ///< [out, in] int8 in [-127, 127]
-  torch::Tensor scale;  ///< [out] float32
-  torch::Tensor bias;   ///< [out] float32, or undefined
+  torch::Tensor codes;   ///< [out, in] int8 in [-127, 127]
+  torch::Tensor scale;   ///< [out] float32
+  torch::Tensor bias;    ///< [out] float32, or undefined
+  torch::Tensor packed;  ///< as the integer kernel takes it; undefined where none is used
 
   /// codes * scale in `dtype`: what the gradient flows back through.
   torch::Tensor dequantized(torch::ScalarType dtype) const;
@@ -28,7 +31,28 @@ struct QuantizedGroup {
   std::vector<QuantizedWeight> weights;
   /// codes * scale in the dtype of the gradient, one a weight; made at the first backward.
   std::vector<torch::Tensor> dequantized;
+
+  /// The grid that the weights' kernel wants its input on.
+  Grid input_grid(float scale) const {
+    return weights.front().packed.defined() ? unsigned_activation_grid(scale)
+                                            : activation_grid(scale);
+  }
+  const std::vector<torch::Tensor>& dequantized_in(torch::ScalarType dtype);
 };
+
+/// A group travels through autograd in a node's saved data.
+c10::IValue held(std::shared_ptr<QuantizedGroup> group);
+QuantizedGroup& group_in(const c10::IValue& value);
+
+/// One y [..., out] of `dtype` for each weight, from codes on the group's input grid, [rows, in];
+/// shape: of x, whose last size becomes each weight's out.
+std::vector<torch::Tensor> multiply(const torch::Tensor& codes, float scale,
+                                    const QuantizedGroup& group, torch::IntArrayRef shape,
+                                    torch::ScalarType dtype);
+
+/// The gradient of the quantized input, [rows, in], before the range is looked at; undefined where
+/// no y has a gradient.
+torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group);
 
 /// x: [..., in] float; scale: [1] float32, the input's. One y [..., out] in x's dtype for each
 /// weight: y = float(sum) * (s_x * s_w) + bias. Backward is straight-through: to x where the

@@ -43,6 +43,12 @@ struct ConfigGroup {
   bool operator==(const ConfigGroup&) const = default;
 };
 
+/// How planned linears are computed: by the processor's integer kernel, or from sums that are made
+/// in whatever way is exact. Codes, sums and results are the same to the bit.
+enum class Compute { kInteger, kSimulate };
+inline constexpr Named<Compute> kComputes[] = {{"integer", Compute::kInteger},
+                                               {"simulate", Compute::kSimulate}};
+
 struct CalibrationOptions {
   std::int64_t num_samples = 32;  ///< windows of the training text, evenly spaced
 

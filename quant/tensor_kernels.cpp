@@ -8,6 +8,8 @@
 
 #include "data/base/error.h"
 #include "modules/kernel_call.h"
+#include "modules/norm_call.h"
+#include "quant/kernels/norm_quantize.h"
 #include "quant/kernels/quantize.h"
 
 namespace dualpath::quant {
@@ -26,6 +28,10 @@ T* data(const Tensor& tensor) {
 void require_finite(std::int64_t non_finite, const Tensor& x, const std::string& site) {
   if (non_finite > 0)
     throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
+}
+
+Tensor empty_codes(const Tensor& like, Grid grid) {
+  return at::empty(like.sizes(), like.options().dtype(grid.qmin < 0 ? at::kChar : at::kByte));
 }
 
 std::int64_t rows_of_grain(std::int64_t columns) {
@@ -86,7 +92,7 @@ bool serves_int_mm() {
 
 Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in_range) {
   const Tensor source = x.contiguous();
-  Codes codes{at::empty(source.sizes(), source.options().dtype(at::kChar)), Tensor()};
+  Codes codes{empty_codes(source, grid), Tensor()};
   if (want_in_range) codes.in_range = at::empty(source.sizes(), source.options().dtype(at::kByte));
 #ifdef DUALPATH_CUDA
   const std::int64_t non_finite = source.is_cuda() ? quantize_on_cuda(source, grid, codes)
@@ -96,6 +102,50 @@ Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in
 #endif
   require_finite(non_finite, source, site);
   return codes;
+}
+
+NormCodes norm_quantize(const Tensor& x, const Tensor& weight, double eps, Grid grid,
+                        const std::string& site) {
+  const modules::NormRows in = modules::norm_rows_of(x, weight);
+  const NormCodes made{empty_codes(x, grid).view({in.rows, in.width}),
+                       at::empty({in.rows}, x.options().dtype(at::kFloat))};
+  auto* codes = data<std::int8_t>(made.codes);
+  auto* inverse_rms = data<float>(made.inverse_rms);
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) {
+    const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
+    norm_quantize_cuda(in, static_cast<float>(eps), grid, codes, inverse_rms,
+                       data<std::int32_t>(non_finite), modules::cuda_stream(x));
+    require_finite(non_finite.item<std::int32_t>(), x, site);
+    return made;
+  }
+#endif
+  std::atomic<std::int64_t> non_finite = 0;
+  modules::for_norm_rows(in, x, [&](const modules::NormRows& rows, std::int64_t begin) {
+    non_finite += norm_quantize_cpu(rows, static_cast<float>(eps), grid, codes + begin * in.width,
+                                    inverse_rms + begin);
+  });
+  require_finite(non_finite, x, site);
+  return made;
+}
+
+Tensor norm_quantize_gradient(const Tensor& any_grad, const Tensor& x, const Tensor& weight,
+                              const Tensor& inverse_rms, Grid grid) {
+  const Tensor grad = any_grad.contiguous(), grad_x = at::empty_like(x);
+  const modules::NormRows in = modules::norm_rows_of(x, weight);
+  const auto* inverse = data<float>(inverse_rms);
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) {
+    norm_quantize_backward_cuda(in, inverse, grid, grad.const_data_ptr(), grad_x.data_ptr(),
+                                modules::cuda_stream(x));
+    return grad_x;
+  }
+#endif
+  modules::for_norm_rows(in, x, [&](const modules::NormRows& rows, std::int64_t begin) {
+    norm_quantize_backward_cpu(rows, inverse + begin, grid, modules::row_at(grad, begin),
+                               modules::row_at(grad_x, begin));
+  });
+  return grad_x;
 }
 
 Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& site) {

@@ -84,7 +84,7 @@ QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScal
                                       std::move(scales))),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
-          experiment.plan, trainables.scales),
+          experiment.plan, trainables.scales, experiment.recipe.compute),
       corrected(executor, trainables.corrections) {}
 
 ControlPath::ControlPath(const Experiment& experiment)

@@ -8,7 +8,7 @@
 #include "modules/model.h"
 #include "quant/calibration.h"
 #include "quant/plan.h"
-#include "quant/simulate_executor.h"
+#include "quant/quantized_executor.h"
 #include "trainer/options.h"
 #include "trainer/texts.h"
 #include "trainer/trainables.h"
@@ -48,7 +48,7 @@ struct QuantizedPath {
   QuantizedPath& operator=(const QuantizedPath&) = delete;
 
   Trainables trainables;
-  quant::SimulateExecutor executor;
+  quant::QuantizedExecutor executor;
   quant::Corrected corrected;
 };
 

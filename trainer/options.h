@@ -87,7 +87,8 @@ struct Recipe {
   TrainOptions train;
   EvaluateOptions evaluate;
   ExportOptions export_;
-  std::int64_t num_threads = 0;  ///< 0: as many as the machine has cores
+  quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
+  std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;
 
   bool operator==(const Recipe&) const = default;

@@ -187,6 +187,7 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("train", [&] { visit_train(visitor, recipe.train); });
   visitor.section("evaluate", [&] { visit_evaluate(visitor, recipe.evaluate); });
   visitor.section("export", [&] { visit_export(visitor, recipe.export_, recipe.train); });
+  visitor.choice("compute", recipe.compute, quant::kComputes);
   visitor.integer("num_threads", recipe.num_threads, {0, 1024});
   auto seed = static_cast<std::int64_t>(recipe.seed);
   visitor.integer("seed", seed, {.low = 0});

@@ -56,6 +56,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.evaluate = {};
   recipe.export_ = {};
   recipe.num_threads = 0;
+  recipe.compute = {};  // changes no bit
   recipe.train.output_dir.clear();
   std::vector<std::string> lines;
   std::istringstream yaml(to_yaml(recipe));

@@ -105,7 +105,8 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   const at::ScalarType dtype = experiment.recipe.model.dtype;
   // What was trained may include scales and norms: `quantized` is the model before all of it.
   const quant::ActivationScales calibrated = paths.calibration.scales();
-  quant::SimulateExecutor quantized(control.executor.shared_weights(), experiment.plan, calibrated);
+  quant::QuantizedExecutor quantized(control.executor.shared_weights(), experiment.plan, calibrated,
+                                     experiment.recipe.compute);
   const auto bytes_of = [&](const quant::Plan& plan, const modules::WeightStore& weights) {
     return quant::total_bytes(quant::planned_bytes(plan, weights, dtype));
   };
@@ -142,8 +143,8 @@ json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   }
   const quant::ExportedModel exported = quant::open_export(model);
   const Texts texts = load_texts(recipe.data, model.tokenizer);
-  quant::SimulateExecutor executor(model.weights, recipe.model.dtype, exported.plan,
-                                   exported.scales);
+  quant::QuantizedExecutor executor(model.weights, recipe.model.dtype, exported.plan,
+                                    exported.scales, recipe.compute);
   quant::Corrected corrected(executor, exported.corrections);
   const std::int64_t int8 =
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype));

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "modules/kernels/lane_sum.h"
+
 /// What the CUDA kernels share: loads, stores, launches.
 namespace dualpath::modules::device {
 
@@ -32,5 +34,20 @@ __device__ inline float to_float(__half x) { return __half2float(x); }
 __device__ inline void store(float value, float* y) { *y = value; }
 __device__ inline void store(float value, __nv_bfloat16* y) { *y = __float2bfloat16_rn(value); }
 __device__ inline void store(float value, __half* y) { *y = __float2half_rn(value); }
+
+/// The sum over a row's sixteen threads, in the order of the law (lane_sum.h); each of them gets
+/// it.
+__device__ inline float lane_sum(float partial) {
+  for (int half = kSumLanes / 2; half > 0; half /= 2) {
+    partial += __shfl_down_sync(0xffffffffu, partial, half, kSumLanes);
+  }
+  return __shfl_sync(0xffffffffu, partial, 0, kSumLanes);
+}
+
+/// Kernels of which sixteen threads take a row.
+inline constexpr int kRowsABlock = kThreads / kSumLanes;
+inline int blocks_for_rows(std::int64_t rows) {
+  return static_cast<int>((rows + kRowsABlock - 1) / kRowsABlock);
+}
 
 }  // namespace dualpath::modules::device

@@ -1,7 +1,4 @@
-#include <cmath>
-
-#include "modules/kernels/lane_sum.h"
-#include "modules/kernels/norm.h"
+#include "modules/kernels/norm_rows.h"
 
 namespace dualpath::modules {
 namespace {
@@ -14,17 +11,12 @@ template <class Type>
 DP_INLINE void norm_rows(const NormRows& in, float eps, void* y_out, float* inverse_rms) {
   const auto* x = static_cast<const typename Type::Stored*>(in.x);
   auto* y = static_cast<typename Type::Stored*>(y_out);
-  const auto width = static_cast<float>(in.width);
   for (std::int64_t row = 0; row < in.rows; ++row, x += in.width, y += in.width) {
-    const float sum = lane_sum(
-        in.width, [&](std::int64_t i) __attribute__((always_inline)) {
-          const float value = Type::load(x[i]);
-          return value * value;
+    inverse_rms[row] = norm_row<Type>(
+        x, in,
+        eps, [&](std::int64_t i, typename Type::Stored value) __attribute__((always_inline)) {
+          y[i] = value;
         });
-    const float inverse = 1.0f / std::sqrt(sum / width + eps);
-    inverse_rms[row] = inverse;
-    for (std::int64_t i = 0; i < in.width; ++i)
-      y[i] = Type::store(Type::load(x[i]) * inverse * in.weight[i]);
   }
 }
 
@@ -34,19 +26,11 @@ DP_INLINE void backward_rows(const NormRows& in, const float* inverse_rms, const
   const auto* x = static_cast<const typename Type::Stored*>(in.x);
   const auto* grad = static_cast<const typename Type::Stored*>(grad_in);
   auto* grad_x = static_cast<typename Type::Stored*>(grad_x_out);
-  const auto width = static_cast<float>(in.width);
   for (std::int64_t row = 0; row < in.rows;
        ++row, x += in.width, grad += in.width, grad_x += in.width) {
-    const float inverse = inverse_rms[row];
-    const float dot = lane_sum(
-        in.width, [&](std::int64_t i) __attribute__((always_inline)) {
-          return Type::load(grad[i]) * in.weight[i] * Type::load(x[i]);
-        });
-    const float along_x = inverse * inverse * (dot / width);
-    for (std::int64_t i = 0; i < in.width; ++i) {
-      const float g = Type::load(grad[i]) * in.weight[i];
-      grad_x[i] = Type::store(inverse * (g - Type::load(x[i]) * along_x));
-    }
+    norm_backward_row<Type>(
+        x, in, inverse_rms[row],
+        [&](std::int64_t i) __attribute__((always_inline)) { return Type::load(grad[i]); }, grad_x);
   }
 }
 

@@ -1,24 +1,16 @@
 #include "modules/kernels/device.cuh"
-#include "modules/kernels/lane_sum.h"
 #include "modules/kernels/norm.h"
 
 namespace dualpath::modules {
 namespace {
 
+using device::blocks_for_rows;
 using device::check_launch;
+using device::kRowsABlock;
 using device::kThreads;
+using device::lane_sum;
 using device::store;
 using device::to_float;
-
-constexpr int kRowsABlock = kThreads / kSumLanes;
-
-/// The sum over a row's sixteen threads, in the order of the law; every one of them gets it.
-__device__ float lane_sum(float partial) {
-  for (int half = kSumLanes / 2; half > 0; half /= 2) {
-    partial += __shfl_down_sync(0xffffffffu, partial, half, kSumLanes);
-  }
-  return __shfl_sync(0xffffffffu, partial, 0, kSumLanes);
-}
 
 // Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
 
@@ -59,21 +51,18 @@ __global__ void backward_kernel(const T* x, const float* weight, std::int64_t ro
   }
 }
 
-int blocks(const NormRows& in) {
-  return static_cast<int>((in.rows + kRowsABlock - 1) / kRowsABlock);
-}
-
 template <class T>
 void launch(const NormRows& in, float eps, void* y, float* inverse_rms, cudaStream_t stream) {
-  norm_kernel<<<blocks(in), kThreads, 0, stream>>>(static_cast<const T*>(in.x), in.weight, in.rows,
-                                                   in.width, eps, static_cast<T*>(y), inverse_rms);
+  norm_kernel<<<blocks_for_rows(in.rows), kThreads, 0, stream>>>(static_cast<const T*>(in.x),
+                                                                 in.weight, in.rows, in.width, eps,
+                                                                 static_cast<T*>(y), inverse_rms);
   check_launch("rms_norm");
 }
 
 template <class T>
 void launch_backward(const NormRows& in, const float* inverse_rms, const void* grad, void* grad_x,
                      cudaStream_t stream) {
-  backward_kernel<<<blocks(in), kThreads, 0, stream>>>(
+  backward_kernel<<<blocks_for_rows(in.rows), kThreads, 0, stream>>>(
       static_cast<const T*>(in.x), in.weight, in.rows, in.width, inverse_rms,
       static_cast<const T*>(grad), static_cast<T*>(grad_x));
   check_launch("rms_norm_backward");

@@ -1,6 +1,7 @@
 #include "quant/kernels/quantize.h"
 
 #include "data/base/vector_clones.h"
+#include "quant/kernels/finite.h"
 
 namespace dualpath::quant {
 namespace {
@@ -8,8 +9,6 @@ namespace {
 using data::BFloat16;
 using data::Float16;
 using data::Float32;
-
-bool is_finite(float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7f800000u) != 0x7f800000u; }
 
 template <class Type>
 DP_INLINE std::int64_t quantize_all(const void* source, std::int64_t n, Grid grid,

@@ -37,10 +37,31 @@ TEST_CASE("each row of a batch turns by its own positions and keeps its dtype",
           "[modules][rotation]") {
   const Rotation rotation{.theta = 100.0, .dim = 2};
   const auto table = rotation_table(rotation, torch::tensor({{0, 1}, {2, 3}}, at::kLong));
-  CHECK(table.cos.sizes() == at::IntArrayRef{2, 1, 2, 1});
-  const at::Tensor x = torch::tensor({1.0f, 0.0f}).expand({2, 1, 2, 2}).to(at::kBFloat16);
+  CHECK(table.cos.sizes() == at::IntArrayRef{2, 2, 1});
+  const at::Tensor x = torch::tensor({1.0f, 0.0f}).expand({2, 2, 1, 2}).to(at::kBFloat16);
   const at::Tensor y = rotate(x, table);
   CHECK(y.scalar_type() == at::kBFloat16);
   const at::Tensor cosines = torch::tensor({0.0f, 1.0f, 2.0f, 3.0f}).cos();
   CHECK(y.select(-1, 0).flatten().equal(cosines.to(at::kBFloat16)));
+}
+
+TEST_CASE("the gradient turns back, head by head", "[modules][rotation]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(13);
+  const auto table =
+      rotation_table({.theta = 100.0, .dim = 6}, torch::arange(10, at::kLong).view({2, 5}));
+  const at::Tensor x = torch::randn({2, 5, 3, 6}).to(dtype).requires_grad_();
+  const at::Tensor slope = torch::randn({2, 5, 3, 6}).to(dtype);
+  const at::Tensor y = rotate(x, table);
+  y.backward(slope);
+  const at::Tensor cos = table.cos.unsqueeze(2), sin = table.sin.unsqueeze(2);
+  const auto turned = [&](const at::Tensor& from, double sign) {
+    const auto halves = from.to(at::kFloat).chunk(2, -1);
+    return torch::cat(
+               {halves[0] * cos - sign * halves[1] * sin, halves[1] * cos + sign * halves[0] * sin},
+               -1)
+        .to(dtype);
+  };
+  CHECK(y.equal(turned(x, 1.0)));
+  CHECK(x.grad().equal(turned(slope, -1.0)));
 }

@@ -9,7 +9,7 @@
 #include "data/base/file.h"
 #include "data/formats/json.h"
 #include "quant/calibration.h"
-#include "quant/simulate_executor.h"
+#include "quant/quantized_executor.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 #include "tests/support/model.h"
@@ -51,7 +51,7 @@ struct Run {
   }
   Tensor logits() const {
     const torch::NoGradGuard no_grad;
-    SimulateExecutor quantized(weights, dtype, plan, scales);
+    QuantizedExecutor quantized(weights, dtype, plan, scales);
     Corrected corrected(quantized, corrections);
     return logits_of(model.network, corrected, ids);
   }
@@ -92,7 +92,7 @@ Tensor exported_logits(const std::filesystem::path& directory, at::ScalarType dt
   const torch::NoGradGuard no_grad;
   const modules::Model model = modules::open_model(directory);
   const ExportedModel exported = open_export(model);
-  SimulateExecutor quantized(model.weights, dtype, exported.plan, exported.scales);
+  QuantizedExecutor quantized(model.weights, dtype, exported.plan, exported.scales);
   Corrected corrected(quantized, exported.corrections);
   return logits_of(model.network, corrected, ids);
 }

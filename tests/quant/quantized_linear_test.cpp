@@ -21,7 +21,7 @@ std::shared_ptr<QuantizedGroup> group_of(Weights weights) {
 
 /// One output: codes * scale are its weights.
 QuantizedWeight one_row(std::vector<int> codes, float scale) {
-  return {torch::tensor(codes, at::kChar).unsqueeze(0), torch::tensor({scale}), Tensor()};
+  return {torch::tensor(codes, at::kChar).unsqueeze(0), torch::tensor({scale}), {}, {}};
 }
 
 /// y of one row of x, by the scalar header and int32 sums.

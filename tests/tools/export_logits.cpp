@@ -13,7 +13,7 @@
 
 #include "data/base/error.h"
 #include "quant/export.h"
-#include "quant/simulate_executor.h"
+#include "quant/quantized_executor.h"
 
 namespace {
 
@@ -40,7 +40,7 @@ void write_logits(const std::filesystem::path& directory, const std::filesystem:
   const c10::NoGradGuard no_grad;
   const modules::Model model = modules::open_model(directory);
   const quant::ExportedModel exported = quant::open_export(model);
-  quant::SimulateExecutor executor(model.weights, at::kFloat, exported.plan, exported.scales);
+  quant::QuantizedExecutor executor(model.weights, at::kFloat, exported.plan, exported.scales);
   const at::Tensor ids = modules::read_tensors(data::SafetensorsReader(ids_file)).at("ids");
   std::vector<at::Tensor> logits, hidden;
   for (std::int64_t row = 0; row < ids.size(0); ++row) {

@@ -90,6 +90,7 @@ train:
   control: false
 evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
 export: {output_dir: x}
+compute: simulate
 num_threads: 3
 seed: 9223372036854775807
 )");
@@ -126,6 +127,7 @@ seed: 9223372036854775807
   CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
   CHECK(recipe.export_.output_dir == "x");
   CHECK(recipe.num_threads == 3);
+  CHECK(recipe.compute == quant::Compute::kSimulate);
   CHECK(recipe.seed == 9223372036854775807U);
 }
 

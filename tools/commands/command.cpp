@@ -1,11 +1,13 @@
 #include "tools/commands/command.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "quant/integer_linear.h"
 #include "trainer/recipe.h"
 
 namespace dualpath::tools {
@@ -27,6 +29,12 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
   command->footer(fmt::format(
       "Example:\n  dualpath {} recipes/quickstart.yaml --set train.max_steps=50", name));
   return command;
+}
+
+void announce_kernel(const trainer::Recipe& recipe) {
+  fmt::print(stderr, "compute: {}, INT8 by {}; {} threads\n",
+             name_in(quant::kComputes, recipe.compute), quant::integer_kernel(recipe.compute),
+             at::get_num_threads());
 }
 
 void print(const nlohmann::json& result, bool json, const std::string& table) {

@@ -39,6 +39,9 @@ struct OpenRun {
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments);
 
+/// The first line of a long run, to stderr: by which kernel and how many threads it computes.
+void announce_kernel(const trainer::Recipe& recipe);
+
 /// With --json the object, else the text that `table` makes of it.
 void print(const nlohmann::json& result, bool json, const std::string& table);
 

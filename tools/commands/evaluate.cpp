@@ -80,6 +80,7 @@ void evaluate(const RecipeArguments& arguments) {
     return print(result, arguments.json, table_of(result));
   }
   const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead);
+  announce_kernel(recipe);
   const json result = trainer::run_evaluation(run.experiment, run.texts, run.directory);
   print(result, arguments.json, table_of(result));
 }

@@ -12,7 +12,7 @@
 #include "data/formats/gguf.h"
 #include "data/formats/json.h"
 #include "data/formats/safetensors_directory.h"
-#include "quant/tensor_kernels.h"
+#include "quant/integer_linear.h"
 #include "tools/commands/command.h"
 
 namespace dualpath::tools {
@@ -124,7 +124,8 @@ json inspect_path(const fs::path& path) {
   result["path"] = path.string();
   result["versions"] = versions();
   result["kernels"] = {{"cpu", at::get_cpu_capability()},
-                       {"int8_sums", quant::integer_sums_route()}};
+                       {"int8_linear", quant::integer_kernel()},
+                       {"int8_simulated", quant::integer_kernel(quant::Compute::kSimulate)}};
   return result;
 }
 
@@ -160,9 +161,11 @@ std::string text_of(const json& result) {
     return versions[of].is_null() ? "not built in" : versions[of].get<std::string>();
   };
   return text + fmt::format(
-                    "dualpath {}, torch {}, CUDA {}, cuDNN {}; CPU kernels for {}, INT8 sums by {}",
+                    "dualpath {}, torch {}, CUDA {}, cuDNN {}; CPU kernels for {}, INT8 by {} "
+                    "(simulated: {})",
                     version("dualpath"), version("torch"), version("cuda"), version("cudnn"),
-                    kernels["cpu"].get<std::string>(), kernels["int8_sums"].get<std::string>());
+                    kernels["cpu"].get<std::string>(), kernels["int8_linear"].get<std::string>(),
+                    kernels["int8_simulated"].get<std::string>());
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory
 
 void train(const RecipeArguments& arguments) {
   const OpenRun run(arguments.load(), arguments.access());
+  announce_kernel(run.experiment.recipe);
   const nlohmann::json report = trainer::run_training(run.experiment, run.texts, run.directory);
   print(report, arguments.json, summary_of(report, run.directory));
 }

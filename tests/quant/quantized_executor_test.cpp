@@ -1,4 +1,4 @@
-#include "quant/simulate_executor.h"
+#include "quant/quantized_executor.h"
 
 #include <torch/utils.h>
 
@@ -37,7 +37,7 @@ TEST_CASE("codes and scales made by others give the logits of their integer arit
   modules::NamedTensors expected = expected_tensors("int8_export/" + variant + ".safetensors");
   const Plan plan = make_plan(model.structure, QuantizeOptions{});
   const ActivationScales scales = stored_scales(plan, *model.weights);
-  SimulateExecutor executor(model.weights, at::kFloat, plan, scales);
+  QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
   const Tensor logits = logits_of(model.network, executor, expected["ids"]);
   const double kl = mean_kl(expected["logits"], logits);
   // A norm or an attention that adds in another order moves a few inputs over a tie to the next
@@ -54,7 +54,7 @@ TEST_CASE("the first layer's integers are those of others, all but a few near ti
   modules::NamedTensors expected = expected_tensors("int8_export/tied.safetensors");
   const Plan plan = make_plan(model.structure, QuantizeOptions{});
   const ActivationScales scales = stored_scales(plan, *model.weights);
-  SimulateExecutor executor(model.weights, at::kFloat, plan, scales);
+  QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
   modules::State state = modules::make_state(expected["ids"]);
   modules::run(model.network.stages[0], executor, state);
   modules::run(model.network.stages[1], executor, state);
@@ -70,10 +70,35 @@ TEST_CASE("float weights and an export's codes of them give the same bits", "[qu
   const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
   const Plan plan = make_plan(source.structure, QuantizeOptions{});
   const ActivationScales scales = stored_scales(plan, *exported.weights);
-  SimulateExecutor from_floats(source.weights, dtype, plan, scales);
-  SimulateExecutor from_codes(exported.weights, dtype, plan, scales);
+  QuantizedExecutor from_floats(source.weights, dtype, plan, scales);
+  QuantizedExecutor from_codes(exported.weights, dtype, plan, scales);
   CHECK(logits_of(source.network, from_floats, ids)
             .equal(logits_of(exported.network, from_codes, ids)));
+}
+
+TEST_CASE("integer kernels and simulation give the same logits and gradients, to the bit",
+          "[quant][simulate]") {
+  const std::string variant = GENERATE("tied", "outliers", "untied_sharded");
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const modules::Model model = modules::open_model(kReference / "int8_export" / variant);
+  const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, QuantizeOptions{});
+  const ActivationScales scales = stored_scales(plan, *model.weights);
+  const auto run = [&](Compute compute) {
+    QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
+    modules::State state = modules::make_state(ids);
+    modules::run(model.network.stages.front(), executor, state);
+    const Tensor hidden = state.hidden.detach().requires_grad_();
+    state.hidden = hidden;
+    for (std::size_t i = 1; i < model.network.stages.size(); ++i)
+      modules::run(model.network.stages[i], executor, state);
+    const Tensor logits = model.network.head.logits(executor, state.hidden);
+    logits.to(at::kFloat).square().sum().backward();
+    return std::pair(logits.detach(), hidden.grad());
+  };
+  const auto integer = run(Compute::kInteger), simulated = run(Compute::kSimulate);
+  CHECK(integer.first.equal(simulated.first));
+  CHECK(integer.second.equal(simulated.second));
 }
 
 TEST_CASE("a linear that is not planned is computed in float", "[quant][simulate]") {
@@ -82,7 +107,7 @@ TEST_CASE("a linear that is not planned is computed in float", "[quant][simulate
   const modules::Network network = hand_made_network();
   const Plan plan = make_plan(modules::structure_of(network), options);
   const ActivationScales scales({{"model.layers.1.proj.input", torch::tensor({1.0f})}});
-  SimulateExecutor executor(hand_made_weights(), at::kFloat, plan, scales);
+  QuantizedExecutor executor(hand_made_weights(), at::kFloat, plan, scales);
   const modules::LinearRef first{"model.layers.0.proj", 2, 2}, second{"model.layers.1.proj", 2, 2};
   const Tensor x = torch::tensor({{0.3f, 1.7f}});
   CHECK(executor.linear(modules::LinearRefs{first}, x).front().equal(x));
@@ -98,7 +123,7 @@ TEST_CASE("a window alone and in a padded batch has the same integers", "[quant]
   const Plan plan = make_plan(modules::structure_of(network), options);
   const ActivationScales scales({{"model.layers.0.proj.input", torch::tensor({0.03f})},
                                  {"model.layers.1.proj.input", torch::tensor({0.05f})}});
-  SimulateExecutor executor(skewed_weights(), at::kFloat, plan, scales);
+  QuantizedExecutor executor(skewed_weights(), at::kFloat, plan, scales);
   modules::State alone = modules::make_state(torch::tensor({{2, 1}}, at::kLong));
   modules::run(network, executor, alone);
   modules::State batch =

@@ -1,0 +1,83 @@
+#include "modules/gated.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/autograd.h>
+
+#include "modules/kernel_call.h"
+#include "modules/kernels/gated.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
+
+std::byte* element_at(const Tensor& tensor, std::int64_t i) {
+  return static_cast<std::byte*>(tensor.data_ptr()) +
+         i * static_cast<std::int64_t>(tensor.element_size());
+}
+
+GatedRows part(const Tensor& gate, const Tensor& up, std::int64_t begin, std::int64_t end) {
+  return {element_of(gate.scalar_type()), element_at(gate, begin), element_at(up, begin),
+          end - begin};
+}
+
+struct GatedSilu : torch::autograd::Function<GatedSilu> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& any_gate, const Tensor& any_up) {
+    const Tensor gate = any_gate.contiguous(), up = any_up.contiguous();
+    ctx->save_for_backward({gate, up});
+    const Tensor y = at::empty_like(gate);
+#ifdef DUALPATH_CUDA
+    if (gate.is_cuda()) {
+      gated_silu_cuda(part(gate, up, 0, gate.numel()), y.mutable_data_ptr(), cuda_stream(gate));
+      return y;
+    }
+#endif
+    at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      gated_silu_cpu(part(gate, up, begin, end), element_at(y, begin));
+    });
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Tensor &gate = saved[0], &up = saved[1], grad = grads[0].contiguous();
+    const Tensor of_gate = at::empty_like(gate), of_up = at::empty_like(up);
+#ifdef DUALPATH_CUDA
+    if (gate.is_cuda()) {
+      gated_silu_backward_cuda(part(gate, up, 0, gate.numel()), grad.const_data_ptr(),
+                               of_gate.mutable_data_ptr(), of_up.mutable_data_ptr(),
+                               cuda_stream(gate));
+      return {of_gate, of_up};
+    }
+#endif
+    at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      gated_silu_backward_cpu(part(gate, up, begin, end), element_at(grad, begin),
+                              element_at(of_gate, begin), element_at(of_up, begin));
+    });
+    return {of_gate, of_up};
+  }
+};
+
+}  // namespace
+
+Tensor gated(Activation activation, const Tensor& gate, const Tensor& up) {
+  if (gate.is_meta()) return gate;  // only shapes are asked for
+  switch (activation) {
+    case Activation::kSilu:
+      return GatedSilu::apply(gate, up);
+    case Activation::kGelu:
+      return at::gelu(gate) * up;
+    case Activation::kGeluTanh:
+      return at::gelu(gate, "tanh") * up;
+    case Activation::kRelu:
+      return at::relu(gate) * up;
+  }
+  TORCH_CHECK(false, "unknown activation");
+}
+
+}  // namespace dualpath::modules

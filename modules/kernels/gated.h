@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "data/formats/element.h"
+
+namespace dualpath::modules {
+
+/// gate, up: [n] of the element type.
+struct GatedRows {
+  data::Element element;
+  const void *gate, *up;
+  std::int64_t n;
+};
+
+/// SwiGLU's product: y = gate * sigmoid(gate) * up, in float32, then one cast (Shazeer 2020).
+void gated_silu_cpu(const GatedRows& in, void* y);
+/// grad: of y.
+void gated_silu_backward_cpu(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up);
+
+#ifdef DUALPATH_CUDA
+/// The same on device memory, within float32's rounding of exp; stream is a cudaStream_t.
+void gated_silu_cuda(const GatedRows& in, void* y, void* stream);
+void gated_silu_backward_cuda(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up,
+                              void* stream);
+#endif
+
+}  // namespace dualpath::modules

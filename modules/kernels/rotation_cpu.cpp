@@ -1,0 +1,51 @@
+#include "modules/kernels/rotation.h"
+
+#include "data/base/vector_clones.h"
+
+namespace dualpath::modules {
+namespace {
+
+using data::BFloat16;
+using data::Float16;
+using data::Float32;
+
+template <class Type>
+DP_INLINE void rotate_all(const RotationRows& in, void* y_out) {
+  const auto* x = static_cast<const typename Type::Stored*>(in.x);
+  auto* y = static_cast<typename Type::Stored*>(y_out);
+  const std::int64_t half = in.dim / 2;
+  const float sign = in.back ? -1.0f : 1.0f;
+  for (std::int64_t token = 0; token < in.tokens; ++token) {
+    const float *cos = in.cos + token * half, *sin = in.sin + token * half;
+    for (std::int64_t head = 0; head < in.heads; ++head, x += in.dim, y += in.dim) {
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float first = Type::load(x[i]), second = Type::load(x[i + half]);
+        const float turn = sign * sin[i];
+        y[i] = Type::store(first * cos[i] - second * turn);
+        y[i + half] = Type::store(second * cos[i] + first * turn);
+      }
+    }
+  }
+}
+
+#define DP_ROTATION_KERNEL(Type) \
+  DP_VECTOR_CLONES void rotate_##Type(const RotationRows& in, void* y) { rotate_all<Type>(in, y); }
+
+DP_ROTATION_KERNEL(Float32)
+DP_ROTATION_KERNEL(BFloat16)
+DP_ROTATION_KERNEL(Float16)
+
+}  // namespace
+
+void rotate_cpu(const RotationRows& in, void* y) {
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return rotate_Float32(in, y);
+    case data::Element::kBFloat16:
+      return rotate_BFloat16(in, y);
+    case data::Element::kFloat16:
+      return rotate_Float16(in, y);
+  }
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,52 @@
+#include "modules/kernels/device.cuh"
+#include "modules/kernels/rotation.h"
+
+namespace dualpath::modules {
+namespace {
+
+using device::blocks_for;
+using device::check_launch;
+using device::kThreads;
+using device::store;
+using device::to_float;
+
+/// A thread takes a pair of channels.
+template <class T>
+__global__ void rotate_kernel(RotationRows in, T* y) {
+  const T* x = static_cast<const T*>(in.x);
+  const std::int64_t half = in.dim / 2, pairs = in.tokens * in.heads * half;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t pair = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+       pair < pairs; pair += stride) {
+    const std::int64_t i = pair % half, head = pair / half, token = head / in.heads;
+    const std::int64_t low = head * in.dim + i, high = low + half;
+    const float cos = in.cos[token * half + i];
+    const float sin = in.back ? -in.sin[token * half + i] : in.sin[token * half + i];
+    const float first = to_float(x[low]), second = to_float(x[high]);
+    store(first * cos - second * sin, y + low);
+    store(second * cos + first * sin, y + high);
+  }
+}
+
+template <class T>
+void launch(const RotationRows& in, void* y, cudaStream_t stream) {
+  rotate_kernel<<<blocks_for(in.tokens * in.heads * in.dim / 2), kThreads, 0, stream>>>(
+      in, static_cast<T*>(y));
+  check_launch("rotate");
+}
+
+}  // namespace
+
+void rotate_cuda(const RotationRows& in, void* y, void* stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  switch (in.element) {
+    case data::Element::kFloat32:
+      return launch<float>(in, y, on);
+    case data::Element::kBFloat16:
+      return launch<__nv_bfloat16>(in, y, on);
+    case data::Element::kFloat16:
+      return launch<__half>(in, y, on);
+  }
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,88 @@
+// Rows of the element types as float32 lanes, for kernels written with Highway. Included once for
+// each kind of processor, as Highway has it.
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#if defined(DUALPATH_MODULES_KERNELS_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef DUALPATH_MODULES_KERNELS_ROWS_INL_H
+#undef DUALPATH_MODULES_KERNELS_ROWS_INL_H
+#else
+#define DUALPATH_MODULES_KERNELS_ROWS_INL_H
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace dualpath::modules::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+using V = hn::Vec<Floats>;
+
+/// Some lanes of one row in float32. Past the row's end it reads the type's lowest value: of no
+/// weight in a softmax.
+struct Float32Row {
+  using Stored = float;
+  static constexpr Stored kLowest = std::numeric_limits<float>::lowest();
+  static V load(Floats d, const Stored* x) { return hn::LoadU(d, x); }
+  static void store(V v, Stored* y) { hn::StoreU(v, Floats(), y); }
+};
+
+struct BFloat16Row {
+  using Stored = std::uint16_t;
+  static constexpr Stored kLowest = 0xff7f;
+  static V load(Floats d, const Stored* x) {
+    const hn::Rebind<std::uint16_t, Floats> d16;
+    const hn::Rebind<std::uint32_t, Floats> d32;
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, x))));
+  }
+  /// To nearest, ties to even, as data::float_to_bfloat16; gradients that are not finite have
+  /// stopped the run before.
+  static void store(V v, Stored* y) {
+    const hn::Rebind<std::uint16_t, Floats> d16;
+    const hn::Rebind<std::uint32_t, Floats> d32;
+    const auto bits = hn::BitCast(d32, v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7fff)));
+    hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), d16, y);
+  }
+};
+
+struct Float16Row {
+  using Stored = std::uint16_t;
+  static constexpr Stored kLowest = 0xfbff;
+  static V load(Floats d, const Stored* x) {
+    const hn::Rebind<hwy::float16_t, Floats> d16;
+    return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(x)));
+  }
+  static void store(V v, Stored* y) {
+    const hn::Rebind<hwy::float16_t, Floats> d16;
+    hn::StoreU(hn::DemoteTo(d16, v), d16, reinterpret_cast<hwy::float16_t*>(y));
+  }
+};
+
+constexpr std::int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
+
+template <class Row>
+V load(Floats d, const typename Row::Stored* row, std::int64_t i, std::int64_t words) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  if (i + lanes <= words) return Row::load(d, row + i);
+  typename Row::Stored padded[kMostLanes];
+  std::fill_n(std::copy(row + i, row + words, padded), lanes - (words - i), Row::kLowest);
+  return Row::load(d, padded);
+}
+
+template <class Row>
+void store(V v, typename Row::Stored* row, std::int64_t i, std::int64_t words) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(Floats()));
+  if (i + lanes <= words) return Row::store(v, row + i);
+  typename Row::Stored padded[kMostLanes];
+  Row::store(v, padded);
+  std::copy_n(padded, words - i, row + i);
+}
+
+}  // namespace dualpath::modules::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,87 @@
+#include "quant/integer_linear.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/cpu/Utils.h>
+
+#include "quant/tensor_kernels.h"
+
+namespace dualpath::quant {
+namespace {
+
+using at::Tensor;
+
+Tensor call(const char* name, c10::Stack arguments) {
+  const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
+  op.callBoxed(arguments);
+  return arguments.front().toTensor();
+}
+
+Tensor onednn_pack(const Tensor& codes) {
+  return call("onednn::qlinear_prepack", {codes, c10::IValue()});
+}
+
+/// The op would multiply by its two scales one after the other, and round in between. So it gets 1
+/// as the input's, and the product of both, which is the law's, as the weight's.
+Tensor onednn_linear(const Tensor& codes, const Tensor& scale, const QuantizedWeight& weight,
+                     at::ScalarType dtype) {
+  const Tensor weight_zero_point = at::zeros({1}, at::kLong);
+  const c10::IValue bias = weight.bias.defined() ? c10::IValue(weight.bias) : c10::IValue();
+  const c10::List<std::optional<at::Scalar>> no_post_op_arguments;
+  constexpr double kInputScale = 1.0, kOutputScale = 1.0;
+  constexpr std::int64_t kInputZeroPoint = kUnsignedShift, kOutputZeroPoint = 0;
+  return call("onednn::qlinear_pointwise",
+              {codes, kInputScale, kInputZeroPoint, weight.packed, scale, weight_zero_point, bias,
+               kOutputScale, kOutputZeroPoint, static_cast<std::int64_t>(dtype), "none",
+               no_post_op_arguments, ""});
+}
+
+/// Processors that add pairs of products in 16 bits saturate where codes are at their ends; a
+/// processor or build without the op throws.
+bool onednn_is_exact() {
+  constexpr std::int64_t kSize = 64;
+  try {
+    for (const int left : {-128, 127}) {
+      for (const int right : {-127, 127}) {
+        const Tensor x = at::full({kSize, kSize}, left + kUnsignedShift, at::kByte);
+        QuantizedWeight weight{
+            at::full({kSize, kSize}, right, at::kChar), at::full({kSize}, 0.1f), {}, {}};
+        weight.packed = onednn_pack(weight.codes);
+        const Tensor y = onednn_linear(x, weight.scale, weight, at::kFloat);
+        if (!y.eq(static_cast<float>(left * right * kSize) * 0.1f).all().item<bool>()) return false;
+      }
+    }
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
+/// Looked at once in a process.
+bool serves_onednn() {
+  static const bool exact = onednn_is_exact();
+  return exact;
+}
+
+}  // namespace
+
+void pack(QuantizedWeight& weight) {
+  if (weight.codes.is_cpu() && serves_onednn()) weight.packed = onednn_pack(weight.codes);
+}
+
+Tensor integer_linear(const Tensor& codes, float input_scale, const QuantizedWeight& weight,
+                      at::ScalarType dtype) {
+  if (weight.packed.defined())
+    return onednn_linear(codes, weight.scale * input_scale, weight, dtype);
+  return scale_sums(integer_sums(codes, weight.codes), input_scale, weight.scale, weight.bias,
+                    dtype);
+}
+
+std::string integer_kernel(Compute compute) {
+  if (compute == Compute::kSimulate || !serves_onednn()) return integer_sums_route();
+  if (__builtin_cpu_supports("amx-int8")) return "oneDNN (AMX)";
+  if (at::cpu::is_avx512_vnni_supported()) return "oneDNN (AVX-512 VNNI)";
+  return "oneDNN (AVX2 VNNI)";
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <vector>
+
+#include "quant/quantized_linear.h"
+
+namespace dualpath::quant {
+
+/// quantized_linear(rms_norm(x, weight, eps), scale, group) with norm and quantize as one kernel
+/// each way and the same bits; nothing but x is saved. x: [..., in]; weight: [in] float32, frozen.
+std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
+                                                 const torch::Tensor& weight, double eps,
+                                                 float scale,
+                                                 const std::shared_ptr<QuantizedGroup>& group);
+
+}  // namespace dualpath::quant

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "modules/float_executor.h"
+#include "quant/activation_scales.h"
+#include "quant/plan.h"
+#include "quant/quantized_linear.h"
+
+namespace dualpath::quant {
+
+/// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
+/// them; all else in float. `compute` says by which kernel; the bits are the same. Weights are
+/// quantized and packed when first met; the store may hold codes already (an export).
+class QuantizedExecutor : public modules::FloatExecutor {
+ public:
+  /// plan and scales must outlive the executor.
+  QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                    const Plan& plan, const ActivationScales& scales,
+                    Compute compute = Compute::kInteger)
+      : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), dtype),
+                          plan, scales, compute) {}
+  QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
+                    const ActivationScales& scales, Compute compute = Compute::kInteger);
+
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
+  using FloatExecutor::linear;
+  /// One kernel normalizes and quantizes, unless the norm's weight or the scale is trained.
+  std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
+                                      const modules::LinearRefs& refs,
+                                      const at::Tensor& x) override;
+
+ private:
+  /// Null if it stays in float.
+  const PlannedLinear* planned(const modules::LinearRefs& refs) const;
+  const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
+                                                const modules::LinearRefs& refs);
+
+  std::map<std::string, const PlannedLinear*> planned_;  // by linear
+  const ActivationScales& scales_;
+  Compute compute_;
+  std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
+};
+
+/// A planned linear's weight: the store's codes and scale if it is an export, else quantized from
+/// its values.
+QuantizedWeight quantized_weight(const modules::WeightStore& weights,
+                                 const modules::LinearRef& ref);
+
+}  // namespace dualpath::quant

@@ -1,0 +1,64 @@
+#include "quant/integer_linear.h"
+
+#include <torch/utils.h>
+
+#include "quant/tensor_kernels.h"
+#include "tests/support/catch.h"
+
+using namespace dualpath::quant;
+using torch::Tensor;
+
+namespace {
+
+QuantizedWeight weight_of(const Tensor& codes, bool with_bias) {
+  const std::int64_t rows = codes.size(0);
+  return {codes, torch::rand(rows) * 1e-3 + 1e-5, with_bias ? torch::randn(rows) : Tensor(), {}};
+}
+
+Tensor unsigned_codes(const Tensor& codes) {
+  return (codes.to(at::kInt) + kUnsignedShift).to(at::kByte);
+}
+
+/// The kernel of this processor against plain sums, scaled by the law.
+void check_product(const Tensor& codes, QuantizedWeight weight, at::ScalarType dtype) {
+  constexpr float kScale = 0.0371f;
+  INFO(integer_kernel() << ": " << codes.sizes() << " times " << weight.codes.sizes() << ", "
+                        << dtype);
+  const Tensor sums = codes.to(at::kDouble).matmul(weight.codes.to(at::kDouble).t()).to(at::kInt);
+  const Tensor expected = scale_sums(sums, kScale, weight.scale, weight.bias, dtype);
+  CHECK(integer_linear(codes, kScale, weight, dtype).equal(expected));
+  pack(weight);
+  const Tensor input = weight.packed.defined() ? unsigned_codes(codes) : codes;
+  CHECK(integer_linear(input, kScale, weight, dtype).equal(expected));
+}
+
+}  // namespace
+
+TEST_CASE("integer products of random codes are the scaled int32 sums, to the bit",
+          "[quant][integer]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const bool with_bias = GENERATE(false, true);
+  torch::manual_seed(11);
+  const auto [m, k, n] =
+      GENERATE(table<std::int64_t, std::int64_t, std::int64_t>({{1, 1, 1},
+                                                                {4, 1, 3},
+                                                                {1, 2, 5},
+                                                                {7, 64, 3},
+                                                                {33, 100, 50},
+                                                                {1, 576, 1536},
+                                                                {130, 576, 192},
+                                                                {64, 1536, 576},
+                                                                {3, 16384, 16}}));
+  check_product(torch::randint(-128, 128, {m, k}, at::kChar),
+                weight_of(torch::randint(-127, 128, {n, k}, at::kChar), with_bias), dtype);
+}
+
+TEST_CASE("integer products of codes at their ends are exact", "[quant][integer]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const auto [left, right] =
+      GENERATE(table<int, int>({{-128, -127}, {-128, 127}, {127, 127}, {127, -127}}));
+  for (const std::int64_t k : {7, 1024, 1536, 16384}) {
+    check_product(torch::full({17, k}, left, at::kChar),
+                  weight_of(torch::full({16, k}, right, at::kChar), true), dtype);
+  }
+}
