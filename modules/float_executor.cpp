@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
-
+#include "modules/attention.h"
 #include "modules/norm.h"
 
 namespace dualpath::modules {
@@ -30,18 +29,9 @@ Tensor FloatExecutor::embedding(const EmbeddingRef& ref, const Tensor& ids) {
   return at::embedding(weights_->get(ref.weight_name()), ids);
 }
 
-Tensor FloatExecutor::attention(const AttentionRef& ref, const Tensor& q, const Tensor& k,
+Tensor FloatExecutor::attention(const AttentionRef&, const Tensor& q, const Tensor& k,
                                 const Tensor& v) {
-  const std::int64_t queries = q.size(2), keys = k.size(2);
-  const bool grouped = ref.num_heads != ref.num_key_value_heads;
-  std::optional<Tensor> mask;
-  if (queries != keys &&
-      queries > 1) {  // a prompt behind a cache: row t sees keys up to keys - queries + t
-    mask = at::ones({queries, keys}, q.options().dtype(at::kBool)).tril(keys - queries);
-  }
-  return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0,
-                                          /*is_causal=*/queries == keys,
-                                          /*scale=*/std::nullopt, grouped);
+  return causal_attention(q, k, v);
 }
 
 }  // namespace dualpath::modules

@@ -83,6 +83,12 @@ void store(V v, typename Row::Stored* row, std::int64_t i, std::int64_t words) {
   std::copy_n(padded, words - i, row + i);
 }
 
+template <class Row>
+float at(const typename Row::Stored* row, std::int64_t i) {
+  const Floats d;
+  return hn::GetLane(load<Row>(d, row, i, i + 1));
+}
+
 }  // namespace dualpath::modules::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

@@ -20,12 +20,6 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace modules::HWY_NAMESPACE;
 
-template <class Row>
-float at(const typename Row::Stored* row, std::int64_t i) {
-  const Floats d;
-  return hn::GetLane(load<Row>(d, row, i, i + 1));
-}
-
 /// NaN where a logit is not finite, which Exp would take for nothing: the losses become NaN, too.
 template <class Row>
 float maximum(const typename Row::Stored* row, std::int64_t words) {
