@@ -65,6 +65,8 @@ bool serves_onednn() {
 
 }  // namespace
 
+bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
+
 void pack(QuantizedWeight& weight) {
   if (weight.codes.is_cpu() && serves_onednn()) weight.packed = onednn_pack(weight.codes);
 }
@@ -78,7 +80,7 @@ Tensor integer_linear(const Tensor& codes, float input_scale, const QuantizedWei
 }
 
 std::string integer_kernel(Compute compute) {
-  if (compute == Compute::kSimulate || !serves_onednn()) return integer_sums_route();
+  if (!packs_weights(compute)) return integer_sums_route();
   if (__builtin_cpu_supports("amx-int8")) return "oneDNN (AMX)";
   if (at::cpu::is_avx512_vnni_supported()) return "oneDNN (AVX-512 VNNI)";
   return "oneDNN (AVX2 VNNI)";

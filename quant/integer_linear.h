@@ -9,6 +9,9 @@
 
 namespace dualpath::quant {
 
+/// Whether planned weights are kept packed here, beside their codes.
+bool packs_weights(Compute compute);
+
 /// Packs a weight for the processor's integer kernel where there is one (CPU: oneDNN through ATen,
 /// by AMX or VNNI). Elsewhere nothing happens, and integer_linear takes the portable way.
 void pack(QuantizedWeight& weight);

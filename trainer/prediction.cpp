@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "data/base/memory.h"
+#include "quant/integer_linear.h"
 #include "quant/observe_executor.h"
 #include "quant/paired_forward.h"
 #include "trainer/evaluation.h"
@@ -75,12 +76,13 @@ class Probe {
         narrow_(with_targets(batch, kChunkRows)),
         wide_(with_targets(batch, 2 * kChunkRows)) {}
 
+  /// Of several repeats the fastest counts: what disturbs a run only ever slows it.
   template <class Work>
-  Cost seconds(const Work& work) const {
+  Cost seconds(const Work& work, int repeats = 2) const {
     work(deep_, narrow_);
-    const double least = time([&] { work(shallow_, narrow_); });
-    const double deep = time([&] { work(deep_, narrow_); });
-    const double wide = time([&] { work(shallow_, wide_); });
+    const double least = time(repeats, [&] { work(shallow_, narrow_); });
+    const double deep = time(repeats, [&] { work(deep_, narrow_); });
+    const double wide = time(repeats, [&] { work(shallow_, wide_); });
     return cost(least, deep, wide);
   }
 
@@ -100,10 +102,9 @@ class Probe {
   }
 
   template <class Work>
-  static double time(const Work& work) {
-    constexpr int kRepeats = 2;  // the faster: what disturbs a run only ever slows it
+  static double time(int repeats, const Work& work) {
     double fastest = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < kRepeats; ++i) {
+    for (int i = 0; i < repeats; ++i) {
       const auto start = std::chrono::steady_clock::now();
       work();
       const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
@@ -125,8 +126,8 @@ class Probe {
 };
 
 /// Bytes of weights that `train` keeps: the reference's where computing makes copies of what the
-/// file holds; of the quantized path its codes and what the gradient flows back through; and the
-/// model file's pages, which count as resident.
+/// file holds; of the quantized path its codes, twice where they are packed too, and what the
+/// gradient flows back through; and the model file's pages, which count as resident.
 double weight_bytes(const Experiment& experiment) {
   const at::ScalarType dtype = experiment.recipe.model.dtype;
   const auto element = static_cast<double>(c10::elementSize(dtype));
@@ -137,14 +138,15 @@ double weight_bytes(const Experiment& experiment) {
     if (info.decoded || info.dtype != dtype)
       bytes += static_cast<double>(c10::multiply_integers(info.shape)) * element;
   }
+  const double codes = quant::packs_weights(experiment.recipe.compute) ? 2.0 : 1.0;
   for (const quant::PlannedLinear& linear : experiment.plan.linears) {
     bytes +=
-        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (1.0 + element);
+        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
   }
   return bytes;
 }
 
-/// What one optimizer step, one calibration window and the evaluation of one window cost.
+/// What one optimizer step, one calibration window and the evaluation of one batch cost.
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
   std::optional<Cost> memory;                     ///< bytes, of a step
@@ -152,7 +154,8 @@ struct Costs {
   bool control;                                   ///< whether there is one to train
 };
 
-Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window) {
+Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
+              const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
   const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
@@ -182,11 +185,11 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   constexpr std::size_t kTimed = 3, kHeld = 8;
   const modules::Network& network = experiment.model.network;
   const Probe on_step(network, step, kTimed), on_window(network, window, kTimed),
-      held(network, step, kHeld);
+      on_evaluated(network, evaluated, kTimed), held(network, step, kHeld);
   return {.calibrated = on_window.seconds(calibrate),
           .repaired = on_step.seconds(repair),
           .adapted = on_step.seconds(adapt),
-          .evaluated = on_window.seconds(evaluate),
+          .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
           .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
           .export_bytes = quant::total_bytes(quant::planned_bytes(
               experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
@@ -200,7 +203,8 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   const auto baseline = static_cast<double>(resident_bytes());
   const data::Batch step = first_windows(texts.train, recipe.train.per_device_train_batch_size);
   const data::Batch window = first_windows(texts.train, 1);
-  const Costs costs = measure(experiment, step, window);
+  const data::Batch evaluated = first_windows(texts.train, recipe.evaluate.batch_size);
+  const Costs costs = measure(experiment, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch) {
     return cost.of(layers, std::ceil(static_cast<double>(batch.counted()) / kChunkRows));
@@ -219,7 +223,8 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .calibrate_seconds = cost_of(costs.calibrated, window) * calibrated,
       .train_seconds = cost_of(costs.repaired, step) * steps,
       .control_seconds = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
-      .evaluate_seconds = cost_of(costs.evaluated, window) * static_cast<double>(scored)};
+      .evaluate_seconds = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
+                          static_cast<double>(recipe.evaluate.batch_size)};
   if (costs.memory) {
     prediction.peak_resident_bytes = static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
                                                                cost_of(*costs.memory, step));
