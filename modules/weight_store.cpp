@@ -1,5 +1,6 @@
 #include "modules/weight_store.h"
 
+#include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 
 namespace dualpath::modules {
@@ -42,12 +43,24 @@ at::Tensor WeightOverlay::get(const std::string& name) const {
 at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   const std::string key = store_->canonical(name);
   if (below_ && !store_->is_trained(key)) return below_->get(key, dtype);
-  const auto kept = kept_.find(key);
-  if (kept != kept_.end() && kept->second.scalar_type() == dtype) return kept->second;
+  if (store_->is_trained(key)) return converted(key, dtype);
+  at::Tensor& kept = kept_[key].value;
+  if (!kept.defined() || kept.scalar_type() != dtype) kept = store_->get(key).to(dtype);
+  return kept;
+}
+
+/// One conversion serves all uses of a step: the gradient of each flows through it to the trained
+/// tensor. One that was made without a graph serves only where none is wanted.
+at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {
   const at::Tensor source = store_->get(key);
-  const at::Tensor value = source.to(dtype);
-  if (!source.requires_grad()) kept_[key] = value;
-  return value;
+  if (source.scalar_type() == dtype) return source;
+  Kept& kept = kept_[key];
+  const bool current = kept.value.defined() && kept.value.scalar_type() == dtype &&
+                       kept.version == source._version();
+  const bool needs_graph = at::GradMode::is_enabled() && source.requires_grad();
+  if (!current || (needs_graph && !kept.value.requires_grad()))
+    kept = {source.to(dtype), static_cast<std::uint32_t>(source._version())};
+  return kept.value;
 }
 
 }  // namespace dualpath::modules

@@ -76,8 +76,7 @@ class WeightOverlay : public WeightStore {
 };
 
 /// Reads a store in one compute dtype. Frozen tensors are converted once and kept (a conversion
-/// that changes nothing shares the mapping); tensors that require a gradient are converted each
-/// time.
+/// that changes nothing shares the mapping); trained ones when they have changed.
 class ComputeWeights {
  public:
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)
@@ -97,7 +96,14 @@ class ComputeWeights {
   std::shared_ptr<const WeightStore> store_;
   at::ScalarType dtype_;
   std::shared_ptr<ComputeWeights> below_;  // null where nothing is shared
-  std::map<std::string, at::Tensor> kept_;
+  /// Of a trained tensor: made again when the tensor has changed.
+  at::Tensor converted(const std::string& key, at::ScalarType dtype);
+
+  struct Kept {
+    at::Tensor value;
+    std::uint32_t version = 0;  // of the trained tensor it was made from
+  };
+  std::map<std::string, Kept> kept_;
 };
 
 }  // namespace dualpath::modules

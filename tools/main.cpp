@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "data/base/interrupt.h"
+#include "data/base/memory.h"
 #include "tools/commands/command.h"
 
 namespace {
@@ -37,6 +38,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   dualpath::install_interrupt_handlers();
+  dualpath::keep_freed_memory();
   try {
     return run(argc, argv);
   } catch (const dualpath::Error& error) {

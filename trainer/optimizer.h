@@ -1,7 +1,7 @@
 #pragma once
 
-#include <torch/optim/adamw.h>
-
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,13 +23,14 @@ struct ParameterGroup {
 };
 
 /// AdamW over groups, with clipping by the global norm, and its state by parameter name so that it
-/// can be saved.
+/// can be saved. Parameters are float32; a step is one pass over each, clipping included
+/// (kernels/adamw.h).
 class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options);
 
   /// Clips, steps with the schedule's rate for `step` (from 0), clears the gradients. Returns the
-  /// norm before clipping.
+  /// norm before clipping. A parameter without a gradient stays as it is.
   double step(std::int64_t step);
   double learning_rate(std::int64_t step) const;  ///< of the first group
 
@@ -42,10 +43,17 @@ class Optimizer {
             const std::string& where);
 
  private:
+  struct Moments {
+    torch::Tensor exp_avg, exp_avg_sq;
+    std::int64_t step = 0;  ///< steps this parameter has taken
+  };
+
+  double gradient_norm() const;
+
   TrainOptions options_;
   std::vector<ParameterGroup> groups_;
   modules::NamedTensors parameters_;
-  torch::optim::AdamW adamw_;
+  std::map<std::string, Moments> moments_;  // of parameters that have had a gradient
 };
 
 }  // namespace dualpath::trainer

@@ -32,6 +32,7 @@ struct TrainableOptions {
   double corrections = 1e-3;
   double activation_scales = 0.0;  ///< of log(scale)
   double norm_weights = 0.0;
+  double weights = 0.0;  ///< all others: linears, their biases, tables
 
   bool operator==(const TrainableOptions&) const = default;
 };
@@ -45,7 +46,7 @@ struct TrainOptions {
   TrainableOptions learning_rate;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;
-  double weight_decay = 0.0;  ///< of norm weights; corrections and scales never decay
+  double weight_decay = 0.0;  ///< of weights and norm weights; corrections and scales never decay
   double max_grad_norm = 1.0;
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;

@@ -116,6 +116,7 @@ class Probe {
   template <class Work>
   static double growth(const Work& work) {
     work();  // once before: weights come, and the heap takes its shape
+    release_freed_memory();
     const std::int64_t before = restart_peak_resident().value();
     work();
     return static_cast<double>(peak_resident_bytes() - before);

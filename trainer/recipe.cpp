@@ -135,8 +135,10 @@ void visit_learning_rate(RecipeVisitor& visitor, TrainableOptions& rates) {
   visitor.number("corrections", rates.corrections, kShare);
   visitor.number("activation_scales", rates.activation_scales, kShare);
   visitor.number("norm_weights", rates.norm_weights, kShare);
-  visitor.check(rates.corrections + rates.activation_scales + rates.norm_weights > 0,
-                "one of its rates above 0", "0 for each");
+  visitor.number("weights", rates.weights, kShare);
+  visitor.check(
+      rates.corrections + rates.activation_scales + rates.norm_weights + rates.weights > 0,
+      "one of its rates above 0", "0 for each");
 }
 
 void visit_train(RecipeVisitor& visitor, TrainOptions& train) {

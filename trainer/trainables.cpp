@@ -1,6 +1,8 @@
 #include "trainer/trainables.h"
 
-#include <torch/torch.h>
+#include <torch/utils.h>
+
+#include <set>
 
 #include "data/base/error.h"
 
@@ -13,12 +15,36 @@ modules::NamedTensors prefixed(const char* prefix, const modules::NamedTensors& 
   return result;
 }
 
-/// float32 copies of every norm weight, over the store.
-void train_norm_weights(const modules::Model& model, modules::WeightOverlay& weights) {
-  for (const modules::NormRef& norm : model.structure.norms) {
-    const std::string name = norm.weight_name();
-    weights.set(name, model.weights->get(name).to(torch::kFloat).clone().requires_grad_());
+std::set<std::string> norm_weights(const modules::Model& model) {
+  std::set<std::string> names;
+  for (const modules::NormRef& norm : model.structure.norms) names.insert(norm.weight_name());
+  return names;
+}
+
+/// Linears with their biases, and tables; a tied one once.
+std::set<std::string> other_weights(const modules::Model& model) {
+  std::set<std::string> names;
+  for (const modules::LinearUse& use : model.structure.linears) {
+    for (const modules::LinearRef& ref : use.refs) {
+      names.insert(model.weights->canonical(ref.weight_name()));
+      if (ref.bias) names.insert(ref.bias_name());
+    }
   }
+  for (const modules::EmbeddingRef& table : model.structure.embeddings)
+    names.insert(model.weights->canonical(table.weight_name()));
+  return names;
+}
+
+/// Puts float32 copies of these over the store, and makes them a group.
+void train_weights(const std::set<std::string>& names, const modules::Model& model, double rate,
+                   double weight_decay, Trainables& t) {
+  ParameterGroup group{{}, rate, weight_decay};
+  for (const std::string& name : names) {
+    const torch::Tensor copy = model.weights->get(name).to(torch::kFloat).clone();
+    t.weights->set(name, copy.contiguous().requires_grad_());
+    group.parameters["weight." + name] = t.weights->get(name);
+  }
+  t.groups.push_back(std::move(group));
 }
 
 Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
@@ -45,11 +71,10 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::Model& mode
     t.scales.make_trainable();
     t.groups.push_back({prefixed("scale.", t.scales.parameters()), rate.activation_scales, 0.0});
   }
-  if (rate.norm_weights > 0.0) {
-    train_norm_weights(model, *t.weights);
-    t.groups.push_back(
-        {prefixed("weight.", t.weights->trained()), rate.norm_weights, recipe.train.weight_decay});
-  }
+  const double decay = recipe.train.weight_decay;
+  if (rate.norm_weights > 0.0)
+    train_weights(norm_weights(model), model, rate.norm_weights, decay, t);
+  if (rate.weights > 0.0) train_weights(other_weights(model), model, rate.weights, decay, t);
   return t;
 }
 

@@ -13,8 +13,8 @@
 
 namespace dualpath::trainer {
 
-/// All that a run may train on one path: corrections, activation scales, norm weights (in an
-/// overlay that the reference does not see).
+/// All that a run may train on one path: corrections, activation scales, norm weights, all other
+/// weights (in an overlay that the reference does not see).
 struct Trainables {
   quant::Corrections corrections;
   quant::ActivationScales scales;

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -33,10 +34,17 @@ std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
 std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
 
 std::optional<std::int64_t> restart_peak_resident() {
-  ::malloc_trim(0);
   std::ofstream clear_refs("/proc/self/clear_refs");
   clear_refs << "5" << std::flush;  // see proc(5)
   return clear_refs ? std::optional(resident_bytes()) : std::nullopt;
 }
+
+void keep_freed_memory() {
+  constexpr int kLargestOnHeap = 32 << 20;  // the most that glibc takes
+  ::mallopt(M_MMAP_THRESHOLD, kLargestOnHeap);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
+void release_freed_memory() { ::malloc_trim(0); }
 
 }  // namespace dualpath

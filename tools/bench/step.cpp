@@ -1,7 +1,7 @@
 // One optimizer step of paired training, timed: the quickstart's recipe on random tokens. Speaks
 // the protocol of tools/bench/steps.py: for each line "BATCH TOKENS" of stdin it takes a step and
 // answers with a line {"seconds": …, "peak_bytes": …} of JSON.
-//   bench_step RECIPE
+//   bench_step RECIPE [KEY=VALUE...]      KEY=VALUE overrides a key of the recipe, as --set does
 
 #include <fmt/format.h>
 #include <torch/utils.h>
@@ -33,8 +33,8 @@ data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t
 
 class Bench {
  public:
-  explicit Bench(const char* recipe)
-      : experiment_(trainer::open_experiment(trainer::load_recipe(recipe, {}))),
+  Bench(const char* recipe, const std::vector<std::string>& overrides)
+      : experiment_(trainer::open_experiment(trainer::load_recipe(recipe, overrides))),
         control_(experiment_),
         path_(experiment_, calibrated(), control_.executor),
         objective_(experiment_.model.network, control_.executor, path_.corrected,
@@ -71,9 +71,10 @@ class Bench {
   std::int64_t step_ = 0;
 };
 
-void serve(const char* recipe) {
+void serve(const char* recipe, const std::vector<std::string>& overrides) {
   torch::manual_seed(0);
-  Bench bench(recipe);
+  keep_freed_memory();
+  Bench bench(recipe, overrides);
   std::int64_t windows = 0, tokens = 0;
   while (std::cin >> windows >> tokens) {
     restart_peak_resident();
@@ -86,12 +87,12 @@ void serve(const char* recipe) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    fmt::print(stderr, "usage: bench_step RECIPE\n");
+  if (argc < 2) {
+    fmt::print(stderr, "usage: bench_step RECIPE [KEY=VALUE...]\n");
     return dualpath::kUsage;
   }
   try {
-    serve(argv[1]);
+    serve(argv[1], {argv + 2, argv + argc});
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench_step: {}\n", error.what());
     return dualpath::kFailure;

@@ -28,7 +28,8 @@ add_library(dualpath_torch INTERFACE)
 add_library(dualpath::torch ALIAS dualpath_torch)
 target_include_directories(dualpath_torch SYSTEM INTERFACE "${torch_include}" "${torch_include}/torch/csrc/api/include")
 target_compile_definitions(dualpath_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
-target_link_libraries(dualpath_torch INTERFACE torch_cpu torch_c10 Threads::Threads)
+# at::parallel_for is a template: where OpenMP is off, it compiles to a plain loop on one thread.
+target_link_libraries(dualpath_torch INTERFACE torch_cpu torch_c10 OpenMP::OpenMP_CXX Threads::Threads)
 
 if(DUALPATH_CUDA)
   import_torch_library(cuda "${torch_root}/lib/libtorch_cuda.so")

@@ -22,6 +22,7 @@ TEST_CASE("The peak can start anew where the kernel allows it", "[base][memory]"
   constexpr std::int64_t kSize = 128 << 20;
   { const std::vector<char> touched(kSize, 'x'); }
   const std::int64_t old_peak = peak_resident_bytes();
+  release_freed_memory();
   const auto restarted = restart_peak_resident();
   if (!restarted) {
     WARN("SKIP: /proc/self/clear_refs cannot be written");
