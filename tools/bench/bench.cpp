@@ -1,0 +1,28 @@
+#include "tools/bench/bench.h"
+
+#include <torch/utils.h>
+
+#include "quant/calibration.h"
+
+namespace dualpath::bench {
+
+data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t vocabulary) {
+  data::Batch batch;
+  batch.ids = torch::randint(vocabulary, {windows, tokens}, torch::kLong);
+  batch.mask = torch::ones_like(batch.ids, torch::kBool);
+  batch.targets = torch::roll(batch.ids, -1, 1);
+  batch.targets.select(1, tokens - 1).fill_(data::kNoTarget);
+  return batch;
+}
+
+quant::ActivationScales random_scales(const trainer::Experiment& experiment) {
+  const std::int64_t vocabulary = experiment.model.config.vocab_size;
+  std::vector<at::Tensor> windows(4);
+  for (at::Tensor& window : windows) window = torch::randint(vocabulary, {1, 128}, torch::kLong);
+  return quant::calibrate(experiment.model.network, experiment.model.weights,
+                          experiment.recipe.model.dtype, experiment.plan, windows,
+                          [](std::int64_t) {})
+      .scales();
+}
+
+}  // namespace dualpath::bench

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "trainer/experiment.h"
+
+namespace dualpath::bench {
+
+/// Seconds by name.
+using Times = std::map<std::string, double>;
+
+/// What is timed, over and over, at shapes that are asked for.
+struct Bench {
+  virtual ~Bench() = default;
+  virtual Times run(std::int64_t windows, std::int64_t tokens) = 0;
+};
+
+/// One optimizer step of paired training by the recipe: "seconds".
+std::unique_ptr<Bench> step_bench(trainer::Experiment experiment);
+/// All stages without the head and without gradient: "reference_s", and the quantized path with its
+/// corrections, "corrected_s".
+std::unique_ptr<Bench> forward_bench(trainer::Experiment experiment);
+/// One token (windows x 1) behind a cache of `tokens`, through four distinct layers of a 9B model's
+/// shape with random weights: "step_s", and of it in corrections "correction_s".
+std::unique_ptr<Bench> decode_bench();
+
+data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t vocabulary);
+/// Scales from four windows of random tokens.
+quant::ActivationScales random_scales(const trainer::Experiment& experiment);
+
+template <class Work>
+double seconds(const Work& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace dualpath::bench

@@ -1,0 +1,138 @@
+#include <torch/utils.h>
+
+#include "modules/decoder.h"
+#include "modules/structure.h"
+#include "quant/corrections.h"
+#include "quant/quantized_executor.h"
+#include "tools/bench/bench.h"
+
+namespace dualpath::bench {
+namespace {
+
+/// The shape of GLM-4-9B's layers. The vocabulary counts for nothing: the head is not run.
+modules::DecoderConfig nine_billion_shape() {
+  return {.vocab_size = 16,
+          .hidden_size = 4096,
+          .intermediate_size = 13696,
+          .num_hidden_layers = 4,
+          .num_attention_heads = 32,
+          .num_key_value_heads = 2,
+          .head_dim = 128,
+          .max_position_embeddings = 8192,
+          .rms_norm_eps = 1e-5,
+          .rotation = {.theta = 10000.0, .dim = 128},
+          .activation = modules::Activation::kSilu,
+          .tie_word_embeddings = false,
+          .attention_bias = true,
+          .mlp_bias = false};
+}
+
+/// Random values for whatever is asked, made when it is: a layer's 200 M weights are never in
+/// memory in float all at once. Norms are near 1.
+class RandomStore : public modules::WeightStore {
+ public:
+  explicit RandomStore(const modules::Structure& structure) {
+    for (const modules::LinearUse& use : structure.linears) {
+      for (const modules::LinearRef& ref : use.refs) {
+        shapes_[ref.weight_name()] = {ref.out_features, ref.in_features};
+        if (ref.bias) shapes_[ref.bias_name()] = {ref.out_features};
+      }
+    }
+    for (const modules::NormRef& norm : structure.norms) shapes_[norm.weight_name()] = {norm.width};
+    for (const modules::EmbeddingRef& table : structure.embeddings)
+      shapes_[table.weight_name()] = {table.rows, table.width};
+    for (const auto& [name, shape] : shapes_) names_.push_back(name);
+  }
+
+  const std::vector<std::string>& names() const override { return names_; }
+  bool contains(const std::string& name) const override { return shapes_.contains(name); }
+  modules::WeightInfo info(const std::string& name) const override {
+    return {at::kFloat, shapes_.at(name), /*decoded=*/true};
+  }
+  at::Tensor get(const std::string& name) const override {
+    const std::vector<std::int64_t>& shape = shapes_.at(name);
+    const at::Tensor values = torch::randn(shape) * 0.02;
+    return name.find("norm") == std::string::npos ? values : values + 1.0;
+  }
+
+ private:
+  std::map<std::string, std::vector<std::int64_t>> shapes_;
+  std::vector<std::string> names_;
+};
+
+/// Times the corrections where they run: behind their layer, whose weights have just gone through
+/// the caches.
+class TimedCorrections : public modules::FloatExecutor {
+ public:
+  TimedCorrections(quant::QuantizedExecutor& executor, const quant::Corrections& corrections)
+      : FloatExecutor(executor.shared_weights()), executor_(executor), corrections_(corrections) {}
+
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override {
+    return executor_.linear(refs, x);
+  }
+  std::vector<at::Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
+                                      const at::Tensor& x) override {
+    return executor_.norm_linear(norm, refs, x);
+  }
+  void end(const modules::Stage& stage, modules::State& state) override {
+    taken_ += seconds([&] { state.hidden = corrections_.apply(stage.name, state.hidden); });
+  }
+  double taken() const { return taken_; }
+
+ private:
+  quant::QuantizedExecutor& executor_;
+  const quant::Corrections& corrections_;
+  double taken_ = 0.0;
+};
+
+class DecodeBench : public Bench {
+ public:
+  DecodeBench()
+      : network_(modules::make_decoder(nine_billion_shape())),
+        structure_(modules::structure_of(network_)),
+        plan_(quant::make_plan(structure_, {})),
+        scales_(unit_scales(plan_)),
+        executor_(std::make_shared<RandomStore>(structure_), at::kBFloat16, plan_, scales_),
+        corrections_(plan_.stages, nine_billion_shape().hidden_size, {}, /*seed=*/0) {}
+
+  Times run(std::int64_t windows, std::int64_t tokens) override {
+    const torch::NoGradGuard no_grad;
+    modules::KvCache cache = filled(windows, tokens);
+    TimedCorrections timed(executor_, corrections_);
+    const double step = seconds([&] {
+      modules::State state = modules::make_state(torch::zeros({windows, 1}, torch::kLong), &cache);
+      modules::run(network_, timed, state);
+    });
+    return {{"step_s", step}, {"correction_s", timed.taken()}};
+  }
+
+ private:
+  static quant::ActivationScales unit_scales(const quant::Plan& plan) {
+    modules::NamedTensors scales;
+    for (const quant::TensorGroup& group : plan.groups) scales[group.name] = torch::ones({1});
+    return quant::ActivationScales(scales);
+  }
+
+  modules::KvCache filled(std::int64_t windows, std::int64_t tokens) const {
+    modules::KvCache cache;
+    for (const modules::AttentionRef& ref : structure_.attentions) {
+      const at::Tensor seen =
+          torch::randn({windows, ref.num_key_value_heads, tokens, ref.head_dim}, torch::kBFloat16);
+      cache.append(ref.name, seen, seen);
+    }
+    return cache;
+  }
+
+  modules::Network network_;
+  modules::Structure structure_;
+  quant::Plan plan_;
+  quant::ActivationScales scales_;
+  quant::QuantizedExecutor executor_;
+  quant::Corrections corrections_;
+};
+
+}  // namespace
+
+std::unique_ptr<Bench> decode_bench() { return std::make_unique<DecodeBench>(); }
+
+}  // namespace dualpath::bench

@@ -1,0 +1,92 @@
+// What is timed, served to the scripts beside it: for each line "BATCH TOKENS" of stdin the bench
+// runs once and answers with a line of JSON, its seconds by name and "peak_bytes", the most
+// resident memory meanwhile.
+
+#include <fmt/format.h>
+#include <torch/utils.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+#include "data/base/memory.h"
+#include "tools/bench/bench.h"
+#include "trainer/recipe.h"
+
+namespace {
+
+using namespace dualpath;
+
+struct Options {
+  std::string recipe = "recipes/quickstart.yaml";
+  std::vector<std::string> overrides;
+  std::size_t layers = 0;  // 0: all
+};
+
+trainer::Experiment opened(const Options& options) {
+  trainer::Experiment experiment =
+      trainer::open_experiment(trainer::load_recipe(options.recipe, options.overrides));
+  if (options.layers > 0)
+    experiment.model.network = modules::first_layers(experiment.model.network, options.layers);
+  return experiment;
+}
+
+void serve(bench::Bench& bench) {
+  std::int64_t windows = 0, tokens = 0;
+  while (std::cin >> windows >> tokens) {
+    restart_peak_resident();
+    nlohmann::json answer = bench.run(windows, tokens);
+    answer["peak_bytes"] = peak_resident_bytes();
+    fmt::print("{}\n", answer.dump());
+    std::fflush(stdout);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Times DualPath at shapes read from stdin, a line \"BATCH TOKENS\" each.");
+  app.require_subcommand(1);
+  app.footer("Example:\n  echo 4 128 | build/bench step --set train.learning_rate.weights=1e-5");
+  Options options;
+  const auto add = [&](const char* name, const char* about) {
+    CLI::App* command = app.add_subcommand(name, about);
+    command->add_option("--recipe", options.recipe, "what is run", /*default=*/true);
+    command->add_option("--set", options.overrides, "overrides a key of the recipe: KEY=VALUE");
+    command->add_option("--layers", options.layers, "only the first layers of the model; 0: all");
+    return command;
+  };
+  const CLI::App* step = add("step", "one optimizer step of paired training");
+  const CLI::App* forward = add("forward", "both paths forward, the head left out");
+  app.add_subcommand("decode", "one token through four layers of a 9B model's shape");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (step->parsed()) {
+    serve(*bench::step_bench(opened(options)));
+  } else if (forward->parsed()) {
+    serve(*bench::forward_bench(opened(options)));
+  } else {
+    trainer::use_threads(0);
+    serve(*bench::decode_bench());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  torch::manual_seed(0);
+  keep_freed_memory();
+  try {
+    return run(argc, argv);
+  } catch (const dualpath::Error& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return kFailure;
+  }
+}
