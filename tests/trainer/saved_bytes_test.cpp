@@ -36,6 +36,7 @@ struct Paths {
 Experiment smollm2() {
   Recipe recipe;
   recipe.model.path = kSmolLM2;
+  recipe.num_threads = 1;
   return open_experiment(std::move(recipe));
 }
 
