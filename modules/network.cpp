@@ -12,6 +12,17 @@ at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {
   return executor.linear({ref}, rows).front();
 }
 
+Network shortened(const Network& network, std::size_t layers) {
+  Network result;
+  result.head = network.head;
+  for (const Stage& stage : network.stages) {
+    if (stage.correctable && layers == 0) continue;
+    if (stage.correctable) --layers;
+    result.stages.push_back(stage);
+  }
+  return result;
+}
+
 void run(const Network& network, Executor& executor, State& state) {
   for (const Stage& stage : network.stages) run(stage, executor, state);
 }

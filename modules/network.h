@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ struct Network {
   std::vector<Stage> stages;
   Head head;
 };
+
+/// The network with only the first `layers` of its correctable stages.
+Network shortened(const Network& network, std::size_t layers);
 
 /// Runs every stage.
 void run(const Network& network, Executor& executor, State& state);

@@ -37,6 +37,7 @@ struct State {
   at::Tensor
       hidden;  ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
   KvCache* cache = nullptr;
+  bool recomputed = false;  ///< a stage runs again, for backward: observe, count and cache nothing
 };
 
 /// A state at the first stage. ids, mask: [B, T]; positions start behind what the cache holds.

@@ -14,14 +14,14 @@ ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> wei
 }
 
 void ObserveExecutor::begin(const modules::Stage&, const modules::State& state) {
-  mask_ = state.mask.flatten();
+  mask_ = state.recomputed ? at::Tensor() : state.mask.flatten();
 }
 
 std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
                                                 const at::Tensor& x) {
   const std::string site = refs.front().input_site();
   const auto observer = observers_.find(site);
-  if (observer != observers_.end()) {
+  if (observer != observers_.end() && mask_.defined()) {
     const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
     if (!at::isfinite(rows).all().item<bool>()) throw Error("{}: values are not finite", site);
     observer->second->observe(rows, mask_);

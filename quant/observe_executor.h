@@ -10,7 +10,8 @@
 
 namespace dualpath::quant {
 
-/// Runs in float and shows each tensor group's input to its observer. Padding is never shown.
+/// Runs in float and shows each tensor group's input to its observer. Padding is never shown,
+/// a stage that is recomputed not again.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
@@ -26,7 +27,7 @@ class ObserveExecutor : public modules::FloatExecutor {
 
  private:
   std::map<std::string, std::unique_ptr<Observer>> observers_;
-  at::Tensor mask_;  // [B * T]
+  at::Tensor mask_;  // [B * T]; undefined where nothing is observed
 };
 
 }  // namespace dualpath::quant

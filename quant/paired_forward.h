@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "modules/gradient_checkpointing.h"
 #include "modules/network.h"
 #include "quant/distance.h"
 
@@ -22,9 +23,11 @@ struct PairedForward {
 };
 
 /// Runs both paths stage by stage on the same batch: the reference without gradient, and nothing of
-/// it is kept but the distance's difference.
+/// it is kept but the distance's difference. `checkpointing` is the quantized path's: its stages
+/// keep their graphs, or their inputs alone.
 PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
                              modules::Executor& reference, modules::Executor& quantized,
-                             DistanceKind kind);
+                             DistanceKind kind,
+                             const modules::GradientCheckpointing& checkpointing = {});
 
 }  // namespace dualpath::quant

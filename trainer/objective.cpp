@@ -53,8 +53,8 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
 }
 
 StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
-  const quant::PairedForward paired =
-      quant::paired_forward(network_, batch, reference_, corrected_, options_.distance);
+  const quant::PairedForward paired = quant::paired_forward(network_, batch, reference_, corrected_,
+                                                            options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
   for (const quant::StageDistance& distance : paired.distances) {
@@ -83,7 +83,7 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
 
 StepLosses ControlObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   modules::State state = modules::make_state(batch.ids, batch.mask);
-  modules::run(network_, corrected_, state);
+  checkpointing_.run(network_, corrected_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const double targets = static_cast<double>(count.targets);
   const HeadGradient head = head_losses(

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "data/batch.h"
+#include "modules/gradient_checkpointing.h"
 #include "modules/network.h"
 #include "trainer/options.h"
 
@@ -38,8 +39,13 @@ struct Objective {
 class PairedObjective : public Objective {
  public:
   PairedObjective(const modules::Network& network, modules::Executor& reference,
-                  modules::Executor& corrected, const LossOptions& options)
-      : network_(network), reference_(reference), corrected_(corrected), options_(options) {}
+                  modules::Executor& corrected, const LossOptions& options,
+                  modules::GradientCheckpointing checkpointing = {})
+      : network_(network),
+        reference_(reference),
+        corrected_(corrected),
+        options_(options),
+        checkpointing_(std::move(checkpointing)) {}
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
 
  private:
@@ -47,18 +53,21 @@ class PairedObjective : public Objective {
   modules::Executor& reference_;
   modules::Executor& corrected_;
   LossOptions options_;
+  modules::GradientCheckpointing checkpointing_;
 };
 
 /// Cross-entropy of the corrected float model: what adaptation to the text alone gives.
 class ControlObjective : public Objective {
  public:
-  ControlObjective(const modules::Network& network, modules::Executor& corrected)
-      : network_(network), corrected_(corrected) {}
+  ControlObjective(const modules::Network& network, modules::Executor& corrected,
+                   modules::GradientCheckpointing checkpointing = {})
+      : network_(network), corrected_(corrected), checkpointing_(std::move(checkpointing)) {}
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
 
  private:
   const modules::Network& network_;
   modules::Executor& corrected_;
+  modules::GradientCheckpointing checkpointing_;
 };
 
 /// Rows of hidden: [B, T, H] at positions that have a target -> [N, H].

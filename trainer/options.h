@@ -43,6 +43,7 @@ struct TrainOptions {
   std::int64_t max_steps = 200;
   std::int64_t per_device_train_batch_size = 2;
   std::int64_t gradient_accumulation_steps = 1;
+  bool gradient_checkpointing = false;  ///< less memory, more time, the same bits
   TrainableOptions learning_rate;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;

@@ -16,21 +16,10 @@
 #include "trainer/evaluation.h"
 #include "trainer/head_chunks.h"
 #include "trainer/objective.h"
+#include "trainer/saved_bytes.h"
 
 namespace dualpath::trainer {
 namespace {
-
-/// The network with only its first `layers` correctable stages.
-modules::Network shortened(const modules::Network& network, std::size_t layers) {
-  modules::Network result;
-  result.head = network.head;
-  for (const modules::Stage& stage : network.stages) {
-    if (stage.correctable && layers == 0) continue;
-    if (stage.correctable) --layers;
-    result.stages.push_back(stage);
-  }
-  return result;
-}
 
 double layer_count(const modules::Network& network) {
   return static_cast<double>(
@@ -71,8 +60,8 @@ struct Cost {
 class Probe {
  public:
   Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep)
-      : shallow_(shortened(network, 1)),
-        deep_(shortened(network, deep)),
+      : shallow_(modules::shortened(network, 1)),
+        deep_(modules::shortened(network, deep)),
         narrow_(with_targets(batch, kChunkRows)),
         wide_(with_targets(batch, 2 * kChunkRows)) {}
 
@@ -151,13 +140,15 @@ double weight_bytes(const Experiment& experiment) {
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
   std::optional<Cost> memory;                     ///< bytes, of a step
-  std::int64_t export_bytes;                      ///< of the trained weights
-  bool control;                                   ///< whether there is one to train
+  SavedBytes saved;
+  std::int64_t export_bytes;  ///< of the trained weights
+  bool control;               ///< whether there is one to train
 };
 
 Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
               const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
+  const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
   QuantizedPath path(experiment, unit_scales(experiment.plan), control.executor);
@@ -174,10 +165,14 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
     modules::run(network, observe, state);
   };
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
-    PairedObjective(network, control.executor, path.corrected, loss).accumulate(batch, count);
+    PairedObjective(network, control.executor, path.corrected, loss,
+                    checkpointing_of(path.trainables.groups, checkpointed))
+        .accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
-    ControlObjective(network, control.corrected).accumulate(batch, count);
+    ControlObjective(network, control.corrected,
+                     checkpointing_of(control.trainables.groups, checkpointed))
+        .accumulate(batch, count);
   };
   const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
     evaluate_batch(network, rows, batch);
@@ -192,6 +187,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
           .adapted = on_step.seconds(adapt),
           .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
           .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
+          .saved = saved_bytes_of_layer(experiment, step, control.executor, path),
           .export_bytes = quant::total_bytes(quant::planned_bytes(
               experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
           .control = has_control};
@@ -221,6 +217,7 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   Prediction prediction{
       .export_bytes = costs.export_bytes,
       .peak_resident_bytes = std::nullopt,
+      .saved = costs.saved,
       .calibrate_seconds = cost_of(costs.calibrated, window) * calibrated,
       .train_seconds = cost_of(costs.repaired, step) * steps,
       .control_seconds = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
@@ -237,6 +234,9 @@ nlohmann::json to_json(const Prediction& prediction) {
   const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
   return {{"export_bytes", prediction.export_bytes},
           {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
+          {"saved_for_backward",
+           {{"bytes_per_token_and_layer", prediction.saved.kept},
+            {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
           {"seconds",
            {{"calibrate", prediction.calibrate_seconds},
             {"train", prediction.train_seconds},

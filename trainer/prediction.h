@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "trainer/experiment.h"
+#include "trainer/saved_bytes.h"
 
 namespace dualpath::trainer {
 
@@ -12,6 +13,7 @@ namespace dualpath::trainer {
 struct Prediction {
   std::int64_t export_bytes = 0;                    ///< of model.safetensors' tensors: exact
   std::optional<std::int64_t> peak_resident_bytes;  ///< of `train`; needs a kernel that can tell
+  SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact
   double calibrate_seconds = 0.0, train_seconds = 0.0, control_seconds = 0.0,
          evaluate_seconds = 0.0;
 };

@@ -89,7 +89,9 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   if (path.trainables.groups.empty())
     throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
 
-  PairedObjective repair(experiment.model.network, control.executor, path.corrected, recipe.loss);
+  PairedObjective repair(
+      experiment.model.network, control.executor, path.corrected, recipe.loss,
+      checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing));
   Optimizer optimizer(path.trainables.groups, recipe.train);
   const TrainJob job{"train", directory.path(), calibration.fingerprint};
   json report;
@@ -105,7 +107,9 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
 
   if (recipe.train.control && !control.trainables.groups.empty()) {
     failpoint("control.start");
-    ControlObjective adaptation(experiment.model.network, control.corrected);
+    ControlObjective adaptation(
+        experiment.model.network, control.corrected,
+        checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
     const TrainJob control_job{"control", directory.control(), calibration.fingerprint};
     report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, texts.train,

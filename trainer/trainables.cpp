@@ -83,4 +83,15 @@ Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
   return with_corrections(recipe, model, plan);
 }
 
+modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,
+                                                bool on) {
+  if (!on) return {};
+  std::multimap<std::string, torch::Tensor> trained;
+  for (const ParameterGroup& group : groups) {
+    for (const auto& [name, tensor] : group.parameters)
+      trained.emplace(name.substr(name.find('.') + 1), tensor);
+  }
+  return modules::GradientCheckpointing(std::move(trained));
+}
+
 }  // namespace dualpath::trainer

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "modules/gradient_checkpointing.h"
 #include "modules/model.h"
 #include "modules/weight_store.h"
 #include "quant/activation_scales.h"
@@ -29,5 +30,9 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::Model& mode
 /// For the control, the float model with the same corrections from the same seed, and nothing else.
 Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
                               const quant::Plan& plan);
+
+/// How the path's stages run: by `train.gradient_checkpointing`. Which stage trains what is read
+/// from the names in `groups`: a kind ("correction", "scale", "weight"), a dot, the module's path.
+modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups, bool on);
 
 }  // namespace dualpath::trainer

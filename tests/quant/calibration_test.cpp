@@ -51,6 +51,20 @@ Calibration calibrate_by_hand(std::shared_ptr<const modules::WeightStore> weight
 
 }  // namespace
 
+TEST_CASE("a stage that is recomputed for backward is not observed again", "[quant][calibration]") {
+  ObserveExecutor observe(hand_made_weights(), at::kFloat, hand_made_plan());
+  const modules::Network network = hand_made_network();
+  modules::State state = modules::make_state(torch::tensor({{0, 1}}, at::kLong));
+  const auto count = [&] {
+    return observe.observers().at("model.layers.0.proj.input")->range().count;
+  };
+  modules::run(network, observe, state);
+  CHECK(count() == 2);
+  state.recomputed = true;
+  modules::run(network, observe, state);
+  CHECK(count() == 2);
+}
+
 TEST_CASE("calibration finds the ranges that can be read off the weights", "[quant][calibration]") {
   const Calibration calibration = calibrate_by_hand(
       hand_made_weights(), {torch::tensor({{0, 1}}, at::kLong), torch::tensor({{2}}, at::kLong)});

@@ -224,8 +224,13 @@ TEST_CASE("plan lists what is quantized and writes nothing", "[tools][plan]") {
   CHECK(plan["sites"].size() == 3 * 7);
   CHECK(plan["groups"] == 3 * 4);
   CHECK(plan["ignored"] == nlohmann::json{"lm_head"});
+  const auto& saved = plan["prediction"]["saved_for_backward"];
+  CHECK(saved["bytes_per_token_and_layer"] >
+        4 * saved["with_gradient_checkpointing"].get<double>());
   CHECK_THAT(run.done("plan").out,
-             Contains("model.layers.2.mlp.down_proj ") && Contains("\nin float: lm_head\n"));
+             Contains("model.layers.2.mlp.down_proj ") && Contains("\nin float: lm_head\n") &&
+                 Contains("\nsaved for backward, a token and layer: ") &&
+                 Contains(" (8.1 H)\n"));  // 2 x 4H in float32, and a float
   CHECK_FALSE(fs::exists(run / "run"));
 }
 

@@ -69,6 +69,16 @@ TEST_CASE("The same recipe gives the same bytes", "[tools][pipeline]") {
   CHECK(other.results().at(trained) != one.results().at(trained));
 }
 
+TEST_CASE("Gradient checkpointing changes no byte of what is trained", "[tools][pipeline]") {
+  const TinyRun one, two;
+  one.done("train");
+  two.done("train", {"--set", "train.gradient_checkpointing=true"});
+  for (const char* folder : {"run", "run/control"}) {
+    const std::string trained = std::string(folder) + "/checkpoint-8/trained.safetensors";
+    CHECK(two.results().at(trained) == one.results().at(trained));
+  }
+}
+
 TEST_CASE("Commands that have nothing left to do change nothing", "[tools][pipeline]") {
   const TinyRun run;
   const Arguments commands{"train", "evaluate", "export"};

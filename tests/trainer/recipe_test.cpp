@@ -78,6 +78,7 @@ train:
   max_steps: 11
   per_device_train_batch_size: 12
   gradient_accumulation_steps: 13
+  gradient_checkpointing: true
   learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3}
   lr_scheduler_type: linear
   warmup_ratio: 0.4
@@ -114,6 +115,7 @@ seed: 9223372036854775807
                                      11,
                                      12,
                                      13,
+                                     true,
                                      {0.1, 0.2, 0.3},
                                      Schedule::kLinear,
                                      0.4,

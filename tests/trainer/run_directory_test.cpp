@@ -64,6 +64,7 @@ TEST_CASE("A larger max_steps and what training does not depend on go on", "[tra
   recipe.export_.output_dir = "elsewhere";
   recipe.num_threads = 3;
   recipe.compute = quant::Compute::kSimulate;
+  recipe.train.gradient_checkpointing = true;
   { const RunDirectory directory(recipe); }
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }

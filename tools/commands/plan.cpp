@@ -39,11 +39,25 @@ json plan_json(const trainer::Experiment& experiment) {
           {"ignored", experiment.plan.ignored},
           {"corrected_stages", experiment.plan.stages},
           {"fingerprint", experiment.plan.fingerprint()},
+          {"hidden_size", experiment.model.config.hidden_size},
           {"prediction", trainer::to_json(trainer::predict(experiment, texts))},
           {"bytes",
            {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
             {"quantized", quant::total_bytes(quant::planned_bytes(
                               experiment.plan, *experiment.model.weights, dtype))}}}};
+}
+
+/// "14784 bytes (25.7 H)": of a token in a layer.
+std::string saved_text(const json& bytes, const json& hidden_size) {
+  return fmt::format("{:.0f} bytes ({:.1f} H)", bytes.get<double>(),
+                     bytes.get<double>() / hidden_size.get<double>());
+}
+
+std::string saved_line(const json& plan) {
+  const json& saved = plan["prediction"]["saved_for_backward"];
+  return fmt::format("saved for backward, a token and layer: {}; with gradient_checkpointing {}\n",
+                     saved_text(saved["bytes_per_token_and_layer"], plan["hidden_size"]),
+                     saved_text(saved["with_gradient_checkpointing"], plan["hidden_size"]));
 }
 
 std::string table_of(const json& plan) {
@@ -62,6 +76,7 @@ std::string table_of(const json& plan) {
                   fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
                   plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
                   bytes_text(plan["bytes"]["quantized"].get<double>()));
+  table += saved_line(plan);
   const json &seconds = plan["prediction"]["seconds"],
              &peak = plan["prediction"]["peak_resident_bytes"];
   return table + fmt::format(
