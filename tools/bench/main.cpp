@@ -29,7 +29,7 @@ trainer::Experiment opened(const Options& options) {
   trainer::Experiment experiment =
       trainer::open_experiment(trainer::load_recipe(options.recipe, options.overrides));
   if (options.layers > 0)
-    experiment.model.network = modules::first_layers(experiment.model.network, options.layers);
+    experiment.model.network = modules::shortened(experiment.model.network, options.layers);
   return experiment;
 }
 
