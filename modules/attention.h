@@ -11,7 +11,7 @@ namespace dualpath::modules {
 /// On the CPU it goes by blocks of queries: two batched products and a softmax that reads and
 /// writes q's dtype and computes in float32. Backward keeps q, k and v alone. (torch's own kernel
 /// stands on MKL's bfloat16 product, which on processors that are not Intel's is several times
-/// slower.)
+/// slower.) On CUDA it is torch's scaled_dot_product_attention.
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
 }  // namespace dualpath::modules

@@ -39,10 +39,10 @@ struct DualPathCorrectionImpl : torch::nn::Module {
   /// seed: of the down-projection's first values (uniform within 1/sqrt(H), as torch's Linear).
   DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options,
                          std::uint64_t seed);
-  /// x: [..., H], computed in float32, dtype kept. One kernel each way on the CPU, which saves x
-  /// alone for backward.
+  /// x: [..., H], computed in float32, dtype kept. Fused (fused_correction.h): saves x alone for
+  /// backward.
   torch::Tensor forward(const torch::Tensor& x);
-  /// The same out of torch's own operations: for devices without the kernel.
+  /// The same out of torch's own operations: what tests compare with.
   torch::Tensor composed(const torch::Tensor& x);
 
   torch::nn::Linear down{nullptr}, up{nullptr};

@@ -29,39 +29,47 @@ std::int64_t rows_of_grain(std::int64_t width) {
 }
 
 Squares squares_of(const Tensor& any_fp, const Tensor& any_q) {
-  if (!any_q.is_cpu()) {
-    const Tensor difference = any_q - any_fp;
-    const auto sum = [](const Tensor& x) { return x.to(torch::kFloat).square().sum(-1); };
-    return {difference, sum(difference), sum(any_fp)};
-  }
   const Tensor fp = any_fp.contiguous(), q = any_q.contiguous();
   const auto sums = [&] {
     return torch::empty(q.sizes().slice(0, q.dim() - 1), q.options().dtype(torch::kFloat));
   };
   const Squares result{torch::empty_like(q), sums(), sums()};
-  const std::int64_t width = q.size(-1);
-  at::parallel_for(
-      0, q.numel() / width, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
-        distance_cpu(
-            {element_of(q.scalar_type()), row_at(fp, begin), row_at(q, begin), end - begin, width},
-            row_at(result.difference, begin), result.squares.mutable_data_ptr<float>() + begin,
-            result.fp_squares.mutable_data_ptr<float>() + begin);
-      });
+  auto *squares = result.squares.mutable_data_ptr<float>(),
+       *fp_squares = result.fp_squares.mutable_data_ptr<float>();
+  const data::Element element = element_of(q.scalar_type());
+  const std::int64_t width = q.size(-1), rows = q.numel() / width;
+#ifdef DUALPATH_CUDA
+  if (q.is_cuda()) {
+    distance_cuda({element, fp.const_data_ptr(), q.const_data_ptr(), rows, width},
+                  result.difference.mutable_data_ptr(), squares, fp_squares,
+                  modules::cuda_stream(q));
+    return result;
+  }
+#endif
+  at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    distance_cpu({element, row_at(fp, begin), row_at(q, begin), end - begin, width},
+                 row_at(result.difference, begin), squares + begin, fp_squares + begin);
+  });
   return result;
 }
 
 /// slope: [B, T] float32.
 Tensor scaled_rows(const Tensor& difference, const Tensor& slope) {
-  if (!difference.is_cpu())
-    return (difference.to(torch::kFloat) * slope.unsqueeze(-1)).to(difference.scalar_type());
   const Tensor grad = torch::empty_like(difference);
-  const std::int64_t width = difference.size(-1);
-  at::parallel_for(
-      0, slope.numel(), rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
-        distance_backward_cpu(element_of(difference.scalar_type()), row_at(difference, begin),
-                              slope.const_data_ptr<float>() + begin, end - begin, width,
-                              row_at(grad, begin));
-      });
+  const auto* slopes = slope.const_data_ptr<float>();
+  const data::Element element = element_of(difference.scalar_type());
+  const std::int64_t width = difference.size(-1), rows = slope.numel();
+#ifdef DUALPATH_CUDA
+  if (difference.is_cuda()) {
+    distance_backward_cuda(element, difference.const_data_ptr(), slopes, rows, width,
+                           grad.mutable_data_ptr(), modules::cuda_stream(difference));
+    return grad;
+  }
+#endif
+  at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    distance_backward_cpu(element, row_at(difference, begin), slopes + begin, end - begin, width,
+                          row_at(grad, begin));
+  });
   return grad;
 }
 

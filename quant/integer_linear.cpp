@@ -4,7 +4,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cpu/Utils.h>
 
-#include "quant/tensor_kernels.h"
+#include "quant/integer_sums.h"
 
 namespace dualpath::quant {
 namespace {
@@ -68,15 +68,21 @@ bool serves_onednn() {
 bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
 
 void pack(QuantizedWeight& weight) {
+  if (weight.codes.is_cuda()) weight.packed = pad_for_sums(weight.codes);
   if (weight.codes.is_cpu() && serves_onednn()) weight.packed = onednn_pack(weight.codes);
+}
+
+bool takes_unsigned(const QuantizedWeight& weight) {
+  return weight.packed.defined() && weight.packed.is_cpu();
 }
 
 Tensor integer_linear(const Tensor& codes, float input_scale, const QuantizedWeight& weight,
                       at::ScalarType dtype) {
-  if (weight.packed.defined())
+  if (takes_unsigned(weight))
     return onednn_linear(codes, weight.scale * input_scale, weight, dtype);
-  return scale_sums(integer_sums(codes, weight.codes), input_scale, weight.scale, weight.bias,
-                    dtype);
+  const Tensor& right = weight.packed.defined() ? weight.packed : weight.codes;
+  const Tensor sums = integer_sums(codes, right).narrow(1, 0, weight.scale.size(0));
+  return scale_sums(sums, input_scale, weight.scale, weight.bias, dtype);
 }
 
 std::string integer_kernel(Compute compute) {

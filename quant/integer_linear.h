@@ -12,13 +12,17 @@ namespace dualpath::quant {
 /// Whether planned weights are kept packed here, beside their codes.
 bool packs_weights(Compute compute);
 
-/// Packs a weight for the processor's integer kernel where there is one (CPU: oneDNN through ATen,
-/// by AMX or VNNI). Elsewhere nothing happens, and integer_linear takes the portable way.
+/// Packs a weight for the device's integer kernel where there is one: on the CPU oneDNN through
+/// ATen, by AMX or VNNI; on CUDA at::_int_mm on the tensor cores, whose limits of shape are padded
+/// away. Elsewhere nothing happens, and integer_linear takes the portable way.
 void pack(QuantizedWeight& weight);
 
+/// Whether integer_linear wants the input's codes on the unsigned grid (uint8) for this weight:
+/// oneDNN does.
+bool takes_unsigned(const QuantizedWeight& weight);
+
 /// y = float(sum) * (input_scale * weight.scale) + bias, then one cast: the same bits by every
-/// kernel. codes: [M, K], on the unsigned grid (uint8) where the weight is packed, else int8.
-/// Result: [M, N] of `dtype`.
+/// kernel. codes: [M, K], uint8 where takes_unsigned(weight), else int8. Result: [M, N] of `dtype`.
 at::Tensor integer_linear(const at::Tensor& codes, float input_scale, const QuantizedWeight& weight,
                           at::ScalarType dtype);
 

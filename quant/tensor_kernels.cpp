@@ -62,32 +62,6 @@ std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
 }
 #endif
 
-/// Without VNNI, pairs of products are added in 16 bits, which saturate: seen only with codes at
-/// their ends, and, since one operand is shifted to unsigned, only with some of the four pairs of
-/// ends.
-bool int_mm_is_exact() {
-  constexpr std::int64_t kSize = 256;
-  try {
-    for (const std::int64_t left : {-128, 127}) {
-      for (const std::int64_t right : {-128, 127}) {
-        const Tensor a = at::full({kSize, kSize}, left, at::kChar);
-        const Tensor b = at::full({kSize, kSize}, right, at::kChar);
-        const Tensor sums = at::full({kSize, kSize}, left * right * kSize, at::kInt);
-        if (!at::equal(at::_int_mm(a, b.t()), sums)) return false;
-      }
-    }
-    return true;
-  } catch (const c10::Error&) {
-    return false;  // no kernel at all
-  }
-}
-
-/// Looked at once in a process.
-bool serves_int_mm() {
-  static const bool exact = int_mm_is_exact();
-  return exact;
-}
-
 }  // namespace
 
 Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in_range) {
@@ -164,48 +138,6 @@ Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& si
       });
   require_finite(non_finite, source, site);
   return codes;
-}
-
-Tensor integer_sums(const Tensor& a, const Tensor& b) {
-  const bool ambiguous = a.size(1) == 1;  // both strides are 1, and torch 2.11 takes the wrong one
-  const bool served = a.is_cpu() && serves_int_mm() && !ambiguous;
-  return served ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, b);
-}
-
-std::string integer_sums_route() { return serves_int_mm() ? "at::_int_mm" : "float32 chunks"; }
-
-Tensor integer_sums_in_chunks(const Tensor& a, const Tensor& b) {
-  constexpr std::int64_t kExact =
-      1024;  // 1024 * 128 * 128 = 2^24, up to which float32 holds every integer
-  Tensor sums = at::zeros({a.size(0), b.size(0)}, a.options().dtype(at::kInt));
-  for (std::int64_t k = 0; k < a.size(1); k += kExact) {
-    const std::int64_t width = std::min(kExact, a.size(1) - k);
-    const Tensor left = a.narrow(1, k, width).to(at::kFloat),
-                 right = b.narrow(1, k, width).to(at::kFloat);
-    sums += at::matmul(left, right.t()).to(at::kInt);
-  }
-  return sums;
-}
-
-Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_scale,
-                  const Tensor& bias, at::ScalarType dtype) {
-  const std::int64_t rows = sums.size(0), columns = sums.size(1);
-  const Tensor y = at::empty({rows, columns}, sums.options().dtype(dtype));
-  const data::Element element = element_of(dtype);
-#ifdef DUALPATH_CUDA
-  if (sums.is_cuda()) {
-    scale_sums_cuda(data<std::int32_t>(sums), rows, columns, input_scale, data<float>(weight_scale),
-                    data<float>(bias), element, y.data_ptr(), modules::cuda_stream(sums));
-    return y;
-  }
-#endif
-  const std::int64_t row_bytes = columns * static_cast<std::int64_t>(y.element_size());
-  at::parallel_for(0, rows, rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-    scale_sums_cpu(data<std::int32_t>(sums) + begin * columns, end - begin, columns, input_scale,
-                   data<float>(weight_scale), data<float>(bias), element,
-                   data<std::byte>(y) + begin * row_bytes);
-  });
-  return y;
 }
 
 }  // namespace dualpath::quant

@@ -37,21 +37,4 @@ at::Tensor norm_quantize_gradient(const at::Tensor& grad, const at::Tensor& x,
 /// in [-127, 127].
 at::Tensor quantize_rows(const at::Tensor& x, const at::Tensor& scale, const std::string& site);
 
-/// a: [M, K] int8, b: [N, K] int8 -> [M, N] int32, the exact sums of a's rows times b's rows, for
-/// any codes and K up to 131 071 (where |sum| could pass int32).
-at::Tensor integer_sums(const at::Tensor& a, const at::Tensor& b);
-
-/// "at::_int_mm" or "float32 chunks": what serves integer_sums on this processor: for inspect and
-/// logs.
-std::string integer_sums_route();
-
-/// The same by float32 products of at most 1 024 columns at a time, whose sums a float32 holds
-/// exactly: for processors and devices that at::_int_mm does not serve.
-at::Tensor integer_sums_in_chunks(const at::Tensor& a, const at::Tensor& b);
-
-/// sums: [M, N] int32, weight_scale: [N] float32, bias: [N] float32 or undefined. Result: [M, N] of
-/// `dtype`.
-at::Tensor scale_sums(const at::Tensor& sums, float input_scale, const at::Tensor& weight_scale,
-                      const at::Tensor& bias, at::ScalarType dtype);
-
 }  // namespace dualpath::quant

@@ -14,8 +14,7 @@ inline constexpr float kCorrectionEps =
 struct CorrectionWeights {
   const float *down, *down_bias;  ///< [width, hidden], [width]
   const float *up, *up_bias;      ///< [width, hidden], [hidden]
-  const float* beta;              ///< [hidden]
-  float alpha;
+  const float *alpha, *beta;      ///< [1], [hidden]
   std::int64_t hidden, width;
   bool normalized;  ///< the head sees x / rms(x), and what it gives is scaled by rms(x)
 };
@@ -28,7 +27,7 @@ struct CorrectionGradients {
 
 /// x: [rows, hidden] of the element type. y = x + r * (alpha * (up^T relu(down (x / r) + down_bias)
 /// + up_bias) + beta), r = sqrt(mean(x^2) + kCorrectionEps) where normalized, else 1; in float32,
-/// then one cast.
+/// then one cast. Sums along the hidden dimension have the order of lane_sum.h.
 void correction_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                     std::int64_t rows, void* y);
 
@@ -37,5 +36,34 @@ void correction_cpu(data::Element element, const CorrectionWeights& weights, con
 void correction_backward_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                              const void* grad, std::int64_t rows, void* grad_x,
                              const CorrectionGradients& gradients);
+
+#ifdef DUALPATH_CUDA
+/// The same bits as on the CPU; all pointers, alpha's too, are the device's. stream is a
+/// cudaStream_t. width: up to 4096.
+void correction_cuda(data::Element element, const CorrectionWeights& weights, const void* x,
+                     std::int64_t rows, void* y, void* stream);
+
+/// What the backward pass knows of each row, for the sums over rows; on the device. A row of units
+/// takes correction_units(width) floats, 0 past its width.
+struct CorrectionTrace {
+  float* rms;        ///< [rows]
+  float* of_alpha;   ///< [rows], the row's part of alpha's gradient
+  float* active;     ///< [rows, units], after the ReLU
+  float* of_active;  ///< [rows, units], the gradient of each unit before its ReLU
+};
+std::int64_t correction_units(std::int64_t width);
+
+/// Into how many shares the rows are split for the sums: a matter of the shape alone, so that a run
+/// has the same bits on every device of a kind.
+std::int64_t correction_gradient_sets(const CorrectionWeights& weights, std::int64_t rows);
+
+/// Within float32's rounding of the CPU's. Writes grad_x, trace, and gradients of
+/// correction_gradient_sets() shares of the rows, each an array of that many of what its name says:
+/// to be added in their order, for nothing here is added by atomics.
+void correction_backward_cuda(data::Element element, const CorrectionWeights& weights,
+                              const void* x, const void* grad, std::int64_t rows, void* grad_x,
+                              const CorrectionTrace& trace, const CorrectionGradients& gradients,
+                              void* stream);
+#endif
 
 }  // namespace dualpath::modules

@@ -52,6 +52,7 @@ DP_INLINE void forward_rows(const CorrectionWeights& w, const void* x_in, std::i
                             void* y_out) {
   const auto* x = static_cast<const typename Type::Stored*>(x_in);
   auto* y = static_cast<typename Type::Stored*>(y_out);
+  const float alpha = *w.alpha;
   Row row(w);
   std::vector<float> head_row(static_cast<std::size_t>(w.hidden));
   float* head = head_row.data();
@@ -61,7 +62,7 @@ DP_INLINE void forward_rows(const CorrectionWeights& w, const void* x_in, std::i
     for (std::int64_t k = 0; k < w.width; ++k)
       add_scaled(row.active[static_cast<std::size_t>(k)], w.up + k * w.hidden, w.hidden, head);
     for (std::int64_t i = 0; i < w.hidden; ++i)
-      y[i] = Type::store(Type::load(x[i]) + row.rms * (w.alpha * head[i] + w.beta[i]));
+      y[i] = Type::store(Type::load(x[i]) + row.rms * (alpha * head[i] + w.beta[i]));
   }
 }
 
@@ -69,17 +70,18 @@ DP_INLINE void forward_rows(const CorrectionWeights& w, const void* x_in, std::i
 /// of_active the gradient of each unit before its ReLU; returns the row's part of alpha's.
 DP_INLINE float add_gradients(const CorrectionWeights& w, const Row& row, const float* of_head,
                               const CorrectionGradients& gradients, float* of_active) {
+  const float alpha = *w.alpha;
   float of_alpha = dot(of_head, w.up_bias, w.hidden);
   for (std::int64_t k = 0; k < w.width; ++k) {
     const float active = row.active[static_cast<std::size_t>(k)];
     const float along_up = dot(of_head, w.up + k * w.hidden, w.hidden);
     of_alpha += active * along_up;
-    of_active[k] = active > 0.0f ? w.alpha * along_up : 0.0f;
+    of_active[k] = active > 0.0f ? alpha * along_up : 0.0f;
     gradients.down_bias[k] += of_active[k];
     add_scaled(of_active[k], row.input.data(), w.hidden, gradients.down + k * w.hidden);
-    add_scaled(w.alpha * active, of_head, w.hidden, gradients.up + k * w.hidden);
+    add_scaled(alpha * active, of_head, w.hidden, gradients.up + k * w.hidden);
   }
-  add_scaled(w.alpha, of_head, w.hidden, gradients.up_bias);
+  add_scaled(alpha, of_head, w.hidden, gradients.up_bias);
   add_scaled(1.0f, of_head, w.hidden, gradients.beta);
   *gradients.alpha += of_alpha;
   return of_alpha;
@@ -107,7 +109,7 @@ DP_INLINE void backward_rows(const CorrectionWeights& w, const void* x_in, const
     // rms(x) stands before the head's result and under its input.
     float along_x = 0.0f;
     if (w.normalized) {
-      const float of_rms = w.alpha * of_alpha + dot(of_head, w.beta, w.hidden) -
+      const float of_rms = *w.alpha * of_alpha + dot(of_head, w.beta, w.hidden) -
                            dot(of_input, row.input.data(), w.hidden);
       along_x = of_rms / row.rms / static_cast<float>(w.hidden);
     }

@@ -22,6 +22,13 @@ inline int blocks_for(std::int64_t n) {
   return static_cast<int>(std::clamp<std::int64_t>((n + kThreads - 1) / kThreads, 1, kMostBlocks));
 }
 
+/// A thread takes a column of a few rows (blockIdx.y and on, gridDim.y apart).
+inline dim3 blocks_for_matrix(std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kMostRows = 1024;
+  return dim3(static_cast<unsigned>((columns + kThreads - 1) / kThreads),
+              static_cast<unsigned>(std::min(rows, kMostRows)));
+}
+
 inline void check_launch(const char* kernel) {
   const cudaError_t status = cudaGetLastError();
   if (status != cudaSuccess)

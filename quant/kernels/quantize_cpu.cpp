@@ -26,34 +26,11 @@ DP_INLINE std::int64_t quantize_all(const void* source, std::int64_t n, Grid gri
   return non_finite;
 }
 
-template <class Type>
-DP_INLINE void scale_all(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
-                         float input_scale, const float* weight_scale, const float* bias,
-                         void* target) {
-  auto* y = static_cast<typename Type::Stored*>(target);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      const std::int64_t i = r * columns + c;
-      const float value = scaled_sum(sums[i], input_scale, weight_scale[c]);
-      y[i] = Type::store(bias ? value + bias[c] : value);
-    }
-  }
-}
-
 #define DP_CPU_KERNELS(Type)                                                                      \
   DP_VECTOR_CLONES std::int64_t quantize_##Type(const void* x, std::int64_t n, Grid grid,         \
                                                 std::int8_t* codes, std::uint8_t* in_range_out) { \
     return in_range_out ? quantize_all<Type>(x, n, grid, codes, in_range_out)                     \
                         : quantize_all<Type>(x, n, grid, codes, nullptr);                         \
-  }                                                                                               \
-  DP_VECTOR_CLONES void scale_##Type(const std::int32_t* sums, std::int64_t rows,                 \
-                                     std::int64_t columns, float input_scale,                     \
-                                     const float* weight_scale, const float* bias, void* y) {     \
-    if (bias) {                                                                                   \
-      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, bias, y);                   \
-    } else {                                                                                      \
-      scale_all<Type>(sums, rows, columns, input_scale, weight_scale, nullptr, y);                \
-    }                                                                                             \
   }
 
 DP_CPU_KERNELS(Float32)
@@ -73,19 +50,6 @@ std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, 
       return quantize_Float16(x, n, grid, codes, in_range);
   }
   return n;
-}
-
-void scale_sums_cpu(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
-                    float input_scale, const float* weight_scale, const float* bias,
-                    data::Element element, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return scale_Float32(sums, rows, columns, input_scale, weight_scale, bias, y);
-    case data::Element::kBFloat16:
-      return scale_BFloat16(sums, rows, columns, input_scale, weight_scale, bias, y);
-    case data::Element::kFloat16:
-      return scale_Float16(sums, rows, columns, input_scale, weight_scale, bias, y);
-  }
 }
 
 }  // namespace dualpath::quant

@@ -9,7 +9,6 @@ namespace {
 using modules::device::blocks_for;
 using modules::device::check_launch;
 using modules::device::kThreads;
-using modules::device::store;
 using modules::device::to_float;
 
 template <class T>
@@ -28,33 +27,11 @@ __global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8
 }
 
 template <class T>
-__global__ void scale_sums_kernel(const std::int32_t* sums, std::int64_t n, std::int64_t columns,
-                                  float input_scale, const float* weight_scale, const float* bias,
-                                  T* y) {
-  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
-       i += stride) {
-    const std::int64_t c = i % columns;
-    const float value = scaled_sum(sums[i], input_scale, weight_scale[c]);
-    store(bias ? value + bias[c] : value, y + i);
-  }
-}
-
-template <class T>
 void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
                      std::uint8_t* in_range, std::int32_t* non_finite, cudaStream_t stream) {
   quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, codes,
                                                           in_range, non_finite);
   check_launch("quantize");
-}
-
-template <class T>
-void launch_scale_sums(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
-                       float input_scale, const float* weight_scale, const float* bias, void* y,
-                       cudaStream_t stream) {
-  scale_sums_kernel<<<blocks_for(rows * columns), kThreads, 0, stream>>>(
-      sums, rows * columns, columns, input_scale, weight_scale, bias, static_cast<T*>(y));
-  check_launch("scale_sums");
 }
 
 }  // namespace
@@ -70,21 +47,6 @@ void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid gr
       return launch_quantize<__nv_bfloat16>(x, n, grid, codes, in_range, non_finite, on);
     case data::Element::kFloat16:
       return launch_quantize<__half>(x, n, grid, codes, in_range, non_finite, on);
-  }
-}
-
-void scale_sums_cuda(const std::int32_t* sums, std::int64_t rows, std::int64_t columns,
-                     float input_scale, const float* weight_scale, const float* bias,
-                     data::Element element, void* y, CudaStream stream) {
-  const auto on = static_cast<cudaStream_t>(stream);
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_scale_sums<float>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
-    case data::Element::kBFloat16:
-      return launch_scale_sums<__nv_bfloat16>(sums, rows, columns, input_scale, weight_scale, bias,
-                                              y, on);
-    case data::Element::kFloat16:
-      return launch_scale_sums<__half>(sums, rows, columns, input_scale, weight_scale, bias, y, on);
   }
 }
 

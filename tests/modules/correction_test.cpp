@@ -5,8 +5,10 @@
 #include <torch/utils.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 
 using namespace dualpath::modules;
+using namespace dualpath::testing;
 
 namespace {
 
@@ -30,6 +32,32 @@ DualPathCorrection made_by_hand(CorrectionInput input) {
   correction->alpha.fill_(2.0f);
   correction->beta.copy_(torch::tensor({0.25f, -0.4f}));
   return correction;
+}
+
+/// Of no training, so that no parameter is zero.
+DualPathCorrection random_correction(std::int64_t hidden, const CorrectionOptions& options) {
+  DualPathCorrection correction(hidden, options, /*seed=*/1);
+  torch::manual_seed(5);
+  for (at::Tensor& parameter : correction->parameters())
+    parameter.data().copy_(torch::randn(parameter.sizes()) / 4.0);
+  return correction;
+}
+
+/// The fused operation against torch's own; x: on the CPU, float32.
+void check_gradients(DualPathCorrection correction, const at::Tensor& x) {
+  std::vector<at::Tensor> leaves = correction->parameters();
+  const at::Device device = leaves.front().device();
+  leaves.push_back(x.to(device).requires_grad_());
+  const at::Tensor slope = torch::randn(x.sizes()).to(device);
+  const at::Tensor fused = correction(leaves.back()),
+                   composed = correction->composed(leaves.back());
+  CHECK(((fused - composed).norm() / composed.norm()).item<float>() <= 1e-6f);
+  const auto of_fused = torch::autograd::grad({fused}, leaves, {slope});
+  const auto of_composed = torch::autograd::grad({composed}, leaves, {slope});
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    INFO("gradient of leaf " << i);
+    CHECK(((of_fused[i] - of_composed[i]).norm() / of_composed[i].norm()).item<float>() <= 1e-5f);
+  }
 }
 
 }  // namespace
@@ -122,36 +150,59 @@ TEST_CASE("beta is one number or one a channel", "[modules][correction]") {
 }
 
 TEST_CASE("the fused correction and its gradients are those of torch's own operations",
-          "[modules][correction]") {
+          "[modules][correction][cuda]") {
   const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
   const auto beta = GENERATE(CorrectionBeta::kScalar, CorrectionBeta::kChannel);
   const std::int64_t hidden = GENERATE(64, 67);  // 67: rows that do not fill the kernels' lanes
-  DualPathCorrection correction(hidden, options(input, beta, /*reduction=*/8), /*seed=*/1);
-  torch::manual_seed(5);
-  for (at::Tensor& parameter : correction->parameters())
-    parameter.data().copy_(torch::randn(parameter.sizes()) / 4.0);
-  const at::Tensor x = (torch::randn({3, 7, hidden}) * 5.0).requires_grad_(),
-                   slope = torch::randn({3, 7, hidden});
-  std::vector<at::Tensor> leaves = correction->parameters();
-  leaves.push_back(x);
-  const at::Tensor fused = correction(x), composed = correction->composed(x);
-  CHECK(at::allclose(fused, composed, /*rtol=*/1e-5, /*atol=*/1e-5));
-  const auto of_fused = torch::autograd::grad({fused}, leaves, {slope});
-  const auto of_composed = torch::autograd::grad({composed}, leaves, {slope});
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    INFO("gradient of leaf " << i);
-    CHECK(((of_fused[i] - of_composed[i]).norm() / of_composed[i].norm()).item<float>() <= 1e-5f);
-  }
+  const at::Device device = GENERATE(from_range(devices()));
+  DualPathCorrection correction = random_correction(hidden, options(input, beta, 8));
+  correction->to(device);
+  check_gradients(correction, torch::randn({3, 7, hidden}) * 5.0);
+}
+
+TEST_CASE("the fused correction takes rows and heads of every size",
+          "[modules][correction][cuda]") {
+  // Rows that the blocks of a GPU share in ones, fours and eights; heads wider than what a block
+  // sums up at a time.
+  const auto [rows, hidden, reduction] = GENERATE(table<std::int64_t, std::int64_t, std::int64_t>(
+      {{1, 576, 64}, {31, 4096, 64}, {33, 300, 3}, {1029, 128, 64}, {45, 520, 2}, {5, 16384, 64}}));
+  const at::Device device = GENERATE(from_range(devices()));
+  INFO(rows << " rows of " << hidden);
+  DualPathCorrection correction = random_correction(
+      hidden, options(CorrectionInput::kRmsNorm, CorrectionBeta::kChannel, reduction));
+  correction->to(device);
+  check_gradients(correction, torch::randn({rows, hidden}) * 5.0);
 }
 
 TEST_CASE("the fused correction in half precision is the float32 result, rounded once",
-          "[modules][correction]") {
+          "[modules][correction][cuda]") {
   const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
-  DualPathCorrection correction(64, options(CorrectionInput::kRmsNorm, CorrectionBeta::kChannel, 8),
-                                /*seed=*/1);
-  torch::manual_seed(6);
-  for (at::Tensor& parameter : correction->parameters())
-    parameter.data().copy_(torch::randn(parameter.sizes()) / 4.0);
-  const at::Tensor x = random_hidden(dtype);
+  const at::Device device = GENERATE(from_range(devices()));
+  DualPathCorrection correction =
+      random_correction(64, options(CorrectionInput::kRmsNorm, CorrectionBeta::kChannel, 8));
+  correction->to(device);
+  const at::Tensor x = random_hidden(dtype).to(device);
   CHECK(correction(x).equal(correction(x.to(at::kFloat)).to(dtype)));
+}
+
+TEST_CASE("the fused correction has the same bits on every device, its gradients at every run",
+          "[modules][correction][cuda]") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  const std::int64_t rows = GENERATE(3, 70, 1029);
+  DualPathCorrection correction =
+      random_correction(580, options(input, CorrectionBeta::kChannel, 8));
+  const at::Tensor x = (torch::randn({rows, 580}) * 30.0).to(dtype), here = correction(x);
+  for (const at::Device device : devices()) {
+    correction->to(device);
+    std::vector<at::Tensor> leaves = correction->parameters();
+    leaves.push_back(x.to(device).requires_grad_());
+    const at::Tensor y = correction(leaves.back());
+    CHECK(y.cpu().equal(here));
+    const auto gradients = [&] {
+      return torch::autograd::grad({correction(leaves.back())}, leaves, {torch::ones_like(y)});
+    };
+    const auto first = gradients(), second = gradients();
+    for (std::size_t i = 0; i < leaves.size(); ++i) CHECK(first[i].equal(second[i]));
+  }
 }

@@ -2,10 +2,13 @@
 
 #include <torch/utils.h>
 
-#include "quant/tensor_kernels.h"
+#include "quant/arithmetic.h"
+#include "quant/integer_sums.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 
 using namespace dualpath::quant;
+using namespace dualpath::testing;
 using torch::Tensor;
 
 namespace {
@@ -19,23 +22,34 @@ Tensor unsigned_codes(const Tensor& codes) {
   return (codes.to(at::kInt) + kUnsignedShift).to(at::kByte);
 }
 
-/// The kernel of this processor against plain sums, scaled by the law.
-void check_product(const Tensor& codes, QuantizedWeight weight, at::ScalarType dtype) {
+QuantizedWeight on(at::Device device, const QuantizedWeight& weight) {
+  return {weight.codes.to(device),
+          weight.scale.to(device),
+          weight.bias.defined() ? weight.bias.to(device) : Tensor(),
+          {}};
+}
+
+/// Each device's kernel against plain sums, scaled by the law.
+void check_product(const Tensor& codes, const QuantizedWeight& made, at::ScalarType dtype) {
   constexpr float kScale = 0.0371f;
-  INFO(integer_kernel() << ": " << codes.sizes() << " times " << weight.codes.sizes() << ", "
-                        << dtype);
-  const Tensor sums = codes.to(at::kDouble).matmul(weight.codes.to(at::kDouble).t()).to(at::kInt);
-  const Tensor expected = scale_sums(sums, kScale, weight.scale, weight.bias, dtype);
-  CHECK(integer_linear(codes, kScale, weight, dtype).equal(expected));
-  pack(weight);
-  const Tensor input = weight.packed.defined() ? unsigned_codes(codes) : codes;
-  CHECK(integer_linear(input, kScale, weight, dtype).equal(expected));
+  const Tensor sums = codes.to(at::kDouble).matmul(made.codes.to(at::kDouble).t()).to(at::kInt);
+  const Tensor expected = scale_sums(sums, kScale, made.scale, made.bias, dtype);
+  for (const at::Device device : devices()) {
+    INFO(integer_kernel() << " on " << device << ": " << codes.sizes() << " times "
+                          << made.codes.sizes() << ", " << dtype);
+    QuantizedWeight weight = on(device, made);
+    const Tensor signed_codes = codes.to(device);
+    CHECK(integer_linear(signed_codes, kScale, weight, dtype).cpu().equal(expected));
+    pack(weight);
+    const Tensor input = takes_unsigned(weight) ? unsigned_codes(codes) : signed_codes;
+    CHECK(integer_linear(input, kScale, weight, dtype).cpu().equal(expected));
+  }
 }
 
 }  // namespace
 
 TEST_CASE("integer products of random codes are the scaled int32 sums, to the bit",
-          "[quant][integer]") {
+          "[quant][integer][cuda]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   const bool with_bias = GENERATE(false, true);
   torch::manual_seed(11);
@@ -53,7 +67,7 @@ TEST_CASE("integer products of random codes are the scaled int32 sums, to the bi
                 weight_of(torch::randint(-127, 128, {n, k}, at::kChar), with_bias), dtype);
 }
 
-TEST_CASE("integer products of codes at their ends are exact", "[quant][integer]") {
+TEST_CASE("integer products of codes at their ends are exact", "[quant][integer][cuda]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   const auto [left, right] =
       GENERATE(table<int, int>({{-128, -127}, {-128, 127}, {127, 127}, {127, -127}}));

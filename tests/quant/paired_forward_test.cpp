@@ -7,6 +7,7 @@
 #include "quant/distance.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
+#include "tests/support/device.h"
 
 using namespace dualpath;
 using namespace dualpath::quant;
@@ -51,6 +52,37 @@ TEST_CASE("a token of zeros has a finite relative distance", "[quant][distance]"
   const Tensor zeros = torch::zeros({1, 1, 2});
   CHECK(hidden_distance(DistanceKind::kRelative, zeros, zeros, torch::tensor({{true}}))
             .item<float>() == 0.0f);
+}
+
+TEST_CASE("a distance and its gradient are the same bits on every device",
+          "[quant][distance][cuda]") {
+  const DistanceKind kind = GENERATE(DistanceKind::kSquared, DistanceKind::kRelative);
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const std::int64_t width = GENERATE(1, 15, 576, 4099);  // rows that fill no sixteen lanes, too
+  torch::manual_seed(12);
+  const Tensor fp = torch::randn({2, 19, width}).to(dtype);
+  const Tensor q = (fp.to(at::kFloat) + 0.5 * torch::randn({2, 19, width})).to(dtype);
+  // One token only: how tokens are added up is each device's own affair.
+  Tensor mask = torch::zeros({2, 19}, at::kBool);
+  mask[1][17] = true;
+  const Tensor wide_fp = fp[1][17].to(at::kDouble);
+  const Tensor rounded = (q - fp)[1][17].to(at::kDouble);
+  const double squares = rounded.square().sum().item<double>(),
+               size = wide_fp.square().sum().item<double>();
+  std::vector<Tensor> values, gradients;
+  for (const at::Device device : devices()) {
+    const Tensor leaf = q.to(device).requires_grad_();
+    const Tensor distance = hidden_distance(kind, fp.to(device), leaf, mask.to(device));
+    distance.backward();
+    values.push_back(distance.detach().cpu());
+    gradients.push_back(leaf.grad().cpu());
+  }
+  CHECK(values[0].item<double>() ==
+        Approx(kind == DistanceKind::kSquared ? squares : squares / size).epsilon(1e-5));
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    CHECK(values[i].equal(values[0]));
+    CHECK(gradients[i].equal(gradients[0]));
+  }
 }
 
 TEST_CASE("a distance's gradient is that of finite differences, and none at padding",

@@ -14,7 +14,9 @@ class StepBench : public Bench {
         control_(experiment_),
         path_(experiment_, random_scales(experiment_), control_.executor),
         objective_(experiment_.model.network, control_.executor, path_.corrected,
-                   experiment_.recipe.loss),
+                   experiment_.recipe.loss,
+                   trainer::checkpointing_of(path_.trainables.groups,
+                                             experiment_.recipe.train.gradient_checkpointing)),
         optimizer_(path_.trainables.groups, experiment_.recipe.train) {}
 
   Times run(std::int64_t windows, std::int64_t tokens) override {

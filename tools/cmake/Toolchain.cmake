@@ -37,7 +37,9 @@ endif()
 
 if(DUALPATH_CUDA)
   # From Turing on; generations later than the last run its PTX.
-  set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  endif()
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # torch brings its own; there must be only one
   enable_language(CUDA)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 does not know it

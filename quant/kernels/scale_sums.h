@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "data/formats/element.h"
+
+namespace dualpath::quant {
+
+/// The scales of a product's input: values[r * step] is row r's, or `value` is every row's where
+/// values is null.
+struct InputScales {
+  float value = 1.0f;
+  const float* values = nullptr;
+  std::int64_t step = 0;  ///< 1: values has one a row; 0: one for all
+};
+
+/// Int32 sums of products of codes, and what makes values of them.
+struct SumRows {
+  const std::int32_t* sums;  ///< [rows, columns], a row every `stride` sums
+  std::int64_t rows, columns, stride;
+  InputScales input;
+  const float *weight_scale, *bias;  ///< [columns]; bias may be null
+};
+
+/// y = scaled_sum(sum, input_scale, weight_scale) + bias, then one cast. y: [rows, columns] of the
+/// element type, without gaps.
+void scale_sums_cpu(const SumRows& in, data::Element element, void* y);
+
+#ifdef DUALPATH_CUDA
+/// The same bits, on device memory; stream is a cudaStream_t.
+void scale_sums_cuda(const SumRows& in, data::Element element, void* y, void* stream);
+#endif
+
+}  // namespace dualpath::quant
