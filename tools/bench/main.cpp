@@ -47,11 +47,11 @@ void serve(bench::Bench& bench) {
 int run(int argc, char** argv) {
   CLI::App app("Times DualPath at shapes read from stdin, a line \"BATCH TOKENS\" each.");
   app.require_subcommand(1);
-  app.footer("Example:\n  echo 4 128 | build/bench step --set train.learning_rate.weights=1e-5");
+  app.footer("Example:\n  echo 4 128 | build/dualpath_bench step --set train.learning_rate.weights=1e-5");
   Options options;
   const auto add = [&](const char* name, const char* about) {
     CLI::App* command = app.add_subcommand(name, about);
-    command->add_option("--recipe", options.recipe, "what is run", /*default=*/true);
+    command->add_option("--recipe", options.recipe, "what is run")->capture_default_str();
     command->add_option("--set", options.overrides, "overrides a key of the recipe: KEY=VALUE");
     command->add_option("--layers", options.layers, "only the first layers of the model; 0: all");
     return command;

@@ -1,6 +1,6 @@
 # Libraries from the Debian packages in tools/packages.txt, as imported targets:
-# fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2, OpenMP::OpenMP_CXX,
-# Threads::Threads, hwy::hwy;
+# fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2, Threads::Threads,
+# hwy::hwy;
 # for tests Catch2::Catch2 and rapidcheck.
 
 find_package(fmt 9 REQUIRED)
@@ -8,7 +8,6 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(Threads REQUIRED)
 find_package(hwy 1.0.3 REQUIRED)
 find_package(PkgConfig REQUIRED)

@@ -23,13 +23,16 @@ endfunction()
 
 import_torch_library(cpu "${torch_root}/lib/libtorch_cpu.so")
 import_torch_library(c10 "${torch_root}/lib/libc10.so")
+import_torch_library(gomp "${torch_root}/lib/libgomp.so.1")
 
 add_library(dualpath_torch INTERFACE)
 add_library(dualpath::torch ALIAS dualpath_torch)
 target_include_directories(dualpath_torch SYSTEM INTERFACE "${torch_include}" "${torch_include}/torch/csrc/api/include")
 target_compile_definitions(dualpath_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
-# at::parallel_for is a template: where OpenMP is off, it compiles to a plain loop on one thread.
-target_link_libraries(dualpath_torch INTERFACE torch_cpu torch_c10 OpenMP::OpenMP_CXX Threads::Threads)
+# at::parallel_for is a template: where OpenMP is off, it compiles to a plain loop on one thread. The library is torch's
+# own copy, so that there is one pool of threads.
+target_compile_options(dualpath_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_libraries(dualpath_torch INTERFACE torch_cpu torch_c10 torch_gomp Threads::Threads)
 
 if(DUALPATH_CUDA)
   import_torch_library(cuda "${torch_root}/lib/libtorch_cuda.so")
