@@ -45,8 +45,8 @@ struct DualPathCorrectionImpl : torch::nn::Module {
   /// The same out of torch's own operations: what tests compare with.
   torch::Tensor composed(const torch::Tensor& x);
 
-  torch::nn::Linear down{nullptr}, up{nullptr};
-  torch::Tensor alpha, beta;  ///< [1]; [1] or [H]
+  torch::nn::Linear down{nullptr}, up{nullptr};  ///< up's weight lies transposed in memory
+  torch::Tensor alpha, beta;                     ///< [1]; [1] or [H]
 
  private:
   torch::Tensor head(const torch::Tensor& x);

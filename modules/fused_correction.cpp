@@ -5,6 +5,7 @@
 #include <torch/autograd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "modules/kernel_call.h"
@@ -36,10 +37,11 @@ struct Operands {
   }
 };
 
-/// parameters: down, its bias, up, its bias, alpha, beta.
+/// Copies nothing where up lies transposed in memory. parameters: down, its bias, up, its bias,
+/// alpha, beta.
 Operands operands(const variable_list& parameters, bool normalized) {
-  const Tensor &down = parameters[0], &up = parameters[2], &beta = parameters[5];
-  return {down.contiguous(), parameters[1], up.t().contiguous(),
+  const Tensor &down = parameters[0], &beta = parameters[5];
+  return {down.contiguous(), parameters[1], parameters[2].t().contiguous(),
           parameters[3],     parameters[4], beta.expand({down.size(1)}).contiguous(),
           normalized};
 }
@@ -71,6 +73,22 @@ struct GradientSets {
 
 std::int64_t rows_of(const Tensor& x) { return x.numel() / x.size(-1); }
 
+/// All threads on one row.
+void run_row(data::Element element, const CorrectionWeights& weights, const std::byte* x,
+             std::byte* y) {
+  std::vector<float> active(static_cast<std::size_t>(weights.width));
+  std::atomic<float> r = 1.0f;              // each thread finds the same
+  constexpr std::int64_t kGrain = 1 << 14;  // weights a thread takes at least
+  at::parallel_for(0, weights.width, std::max<std::int64_t>(1, kGrain / weights.hidden),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     r = correction_units_cpu(element, weights, x, begin, end, active.data());
+                   });
+  at::parallel_for(0, weights.hidden, std::max<std::int64_t>(1, kGrain / weights.width),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     correction_columns_cpu(element, weights, x, active.data(), r, begin, end, y);
+                   });
+}
+
 void run(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
   const data::Element element = element_of(x.scalar_type());
 #ifdef DUALPATH_CUDA
@@ -80,6 +98,11 @@ void run(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
     return;
   }
 #endif
+  if (rows_of(x) < at::get_num_threads()) {
+    for (std::int64_t row = 0; row < rows_of(x); ++row)
+      run_row(element, weights, row_at(x, row), row_at(y, row));
+    return;
+  }
   constexpr std::int64_t kGrain = 8;  // rows
   at::parallel_for(0, rows_of(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     correction_cpu(element, weights, row_at(x, begin), end - begin, row_at(y, begin));

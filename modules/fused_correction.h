@@ -7,7 +7,7 @@ namespace dualpath::modules {
 /// A DualPathCorrection's parameters, by its names for them; all float32.
 struct CorrectionParameters {
   at::Tensor down, down_bias;  ///< [width, H], [width]
-  at::Tensor up, up_bias;      ///< [H, width], [H]
+  at::Tensor up, up_bias;      ///< [H, width], best transposed in memory; [H]
   at::Tensor alpha, beta;      ///< [1]; [1] or [H]
 };
 

@@ -45,6 +45,11 @@ void for_each_share(const std::vector<Share>& shares, const Visit& visit) {
                    });
 }
 
+/// With the elements in memory as those of `like`.
+Tensor laid_out_as(const Tensor& like, const Tensor& tensor) {
+  return tensor.strides() == like.strides() ? tensor : torch::empty_like(like).copy_(tensor);
+}
+
 double squared_norm(const std::vector<Tensor>& gradients) {
   const std::vector<Share> shares = shares_of(gradients);
   std::vector<double> sums(shares.size());
@@ -144,8 +149,9 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& opt
     : options_(options), groups_(std::move(groups)) {
   for (const ParameterGroup& group : groups_) {
     for (const auto& [name, parameter] : group.parameters) {
-      TORCH_CHECK(parameter.scalar_type() == torch::kFloat && parameter.is_contiguous(), name,
-                  " is trained: expected a contiguous float32 tensor");
+      TORCH_CHECK(
+          parameter.scalar_type() == torch::kFloat && parameter.is_non_overlapping_and_dense(),
+          name, " is trained: expected a dense float32 tensor");
     }
     parameters_.insert(group.parameters.begin(), group.parameters.end());
   }
@@ -169,7 +175,8 @@ double Optimizer::step(std::int64_t step) {
       }
       updates.push_back(
           {adamw_step(group.learning_rate * factor, group.weight_decay, moments.step, scale),
-           parameter.grad().contiguous(), parameter, moments.exp_avg, moments.exp_avg_sq});
+           laid_out_as(parameter, parameter.grad()), parameter, moments.exp_avg,
+           moments.exp_avg_sq});
     }
   }
   run(updates);
@@ -180,7 +187,7 @@ double Optimizer::step(std::int64_t step) {
 double Optimizer::gradient_norm() const {
   std::vector<Tensor> gradients;
   for (const auto& [name, parameter] : parameters_) {
-    if (parameter.grad().defined()) gradients.push_back(parameter.grad().contiguous());
+    if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
   }
   if (!gradients.empty() && gradients.front().is_cuda()) {
     Tensor sum = torch::zeros({}, gradients.front().options().dtype(torch::kDouble));

@@ -31,6 +31,16 @@ struct CorrectionGradients {
 void correction_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                     std::int64_t rows, void* y);
 
+/// One row in two steps, with the same bits, for several threads: a token alone reads the matrices
+/// from memory, and one thread would wait for them. First the units begin .. end of active,
+/// [width], each after its ReLU; returns r.
+float correction_units_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
+                           std::int64_t begin, std::int64_t end, float* active);
+/// Then the elements begin .. end of y.
+void correction_columns_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
+                            const float* active, float r, std::int64_t begin, std::int64_t end,
+                            void* y);
+
 /// grad: of y, [rows, hidden]. Writes grad_x, adds to gradients. What lies between x and y is
 /// computed again.
 void correction_backward_cpu(data::Element element, const CorrectionWeights& weights, const void* x,

@@ -27,19 +27,30 @@ DP_INLINE float dot(const float* a, const float* b, std::int64_t n) {
   return lane_sum(n, [&](std::int64_t i) DP_LAMBDA { return a[i] * b[i]; });
 }
 
+/// Writes x / r to input, returns r.
+template <class Type>
+DP_INLINE float normalize_row(const CorrectionWeights& w, const typename Type::Stored* x,
+                              float* input) {
+  for (std::int64_t i = 0; i < w.hidden; ++i) input[i] = Type::load(x[i]);
+  if (!w.normalized) return 1.0f;
+  const float rms =
+      std::sqrt(dot(input, input, w.hidden) / static_cast<float>(w.hidden) + kCorrectionEps);
+  for (std::int64_t i = 0; i < w.hidden; ++i) input[i] /= rms;
+  return rms;
+}
+
+DP_INLINE void add_units(const CorrectionWeights& w, const float* input, std::int64_t begin,
+                         std::int64_t end, float* active) {
+  for (std::int64_t k = begin; k < end; ++k) {
+    const float value = dot(w.down + k * w.hidden, input, w.hidden) + w.down_bias[k];
+    active[k] = value > 0.0f ? value : 0.0f;
+  }
+}
+
 template <class Type>
 DP_INLINE void start_row(const CorrectionWeights& w, const typename Type::Stored* x, Row& row) {
-  float* input = row.input.data();
-  for (std::int64_t i = 0; i < w.hidden; ++i) input[i] = Type::load(x[i]);
-  if (w.normalized) {
-    row.rms =
-        std::sqrt(dot(input, input, w.hidden) / static_cast<float>(w.hidden) + kCorrectionEps);
-    for (std::int64_t i = 0; i < w.hidden; ++i) input[i] /= row.rms;
-  }
-  for (std::int64_t k = 0; k < w.width; ++k) {
-    const float value = dot(w.down + k * w.hidden, input, w.hidden) + w.down_bias[k];
-    row.active[static_cast<std::size_t>(k)] = value > 0.0f ? value : 0.0f;
-  }
+  row.rms = normalize_row<Type>(w, x, row.input.data());
+  add_units(w, row.input.data(), 0, w.width, row.active.data());
 }
 
 /// y += factor * x.
@@ -47,23 +58,49 @@ DP_INLINE void add_scaled(float factor, const float* x, std::int64_t n, float* y
   for (std::int64_t i = 0; i < n; ++i) y[i] += factor * x[i];
 }
 
+/// The elements begin .. end of one row; head: room for as many.
+template <class Type>
+DP_INLINE void finish_row(const CorrectionWeights& w, const typename Type::Stored* x,
+                          const float* active, float rms, std::int64_t begin, std::int64_t end,
+                          float* head, typename Type::Stored* y) {
+  const float alpha = *w.alpha;
+  const std::int64_t size = end - begin;
+  for (std::int64_t i = 0; i < size; ++i) head[i] = w.up_bias[begin + i];
+  for (std::int64_t k = 0; k < w.width; ++k)
+    add_scaled(active[k], w.up + k * w.hidden + begin, size, head);
+  for (std::int64_t i = begin; i < end; ++i)
+    y[i] = Type::store(Type::load(x[i]) + rms * (alpha * head[i - begin] + w.beta[i]));
+}
+
 template <class Type>
 DP_INLINE void forward_rows(const CorrectionWeights& w, const void* x_in, std::int64_t rows,
                             void* y_out) {
   const auto* x = static_cast<const typename Type::Stored*>(x_in);
   auto* y = static_cast<typename Type::Stored*>(y_out);
-  const float alpha = *w.alpha;
   Row row(w);
-  std::vector<float> head_row(static_cast<std::size_t>(w.hidden));
-  float* head = head_row.data();
+  std::vector<float> head(static_cast<std::size_t>(w.hidden));
   for (std::int64_t r = 0; r < rows; ++r, x += w.hidden, y += w.hidden) {
     start_row<Type>(w, x, row);
-    for (std::int64_t i = 0; i < w.hidden; ++i) head[i] = w.up_bias[i];
-    for (std::int64_t k = 0; k < w.width; ++k)
-      add_scaled(row.active[static_cast<std::size_t>(k)], w.up + k * w.hidden, w.hidden, head);
-    for (std::int64_t i = 0; i < w.hidden; ++i)
-      y[i] = Type::store(Type::load(x[i]) + row.rms * (alpha * head[i] + w.beta[i]));
+    finish_row<Type>(w, x, row.active.data(), row.rms, 0, w.hidden, head.data(), y);
   }
+}
+
+template <class Type>
+DP_INLINE float units(const CorrectionWeights& w, const void* x, std::int64_t begin,
+                      std::int64_t end, float* active) {
+  std::vector<float> input(static_cast<std::size_t>(w.hidden));
+  const float rms =
+      normalize_row<Type>(w, static_cast<const typename Type::Stored*>(x), input.data());
+  add_units(w, input.data(), begin, end, active);
+  return rms;
+}
+
+template <class Type>
+DP_INLINE void columns(const CorrectionWeights& w, const void* x, const float* active, float rms,
+                       std::int64_t begin, std::int64_t end, void* y) {
+  std::vector<float> head(static_cast<std::size_t>(end - begin));
+  finish_row<Type>(w, static_cast<const typename Type::Stored*>(x), active, rms, begin, end,
+                   head.data(), static_cast<typename Type::Stored*>(y));
 }
 
 /// Gradients of the parameters from one row. of_head: of alpha * z + beta, [hidden]. Leaves in
@@ -120,15 +157,24 @@ DP_INLINE void backward_rows(const CorrectionWeights& w, const void* x_in, const
   }
 }
 
-#define DP_CORRECTION_KERNELS(Type)                                                        \
-  DP_VECTOR_CLONES void forward_##Type(const CorrectionWeights& w, const void* x,          \
-                                       std::int64_t rows, void* y) {                       \
-    forward_rows<Type>(w, x, rows, y);                                                     \
-  }                                                                                        \
-  DP_VECTOR_CLONES void backward_##Type(const CorrectionWeights& w, const void* x,         \
-                                        const void* grad, std::int64_t rows, void* grad_x, \
-                                        const CorrectionGradients& gradients) {            \
-    backward_rows<Type>(w, x, grad, rows, grad_x, gradients);                              \
+#define DP_CORRECTION_KERNELS(Type)                                                          \
+  DP_VECTOR_CLONES void forward_##Type(const CorrectionWeights& w, const void* x,            \
+                                       std::int64_t rows, void* y) {                         \
+    forward_rows<Type>(w, x, rows, y);                                                       \
+  }                                                                                          \
+  DP_VECTOR_CLONES float units_##Type(const CorrectionWeights& w, const void* x,             \
+                                      std::int64_t begin, std::int64_t end, float* active) { \
+    return units<Type>(w, x, begin, end, active);                                            \
+  }                                                                                          \
+  DP_VECTOR_CLONES void columns_##Type(const CorrectionWeights& w, const void* x,            \
+                                       const float* active, float rms, std::int64_t begin,   \
+                                       std::int64_t end, void* y) {                          \
+    columns<Type>(w, x, active, rms, begin, end, y);                                         \
+  }                                                                                          \
+  DP_VECTOR_CLONES void backward_##Type(const CorrectionWeights& w, const void* x,           \
+                                        const void* grad, std::int64_t rows, void* grad_x,   \
+                                        const CorrectionGradients& gradients) {              \
+    backward_rows<Type>(w, x, grad, rows, grad_x, gradients);                                \
   }
 
 DP_CORRECTION_KERNELS(Float32)
@@ -146,6 +192,32 @@ void correction_cpu(data::Element element, const CorrectionWeights& weights, con
       return forward_BFloat16(weights, x, rows, y);
     case data::Element::kFloat16:
       return forward_Float16(weights, x, rows, y);
+  }
+}
+
+float correction_units_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
+                           std::int64_t begin, std::int64_t end, float* active) {
+  switch (element) {
+    case data::Element::kFloat32:
+      return units_Float32(weights, x, begin, end, active);
+    case data::Element::kBFloat16:
+      return units_BFloat16(weights, x, begin, end, active);
+    case data::Element::kFloat16:
+      return units_Float16(weights, x, begin, end, active);
+  }
+  return 1.0f;
+}
+
+void correction_columns_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
+                            const float* active, float r, std::int64_t begin, std::int64_t end,
+                            void* y) {
+  switch (element) {
+    case data::Element::kFloat32:
+      return columns_Float32(weights, x, active, r, begin, end, y);
+    case data::Element::kBFloat16:
+      return columns_BFloat16(weights, x, active, r, begin, end, y);
+    case data::Element::kFloat16:
+      return columns_Float16(weights, x, active, r, begin, end, y);
   }
 }
 

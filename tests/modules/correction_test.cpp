@@ -206,3 +206,26 @@ TEST_CASE("the fused correction has the same bits on every device, its gradients
     for (std::size_t i = 0; i < leaves.size(); ++i) CHECK(first[i].equal(second[i]));
   }
 }
+
+TEST_CASE("a token alone, shared by all threads, has the bits it has in a batch",
+          "[modules][correction]") {
+  const torch::NoGradGuard no_grad;
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  constexpr std::int64_t kHidden = 2048;  // enough for each thread to get a share
+  DualPathCorrection correction =
+      random_correction(kHidden, options(input, CorrectionBeta::kChannel, /*reduction=*/64));
+  const at::Tensor batch = (torch::randn({64, kHidden}) * 30.0).to(dtype), y = correction(batch);
+  for (std::int64_t row = 0; row < 3; ++row)
+    CHECK(correction(batch.narrow(0, row, 1)).equal(y.narrow(0, row, 1)));
+}
+
+TEST_CASE("a correction whose weights change computes with the new ones",
+          "[modules][correction]") {
+  const torch::NoGradGuard no_grad;
+  DualPathCorrection correction = made_by_hand(CorrectionInput::kRaw);
+  const at::Tensor x = torch::tensor({{1.0f, 3.0f}}), before = correction(x);
+  correction->up->weight.mul_(2.0);
+  CHECK_FALSE(correction(x).equal(before));
+  CHECK(at::allclose(correction(x), correction->composed(x)));
+}
