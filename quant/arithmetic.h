@@ -18,9 +18,9 @@ struct Grid {
   std::int32_t zero_point, qmin, qmax;
 };
 
-/// Activations use the whole of int8; weights leave -128 out, as ONNX Runtime, OpenVINO and
-/// TensorRT do.
-inline constexpr std::int32_t kActivationQmin = -128, kWeightQmin = -127, kInt8Qmax = 127;
+/// Activations use the whole of int8; weights leave the lowest code out, as ONNX Runtime, OpenVINO
+/// and TensorRT do.
+inline constexpr std::int32_t kActivationQmin = -128, kInt8Qmax = 127, kInt4Qmax = 7;
 
 constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
 /// The same grid in uint8: its codes are the others' plus 128. Kernels that multiply unsigned by
@@ -29,7 +29,9 @@ inline constexpr std::int32_t kUnsignedShift = 128;
 constexpr Grid unsigned_activation_grid(float scale) {
   return {scale, kUnsignedShift, kActivationQmin + kUnsignedShift, kInt8Qmax + kUnsignedShift};
 }
-constexpr Grid weight_grid(float scale) { return {scale, 0, kWeightQmin, kInt8Qmax}; }
+constexpr Grid weight_grid(float scale, std::int32_t qmax = kInt8Qmax) {
+  return {scale, 0, -qmax, qmax};
+}
 
 /// The rounded level before saturation: half to even of x / scale, then the shift. x must be
 /// finite.

@@ -2,7 +2,6 @@
 
 #include <torch/autograd.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "quant/integer_linear.h"
@@ -17,11 +16,10 @@ using torch::autograd::variable_list;
 
 /// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end
 /// of the grid.
-Tensor scale_gradient(const Tensor& grad, const Tensor& x, const Tensor& in_range, Grid grid) {
+Tensor scale_gradient(const Tensor& grad, const Tensor& x, Grid grid) {
   const Tensor levels = x.to(torch::kFloat) / grid.scale;
-  const Tensor rounded = levels.round();
-  const Tensor slope = torch::where(in_range.to(torch::kBool), rounded - levels,
-                                    rounded.clamp(grid.qmin, grid.qmax));
+  const Tensor rounded = levels.round(), saturated = rounded.clamp(grid.qmin, grid.qmax);
+  const Tensor slope = torch::where(rounded == saturated, rounded - levels, saturated);
   const double lsq = 1.0 / std::sqrt(static_cast<double>(x.size(-1)) * grid.qmax);
   return ((grad.to(torch::kFloat) * slope).sum() * lsq).reshape({1});
 }
@@ -51,9 +49,9 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     Tensor grad_scale;
     if (rows.defined()) {
       const Grid grid = activation_grid(static_cast<float>(ctx->saved_data["scale"].toDouble()));
-      grad_scale = scale_gradient(grad, rows, in_range, grid);
+      grad_scale = scale_gradient(grad, rows, grid);
     }
-    return {(grad * in_range).view(sizes), grad_scale, Tensor()};
+    return {mask_gradient(grad, in_range).view(sizes), grad_scale, Tensor()};
   }
 };
 
@@ -107,17 +105,14 @@ Tensor input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
 }
 
 Tensor QuantizedWeight::dequantized(torch::ScalarType dtype) const {
-  return (codes.to(torch::kFloat) * scale.unsqueeze(1)).to(dtype);
+  return dequantize(codes, scale, dtype);
 }
 
 QuantizedWeight quantize_weight(const Tensor& source, const std::string& site) {
-  const Tensor values = source.detach().to(torch::kFloat).contiguous();
-  const Tensor absmax = values.abs().amax(1).contiguous();
-  const Tensor scale = torch::empty_like(absmax);
-  const float* from = absmax.const_data_ptr<float>();
-  std::transform(from, from + absmax.numel(), scale.mutable_data_ptr<float>(),
-                 [](float row) { return symmetric_scale(row, kInt8Qmax); });
-  return {quantize_rows(values, scale, site), scale, {}, {}};
+  const bool is_short = at::isReducedFloatingType(source.scalar_type());
+  const Tensor values = is_short ? source : source.to(torch::kFloat);
+  const ScaledCodes made = quantize_channels(values.detach(), site);
+  return {made.values, made.scale, {}, {}};
 }
 
 std::vector<Tensor> quantized_linear(const Tensor& x, const Tensor& scale,

@@ -57,7 +57,7 @@ torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedG
 /// x: [..., in] float; scale: [1] float32, the input's. One y [..., out] in x's dtype for each
 /// weight: y = float(sum) * (s_x * s_w) + bias. Backward is straight-through: to x where the
 /// rounded level is in range, to scale as LSQ has it (Esser et al. 2020, sections 2.1 and 2.2),
-/// nothing to the weights. Saved for backward: one byte an element of x; x itself only where the
+/// nothing to the weights. Saved for backward: one bit an element of x; x itself only where the
 /// scale is trained.
 std::vector<torch::Tensor> quantized_linear(const torch::Tensor& x, const torch::Tensor& scale,
                                             const std::shared_ptr<QuantizedGroup>& group);

@@ -9,6 +9,8 @@
 #include "data/base/error.h"
 #include "modules/kernel_call.h"
 #include "modules/norm_call.h"
+#include "quant/kernels/dequantize.h"
+#include "quant/kernels/mask_gradient.h"
 #include "quant/kernels/norm_quantize.h"
 #include "quant/kernels/quantize.h"
 
@@ -38,16 +40,44 @@ std::int64_t rows_of_grain(std::int64_t columns) {
   return std::max<std::int64_t>(1, kGrain / columns);
 }
 
+/// Calls kernel(begin, end) from several threads, begin a multiple of 64: threads share no byte of
+/// a mask, and no line of the cache.
+template <class Kernel>
+void for_elements(std::int64_t n, const Kernel& kernel) {
+  constexpr std::int64_t kUnit = 64;
+  at::parallel_for(0, (n + kUnit - 1) / kUnit, kGrain / kUnit,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernel(begin * kUnit, std::min(end * kUnit, n));
+                   });
+}
+
+/// Where element i of a contiguous tensor is.
+std::byte* at_element(const Tensor& tensor, std::int64_t i) {
+  return data<std::byte>(tensor) + i * static_cast<std::int64_t>(tensor.element_size());
+}
+
 std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
   const data::Element element = element_of(x.scalar_type());
-  const auto size = static_cast<std::int64_t>(x.element_size());
-  const auto* source = static_cast<const std::byte*>(x.const_data_ptr());
   auto* values = data<std::int8_t>(codes.values);
   auto* in_range = data<std::uint8_t>(codes.in_range);
   std::atomic<std::int64_t> non_finite = 0;
-  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    non_finite += quantize_cpu(element, source + begin * size, end - begin, grid, values + begin,
-                               in_range ? in_range + begin : nullptr);
+  for_elements(x.numel(), [&](std::int64_t begin, std::int64_t end) {
+    non_finite += quantize_cpu(element, at_element(x, begin), end - begin, grid, values + begin,
+                               in_range ? in_range + begin / 8 : nullptr);
+  });
+  return non_finite;
+}
+
+/// x: [rows, width], contiguous.
+std::int64_t quantize_rows_on_cpu(const Tensor& x, Grid like, const ScaledCodes& codes) {
+  const data::Element element = element_of(x.scalar_type());
+  const std::int64_t width = x.size(1);
+  auto* values = data<std::int8_t>(codes.values);
+  auto* scale = data<float>(codes.scale);
+  std::atomic<std::int64_t> non_finite = 0;
+  at::parallel_for(0, x.size(0), rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    non_finite += quantize_rows_cpu(element, modules::row_at(x, begin), end - begin, width, like,
+                                    values + begin * width, scale + begin);
   });
   return non_finite;
 }
@@ -60,14 +90,37 @@ std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
                 data<std::int32_t>(non_finite), modules::cuda_stream(x));
   return non_finite.item<std::int32_t>();
 }
+
+std::int64_t quantize_rows_on_cuda(const Tensor& x, Grid like, const ScaledCodes& codes) {
+  const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
+  quantize_rows_cuda(element_of(x.scalar_type()), x.const_data_ptr(), x.size(0), x.size(1), like,
+                     data<std::int8_t>(codes.values), data<float>(codes.scale),
+                     data<std::int32_t>(non_finite), modules::cuda_stream(x));
+  return non_finite.item<std::int32_t>();
+}
 #endif
+
+/// x: [rows, width], contiguous.
+ScaledCodes quantize_rows(const Tensor& x, Grid like, const std::string& site) {
+  const ScaledCodes codes{empty_codes(x, like),
+                          at::empty({x.size(0)}, x.options().dtype(at::kFloat))};
+#ifdef DUALPATH_CUDA
+  const std::int64_t non_finite =
+      x.is_cuda() ? quantize_rows_on_cuda(x, like, codes) : quantize_rows_on_cpu(x, like, codes);
+#else
+  const std::int64_t non_finite = quantize_rows_on_cpu(x, like, codes);
+#endif
+  require_finite(non_finite, x, site);
+  return codes;
+}
 
 }  // namespace
 
 Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in_range) {
   const Tensor source = x.contiguous();
   Codes codes{empty_codes(source, grid), Tensor()};
-  if (want_in_range) codes.in_range = at::empty(source.sizes(), source.options().dtype(at::kByte));
+  if (want_in_range)
+    codes.in_range = at::empty({(source.numel() + 7) / 8}, source.options().dtype(at::kByte));
 #ifdef DUALPATH_CUDA
   const std::int64_t non_finite = source.is_cuda() ? quantize_on_cuda(source, grid, codes)
                                                    : quantize_on_cpu(source, grid, codes);
@@ -76,6 +129,78 @@ Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in
 #endif
   require_finite(non_finite, source, site);
   return codes;
+}
+
+Tensor mask_gradient(const Tensor& any_grad, const Tensor& in_range) {
+  const Tensor grad = any_grad.contiguous(), y = at::empty_like(grad);
+  const data::Element element = element_of(grad.scalar_type());
+  const auto* bits = data<const std::uint8_t>(in_range);
+#ifdef DUALPATH_CUDA
+  if (grad.is_cuda()) {
+    mask_gradient_cuda(element, grad.const_data_ptr(), bits, grad.numel(), y.data_ptr(),
+                       modules::cuda_stream(grad));
+    return y;
+  }
+#endif
+  for_elements(grad.numel(), [&](std::int64_t begin, std::int64_t end) {
+    mask_gradient_cpu(element, at_element(grad, begin), bits + begin / 8, end - begin,
+                      at_element(y, begin));
+  });
+  return y;
+}
+
+ScaledCodes quantize_tokens(const Tensor& x, bool unsigned_codes, const std::string& site) {
+  const Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
+  const Grid like = unsigned_codes ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
+  ScaledCodes codes = quantize_rows(rows, like, site);
+  codes.values = codes.values.view(x.sizes());
+  return codes;
+}
+
+ScaledCodes quantize_channels(const Tensor& x, const std::string& site) {
+  return quantize_rows(x.contiguous(), weight_grid(1.0f), site);
+}
+
+ScaledCodes quantize_groups(const Tensor& x, std::int64_t group_size, int num_bits,
+                            const std::string& site) {
+  TORCH_CHECK(x.size(1) % group_size == 0, site, ": ", x.size(1), " columns in groups of ",
+              group_size);
+  TORCH_CHECK(num_bits == 4 || num_bits == 8, site, ": ", num_bits, " bits");
+  const Tensor groups = x.contiguous().view({-1, group_size});
+  const Grid like = weight_grid(1.0f, num_bits == 4 ? kInt4Qmax : kInt8Qmax);
+  const ScaledCodes codes = quantize_rows(groups, like, site);
+  return {codes.values.view(x.sizes()), codes.scale.view({x.size(0), -1})};
+}
+
+Tensor dequantize(const Tensor& any_codes, const Tensor& scale, at::ScalarType dtype) {
+  TORCH_CHECK(scale.numel() > 0 && any_codes.numel() % scale.numel() == 0, any_codes.numel(),
+              " codes for ", scale.numel(), " scales");
+  const Tensor codes = any_codes.contiguous();
+  const Tensor y = at::empty(codes.sizes(), codes.options().dtype(dtype));
+  const CodeRows in{data<std::int8_t>(codes), codes.scalar_type() == at::kByte, data<float>(scale),
+                    scale.numel(), codes.numel() / scale.numel()};
+  const data::Element element = element_of(dtype);
+#ifdef DUALPATH_CUDA
+  if (codes.is_cuda()) {
+    dequantize_cuda(in, element, y.data_ptr(), modules::cuda_stream(codes));
+    return y;
+  }
+#endif
+  const auto part = [&](std::int64_t row, std::int64_t rows, std::int64_t begin,
+                        std::int64_t width) {
+    const CodeRows some{in.codes + begin, in.is_unsigned, in.scale + row, rows, width};
+    dequantize_cpu(some, element, at_element(y, begin));
+  };
+  if (in.rows == 1) {
+    for_elements(in.width,
+                 [&](std::int64_t begin, std::int64_t end) { part(0, 1, begin, end - begin); });
+  } else {
+    at::parallel_for(0, in.rows, rows_of_grain(in.width),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       part(begin, end - begin, begin * in.width, in.width);
+                     });
+  }
+  return y;
 }
 
 NormCodes norm_quantize(const Tensor& x, const Tensor& weight, double eps, Grid grid,
@@ -120,24 +245,6 @@ Tensor norm_quantize_gradient(const Tensor& any_grad, const Tensor& x, const Ten
                                modules::row_at(grad_x, begin));
   });
   return grad_x;
-}
-
-Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& site) {
-  const Tensor source = x.contiguous();
-  const Tensor codes = at::empty(source.sizes(), at::kChar);
-  const std::int64_t columns = source.size(1);
-  const auto *values = data<float>(source), *scales = data<float>(scale);
-  std::atomic<std::int64_t> non_finite = 0;
-  at::parallel_for(
-      0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          non_finite += quantize_cpu(data::Element::kFloat32, values + row * columns, columns,
-                                     weight_grid(scales[row]),
-                                     data<std::int8_t>(codes) + row * columns, nullptr);
-        }
-      });
-  require_finite(non_finite, source, site);
-  return codes;
 }
 
 }  // namespace dualpath::quant

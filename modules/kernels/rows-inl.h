@@ -57,10 +57,34 @@ struct Float16Row {
     const hn::Rebind<hwy::float16_t, Floats> d16;
     return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(x)));
   }
+#if HWY_ARCH_X86 && HWY_TARGET >= HWY_SSE4
+  /// Without the instruction Highway cuts bits off. To nearest, ties to even, as
+  /// data::float_to_float16.
+  static void store(V v, Stored* y) {
+    const hn::Rebind<std::uint16_t, Floats> d16;
+    const hn::RebindToUnsigned<Floats> d;
+    const hn::RebindToSigned<Floats> ordered;
+    const auto bits = hn::BitCast(d, v), sign = hn::And(bits, hn::Set(d, 0x80000000u));
+    const auto magnitude = hn::Xor(bits, sign);
+    const auto is_less = [&](std::int32_t limit) {
+      return hn::RebindMask(d, hn::Lt(hn::BitCast(ordered, magnitude), hn::Set(ordered, limit)));
+    };
+    // The steps of its subnormals are those of float32 just above 0.5.
+    const V raised = hn::Add(hn::BitCast(Floats(), magnitude), hn::Set(Floats(), 0.5f));
+    const auto subnormal = hn::Sub(hn::BitCast(d, raised), hn::Set(d, 0x3f000000u));
+    const auto odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(d, 1u));
+    const auto rebased = hn::Sub(magnitude, hn::Set(d, (112u << 23) - 0xfffu));
+    const auto normal = hn::ShiftRight<13>(hn::Add(rebased, odd));
+    const auto finite = hn::IfThenElse(is_less(0x38800000), subnormal, normal);
+    const auto half = hn::IfThenElse(is_less(0x477ff000), finite, hn::Set(d, 0x7c00u));
+    hn::StoreU(hn::TruncateTo(d16, hn::Or(half, hn::ShiftRight<16>(sign))), d16, y);
+  }
+#else
   static void store(V v, Stored* y) {
     const hn::Rebind<hwy::float16_t, Floats> d16;
     hn::StoreU(hn::DemoteTo(d16, v), d16, reinterpret_cast<hwy::float16_t*>(y));
   }
+#endif
 };
 
 constexpr std::int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);

@@ -8,19 +8,31 @@
 
 namespace dualpath::quant {
 
-/// x: [n] of the element type. codes: [n]; in_range: [n], 1 where the straight-through gradient
-/// passes, or null. Returns how many values were not finite (their codes are 0): the caller names
-/// the site.
+/// x: [n] of the element type, all on one grid. codes: [n] int8, or uint8 on an unsigned grid.
+/// in_range: one bit an element in the order of x (element i is bit i % 8 of byte i / 8, the last
+/// byte's rest is 0), 1 where the straight-through gradient passes; or null. Threads split at
+/// multiples of 8. Returns how many values were not finite (their codes are zero's): the caller
+/// names the site.
 std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, Grid grid,
                           std::int8_t* codes, std::uint8_t* in_range);
+
+/// x: [rows, width] of the element type, each row on a grid of its own: `like` with the scale that
+/// the row's largest magnitude asks for (symmetric_scale), written to scale: [rows]. A row is a
+/// token, a weight's channel, or a group of one. Values that are not finite are counted and
+/// returned; they make no scale, and their codes are zero's.
+std::int64_t quantize_rows_cpu(data::Element element, const void* x, std::int64_t rows,
+                               std::int64_t width, Grid like, std::int8_t* codes, float* scale);
 
 #ifdef DUALPATH_CUDA
 using CudaStream = void*;
 
-/// The same on device memory. non_finite: one int32 on the device, added to.
+/// As those above, on device memory. non_finite: one int32 on the device, added to.
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
                    std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
                    CudaStream stream);
+void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
+                        Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
+                        CudaStream stream);
 #endif
 
 }  // namespace dualpath::quant

@@ -11,17 +11,73 @@ using modules::device::check_launch;
 using modules::device::kThreads;
 using modules::device::to_float;
 
+constexpr int kWarp = 32;
+constexpr unsigned kWholeWarp = 0xffffffffu;
+
+/// The code of one value, zero's where it is not finite.
+template <class T>
+__device__ float level_of(T x, Grid grid, bool* finite) {
+  const float value = to_float(x);
+  *finite = isfinite(value);
+  return level(*finite ? value : 0.0f, grid);
+}
+
+// A thread takes elements a grid apart. Whole warps go round together, so that 32 neighbours vote
+// on four bytes of the mask.
+
 template <class T>
 __global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8_t* codes,
                                 std::uint8_t* in_range_out, std::int32_t* non_finite) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
-       i += stride) {
-    const float value = to_float(x[i]);
-    const bool finite = isfinite(value);
-    const float rounded = level(finite ? value : 0.0f, grid);
-    codes[i] = static_cast<std::int8_t>(saturate(rounded, grid));
-    if (in_range_out) in_range_out[i] = in_range(rounded, grid);
+  const int lane = threadIdx.x % kWarp;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  for (std::int64_t warp = first - lane; warp < n; warp += stride) {
+    const std::int64_t i = warp + lane;
+    bool finite = true, inside = false;
+    if (i < n) {
+      const float rounded = level_of(x[i], grid, &finite);
+      codes[i] = static_cast<std::int8_t>(saturate(rounded, grid));
+      inside = in_range(rounded, grid);
+    }
+    if (!finite) atomicAdd(non_finite, 1);
+    if (!in_range_out) continue;
+    const unsigned bits = __ballot_sync(kWholeWarp, inside);
+    if (lane % 8 == 0 && i < n) in_range_out[i / 8] = static_cast<std::uint8_t>(bits >> lane);
+  }
+}
+
+/// The largest over the threads of a row, blockDim.x of them; each of them gets it.
+__device__ inline float row_max(float largest) {
+  __shared__ float of_warp[kThreads / kWarp];
+  for (int half = kWarp / 2; half > 0; half /= 2)
+    largest = fmaxf(largest, __shfl_xor_sync(kWholeWarp, largest, half));
+  if (blockDim.x == kWarp) return largest;
+  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = largest;
+  __syncthreads();
+  for (int warp = 0; warp < static_cast<int>(blockDim.x) / kWarp; ++warp)
+    largest = fmaxf(largest, of_warp[warp]);
+  return largest;
+}
+
+// A warp takes a narrow row, eight of them in a block; a block takes a wide one.
+
+template <class T>
+__global__ void quantize_rows_kernel(const T* x, std::int64_t rows, std::int64_t width, Grid grid,
+                                     std::int8_t* codes, float* scale, std::int32_t* non_finite) {
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  if (row >= rows) return;
+  x += row * width;
+  codes += row * width;
+  float absmax = 0.0f;
+  for (std::int64_t i = threadIdx.x; i < width; i += blockDim.x) {
+    const float magnitude = fabsf(to_float(x[i]));
+    if (isfinite(magnitude)) absmax = fmaxf(absmax, magnitude);
+  }
+  grid.scale = symmetric_scale(row_max(absmax), grid.qmax - grid.zero_point);
+  if (threadIdx.x == 0) scale[row] = grid.scale;
+  for (std::int64_t i = threadIdx.x; i < width; i += blockDim.x) {
+    bool finite = true;
+    codes[i] = static_cast<std::int8_t>(saturate(level_of(x[i], grid, &finite), grid));
     if (!finite) atomicAdd(non_finite, 1);
   }
 }
@@ -32,6 +88,18 @@ void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* code
   quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, codes,
                                                           in_range, non_finite);
   check_launch("quantize");
+}
+
+template <class T>
+void launch_quantize_rows(const void* x, std::int64_t rows, std::int64_t width, Grid like,
+                          std::int8_t* codes, float* scale, std::int32_t* non_finite,
+                          cudaStream_t stream) {
+  constexpr std::int64_t kNarrow = 1024;
+  const dim3 threads = width <= kNarrow ? dim3(kWarp, kThreads / kWarp) : dim3(kThreads, 1);
+  const auto blocks = static_cast<unsigned>((rows + threads.y - 1) / threads.y);
+  quantize_rows_kernel<<<blocks, threads, 0, stream>>>(static_cast<const T*>(x), rows, width, like,
+                                                       codes, scale, non_finite);
+  check_launch("quantize_rows");
 }
 
 }  // namespace
@@ -47,6 +115,22 @@ void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid gr
       return launch_quantize<__nv_bfloat16>(x, n, grid, codes, in_range, non_finite, on);
     case data::Element::kFloat16:
       return launch_quantize<__half>(x, n, grid, codes, in_range, non_finite, on);
+  }
+}
+
+void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
+                        Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
+                        CudaStream stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  if (rows == 0) return;
+  switch (element) {
+    case data::Element::kFloat32:
+      return launch_quantize_rows<float>(x, rows, width, like, codes, scale, non_finite, on);
+    case data::Element::kBFloat16:
+      return launch_quantize_rows<__nv_bfloat16>(x, rows, width, like, codes, scale, non_finite,
+                                                 on);
+    case data::Element::kFloat16:
+      return launch_quantize_rows<__half>(x, rows, width, like, codes, scale, non_finite, on);
   }
 }
 

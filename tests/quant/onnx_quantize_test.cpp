@@ -22,13 +22,16 @@ torch::Tensor every_pattern(at::ScalarType dtype) {
 /// The scalar header, an element at a time.
 struct ScalarLoop {
   std::vector<std::int8_t> codes;
-  std::vector<std::uint8_t> in_range;
+  std::vector<std::uint8_t> in_range;  // a bit an element
 
   ScalarLoop(const torch::Tensor& x, Grid grid) {
     const torch::Tensor wide = x.to(at::kFloat).contiguous();
     for (const float value : std::span(wide.const_data_ptr<float>(), wide.numel())) {
+      const auto bit = codes.size() % 8;
+      if (bit == 0) in_range.push_back(0);
       codes.push_back(static_cast<std::int8_t>(quant::quantize(value, grid)));
-      in_range.push_back(quant::in_range(level(value, grid), grid));
+      in_range.back() |=
+          static_cast<std::uint8_t>(quant::in_range(level(value, grid), grid) << bit);
     }
   }
   bool equals(const Codes& kernel) const {

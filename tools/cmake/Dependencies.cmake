@@ -1,7 +1,7 @@
 # Libraries from the Debian packages in tools/packages.txt, as imported targets:
 # fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2, Threads::Threads,
 # hwy::hwy;
-# for tests Catch2::Catch2 and rapidcheck.
+# for tests Catch2::Catch2 and rapidcheck, for tools/bench benchmark::benchmark.
 
 find_package(fmt 9 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
@@ -15,3 +15,4 @@ pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 
 find_package(Catch2 2.13 REQUIRED)
 find_package(rapidcheck REQUIRED)
+find_package(benchmark 1.7 REQUIRED)
