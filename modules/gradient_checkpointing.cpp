@@ -74,7 +74,7 @@ variable_list gradients(const Tensor& output, const Tensor& of_output,
 
 /// The trained tensors are inputs beside the hidden state: else a stage whose input has no gradient
 /// would train nothing. Their gradients are returned, not accumulated, so that each is accumulated
-/// once, by the outer graph.
+/// once, by the outer graph; only a hook on a trained tensor itself would see them twice.
 struct CheckpointedStage : torch::autograd::Function<CheckpointedStage> {
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden, at::TensorList trained,
                         const c10::intrusive_ptr<StageRun>& stage_run) {
