@@ -104,6 +104,22 @@ Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in
   return codes;
 }
 
+ScaledCodes quantize_tokens(const Tensor& x, bool unsigned_codes, const std::string& site) {
+  const Tensor source = x.contiguous();
+  const Tensor absmax = source.abs().amax(1).to(at::kFloat), scale = at::empty_like(absmax);
+  std::transform(data<float>(absmax), data<float>(absmax) + absmax.numel(), data<float>(scale),
+                 [](float row) { return symmetric_scale(row, kInt8Qmax); });
+  ScaledCodes codes{at::empty(source.sizes(), unsigned_codes ? at::kByte : at::kChar), scale};
+  std::int64_t non_finite = 0;
+  for (std::int64_t row = 0; row < source.size(0); ++row) {
+    const float of_row = data<float>(scale)[row];
+    const Grid grid = unsigned_codes ? unsigned_activation_grid(of_row) : activation_grid(of_row);
+    non_finite += quantize_on_cpu(source[row], grid, {codes.values[row], Tensor()});
+  }
+  require_finite(non_finite, source, site);
+  return codes;
+}
+
 NormCodes norm_quantize(const Tensor& x, const Tensor& weight, double eps, Grid grid,
                         const std::string& site) {
   const modules::NormRows in = modules::norm_rows_of(x, weight);
@@ -146,24 +162,6 @@ Tensor norm_quantize_gradient(const Tensor& any_grad, const Tensor& x, const Ten
                                modules::row_at(grad_x, begin));
   });
   return grad_x;
-}
-
-Tensor quantize_rows(const Tensor& x, const Tensor& scale, const std::string& site) {
-  const Tensor source = x.contiguous();
-  const Tensor codes = at::empty(source.sizes(), at::kChar);
-  const std::int64_t columns = source.size(1);
-  const auto *values = data<float>(source), *scales = data<float>(scale);
-  std::atomic<std::int64_t> non_finite = 0;
-  at::parallel_for(
-      0, source.size(0), rows_of_grain(columns), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          non_finite += quantize_cpu(data::Element::kFloat32, values + row * columns, columns,
-                                     weight_grid(scales[row]),
-                                     data<std::int8_t>(codes) + row * columns, nullptr);
-        }
-      });
-  require_finite(non_finite, source, site);
-  return codes;
 }
 
 Tensor integer_sums(const Tensor& a, const Tensor& b) {

@@ -19,6 +19,15 @@ struct Codes {
 /// x: float32, bfloat16 or float16. A value that is not finite is an Error naming `site`.
 Codes quantize(const at::Tensor& x, Grid grid, const std::string& site, bool want_in_range = false);
 
+/// Codes by row, each row on a symmetric grid of its own.
+struct ScaledCodes {
+  at::Tensor values;  ///< [rows, width] int8, or uint8 with zero point 128
+  at::Tensor scale;   ///< [rows] float32: absmax / 127
+};
+/// x: [rows, width] float32, bfloat16 or float16. A value that is not finite is an Error naming
+/// `site`.
+ScaledCodes quantize_tokens(const at::Tensor& x, bool unsigned_codes, const std::string& site);
+
 /// RMSNorm and quantize as one kernel, with the bits of the two apart.
 struct NormCodes {
   at::Tensor codes;        ///< [rows, width]; int8, or uint8 on an unsigned grid
@@ -32,10 +41,6 @@ NormCodes norm_quantize(const at::Tensor& x, const at::Tensor& weight, double ep
 at::Tensor norm_quantize_gradient(const at::Tensor& grad, const at::Tensor& x,
                                   const at::Tensor& weight, const at::Tensor& inverse_rms,
                                   Grid grid);
-
-/// Weights, a scale a row. x: [N, K] float32 and scale: [N] float32 on the CPU. Result: [N, K] int8
-/// in [-127, 127].
-at::Tensor quantize_rows(const at::Tensor& x, const at::Tensor& scale, const std::string& site);
 
 /// a: [M, K] int8, b: [N, K] int8 -> [M, N] int32, the exact sums of a's rows times b's rows, for
 /// any codes and K up to 131 071 (where |sum| could pass int32).

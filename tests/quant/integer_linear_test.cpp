@@ -2,6 +2,7 @@
 
 #include <torch/utils.h>
 
+#include "quant/row_kernels.h"
 #include "quant/tensor_kernels.h"
 #include "tests/support/catch.h"
 
@@ -19,17 +20,22 @@ Tensor unsigned_codes(const Tensor& codes) {
   return (codes.to(at::kInt) + kUnsignedShift).to(at::kByte);
 }
 
-/// The kernel of this processor against plain sums, scaled by the law.
+/// The kernel of this processor against plain sums, scaled by the law: with one scale for all of
+/// the input, and with one a row.
 void check_product(const Tensor& codes, QuantizedWeight weight, at::ScalarType dtype) {
   constexpr float kScale = 0.0371f;
+  const Tensor scales = torch::rand(codes.size(0)) * 0.05f + 1e-4f;
   INFO(integer_kernel() << ": " << codes.sizes() << " times " << weight.codes.sizes() << ", "
                         << dtype);
   const Tensor sums = codes.to(at::kDouble).matmul(weight.codes.to(at::kDouble).t()).to(at::kInt);
   const Tensor expected = scale_sums(sums, kScale, weight.scale, weight.bias, dtype);
+  const Tensor by_row = scale_sum_rows(sums, scales, weight.scale, weight.bias, dtype);
   CHECK(integer_linear(codes, kScale, weight, dtype).equal(expected));
+  CHECK(integer_linear(codes, scales, weight, dtype).equal(by_row));
   pack(weight);
   const Tensor input = weight.packed.defined() ? unsigned_codes(codes) : codes;
   CHECK(integer_linear(input, kScale, weight, dtype).equal(expected));
+  CHECK(integer_linear(input, scales, weight, dtype).equal(by_row));
 }
 
 }  // namespace

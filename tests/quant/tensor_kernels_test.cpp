@@ -76,19 +76,6 @@ TEST_CASE("a value that is not finite is an error that names its site", "[quant]
         site + ": 3 of 210 values are not finite");
 }
 
-TEST_CASE("a weight that is not finite is an error that names it", "[quant][kernels]") {
-  Tensor weight = torch::ones({4, 3});
-  weight[2][1] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(error_message([&] { quantize_rows(weight, torch::ones(4), "a.weight"); }) ==
-        "a.weight: 1 of 12 values are not finite");
-}
-
-TEST_CASE("each row of a weight is quantized on its own grid, without -128", "[quant][kernels]") {
-  const Tensor weight = torch::tensor({{1.f, -2.f, 0.5f}, {-300.f, 400.f, 25.f}});
-  const Tensor codes = quantize_rows(weight, torch::tensor({1.f, 2.f}), "w");
-  CHECK(codes.equal(torch::tensor({{1, -2, 0}, {-127, 127, 12}}, at::kChar)));  // 12.5: to even
-}
-
 TEST_CASE("a tensor that is not contiguous is quantized by its own order", "[quant][kernels]") {
   const Tensor x = torch::tensor({{1.f, 2.f}, {3.f, 4.f}});
   CHECK(quantize(x.t(), activation_grid(1.0f), "x")
