@@ -32,7 +32,7 @@ void WeightOverlay::set(const std::string& name, at::Tensor value) {
 WeightInfo WeightOverlay::info(const std::string& name) const {
   const auto trained = trained_.find(canonical(name));
   if (trained == trained_.end()) return below_->info(name);
-  return {trained->second.scalar_type(), trained->second.sizes().vec(), /*decoded=*/false};
+  return {trained->second.scalar_type(), trained->second.sizes().vec(), /*decoded=*/true};
 }
 
 at::Tensor WeightOverlay::get(const std::string& name) const {

@@ -13,7 +13,9 @@ namespace dualpath::modules {
 struct WeightInfo {
   at::ScalarType dtype;  ///< of the values get() gives
   std::vector<std::int64_t> shape;
-  bool decoded = false;  ///< the file holds blocks (GGUF), get() makes the values
+  /// Values in no dtype of a file's: it holds blocks (GGUF), which get() decodes, or they are
+  /// trained.
+  bool decoded = false;
 };
 
 /// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped

@@ -69,5 +69,9 @@ DP_HOST_DEVICE inline float symmetric_scale(float absmax, std::int32_t qmax) {
 DP_HOST_DEVICE inline float scaled_sum(std::int32_t sum, float input_scale, float weight_scale) {
   return static_cast<float>(sum) * (input_scale * weight_scale);
 }
+/// The same where a kernel has made the sum a float already.
+DP_HOST_DEVICE inline float scaled_sum(float sum, float input_scale, float weight_scale) {
+  return sum * (input_scale * weight_scale);
+}
 
 }  // namespace dualpath::quant

@@ -70,6 +70,7 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
   Calibration calibration;
   calibration.fingerprint = fingerprint_of(reader);
   for (const TensorGroup& group : plan.groups) {
+    if (group.args.dynamic) continue;
     calibration.scale_tensors[group.name] = entry(tensors, group.name + ".scale", path);
     calibration.ranges[group.name] = {
         entry(tensors, group.name + ".min", path).item<float>(),

@@ -15,7 +15,7 @@
 
 namespace dualpath::quant {
 
-/// What the observers saw and the scales that follow, by tensor group.
+/// What the observers saw and the scales that follow, by static tensor group.
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;
   modules::NamedTensors scale_tensors;  ///< [1] float32 each; made once, then only copied
@@ -25,8 +25,8 @@ struct Calibration {
 };
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
-/// size changes nothing. Called after each window with its tokens. A site that saw nothing is an
-/// Error naming it.
+/// size changes nothing. Called after each window with its tokens. A static site that saw nothing
+/// is an Error naming it; a plan without any needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
@@ -36,7 +36,7 @@ Calibration calibrate(const modules::Network& network,
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
 /// The fingerprint in a calibration's file, empty if it has none. Reads the header only.
 std::string calibration_file_fingerprint(const std::filesystem::path& path);
-/// A file that lacks a group of the plan, or whose checksum is wrong, is an Error naming it.
+/// A file that lacks a static group of the plan, or whose checksum is wrong, is an Error naming it.
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
 
 }  // namespace dualpath::quant

@@ -18,10 +18,17 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+/// A dynamic scheme carries no scales, so who runs it finds them by a formula of its own. Ours is
+/// absmax / 127, as in vLLM's kernels; compressed-tensors itself (0.20) divides by 127.5 and lets
+/// the largest positive value saturate.
 json to_json(const QuantArgs& args) {
-  return {{"num_bits", args.num_bits},   {"type", "int"},
-          {"symmetric", args.symmetric}, {"strategy", name_of(args.strategy)},
-          {"dynamic", args.dynamic},     {"observer", name_of(args.observer)}};
+  json result{{"num_bits", args.num_bits},
+              {"type", "int"},
+              {"symmetric", args.symmetric},
+              {"strategy", name_of(args.strategy)},
+              {"dynamic", args.dynamic}};
+  if (!args.dynamic) result["observer"] = name_of(args.observer);
+  return result;
 }
 
 json to_json(const modules::CorrectionOptions& options) {
@@ -69,7 +76,8 @@ class WeightWriter {
     const QuantizedWeight weight = quantized_weight(source_.weights, linear->ref);
     append(name, weight.codes);
     append(module + ".weight_scale", weight.scale.unsqueeze(1));
-    append(module + ".input_scale", source_.scales.get(linear->group).detach());
+    if (!linear->input_activations.dynamic)
+      append(module + ".input_scale", source_.scales.get(linear->group).detach());
   }
 
   void append(const std::string& name, const at::Tensor& tensor) {

@@ -22,11 +22,11 @@ Tensor onednn_pack(const Tensor& codes) {
 }
 
 /// The op would multiply by its two scales one after the other, and round in between. So it gets 1
-/// as the input's, and the product of both, which is the law's, as the weight's.
+/// as the input's, and the product of both, which is the law's, as the weight's: scale, [N] or [1].
 Tensor onednn_linear(const Tensor& codes, const Tensor& scale, const QuantizedWeight& weight,
-                     at::ScalarType dtype) {
+                     const Tensor& bias_or_none, at::ScalarType dtype) {
   const Tensor weight_zero_point = at::zeros({1}, at::kLong);
-  const c10::IValue bias = weight.bias.defined() ? c10::IValue(weight.bias) : c10::IValue();
+  const c10::IValue bias = bias_or_none.defined() ? c10::IValue(bias_or_none) : c10::IValue();
   const c10::List<std::optional<at::Scalar>> no_post_op_arguments;
   constexpr double kInputScale = 1.0, kOutputScale = 1.0;
   constexpr std::int64_t kInputZeroPoint = kUnsignedShift, kOutputZeroPoint = 0;
@@ -47,7 +47,7 @@ bool onednn_is_exact() {
         QuantizedWeight weight{
             at::full({kSize, kSize}, right, at::kChar), at::full({kSize}, 0.1f), {}, {}};
         weight.packed = onednn_pack(weight.codes);
-        const Tensor y = onednn_linear(x, weight.scale, weight, at::kFloat);
+        const Tensor y = onednn_linear(x, weight.scale, weight, {}, at::kFloat);
         if (!y.eq(static_cast<float>(left * right * kSize) * 0.1f).all().item<bool>()) return false;
       }
     }
@@ -63,11 +63,24 @@ bool serves_onednn() {
   return exact;
 }
 
+Tensor sums_of(const Tensor& codes, const QuantizedWeight& weight) {
+  const Tensor& right = weight.packed.defined() ? weight.packed : weight.codes;
+  return integer_sums(codes, right).narrow(1, 0, weight.scale.size(0));
+}
+
+/// The op takes one input scale. With 1 for both scales its floats are the sums, rounded once, as
+/// the law rounds them.
+Tensor unscaled_sums(const Tensor& codes, const QuantizedWeight& weight) {
+  if (!takes_unsigned(weight)) return sums_of(codes, weight);
+  return onednn_linear(codes, at::ones({1}), weight, {}, at::kFloat);
+}
+
 }  // namespace
 
 bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
 
 void pack(QuantizedWeight& weight) {
+  weight.packed.reset();  // an older one gives its memory to the new
   if (weight.codes.is_cuda()) weight.packed = pad_for_sums(weight.codes);
   if (weight.codes.is_cpu() && serves_onednn()) weight.packed = onednn_pack(weight.codes);
 }
@@ -76,13 +89,14 @@ bool takes_unsigned(const QuantizedWeight& weight) {
   return weight.packed.defined() && weight.packed.is_cpu();
 }
 
-Tensor integer_linear(const Tensor& codes, float input_scale, const QuantizedWeight& weight,
-                      at::ScalarType dtype) {
+Tensor integer_linear(const Tensor& codes, const InputScale& input_scale,
+                      const QuantizedWeight& weight, at::ScalarType dtype) {
+  const Tensor& bias = weight.bias;
+  if (input_scale.rows.defined())
+    return scale_sums(unscaled_sums(codes, weight), input_scale.rows, weight.scale, bias, dtype);
   if (takes_unsigned(weight))
-    return onednn_linear(codes, weight.scale * input_scale, weight, dtype);
-  const Tensor& right = weight.packed.defined() ? weight.packed : weight.codes;
-  const Tensor sums = integer_sums(codes, right).narrow(1, 0, weight.scale.size(0));
-  return scale_sums(sums, input_scale, weight.scale, weight.bias, dtype);
+    return onednn_linear(codes, weight.scale * input_scale.tensor, weight, bias, dtype);
+  return scale_sums(sums_of(codes, weight), input_scale.tensor, weight.scale, bias, dtype);
 }
 
 std::string integer_kernel(Compute compute) {

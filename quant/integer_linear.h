@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "quant/quantized_linear.h"
+#include "quant/quantized_group.h"
 #include "quant/scheme.h"
 
 namespace dualpath::quant {
@@ -12,9 +12,9 @@ namespace dualpath::quant {
 /// Whether planned weights are kept packed here, beside their codes.
 bool packs_weights(Compute compute);
 
-/// Packs a weight for the device's integer kernel where there is one: on the CPU oneDNN through
-/// ATen, by AMX or VNNI; on CUDA at::_int_mm on the tensor cores, whose limits of shape are padded
-/// away. Elsewhere nothing happens, and integer_linear takes the portable way.
+/// Packs a weight's codes for the device's integer kernel where there is one: on the CPU oneDNN
+/// through ATen, by AMX or VNNI; on CUDA at::_int_mm on the tensor cores, whose limits of shape are
+/// padded away. Elsewhere nothing happens, and integer_linear takes the portable way.
 void pack(QuantizedWeight& weight);
 
 /// Whether integer_linear wants the input's codes on the unsigned grid (uint8) for this weight:
@@ -23,8 +23,8 @@ bool takes_unsigned(const QuantizedWeight& weight);
 
 /// y = float(sum) * (input_scale * weight.scale) + bias, then one cast: the same bits by every
 /// kernel. codes: [M, K], uint8 where takes_unsigned(weight), else int8. Result: [M, N] of `dtype`.
-at::Tensor integer_linear(const at::Tensor& codes, float input_scale, const QuantizedWeight& weight,
-                          at::ScalarType dtype);
+at::Tensor integer_linear(const at::Tensor& codes, const InputScale& input_scale,
+                          const QuantizedWeight& weight, at::ScalarType dtype);
 
 /// What serves integer_linear on the CPU, for inspect and logs: "oneDNN (AVX-512 VNNI)", or a
 /// portable way.

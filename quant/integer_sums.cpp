@@ -74,7 +74,10 @@ Tensor scaled(const Tensor& sums, const InputScales& input, const Tensor& weight
   TORCH_CHECK(sums.stride(1) == 1 || sums.size(1) == 1, "sums with gaps in a row");
   const Tensor y = at::empty({sums.size(0), sums.size(1)}, sums.options().dtype(dtype));
   const data::Element element = modules::element_of(dtype);
-  const SumRows all{sums.const_data_ptr<std::int32_t>(),
+  const bool rounded = sums.scalar_type() == at::kFloat;
+  TORCH_CHECK(rounded ? sums.is_cpu() : sums.scalar_type() == at::kInt, "no sums: ", sums.dtype());
+  const SumRows all{sums.const_data_ptr(),
+                    rounded,
                     sums.size(0),
                     sums.size(1),
                     sums.stride(0),
@@ -91,7 +94,8 @@ Tensor scaled(const Tensor& sums, const InputScales& input, const Tensor& weight
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / all.columns);
   at::parallel_for(0, all.rows, grain, [&](std::int64_t begin, std::int64_t end) {
     SumRows part = all;
-    part.sums += begin * all.stride;
+    part.sums = static_cast<const std::byte*>(all.sums) +
+                begin * all.stride * static_cast<std::int64_t>(sums.element_size());
     part.rows = end - begin;
     if (part.input.values) part.input.values += begin * part.input.step;
     scale_sums_cpu(part, element, modules::row_at(y, begin));

@@ -26,7 +26,8 @@ std::string integer_sums_route();
 /// exactly: for processors and devices that at::_int_mm does not serve.
 at::Tensor integer_sums_in_chunks(const at::Tensor& a, const at::Tensor& b);
 
-/// sums: [M, N] int32, each row without gaps; weight_scale: [N] float32; bias: [N] float32 or
+/// sums: [M, N] int32 (or, on the CPU, float32 that a kernel has rounded them to), each row without
+/// gaps; weight_scale: [N] float32; bias: [N] float32 or
 /// undefined. y = float(sum) * (input_scale * weight_scale) + bias, then one cast. Result: [M, N]
 /// of `dtype`.
 at::Tensor scale_sums(const at::Tensor& sums, float input_scale, const at::Tensor& weight_scale,

@@ -5,12 +5,13 @@
 #include <memory>
 #include <vector>
 
-#include "quant/quantized_linear.h"
+#include "quant/quantized_group.h"
 
 namespace dualpath::quant {
 
 /// quantized_linear(rms_norm(x, weight, eps), scale, group) with norm and quantize as one kernel
-/// each way and the same bits; nothing but x is saved. x: [..., in]; weight: [in] float32, frozen.
+/// each way and the same bits; nothing but x is saved, and where weights are trained the codes. x:
+/// [..., in]; weight: [in] float32, frozen.
 std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
                                                  const torch::Tensor& weight, double eps,
                                                  float scale,

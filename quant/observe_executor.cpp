@@ -9,8 +9,9 @@ namespace dualpath::quant {
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
     : FloatExecutor(std::move(weights), dtype) {
-  for (const TensorGroup& group : plan.groups)
-    observers_[group.name] = make_observer(group.args.observer);
+  for (const TensorGroup& group : plan.groups) {
+    if (!group.args.dynamic) observers_[group.name] = make_observer(group.args.observer);
+  }
 }
 
 void ObserveExecutor::begin(const modules::Stage&, const modules::State& state) {

@@ -10,8 +10,8 @@
 
 namespace dualpath::quant {
 
-/// Runs in float and shows each tensor group's input to its observer. Padding is never shown,
-/// a stage that is recomputed not again.
+/// Runs in float and shows each static tensor group's input to its observer. Padding is never
+/// shown, a stage that is recomputed not again.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,

@@ -21,14 +21,14 @@ Value one_of(const JsonObject& object, const char* key, const Named<Value> (&cho
 }
 
 QuantArgs read_args(const JsonObject& object) {
-  const QuantArgs args{
-      .num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
-      .strategy = one_of(object, "strategy", kStrategies),
-      .symmetric = object.boolean("symmetric"),
-      .dynamic = object.boolean_or("dynamic", false),
-      .observer = one_of(object, "observer", kObservers)};
-  if (!args.symmetric || args.dynamic)
-    throw Error("{}: only static symmetric schemes are supported", object.where());
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .dynamic = object.boolean_or("dynamic", false)};
+  if (!args.dynamic) args.observer = one_of(object, "observer", kObservers);
+  if (!args.symmetric || args.dynamic != (args.strategy == Strategy::kToken))
+    throw Error("{}: only symmetric schemes are supported, static or dynamic per token",
+                object.where());
   return args;
 }
 
@@ -77,7 +77,8 @@ ExportedModel open_export(const modules::Model& model) {
   Plan plan = make_plan(model.structure, read_options(config));
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
-    scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
+    if (!linear.input_activations.dynamic)
+      scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
   }
   return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};
 }

@@ -128,6 +128,11 @@ const PlannedLinear* Plan::linear(const std::string& name) const {
   return found == linears.end() ? nullptr : &*found;
 }
 
+bool Plan::has_static_groups() const {
+  return std::any_of(groups.begin(), groups.end(),
+                     [](const TensorGroup& group) { return !group.args.dynamic; });
+}
+
 std::string Plan::fingerprint() const {
   std::string text;
   for (const PlannedLinear& l : linears) {
@@ -149,9 +154,8 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute) {
-  std::map<std::string, const LinearRef*> quantized;
-  for (const PlannedLinear& linear : plan.linears)
-    quantized[linear.ref.weight_name()] = &linear.ref;
+  std::map<std::string, const PlannedLinear*> quantized;
+  for (const PlannedLinear& linear : plan.linears) quantized[linear.ref.weight_name()] = &linear;
   std::vector<PlannedBytes> planned;
   for (const std::string& name : weights.names()) {
     const modules::WeightInfo info = weights.info(name);
@@ -160,10 +164,11 @@ std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightS
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));
       continue;
     }
-    const LinearRef& ref = *linear->second;
+    const LinearRef& ref = linear->second->ref;
     planned.push_back(bytes_of(name, info.shape, at::kChar));
     planned.push_back(bytes_of(ref.name + ".weight_scale", {ref.out_features, 1}, at::kFloat));
-    planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+    if (!linear->second->input_activations.dynamic)
+      planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
   }
   return planned;
 }

@@ -44,6 +44,8 @@ struct Plan {
   std::vector<std::string> stages;     ///< those that hold a quantized linear
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
+  /// Whether a group has a static scale, which is calibrated and may be trained.
+  bool has_static_groups() const;
   /// SHA-256 over linears, schemes and what stays in float: a calibration or checkpoint made for
   /// another plan is not taken for this one.
   std::string fingerprint() const;
@@ -53,8 +55,9 @@ struct Plan {
 /// case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
-/// The dtype of an unquantized weight in an export: the source's, or, where the source holds
-/// blocks, `compute` (the dtype the model runs in) and float32 for vectors (norms, biases).
+/// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks
+/// or the weight is trained, `compute` (the dtype the model runs in) and float32 for vectors
+/// (norms, biases): a reload computes with the same values.
 at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute);
 
 /// Every tensor an export writes, in the order of the store.

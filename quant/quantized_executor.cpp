@@ -4,8 +4,16 @@
 
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
+#include "quant/quantized_linear.h"
 
 namespace dualpath::quant {
+namespace {
+
+at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref) {
+  return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : at::Tensor();
+}
+
+}  // namespace
 
 QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights,
                                      const Plan& plan, const ActivationScales& scales,
@@ -23,14 +31,17 @@ std::vector<at::Tensor> QuantizedExecutor::linear(const modules::LinearRefs& ref
                                                   const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs);
   if (!linear) return FloatExecutor::linear(refs, x);
-  return quantized_linear(x, scales_.get(linear->group), packed(linear->group, refs));
+  const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
+  if (linear->input_activations.dynamic) return token_quantized_linear(x, group);
+  return quantized_linear(x, scales_.get(linear->group), group);
 }
 
 std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& norm_ref,
                                                        const modules::LinearRefs& refs,
                                                        const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs);
-  if (!linear) return FloatExecutor::norm_linear(norm_ref, refs, x);
+  if (!linear || linear->input_activations.dynamic)
+    return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   const at::Tensor scale = scales_.get(linear->group);
   if (weight.requires_grad() || scale.requires_grad())
@@ -44,13 +55,36 @@ const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::stri
   std::shared_ptr<QuantizedGroup>& entry = packed_[group];
   if (!entry) {
     auto made = std::make_shared<QuantizedGroup>(QuantizedGroup{group, {}, {}});
-    for (const modules::LinearRef& ref : refs) {
-      made->weights.push_back(quantized_weight(weights().store(), ref));
-      if (compute_ == Compute::kInteger) pack(made->weights.back());
-    }
+    for (const modules::LinearRef& ref : refs) made->weights.push_back(first(ref));
     entry = std::move(made);
   }
+  refresh(*entry, refs);
   return entry;
+}
+
+/// All of a frozen weight; a trained one's codes are refresh()'s to make.
+QuantizedWeight QuantizedExecutor::first(const modules::LinearRef& ref) {
+  const modules::WeightStore& store = weights().store();
+  QuantizedWeight weight;
+  if (store.is_trained(ref.weight_name())) {
+    weight.bias = bias_of(store, ref);
+  } else {
+    weight = quantized_weight(store, ref);
+    if (compute_ == Compute::kInteger) pack(weight);
+  }
+  return weight;
+}
+
+/// What is trained is taken from the store again, and quantized and packed if it has changed.
+void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs& refs) {
+  const modules::WeightStore& store = weights().store();
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    const modules::LinearRef& ref = refs[i];
+    if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
+    if (!store.is_trained(ref.weight_name())) continue;
+    const bool changed = group.requantize(i, store.get(ref.weight_name()), ref.weight_site());
+    if (changed && compute_ == Compute::kInteger) pack(group.weights[i]);
+  }
 }
 
 QuantizedWeight quantized_weight(const modules::WeightStore& weights,
@@ -60,7 +94,7 @@ QuantizedWeight quantized_weight(const modules::WeightStore& weights,
       values.scalar_type() == at::kChar
           ? QuantizedWeight{values, weights.get(ref.name + ".weight_scale").flatten(), {}, {}}
           : quantize_weight(values, ref.weight_site());
-  if (ref.bias) weight.bias = weights.get(ref.bias_name()).to(at::kFloat).contiguous();
+  weight.bias = bias_of(weights, ref);
   return weight;
 }
 

@@ -7,13 +7,14 @@
 #include "modules/float_executor.h"
 #include "quant/activation_scales.h"
 #include "quant/plan.h"
-#include "quant/quantized_linear.h"
+#include "quant/quantized_group.h"
 
 namespace dualpath::quant {
 
 /// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
 /// them; all else in float. `compute` says by which kernel; the bits are the same. Weights are
-/// quantized and packed when first met; the store may hold codes already (an export).
+/// quantized and packed when first met, those that the store calls trained again when they have
+/// changed since; the store may hold codes already (an export).
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
   /// plan and scales must outlive the executor.
@@ -27,7 +28,8 @@ class QuantizedExecutor : public modules::FloatExecutor {
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
-  /// One kernel normalizes and quantizes, unless the norm's weight or the scale is trained.
+  /// One kernel normalizes and quantizes, unless the norm's weight or the scale is trained, or each
+  /// token has a scale of its own.
   std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
                                       const modules::LinearRefs& refs,
                                       const at::Tensor& x) override;
@@ -35,11 +37,14 @@ class QuantizedExecutor : public modules::FloatExecutor {
  private:
   /// Null if it stays in float.
   const PlannedLinear* planned(const modules::LinearRefs& refs) const;
+  /// The group's weights as they are now.
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
+  QuantizedWeight first(const modules::LinearRef& ref);
+  void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
 
   std::map<std::string, const PlannedLinear*> planned_;  // by linear
-  const ActivationScales& scales_;
+  const ActivationScales& scales_;                       // of static groups
   Compute compute_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
 };

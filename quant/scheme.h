@@ -10,9 +10,9 @@
 namespace dualpath::quant {
 
 /// What shares one scale. The words are compressed-tensors'.
-enum class Strategy { kTensor, kChannel };
-inline constexpr Named<Strategy> kStrategies[] = {{"tensor", Strategy::kTensor},
-                                                  {"channel", Strategy::kChannel}};
+enum class Strategy { kTensor, kChannel, kToken };
+inline constexpr Named<Strategy> kStrategies[] = {
+    {"tensor", Strategy::kTensor}, {"channel", Strategy::kChannel}, {"token", Strategy::kToken}};
 
 enum class ObserverKind { kMinMax, kMovingAverage };
 inline constexpr Named<ObserverKind> kObservers[] = {
@@ -23,14 +23,15 @@ struct QuantArgs {
   int num_bits = 8;
   Strategy strategy = Strategy::kTensor;
   bool symmetric = true;
-  bool dynamic = false;
-  ObserverKind observer = ObserverKind::kMinMax;
+  bool dynamic = false;  ///< scales are found in each token itself (strategy token), not calibrated
+  ObserverKind observer = ObserverKind::kMinMax;  ///< of static scales
 
   bool operator==(const QuantArgs&) const = default;
 };
 
 inline constexpr QuantArgs kWeightInt8{.strategy = Strategy::kChannel};
 inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
+inline constexpr QuantArgs kTokenInt8{.strategy = Strategy::kToken, .dynamic = true};
 
 /// One group of a recipe's `config_groups`.
 struct ConfigGroup {

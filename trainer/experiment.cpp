@@ -27,6 +27,14 @@ std::vector<fs::path> model_files(const fs::path& path) {
 
 void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
 
+void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
+  if (recipe.train.learning_rate.activation_scales == 0.0 || plan.has_static_groups()) return;
+  throw UsageError(
+      "train.learning_rate.activation_scales: expected 0, since every input is dynamic and has no "
+      "scale to train, got {}",
+      recipe.train.learning_rate.activation_scales);
+}
+
 }  // namespace
 
 void use_threads(std::int64_t wanted) {
@@ -49,6 +57,7 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
   }
   quant::Plan plan = quant::make_plan(model.structure, recipe.quantize);
   quant::check_ignored(recipe.correction, plan.stages);
+  check_trained_scales(recipe, plan);
   return {std::move(recipe), std::move(model), std::move(plan)};
 }
 

@@ -30,7 +30,9 @@ double layer_count(const modules::Network& network) {
 /// Any positive scales will do: neither time nor memory depends on them.
 quant::ActivationScales unit_scales(const quant::Plan& plan) {
   modules::NamedTensors scales;
-  for (const quant::TensorGroup& group : plan.groups) scales[group.name] = torch::ones({1});
+  for (const quant::TensorGroup& group : plan.groups) {
+    if (!group.args.dynamic) scales[group.name] = torch::ones({1});
+  }
   return quant::ActivationScales(scales);
 }
 
@@ -212,8 +214,10 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
 
   const auto calibrated =
-      std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
-                       static_cast<double>(texts.train.size()));
+      experiment.plan.has_static_groups()
+          ? std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
+                             static_cast<double>(texts.train.size()))
+          : 0.0;
   Prediction prediction{
       .export_bytes = costs.export_bytes,
       .peak_resident_bytes = std::nullopt,

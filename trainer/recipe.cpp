@@ -26,13 +26,13 @@ constexpr Range<double> kWeight{.low = 0};
 constexpr Range<double> kShare{0, 1};
 constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
 
-// Of these words of compressed-tensors only one each is implemented.
+// Of these words of compressed-tensors only these are implemented.
 constexpr Named<bool> kType[] = {{"int", true}};
 constexpr Named<int> kNumBits[] = {{"8", 8}};
 constexpr Named<bool> kSymmetric[] = {{"true", true}};
-constexpr Named<bool> kDynamic[] = {{"false", false}};
 constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel}};
-constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor}};
+constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor},
+                                                       {"token", quant::Strategy::kToken}};
 
 void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
   visitor.path("path", model.path, Presence::kRequired);
@@ -68,8 +68,16 @@ void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
   visitor.choice("type", is_int, kType);
   visitor.choice("strategy", inputs.strategy, kInputStrategies);
   visitor.choice("symmetric", inputs.symmetric, kSymmetric);
-  visitor.choice("dynamic", inputs.dynamic, kDynamic);
-  visitor.choice("observer", inputs.observer, quant::kObservers);
+  visitor.boolean("dynamic", inputs.dynamic);
+  const bool by_token = inputs.strategy == quant::Strategy::kToken;
+  visitor.check(inputs.dynamic == by_token,
+                fmt::format("dynamic: {} with strategy: {}", by_token, name_of(inputs.strategy)),
+                fmt::to_string(inputs.dynamic));
+  if (inputs.dynamic) {
+    visitor.absent("observer", "nothing, since dynamic scales are not observed");
+  } else {
+    visitor.choice("observer", inputs.observer, quant::kObservers);
+  }
 }
 
 bool is_target(const std::string& target) {

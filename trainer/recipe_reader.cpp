@@ -139,6 +139,10 @@ std::size_t RecipeReader::choose(std::string_view key, std::span<const std::stri
   return current;
 }
 
+void RecipeReader::absent(std::string_view key, std::string_view expected) {
+  if (const RecipeNode* node = find(key)) refuse(*node, key, expected);
+}
+
 void RecipeReader::section(std::string_view key, const std::function<void()>& visit) {
   const RecipeNode* node = find(key);
   if (node != nullptr && node->kind != Kind::kMap) return refuse(*node, key, "keys with values");

@@ -21,6 +21,7 @@ class RecipeReader : public RecipeVisitor {
   void boolean(std::string_view key, bool& value) override;
   void path(std::string_view key, std::filesystem::path& value, Presence presence) override;
   void texts(std::string_view key, std::vector<std::string>& value) override;
+  void absent(std::string_view key, std::string_view expected) override;
   void section(std::string_view key, const std::function<void()>& visit) override;
   std::optional<std::vector<std::string>> given_keys() override;
   void check(bool ok, std::string_view expected, std::string_view got) override;

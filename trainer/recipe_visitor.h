@@ -43,6 +43,9 @@ class RecipeVisitor {
   template <class T, std::size_t N>
   void choice(std::string_view key, T& value, const Named<T> (&choices)[N]);
 
+  /// A key that must not be given here, although it is one elsewhere.
+  virtual void absent(std::string_view /*key*/, std::string_view /*expected*/) {}
+
   /// visit() walks over the keys inside.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
   /// The keys of the open section where the recipe's author chooses them: a reader that found it

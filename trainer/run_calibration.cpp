@@ -13,8 +13,9 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
       quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
     return quant::load_calibration(directory.calibration(), experiment.plan);
   }
-  const auto windows =
-      spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
+  std::vector<at::Tensor> windows;
+  if (experiment.plan.has_static_groups())
+    windows = spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
   Progress progress("calibrate", static_cast<std::int64_t>(windows.size()), "windows");
   quant::Calibration calibration =
       quant::calibrate(experiment.model.network, experiment.model.weights,

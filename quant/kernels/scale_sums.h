@@ -16,7 +16,8 @@ struct InputScales {
 
 /// Int32 sums of products of codes, and what makes values of them.
 struct SumRows {
-  const std::int32_t* sums;  ///< [rows, columns], a row every `stride` sums
+  const void* sums;  ///< [rows, columns], a row every `stride` sums
+  bool rounded;      ///< float32 instead of int32: a kernel has made them floats already (CPU)
   std::int64_t rows, columns, stride;
   InputScales input;
   const float *weight_scale, *bias;  ///< [columns]; bias may be null

@@ -10,12 +10,12 @@ using data::BFloat16;
 using data::Float16;
 using data::Float32;
 
-template <class Type>
+template <class Type, class Sum>
 DP_INLINE void scale_all(const SumRows& in, const float* bias, void* y_out) {
   auto* y = static_cast<typename Type::Stored*>(y_out);
   for (std::int64_t r = 0; r < in.rows; ++r, y += in.columns) {
     const float scale = in.input.values ? in.input.values[r * in.input.step] : in.input.value;
-    const std::int32_t* sums = in.sums + r * in.stride;
+    const Sum* sums = static_cast<const Sum*>(in.sums) + r * in.stride;
     for (std::int64_t c = 0; c < in.columns; ++c) {
       const float value = scaled_sum(sums[c], scale, in.weight_scale[c]);
       y[c] = Type::store(bias ? value + bias[c] : value);
@@ -23,13 +23,14 @@ DP_INLINE void scale_all(const SumRows& in, const float* bias, void* y_out) {
   }
 }
 
-#define DP_SCALE_KERNEL(Type)                                      \
-  DP_VECTOR_CLONES void scale_##Type(const SumRows& in, void* y) { \
-    if (in.bias) {                                                 \
-      scale_all<Type>(in, in.bias, y);                             \
-    } else {                                                       \
-      scale_all<Type>(in, nullptr, y);                             \
-    }                                                              \
+template <class Type, class Sum>
+DP_INLINE void scale_rows(const SumRows& in, void* y) {
+  in.bias ? scale_all<Type, Sum>(in, in.bias, y) : scale_all<Type, Sum>(in, nullptr, y);
+}
+
+#define DP_SCALE_KERNEL(Type)                                                            \
+  DP_VECTOR_CLONES void scale_##Type(const SumRows& in, void* y) {                       \
+    in.rounded ? scale_rows<Type, float>(in, y) : scale_rows<Type, std::int32_t>(in, y); \
   }
 
 DP_SCALE_KERNEL(Float32)

@@ -14,10 +14,11 @@ template <class T>
 __global__ void scale_sums_kernel(SumRows in, T* y) {
   const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (c >= in.columns) return;
+  const auto* sums = static_cast<const std::int32_t*>(in.sums);
   const float weight_scale = in.weight_scale[c], bias = in.bias ? in.bias[c] : 0.0f;
   for (std::int64_t r = blockIdx.y; r < in.rows; r += gridDim.y) {
     const float scale = in.input.values ? in.input.values[r * in.input.step] : in.input.value;
-    const float value = scaled_sum(in.sums[r * in.stride + c], scale, weight_scale);
+    const float value = scaled_sum(sums[r * in.stride + c], scale, weight_scale);
     store(in.bias ? value + bias : value, y + r * in.columns + c);
   }
 }

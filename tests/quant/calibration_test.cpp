@@ -134,6 +134,28 @@ TEST_CASE("a site that saw nothing is an error that names it", "[quant][calibrat
              Catch::EndsWith(".input: calibration saw no value"));
 }
 
+TEST_CASE("dynamic sites are not observed; without a static one there is nothing to calibrate",
+          "[quant][calibration]") {
+  const TemporaryDirectory directory;
+  Tied tied;
+  tied.plan = make_plan(tied.model.structure, mlp_by_token());
+  const Calibration mixed = tied.calibrated();
+  CHECK(mixed.ranges.size() == 3 * 2);  // a layer's q, k, v and o
+  CHECK_FALSE(mixed.scales().contains("model.layers.0.mlp.down_proj.input"));
+  CHECK(mixed.scales().contains("model.layers.0.self_attn.o_proj.input"));
+  save_calibration(directory / "mixed.safetensors", mixed);
+  CHECK(load_calibration(directory / "mixed.safetensors", tied.plan).ranges.size() == 3 * 2);
+
+  tied.plan = make_plan(tied.model.structure, token_inputs());
+  Calibration none = tied.run({});
+  none.fingerprint = "plan and text";
+  CHECK(none.ranges.empty());
+  save_calibration(directory / "none.safetensors", none);
+  const Calibration loaded = load_calibration(directory / "none.safetensors", tied.plan);
+  CHECK(loaded.scale_tensors.empty());
+  CHECK(loaded.fingerprint == none.fingerprint);
+}
+
 TEST_CASE("a value that is not finite is an error that names the site", "[quant][calibration]") {
   const auto weights = std::make_shared<modules::WeightOverlay>(hand_made_weights());
   weights->set("model.layers.0.proj.weight",

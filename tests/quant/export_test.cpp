@@ -10,6 +10,7 @@
 #include "data/formats/json.h"
 #include "quant/calibration.h"
 #include "quant/quantized_executor.h"
+#include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 #include "tests/support/model.h"
@@ -107,6 +108,23 @@ void damage(const std::filesystem::path& path) {
   file.put(static_cast<char>(byte ^ 1));
 }
 
+/// All there is to train, by a few plain steps on a made loss.
+void train_weights(const Run& run) {
+  torch::manual_seed(13);
+  for (const std::string& name : run.weights->names())
+    run.weights->set(name, run.weights->get(name).to(at::kFloat).clone().requires_grad_());
+  QuantizedExecutor executor(run.weights, run.dtype, run.plan, run.scales);
+  for (int step = 0; step < 3; ++step) {
+    const Tensor logits = logits_of(run.model.network, executor, run.ids);
+    (logits - torch::randn(logits.sizes())).square().mean().backward();
+    const torch::NoGradGuard no_grad;
+    for (const auto& [name, weight] : run.weights->trained()) {
+      Tensor(weight).sub_(weight.grad() * (0.1 * weight.norm() / weight.grad().norm()));
+      Tensor(weight).mutable_grad().reset();
+    }
+  }
+}
+
 QuantizeOptions mlp_by_moving_average() {
   QuantizeOptions options;
   options.config_groups.front() = {.name = "mlp", .targets = {"re:.*mlp.*"}};
@@ -131,6 +149,23 @@ TEST_CASE("an export opened again has the run's logits to the bit", "[quant][exp
   CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
 }
 
+TEST_CASE("an export of dynamic inputs and trained weights has the run's logits to the bit",
+          "[quant][export]") {
+  const auto [variant, dtype] = GENERATE(table<std::string, at::ScalarType>(
+      {{"tied", at::kFloat}, {"untied_sharded", at::kBFloat16}, {"bfloat16", at::kBFloat16}}));
+  const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mlp_by_token());
+  const bool trained = GENERATE(false, true);
+  INFO(variant << " " << c10::toString(dtype) << (trained ? ", trained" : ""));
+  const TemporaryDirectory directory;
+  const Run run = tiny_run(variant, dtype, options);
+  const Tensor before = run.logits();
+  if (trained) train_weights(run);
+  run.export_to(directory / "export");
+  const Tensor logits = exported_logits(directory / "export", dtype, run.ids);
+  CHECK(logits.equal(run.logits()));
+  CHECK(logits.equal(before) != trained);
+}
+
 TEST_CASE("the GGUF model's export has the run's logits to the bit", "[quant][export]") {
   const TemporaryDirectory directory;
   const Tensor ids = expected_tensors("smollm2/smollm2_logits.safetensors")["ids"];
@@ -143,8 +178,11 @@ TEST_CASE("the GGUF model's export has the run's logits to the bit", "[quant][ex
 }
 
 TEST_CASE("an export holds exactly the tensors and bytes that were planned", "[quant][export]") {
+  const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mlp_by_token());
+  const bool trained = GENERATE(false, true);
   const TemporaryDirectory directory;
-  const Run run = tiny_run("untied_sharded", at::kBFloat16);
+  const Run run = tiny_run("untied_sharded", at::kBFloat16, options);
+  if (trained) train_weights(run);
   run.export_to(directory / "export");
   const auto planned = planned_bytes(run.plan, *run.weights, run.dtype);
   const data::SafetensorsReader file(directory / "export/model.safetensors");
@@ -158,6 +196,9 @@ TEST_CASE("an export holds exactly the tensors and bytes that were planned", "[q
     bytes += static_cast<std::int64_t>(tensor.bytes.size());
   }
   CHECK(bytes == total_bytes(planned));
+  // Training in float32 makes no matrix of the export larger.
+  CHECK(data::name_of(file.tensor("model.embed_tokens.weight").dtype) ==
+        (trained ? "BF16" : "F32"));
 }
 
 TEST_CASE("an export has codes and scales for what is quantized, the source's bytes for the rest",
@@ -218,14 +259,34 @@ TEST_CASE("config.json says how the weights are quantized, in compressed-tensors
   CHECK(rest == source);
 }
 
+TEST_CASE("config.json says that scales are found by token, and there are none",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kBFloat16, token_inputs());
+  run.export_to(directory / "export");
+  const nlohmann::json config = data::read_json(directory / "export/config.json");
+  CHECK(config["quantization_config"]["config_groups"]["group_0"]["input_activations"] ==
+        nlohmann::json{{"num_bits", 8},
+                       {"type", "int"},
+                       {"symmetric", true},
+                       {"strategy", "token"},
+                       {"dynamic", true}});
+  const data::SafetensorsReader file(directory / "export/model.safetensors");
+  CHECK(std::none_of(file.names().begin(), file.names().end(),
+                     [](const auto& name) { return name.ends_with("input_scale"); }));
+}
+
 TEST_CASE("an export's plan and scales are the run's", "[quant][export]") {
   const TemporaryDirectory directory;
-  const Run run = tiny_run("tied", at::kFloat, mlp_by_moving_average());
+  const QuantizeOptions options = GENERATE(mlp_by_moving_average(), mlp_by_token());
+  const Run run = tiny_run("tied", at::kFloat, options);
   run.export_to(directory / "export");
   const ExportedModel exported = open_export(modules::open_model(directory / "export"));
   CHECK(exported.plan.fingerprint() == run.plan.fingerprint());
   for (const TensorGroup& group : run.plan.groups) {
-    CHECK(exported.scales.get(group.name).equal(run.scales.get(group.name)));
+    CHECK(exported.scales.contains(group.name) == !group.args.dynamic);
+    if (!group.args.dynamic)
+      CHECK(exported.scales.get(group.name).equal(run.scales.get(group.name)));
   }
   CHECK(exported.corrections.stages() == run.corrections.stages());
 }

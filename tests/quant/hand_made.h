@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "modules/network.h"
+#include "quant/scheme.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"
 
@@ -48,6 +49,22 @@ inline std::shared_ptr<modules::WeightOverlay> skewed_weights() {
   auto weights = std::make_shared<modules::WeightOverlay>(hand_made_weights());
   weights->set("model.layers.0.proj.weight", torch::tensor({{1.f, 0.f}, {0.f, 1.5f}}));
   return weights;
+}
+
+/// W8A8 whose inputs have a scale a token.
+inline quant::QuantizeOptions token_inputs() {
+  quant::QuantizeOptions options;
+  options.config_groups = {{.name = "all", .input_activations = quant::kTokenInt8}};
+  return options;
+}
+
+/// The same for the MLP's linears; the others' inputs are static.
+inline quant::QuantizeOptions mlp_by_token() {
+  quant::QuantizeOptions options;
+  options.config_groups = {
+      {.name = "mlp", .targets = {"re:.*mlp.*"}, .input_activations = quant::kTokenInt8},
+      {.name = "rest"}};
+  return options;
 }
 
 }  // namespace dualpath::testing

@@ -29,20 +29,25 @@ QuantizedWeight on(at::Device device, const QuantizedWeight& weight) {
           {}};
 }
 
-/// Each device's kernel against plain sums, scaled by the law.
+/// Each device's kernel against plain sums, scaled by the law: with one scale for all of the input,
+/// and with one a row.
 void check_product(const Tensor& codes, const QuantizedWeight& made, at::ScalarType dtype) {
   constexpr float kScale = 0.0371f;
+  const Tensor scales = torch::rand(codes.size(0)) * 0.05f + 1e-4f;
   const Tensor sums = codes.to(at::kDouble).matmul(made.codes.to(at::kDouble).t()).to(at::kInt);
-  const Tensor expected = scale_sums(sums, kScale, made.scale, made.bias, dtype);
+  const Tensor expected = scale_sums(sums, kScale, made.scale, made.bias, dtype),
+               by_row = scale_sums(sums, scales, made.scale, made.bias, dtype);
   for (const at::Device device : devices()) {
     INFO(integer_kernel() << " on " << device << ": " << codes.sizes() << " times "
                           << made.codes.sizes() << ", " << dtype);
     QuantizedWeight weight = on(device, made);
-    const Tensor signed_codes = codes.to(device);
-    CHECK(integer_linear(signed_codes, kScale, weight, dtype).cpu().equal(expected));
+    const auto check = [&](const Tensor& input) {
+      CHECK(integer_linear(input, kScale, weight, dtype).cpu().equal(expected));
+      CHECK(integer_linear(input, scales.to(device), weight, dtype).cpu().equal(by_row));
+    };
+    check(codes.to(device));
     pack(weight);
-    const Tensor input = takes_unsigned(weight) ? unsigned_codes(codes) : signed_codes;
-    CHECK(integer_linear(input, kScale, weight, dtype).cpu().equal(expected));
+    check(takes_unsigned(weight) ? unsigned_codes(codes) : codes.to(device));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "modules/norm.h"
 #include "quant/integer_linear.h"
+#include "quant/quantized_linear.h"
 #include "quant/scheme.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"

@@ -123,6 +123,21 @@ TEST_CASE("a pattern matches from the start of a name, not to its end", "[quant]
   CHECK_FALSE(matches("a.b", "a.b.c"));
 }
 
+TEST_CASE("static and dynamic groups stand side by side, but consumers of one tensor agree",
+          "[quant][plan]") {
+  const Plan plan = make_plan(tied().structure, mlp_by_token());
+  CHECK(plan.linear(kMlp + "up_proj")->input_activations == kTokenInt8);
+  CHECK(plan.linear(kAttention + "q_proj")->input_activations == kInputInt8);
+  CHECK(plan.groups.size() == 3 * 4);
+  CHECK(plan.has_static_groups());
+  CHECK_FALSE(make_plan(tied().structure, token_inputs()).has_static_groups());
+
+  QuantizeOptions torn = mlp_by_token();
+  torn.config_groups.front().targets = {"re:.*up_proj"};
+  CHECK_THAT(mistake(torn), Catch::Contains(kMlp + "gate_proj and " + kMlp +
+                                            "up_proj share one input but not one scheme"));
+}
+
 TEST_CASE("another scheme, target or network has another fingerprint", "[quant][plan]") {
   const std::string usual = make_plan(tied().structure, QuantizeOptions{}).fingerprint();
   CHECK(make_plan(tied().structure, QuantizeOptions{}).fingerprint() == usual);
@@ -130,6 +145,7 @@ TEST_CASE("another scheme, target or network has another fingerprint", "[quant][
   QuantizeOptions averaged;
   averaged.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
   CHECK(make_plan(tied().structure, averaged).fingerprint() != usual);
+  CHECK(make_plan(tied().structure, token_inputs()).fingerprint() != usual);
   CHECK(make_plan(tiny_llama("untied_sharded").structure, QuantizeOptions{}).fingerprint() !=
         usual);
 }
@@ -153,9 +169,23 @@ TEST_CASE("planned bytes are codes, a scale a row and one for the input, and the
   CHECK(total_bytes(planned) == 96);
 }
 
-TEST_CASE("what a file holds in blocks is exported in the compute dtype, its vectors in float32",
-          "[quant][plan]") {
+TEST_CASE("a dynamic input has no scale in an export", "[quant][plan]") {
+  QuantizeOptions options = token_inputs();
+  options.ignore = {"head", "model.layers.1.proj"};
+  const Plan plan = make_plan(modules::structure_of(hand_made_network()), options);
+  // As above, less 4 bytes.
+  CHECK(total_bytes(planned_bytes(plan, *hand_made_weights(), at::kBFloat16)) == 92);
+}
+
+TEST_CASE(
+    "what a file holds in blocks or is trained is exported in the compute dtype, its vectors "
+    "in float32",
+    "[quant][plan]") {
   CHECK(exported_dtype({at::kFloat, {4, 4}, /*decoded=*/true}, at::kBFloat16) == at::kBFloat16);
   CHECK(exported_dtype({at::kFloat, {4}, /*decoded=*/true}, at::kBFloat16) == at::kFloat);
   CHECK(exported_dtype({at::kHalf, {4, 4}, /*decoded=*/false}, at::kBFloat16) == at::kHalf);
+  const auto weights = skewed_weights();
+  weights->set("table.weight", torch::ones({4, 2}));
+  CHECK(exported_dtype(weights->info("table.weight"), at::kBFloat16) == at::kBFloat16);
+  CHECK(exported_dtype(weights->info("head.weight"), at::kBFloat16) == at::kFloat);
 }

@@ -17,7 +17,8 @@ namespace {
 ActivationScales stored_scales(const Plan& plan, const modules::WeightStore& weights) {
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
-    scales[linear.group] = weights.get(linear.ref.name + ".input_scale");
+    if (!linear.input_activations.dynamic)
+      scales[linear.group] = weights.get(linear.ref.name + ".input_scale");
   }
   return ActivationScales(scales);
 }
@@ -80,9 +81,10 @@ TEST_CASE("integer kernels and simulation give the same logits and gradients, to
           "[quant][simulate]") {
   const std::string variant = GENERATE("tied", "outliers", "untied_sharded");
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mlp_by_token());
   const modules::Model model = modules::open_model(kReference / "int8_export" / variant);
   const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
-  const Plan plan = make_plan(model.structure, QuantizeOptions{});
+  const Plan plan = make_plan(model.structure, options);
   const ActivationScales scales = stored_scales(plan, *model.weights);
   const auto run = [&](Compute compute) {
     QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
@@ -118,7 +120,7 @@ TEST_CASE("a linear that is not planned is computed in float", "[quant][simulate
 TEST_CASE("a window alone and in a padded batch has the same integers", "[quant][simulate]") {
   const torch::NoGradGuard no_grad;
   const modules::Network network = hand_made_network();
-  QuantizeOptions options;
+  QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs());
   options.ignore = {"head"};
   const Plan plan = make_plan(modules::structure_of(network), options);
   const ActivationScales scales({{"model.layers.0.proj.input", torch::tensor({0.03f})},

@@ -59,6 +59,32 @@ TEST_CASE("a quantized linear is a plain loop over int32 sums, to the bit", "[qu
   }
 }
 
+TEST_CASE("by token each row has the linear of its own scale, to the bit", "[quant][linear]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(9);
+  QuantizedWeight weight = quantize_weight(torch::randn({6, 40}), "w");
+  weight.bias = torch::randn(6);
+  const Tensor x = (torch::randn({2, 3, 40}) * torch::rand({2, 3, 1}) * 9.0).to(dtype);
+  const Tensor y = token_quantized_linear(x, group_of({weight})).front();
+  REQUIRE(y.sizes() == at::IntArrayRef{2, 3, 6});
+  REQUIRE(y.scalar_type() == dtype);
+  for (std::int64_t b = 0; b < 2; ++b) {
+    for (std::int64_t t = 0; t < 3; ++t) {
+      const Tensor row = x[b][t];
+      const float scale = row.to(at::kFloat).abs().max().item<float>() / 127.0f;
+      CHECK(y[b][t].equal(plain_linear(row, scale, weight)));
+    }
+  }
+}
+
+TEST_CASE("by token the gradient passes to all of x", "[quant][linear]") {
+  Tensor x = torch::tensor({{1.5f, -900.f}, {0.f, 0.f}}).requires_grad_();
+  const auto group = group_of({one_row({1, 2}, 10.0f)});
+  const Tensor y = token_quantized_linear(x, group).front();
+  y.backward(torch::tensor({{7.0f}, {1.0f}}));
+  CHECK(x.grad().equal(torch::tensor({{70.f, 140.f}, {10.f, 20.f}})));
+}
+
 TEST_CASE("a weight is quantized from float32 whatever dtype it comes in", "[quant][linear]") {
   const Tensor source = torch::tensor({{1.f, -4.f, 0.25f}}).to(at::kBFloat16);
   const QuantizedWeight weight = quantize_weight(source, "w");

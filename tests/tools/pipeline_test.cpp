@@ -55,6 +55,26 @@ TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeli
   CHECK(report["evaluation"]["sets"] == table["sets"]);
 }
 
+TEST_CASE("With dynamic inputs nothing is calibrated, and the rest goes its way",
+          "[tools][pipeline]") {
+  const Arguments dynamic{
+      "--set", "quantize.config_groups.g.input_activations={strategy: token, dynamic: true}"};
+  const TinyRun run;
+  const json plan = result(run, "plan", dynamic);
+  CHECK(plan["sites"][0]["input_activations"] == "int8 token dynamic");
+  CHECK(plan["prediction"]["seconds"]["calibrate"] == 0);
+  CHECK_THAT(run.done("calibrate", dynamic).out, Contains("no scale to calibrate"));
+  CHECK(result(run, "calibrate", dynamic)["sites"] == json::object());
+  for (const char* command : {"train", "evaluate", "export"}) run.done(command, dynamic);
+  const json report = json::parse(read_file(run / "run/report.json"));
+  CHECK(report["calibration"]["sites"] == 0);
+  CHECK(report["export"]["weight_bytes"] == plan["bytes"]["quantized"]);
+  const json& in_domain = report["evaluation"]["sets"]["in_domain"];
+  const json of_export = result(run, "evaluate", {"--set", "model.path=export"});
+  CHECK(of_export["sets"]["in_domain"]["corrected"]["perplexity"] ==
+        in_domain["corrected"]["perplexity"]);
+}
+
 TEST_CASE("The same recipe gives the same bytes", "[tools][pipeline]") {
   const TinyRun one, two;
   for (const char* command : {"train", "evaluate", "export"}) {

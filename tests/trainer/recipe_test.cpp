@@ -151,13 +151,15 @@ TEST_CASE("A recipe written out reads back equal", "[recipe]") {
 }
 
 TEST_CASE("The recipes of the project load", "[recipe]") {
-  for (const char* name : {"quickstart", "design_literal", "own_model"}) {
+  for (const char* name : {"quickstart", "design_literal", "own_model", "smollm2_w8a8_dynamic"}) {
     const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
     CHECK(load(to_yaml(recipe)) == recipe);
   }
   CHECK(load_recipe("recipes/quickstart.yaml").correction == modules::CorrectionOptions{});
   CHECK(load_recipe("recipes/design_literal.yaml").correction.beta ==
         modules::CorrectionBeta::kScalar);
+  const Recipe dynamic = load_recipe("recipes/smollm2_w8a8_dynamic.yaml");
+  CHECK(dynamic.quantize.config_groups.front().input_activations == quant::kTokenInt8);
 }
 
 TEST_CASE("An override wins over the file, which wins over the default", "[recipe][override]") {
@@ -277,12 +279,30 @@ TEST_CASE("Schemes that do not exist yet are refused with those that do", "[reci
   CHECK(in_group("weights.type=float") == g + "weights.type: expected int, got float");
   CHECK(in_group("weights.strategy=group") == g + "weights.strategy: expected channel, got group");
   CHECK(in_group("weights.symmetric=false") == g + "weights.symmetric: expected true, got false");
-  CHECK(in_group("input_activations.dynamic=true") ==
-        g + "input_activations.dynamic: expected false, got true");
-  CHECK(in_group("input_activations.strategy=token") ==
-        g + "input_activations.strategy: expected tensor, got token");
+  CHECK(in_group("input_activations.strategy=group") ==
+        g + "input_activations.strategy: expected tensor or token, got group");
   CHECK(in_group("input_activations.observer=percentile") ==
         g + "input_activations.observer: expected minmax or moving_average, got percentile");
+}
+
+TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {
+  const std::string by_token =
+      "quantize:\n  config_groups:\n    g:\n      input_activations: {strategy: token, dynamic: "
+      "true";
+  const Recipe recipe = load(kLeast + by_token + "}\n");
+  CHECK(recipe.quantize.config_groups.front().input_activations == quant::kTokenInt8);
+  CHECK(load(to_yaml(recipe)) == recipe);
+  CHECK(load(kLeast + by_token + ", observer: null}\n") == recipe);
+  const std::string inputs = "quantize.config_groups.g.input_activations";
+  CHECK(mistake_in(by_token + ", observer: minmax}\n") ==
+        "r.yaml:7:69: " + inputs +
+            ".observer: expected nothing, since dynamic scales are not observed, got minmax");
+  const auto mistake_of = [&](const std::string& keys) {
+    return mistake_in("quantize: {config_groups: {g: {input_activations: {" + keys + "}}}}\n");
+  };
+  const std::string place = "r.yaml:4:51: " + inputs + ": expected ";
+  CHECK(mistake_of("strategy: token") == place + "dynamic: true with strategy: token, got false");
+  CHECK(mistake_of("dynamic: true") == place + "dynamic: false with strategy: tensor, got true");
 }
 
 TEST_CASE("What does not fit together is refused", "[recipe]") {

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/error_message.h"
 #include "tests/trainer/tiny_experiment.h"
 
 using namespace dualpath;
@@ -41,6 +42,25 @@ TEST_CASE("Each kind of parameter is a group with its rate; only norm weights de
   CHECK(groups[0].weight_decay == 0.0);
   CHECK(groups[1].weight_decay == 0.0);
   CHECK(groups[2].weight_decay == 0.5);
+}
+
+TEST_CASE("Only static inputs have scales to train", "[trainer][trainables]") {
+  const auto by_token = [](std::vector<std::string> targets, double rate) {
+    return [targets = std::move(targets), rate](Recipe& recipe) {
+      recipe.quantize.config_groups = {
+          {.name = "token", .targets = targets, .input_activations = quant::kTokenInt8},
+          {.name = "rest"}};
+      recipe.train.learning_rate = {.corrections = 0.0, .activation_scales = rate};
+    };
+  };
+  const Experiment mixed = tiny_experiment(by_token({"re:.*mlp.*"}, 0.1));
+  const QuantizedPath path(mixed, calibrated(mixed), reference_of(mixed));
+  REQUIRE(path.trainables.groups.size() == 1);
+  CHECK(path.trainables.groups[0].parameters.size() == 3 * 2);
+  CHECK(error_message([&] { tiny_experiment(by_token({"Linear"}, 0.1)); }) ==
+        "train.learning_rate.activation_scales: expected 0, since every input is dynamic and has "
+        "no scale to train, got 0.1");
+  CHECK_NOTHROW(tiny_experiment(by_token({"Linear"}, 0.0)));
 }
 
 TEST_CASE("A rate of 0 freezes its kind", "[trainer][trainables]") {

@@ -11,6 +11,7 @@ namespace dualpath::tools {
 namespace {
 
 std::string table_of(const quant::Calibration& calibration) {
+  if (calibration.ranges.empty()) return "every input is dynamic: there is no scale to calibrate";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
@@ -21,7 +22,7 @@ std::string table_of(const quant::Calibration& calibration) {
 }
 
 nlohmann::json json_of(const quant::Calibration& calibration) {
-  nlohmann::json sites;
+  nlohmann::json sites = nlohmann::json::object();
   for (const auto& [site, range] : calibration.ranges) {
     sites[site] = {{"min", range.min},
                    {"max", range.max},

@@ -14,6 +14,11 @@ namespace {
 
 using nlohmann::json;
 
+std::string text_of(const quant::QuantArgs& inputs) {
+  return fmt::format("int{} {} {}", inputs.num_bits, name_of(inputs.strategy),
+                     inputs.dynamic ? "dynamic" : name_of(inputs.observer));
+}
+
 json site_json(const quant::PlannedLinear& linear) {
   return {{"linear", linear.ref.name},
           {"stage", linear.stage},
@@ -22,9 +27,7 @@ json site_json(const quant::PlannedLinear& linear) {
           {"in_features", linear.ref.in_features},
           {"weights",
            fmt::format("int{} {}", linear.weights.num_bits, name_of(linear.weights.strategy))},
-          {"input_activations", fmt::format("int{} {} {}", linear.input_activations.num_bits,
-                                            name_of(linear.input_activations.strategy),
-                                            name_of(linear.input_activations.observer))}};
+          {"input_activations", text_of(linear.input_activations)}};
 }
 
 json plan_json(const trainer::Experiment& experiment) {

@@ -1,0 +1,118 @@
+#include "quant/quantized_group.h"
+
+#include <torch/torch.h>
+
+#include "quant/integer_linear.h"
+#include "quant/tensor_kernels.h"
+
+namespace dualpath::quant {
+namespace {
+
+using torch::Tensor;
+
+struct Holder : torch::CustomClassHolder {
+  explicit Holder(std::shared_ptr<QuantizedGroup> held) : group(std::move(held)) {}
+  std::shared_ptr<QuantizedGroup> group;
+};
+
+Tensor rows_of(const Tensor& grad) { return grad.reshape({-1, grad.size(-1)}); }
+
+/// An input's values as factors of a weight's gradient: where all rows have one scale it is left
+/// for later, and the codes are exact in every float dtype; else it is in them.
+Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType dtype) {
+  const bool each = scale.rows.defined();
+  return dequantize(codes, each ? scale.rows : torch::ones({1}, codes.device()), dtype);
+}
+
+Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {
+  Tensor product = grad.t().matmul(factors).to(torch::kFloat);
+  return scale.rows.defined() ? product : product.mul_(scale.tensor);
+}
+
+}  // namespace
+
+bool QuantizedGroup::takes_unsigned() const { return quant::takes_unsigned(weights.front()); }
+
+const std::vector<Tensor>& QuantizedGroup::dequantized_in(torch::ScalarType dtype) {
+  if (dequantized.empty() || dequantized.front().scalar_type() != dtype) {
+    dequantized.clear();
+    for (const QuantizedWeight& weight : weights) dequantized.push_back(weight.dequantized(dtype));
+  }
+  return dequantized;
+}
+
+std::vector<Tensor> QuantizedGroup::trained() const {
+  std::vector<Tensor> tensors;
+  for (const QuantizedWeight& weight : weights) {
+    if (weight.is_trained()) tensors.push_back(weight.source);
+    if (weight.trains_bias()) tensors.push_back(weight.bias);
+  }
+  return tensors;
+}
+
+bool QuantizedGroup::requantize(std::size_t index, const Tensor& source,
+                                const std::string& weight_site) {
+  QuantizedWeight& weight = weights[index];
+  if (!requantize_weight(source, weight_site, weight)) return false;
+  if (!dequantized.empty())
+    dequantized[index] = weight.dequantized(dequantized[index].scalar_type());
+  return true;
+}
+
+c10::IValue held(std::shared_ptr<QuantizedGroup> group) {
+  return c10::IValue::make_capsule(c10::make_intrusive<Holder>(std::move(group)));
+}
+
+QuantizedGroup& group_in(const c10::IValue& value) {
+  return *static_cast<Holder&>(*value.toCapsule()).group;
+}
+
+std::vector<Tensor> multiply(const Tensor& codes, const InputScale& scale,
+                             const QuantizedGroup& group, torch::IntArrayRef shape,
+                             torch::ScalarType dtype) {
+  std::vector<std::int64_t> sizes = shape.vec();
+  std::vector<Tensor> results;
+  for (const QuantizedWeight& weight : group.weights) {
+    sizes.back() = weight.codes.size(0);
+    results.push_back(integer_linear(codes, scale, weight, dtype).view(sizes));
+  }
+  return results;
+}
+
+Tensor input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
+  Tensor sum;
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) continue;
+    const Tensor flat = rows_of(grads[i]);
+    const Tensor& weight = group.dequantized_in(flat.scalar_type())[i];
+    if (sum.defined()) {
+      sum.addmm_(flat, weight);
+    } else {
+      sum = flat.matmul(weight);
+    }
+  }
+  return sum;
+}
+
+std::vector<Tensor> trained_gradients(const std::vector<Tensor>& grads, const Tensor& codes,
+                                      const InputScale& scale, const QuantizedGroup& group,
+                                      const std::function<bool(std::size_t)>& wanted) {
+  std::vector<Tensor> results;
+  const auto add = [&](const Tensor& grad, const auto& gradient) {
+    const bool is_needed = grad.defined() && wanted(results.size());
+    results.push_back(is_needed ? gradient(rows_of(grad)) : Tensor());
+  };
+  Tensor input;  // made for the first weight that asks
+  const auto of_weight = [&](const Tensor& grad) {
+    if (!input.defined()) input = factors(codes, scale, grad.scalar_type());
+    return weight_gradient(grad, input, scale);
+  };
+  const auto of_bias = [](const Tensor& grad) { return grad.sum(0, false, torch::kFloat); };
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (group.weights[i].is_trained()) add(grads[i], of_weight);
+    if (group.weights[i].trains_bias()) add(grads[i], of_bias);
+  }
+  return results;
+}
+
+}  // namespace dualpath::quant

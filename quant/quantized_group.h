@@ -1,0 +1,69 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quant/arithmetic.h"
+#include "quant/quantized_weight.h"
+
+namespace dualpath::quant {
+
+/// A tensor group's consumers: one input, quantized once, and the weights it meets.
+struct QuantizedGroup {
+  std::string site;  ///< the group's input, for errors
+  std::vector<QuantizedWeight> weights;
+  /// codes * scale in the dtype of the gradient, one a weight; made at the first backward.
+  std::vector<torch::Tensor> dequantized;
+
+  /// Whether the weights' kernel wants its input as uint8 with zero point 128, instead of int8.
+  bool takes_unsigned() const;
+  /// The grid that the weights' kernel wants its input on.
+  Grid input_grid(float scale) const {
+    return takes_unsigned() ? unsigned_activation_grid(scale) : activation_grid(scale);
+  }
+  const std::vector<torch::Tensor>& dequantized_in(torch::ScalarType dtype);
+
+  /// Weights and biases that get a gradient, in their order: each weight, then its bias.
+  std::vector<torch::Tensor> trained() const;
+  /// requantize_weight() on weights[index], and on its dequantized values.
+  bool requantize(std::size_t index, const torch::Tensor& source, const std::string& weight_site);
+};
+
+/// A group travels through autograd in a node's saved data.
+c10::IValue held(std::shared_ptr<QuantizedGroup> group);
+QuantizedGroup& group_in(const c10::IValue& value);
+
+/// What one step of an input's codes is worth: the same for the whole tensor (static), or a value
+/// for each row (dynamic per token).
+struct InputScale {
+  InputScale(float whole) : tensor(whole) {}
+  InputScale(torch::Tensor each) : rows(std::move(each)) {}
+
+  float tensor = 0.0f;
+  torch::Tensor rows = {};  ///< [rows] float32; undefined where `tensor` is the scale
+};
+
+/// One y [..., out] of `dtype` for each weight, from codes on the group's input grid, [rows, in];
+/// shape: of x, whose last size becomes each weight's out.
+std::vector<torch::Tensor> multiply(const torch::Tensor& codes, const InputScale& scale,
+                                    const QuantizedGroup& group, torch::IntArrayRef shape,
+                                    torch::ScalarType dtype);
+
+/// The gradient of the quantized input, [rows, in], before the range is looked at; undefined where
+/// no y has a gradient.
+torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group);
+
+/// The gradients of group.trained(), float32, in that order: of a weight, y's gradient times the
+/// dequantized input, multiplied in the gradient's dtype (straight through the weight's own
+/// rounding, which saturates nothing; that its scale follows its largest value is left out); of a
+/// bias, the sum over rows. Undefined where it is not wanted(position) or y has no gradient.
+std::vector<torch::Tensor> trained_gradients(const std::vector<torch::Tensor>& grads,
+                                             const torch::Tensor& codes, const InputScale& scale,
+                                             const QuantizedGroup& group,
+                                             const std::function<bool(std::size_t)>& wanted);
+
+}  // namespace dualpath::quant

@@ -1,0 +1,35 @@
+#include "quant/quantized_weight.h"
+
+#include <torch/torch.h>
+
+#include "quant/tensor_kernels.h"
+
+namespace dualpath::quant {
+
+using torch::Tensor;
+
+Tensor QuantizedWeight::dequantized(torch::ScalarType dtype) const {
+  return dequantize(codes, scale, dtype);
+}
+
+QuantizedWeight quantize_weight(const Tensor& source, const std::string& site) {
+  const bool is_short = at::isReducedFloatingType(source.scalar_type());
+  const Tensor values = is_short ? source : source.to(torch::kFloat);
+  const ScaledCodes made = quantize_channels(values.detach(), site);
+  return {made.values, made.scale, {}, {}};
+}
+
+bool requantize_weight(const Tensor& source, const std::string& site, QuantizedWeight& weight) {
+  const bool is_same = weight.source.defined() && weight.source.is_same(source);
+  if (is_same && weight.version == source._version()) return false;
+  TORCH_CHECK(source.scalar_type() == torch::kFloat, site,
+              ": trained in another dtype than float32");
+  const ScaledCodes made = quantize_channels(source.detach(), site);
+  weight.codes = made.values;
+  weight.scale = made.scale;
+  weight.source = source;
+  weight.version = source._version();
+  return true;
+}
+
+}  // namespace dualpath::quant
