@@ -122,12 +122,25 @@ float quantize_lanes(const typename Step::Stored* x, const typename Step::Stored
   const LevelLanes<kEnds> lanes(grid);
   auto magnitudes = Step::none();
   std::int64_t i = 0;
-  for (; i + step() <= n; i += step()) {
+  for (; i + 2 * step() <= n; i += 2 * step()) {
+    const std::int64_t next = i + step();
     prefetch(ahead + i);
+    prefetch(ahead + next);
+    magnitudes = Step::larger(Step::larger(magnitudes, ahead + i), ahead + next);
+    const S first = lanes.template levels<Step>(x + i);
+    const S second = lanes.template levels<Step>(x + next);
+    lanes.store_codes(first, second, codes + i);
+    if constexpr (kBits) {
+      lanes.store_in_range(first, bits + i / 8);
+      lanes.store_in_range(second, bits + next / 8);
+    }
+  }
+  if (i + step() <= n) {
     magnitudes = Step::larger(magnitudes, ahead + i);
     const S levels = lanes.template levels<Step>(x + i);
     lanes.store_codes(levels, codes + i);
     if constexpr (kBits) lanes.store_in_range(levels, bits + i / 8);
+    i += step();
   }
   if (i < n) {
     magnitudes = Step::larger(magnitudes, Rest(ahead + i, n - i).x);
