@@ -13,6 +13,14 @@ using namespace dualpath::quant;
 using namespace dualpath::testing;
 using torch::Tensor;
 
+namespace {
+
+Tensor random_codes(std::int64_t rows, std::int64_t columns) {
+  return torch::randint(-128, 128, {rows, columns}, at::kChar);
+}
+
+}  // namespace
+
 TEST_CASE("a value that is not finite is an error that names its site", "[quant][kernels]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
