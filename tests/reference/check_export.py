@@ -13,10 +13,14 @@ is given FILE's own input and must give FILE's output, and the head FILE's last 
 that way. The KL of a free run is held to twice transformers' own, float32 against float64. Without `hidden` the limits hold
 for the free run.
 
+Dynamic inputs carry no scales; ours are absmax / 127 a token, compressed-tensors' absmax / 127.5, and that is another model.
+So transformers computes with our formula in its place; own_scales, for the record, compares FILE with a free run by its own.
+
 Reported: free_run and lock_step, each with kl (nats, mean over positions, KL(FILE || transformers)), agreement (share of equal
 top tokens), max_difference of logits; lock_step also layers_alike, the share of (token, layer) pairs where the layer's update
 differs by less than ALIKE of its length, and worst_median, the largest of the layers' medians of that difference; noise_kl,
-of the free run in float32 against float64; tokens; linears (how many are quantized); tensors (how many the directory holds);
+of the free run in float32 against float64; tokens; linears (how many are quantized), dynamic (how many of these by token);
+own_scales where there are such; tensors (how many the directory holds);
 vocabulary (of the tokenizer); weights: name -> shape, sha256 of int8 `weight` * `weight_scale` as little-endian float32;
 versions.
 Checked besides: every tensor can be read; scales are float32, finite, positive and of the format's shape; codes lie in
@@ -34,6 +38,7 @@ from pathlib import Path
 
 import torch
 from common import NUM_THREADS, library_versions
+from compressed_tensors.quantization.lifecycle import forward as compressed_tensors_forward
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
@@ -72,10 +77,15 @@ def read_tensors(directory: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for tensors in contents.values() for name, tensor in tensors.items()}
 
 
+def is_dynamic(name: str, tensors: dict[str, torch.Tensor]) -> bool:
+    return f"{name}.input_scale" not in tensors
+
+
 def check_linear(name: str, tensors: dict[str, torch.Tensor]) -> None:
     codes = tensors[f"{name}.weight"]
     require(codes.min() >= -127, f"{name}.weight: a code of -128")
-    for kind, shape in (("weight_scale", (codes.size(0), 1)), ("input_scale", (1,))):
+    shapes = {"weight_scale": (codes.size(0), 1)} | ({} if is_dynamic(name, tensors) else {"input_scale": (1,)})
+    for kind, shape in shapes.items():
         scale = tensors.get(f"{name}.{kind}")
         require(scale is not None, f"{name}.{kind}: missing")
         found = f"{scale.dtype} {list(scale.shape)}"
@@ -112,6 +122,31 @@ def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"transformers reports {kind}: {sorted(map(str, info[kind]))[:5]}")
     return model.eval()
+
+
+def our_token_scales(value: torch.Tensor, **_) -> tuple[torch.Tensor, torch.Tensor]:
+    """In the place of compressed-tensors' compute_dynamic_scales_and_zp."""
+    absmax = value.abs().amax(-1, keepdim=True)
+    scale = torch.where(absmax == 0, 1.0, absmax / 127)
+    return scale, torch.zeros_like(scale)
+
+
+@contextlib.contextmanager
+def token_scales(function):
+    kept = compressed_tensors_forward.compute_dynamic_scales_and_zp
+    compressed_tensors_forward.compute_dynamic_scales_and_zp = function
+    yield
+    compressed_tensors_forward.compute_dynamic_scales_and_zp = kept
+
+
+def check_schemes(model: PreTrainedModel, tensors: dict[str, torch.Tensor], linears: list[str]) -> int:
+    """That transformers finds scales by token where none are stored, and only there. Returns where that is."""
+    for name in linears:
+        inputs = model.get_submodule(name).quantization_scheme.input_activations
+        expected = ("token", True) if is_dynamic(name, tensors) else ("tensor", False)
+        found = (inputs.strategy, inputs.dynamic)
+        require(found == expected, f"{name}: transformers takes its input as {found}, expected {expected}")
+    return sum(is_dynamic(name, tensors) for name in linears)
 
 
 def run(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
@@ -178,9 +213,20 @@ def check_limits(figures: dict[str, float], which: str, arguments: argparse.Name
     require(agreement >= arguments.min_agreement, f"{which}: agreement {agreement:.4f} is below {arguments.min_agreement:g}")
 
 
-def compare_logits(arguments: argparse.Namespace, weights: dict[str, torch.Tensor]) -> dict:
+def compare_with_transformers(
+    arguments: argparse.Namespace, tensors: dict[str, torch.Tensor], weights: dict[str, torch.Tensor]
+) -> dict:
     given = load_file(arguments.logits)
     model = load_model(arguments.directory, torch.float32)
+    dynamic = check_schemes(model, tensors, list(weights))
+    own = {"own_scales": compare(given["logits"], run(model, given["ids"]))} if dynamic else {}
+    with token_scales(our_token_scales):
+        return {"dynamic": dynamic} | own | compare_logits(arguments, model, given, weights)
+
+
+def compare_logits(
+    arguments: argparse.Namespace, model: PreTrainedModel, given: dict[str, torch.Tensor], weights: dict[str, torch.Tensor]
+) -> dict:
     logits = run(model, given["ids"])
     check_weights(model, weights)
     free_run = compare(given["logits"], logits)
@@ -204,7 +250,7 @@ def check(arguments: argparse.Namespace) -> dict:
     weights = dequantize(tensors)
     AutoConfig.from_pretrained(arguments.directory)
     vocabulary = check_tokenizer(arguments.directory)
-    return compare_logits(arguments, weights) | {
+    return compare_with_transformers(arguments, tensors, weights) | {
         "tokens": load_file(arguments.logits)["ids"].numel(),
         "linears": len(weights),
         "tensors": len(tensors),

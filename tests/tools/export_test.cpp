@@ -28,11 +28,14 @@ nlohmann::json check_export(const TinyRun& run, const std::string& model) {
 
 TEST_CASE("transformers loads an export and computes what our INT8 model does", "[tools][export]") {
   const std::string model = GENERATE("tied", "outliers", "untied_sharded");
+  const std::string inputs = GENERATE("{}", "{strategy: token, dynamic: true}");
+  const Arguments scheme{"--set", "quantize.config_groups.g.input_activations=" + inputs};
   const TinyRun run(model);
-  run.done("train");
-  run.done("export");
+  run.done("train", scheme);
+  run.done("export", scheme);
   const nlohmann::json report = check_export(run, model);
   CHECK(report["linears"] == (model == "untied_sharded" ? 2 : 3) * 7);
   CHECK(report["lock_step"]["kl"] <= 1e-4);
   CHECK(report["lock_step"]["agreement"] >= 0.999);
+  CHECK(report["dynamic"] == (inputs == "{}" ? 0 : report["linears"].get<int>()));
 }
