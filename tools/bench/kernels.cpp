@@ -1,9 +1,9 @@
 // The kernels, timed one by one over the shapes of SmolLM2 and of a 9B model, with Google
 // Benchmark's own options:
 //   bench_kernels --benchmark_filter=quantize --benchmark_format=json
-// A name is KERNEL/SHAPE/threads:N. "copy/" before a name is a plain copy that reads and writes as
-// many bytes as that kernel, so the ratio of the two bytes_per_second is the kernel's share of what
-// memory allows.
+// A name is KERNEL/SHAPE/threads:N/real_time. "copy/" before a name is a plain copy that reads and
+// writes as many bytes as that kernel, so the ratio of the two bytes_per_second is the kernel's
+// share of what memory allows.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
