@@ -5,21 +5,12 @@
 #include <ATen/cpu/Utils.h>
 
 #include "quant/integer_sums.h"
+#include "quant/onednn_weight.h"
 
 namespace dualpath::quant {
 namespace {
 
 using at::Tensor;
-
-Tensor call(const char* name, c10::Stack arguments) {
-  const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
-  op.callBoxed(arguments);
-  return arguments.front().toTensor();
-}
-
-Tensor onednn_pack(const Tensor& codes) {
-  return call("onednn::qlinear_prepack", {codes, c10::IValue()});
-}
 
 /// The op would multiply by its two scales one after the other, and round in between. So it gets 1
 /// as the input's, and the product of both, which is the law's, as the weight's: scale, [N] or [1].
@@ -30,10 +21,23 @@ Tensor onednn_linear(const Tensor& codes, const Tensor& scale, const QuantizedWe
   const c10::List<std::optional<at::Scalar>> no_post_op_arguments;
   constexpr double kInputScale = 1.0, kOutputScale = 1.0;
   constexpr std::int64_t kInputZeroPoint = kUnsignedShift, kOutputZeroPoint = 0;
-  return call("onednn::qlinear_pointwise",
-              {codes, kInputScale, kInputZeroPoint, weight.packed, scale, weight_zero_point, bias,
-               kOutputScale, kOutputZeroPoint, static_cast<std::int64_t>(dtype), "none",
-               no_post_op_arguments, ""});
+  const c10::OperatorHandle op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("onednn::qlinear_pointwise", "");
+  c10::Stack arguments{codes,
+                       kInputScale,
+                       kInputZeroPoint,
+                       weight.packed,
+                       scale,
+                       weight_zero_point,
+                       bias,
+                       kOutputScale,
+                       kOutputZeroPoint,
+                       static_cast<std::int64_t>(dtype),
+                       "none",
+                       no_post_op_arguments,
+                       ""};
+  op.callBoxed(arguments);
+  return arguments.front().toTensor();
 }
 
 /// Processors that add pairs of products in 16 bits saturate where codes are at their ends; a
@@ -80,9 +84,13 @@ Tensor unscaled_sums(const Tensor& codes, const QuantizedWeight& weight) {
 bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
 
 void pack(QuantizedWeight& weight) {
-  weight.packed.reset();  // an older one gives its memory to the new
   if (weight.codes.is_cuda()) weight.packed = pad_for_sums(weight.codes);
-  if (weight.codes.is_cpu() && serves_onednn()) weight.packed = onednn_pack(weight.codes);
+  if (!weight.codes.is_cpu() || !serves_onednn()) return;
+  if (weight.packed.defined()) {
+    onednn_repack(weight.codes, weight.packed);
+  } else {
+    weight.packed = onednn_pack(weight.codes);
+  }
 }
 
 bool takes_unsigned(const QuantizedWeight& weight) {

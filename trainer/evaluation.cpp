@@ -44,7 +44,7 @@ class Evaluation {
       row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
     const Tensor targets = counted_targets(batch);
     const Tensor window_of = counted_windows(batch);
-    for_each_chunk(targets.size(0), [&](std::int64_t begin, std::int64_t size) {
+    for_each_chunk(targets.size(0), kChunkRows, [&](std::int64_t begin, std::int64_t size) {
       add_chunk(hidden, targets, window_of, begin, size, batch.ids.size(0));
     });
   }

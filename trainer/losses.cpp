@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include "trainer/head_chunks.h"
 #include "trainer/head_loss.h"
 
 namespace dualpath::trainer {
@@ -37,7 +36,7 @@ HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, do
   const std::int64_t rows = inputs.quantized_rows.size(0);
   const LossWeights weights{static_cast<float>(kl), static_cast<float>(ce)};
   HeadGradient result{{}, torch::empty_like(inputs.quantized_rows)};
-  for_each_chunk(rows, [&](std::int64_t begin, std::int64_t size) {
+  for_each_chunk(rows, inputs.chunk_rows, [&](std::int64_t begin, std::int64_t size) {
     const Tensor gradient = run_chunk(head, inputs, weights, begin, size, result.losses);
     result.rows_gradient.narrow(0, begin, size).copy_(gradient);
   });

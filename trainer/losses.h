@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "modules/network.h"
+#include "trainer/head_chunks.h"
 #include "trainer/options.h"
 
 namespace dualpath::trainer {
@@ -19,6 +20,7 @@ struct HeadInputs {
   modules::Executor* quantized = nullptr;
   torch::Tensor quantized_rows;
   torch::Tensor targets;
+  std::int64_t chunk_rows = kChunkRows;  ///< rows at a time
 };
 
 /// KL(reference || quantized) and cross-entropy, over all rows, in chunks: [tokens, vocabulary]

@@ -65,8 +65,12 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
   hidden = hidden / (stages * static_cast<double>(count.tokens));
 
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);
-  const HeadInputs inputs{&reference_, counted_rows(paired.reference.hidden, batch), &corrected_,
-                          rows, counted_targets(batch)};
+  const HeadInputs inputs{&reference_,
+                          counted_rows(paired.reference.hidden, batch),
+                          &corrected_,
+                          rows,
+                          counted_targets(batch),
+                          chunk_rows_};
   const double targets = static_cast<double>(count.targets);
   const HeadGradient head =
       head_losses(network_.head, inputs, options_.kl / targets, options_.ce / targets);

@@ -6,6 +6,7 @@
 #include "data/batch.h"
 #include "modules/gradient_checkpointing.h"
 #include "modules/network.h"
+#include "trainer/head_chunks.h"
 #include "trainer/options.h"
 
 namespace dualpath::trainer {
@@ -35,17 +36,19 @@ struct Objective {
 };
 
 /// kl · KL(reference || quantized) + ce · CE + hidden · distance: the repair. Executors must
-/// outlive it.
+/// outlive it. chunk_rows: of the head, as chunk_rows() says.
 class PairedObjective : public Objective {
  public:
   PairedObjective(const modules::Network& network, modules::Executor& reference,
                   modules::Executor& corrected, const LossOptions& options,
-                  modules::GradientCheckpointing checkpointing = {})
+                  modules::GradientCheckpointing checkpointing = {},
+                  std::int64_t chunk_rows = kChunkRows)
       : network_(network),
         reference_(reference),
         corrected_(corrected),
         options_(options),
-        checkpointing_(std::move(checkpointing)) {}
+        checkpointing_(std::move(checkpointing)),
+        chunk_rows_(chunk_rows) {}
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
 
  private:
@@ -54,6 +57,7 @@ class PairedObjective : public Objective {
   modules::Executor& corrected_;
   LossOptions options_;
   modules::GradientCheckpointing checkpointing_;
+  std::int64_t chunk_rows_;
 };
 
 /// Cross-entropy of the corrected float model: what adaptation to the text alone gives.

@@ -61,11 +61,12 @@ struct Cost {
 /// loads weights and is not counted.
 class Probe {
  public:
-  Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep)
+  Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep,
+        std::int64_t chunk_rows = kChunkRows)
       : shallow_(modules::shortened(network, 1)),
         deep_(modules::shortened(network, deep)),
-        narrow_(with_targets(batch, kChunkRows)),
-        wide_(with_targets(batch, 2 * kChunkRows)) {}
+        narrow_(with_targets(batch, chunk_rows)),
+        wide_(with_targets(batch, 2 * chunk_rows)) {}
 
   /// Of several repeats the fastest counts: what disturbs a run only ever slows it.
   template <class Work>
@@ -138,12 +139,23 @@ double weight_bytes(const Experiment& experiment) {
   return bytes;
 }
 
+/// Trained weights are there in float32 with gradient and two moments.
+double trained_bytes(const modules::WeightOverlay& weights) {
+  constexpr double kBytes = 4 * sizeof(float);
+  double bytes = 0.0;
+  for (const auto& [name, weight] : weights.trained())
+    bytes += kBytes * static_cast<double>(weight.numel());
+  return bytes;
+}
+
 /// What one optimizer step, one calibration window and the evaluation of one batch cost.
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
   std::optional<Cost> memory;                     ///< bytes, of a step
   SavedBytes saved;
   std::int64_t export_bytes;  ///< of the trained weights
+  double trained_bytes;       ///< of what trained weights take beside what frozen ones do
+  std::int64_t step_rows;     ///< of the head, at a time in `repaired`
   bool control;               ///< whether there is one to train
 };
 
@@ -166,9 +178,11 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
     modules::State state = modules::make_state(batch.ids, batch.mask);
     modules::run(network, observe, state);
   };
+  const std::int64_t rows_of_step =
+      chunk_rows(experiment.model.network.head, *path.trainables.weights);
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
     PairedObjective(network, control.executor, path.corrected, loss,
-                    checkpointing_of(path.trainables.groups, checkpointed))
+                    checkpointing_of(path.trainables.groups, checkpointed), rows_of_step)
         .accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
@@ -182,16 +196,19 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
   constexpr std::size_t kTimed = 3, kHeld = 8;
   const modules::Network& network = experiment.model.network;
-  const Probe on_step(network, step, kTimed), on_window(network, window, kTimed),
-      on_evaluated(network, evaluated, kTimed), held(network, step, kHeld);
+  const Probe on_step(network, step, kTimed, rows_of_step), adapted(network, step, kTimed),
+      on_window(network, window, kTimed), on_evaluated(network, evaluated, kTimed),
+      held(network, step, kHeld, rows_of_step);
   return {.calibrated = on_window.seconds(calibrate),
           .repaired = on_step.seconds(repair),
-          .adapted = on_step.seconds(adapt),
+          .adapted = adapted.seconds(adapt),
           .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
           .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
           .saved = saved_bytes_of_layer(experiment, step, control.executor, path),
           .export_bytes = quant::total_bytes(quant::planned_bytes(
               experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
+          .trained_bytes = trained_bytes(*path.trainables.weights),
+          .step_rows = rows_of_step,
           .control = has_control};
 }
 
@@ -205,8 +222,10 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   const data::Batch evaluated = first_windows(texts.train, recipe.evaluate.batch_size);
   const Costs costs = measure(experiment, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
-  const auto cost_of = [&](const Cost& cost, const data::Batch& batch) {
-    return cost.of(layers, std::ceil(static_cast<double>(batch.counted()) / kChunkRows));
+  const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
+                           std::int64_t chunk_rows = kChunkRows) {
+    const auto rows = static_cast<double>(batch.counted());
+    return cost.of(layers, std::ceil(rows / static_cast<double>(chunk_rows)));
   };
   const auto steps =
       static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
@@ -223,13 +242,14 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .peak_resident_bytes = std::nullopt,
       .saved = costs.saved,
       .calibrate_seconds = cost_of(costs.calibrated, window) * calibrated,
-      .train_seconds = cost_of(costs.repaired, step) * steps,
+      .train_seconds = cost_of(costs.repaired, step, costs.step_rows) * steps,
       .control_seconds = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
       .evaluate_seconds = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
                           static_cast<double>(recipe.evaluate.batch_size)};
   if (costs.memory) {
-    prediction.peak_resident_bytes = static_cast<std::int64_t>(baseline + weight_bytes(experiment) +
-                                                               cost_of(*costs.memory, step));
+    prediction.peak_resident_bytes =
+        static_cast<std::int64_t>(baseline + weight_bytes(experiment) + costs.trained_bytes +
+                                  cost_of(*costs.memory, step, costs.step_rows));
   }
   return prediction;
 }

@@ -56,7 +56,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.evaluate = {};
   recipe.export_ = {};
   recipe.num_threads = 0;
-  recipe.compute = {};  // changes no bit
+  recipe.compute = {};                          // changes no bit
   recipe.train.gradient_checkpointing = false;  // neither does this
   recipe.train.output_dir.clear();
   std::vector<std::string> lines;

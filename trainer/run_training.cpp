@@ -91,7 +91,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
 
   PairedObjective repair(
       experiment.model.network, control.executor, path.corrected, recipe.loss,
-      checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing));
+      checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
+      chunk_rows(experiment.model.network.head, *path.trainables.weights));
   Optimizer optimizer(path.trainables.groups, recipe.train);
   const TrainJob job{"train", directory.path(), calibration.fingerprint};
   json report;

@@ -47,7 +47,15 @@ void check_product(const Tensor& codes, const QuantizedWeight& made, at::ScalarT
     };
     check(codes.to(device));
     pack(weight);
-    check(takes_unsigned(weight) ? unsigned_codes(codes) : codes.to(device));
+    const Tensor input = takes_unsigned(weight) ? unsigned_codes(codes) : codes.to(device);
+    check(input);
+    for (const int shift : {1, 2, 3}) {  // packed again: as the library does it, then in place
+      weight.codes = made.codes.roll(shift).to(device);
+      pack(weight);
+    }
+    weight.codes = made.codes.to(device);
+    pack(weight);
+    check(input);
   }
 }
 

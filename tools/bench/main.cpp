@@ -47,7 +47,8 @@ void serve(bench::Bench& bench) {
 int run(int argc, char** argv) {
   CLI::App app("Times DualPath at shapes read from stdin, a line \"BATCH TOKENS\" each.");
   app.require_subcommand(1);
-  app.footer("Example:\n  echo 4 128 | build/dualpath_bench step --set train.learning_rate.weights=1e-5");
+  app.footer(
+      "Example:\n  echo 4 128 | build/dualpath_bench step --set train.learning_rate.weights=1e-5");
   Options options;
   const auto add = [&](const char* name, const char* about) {
     CLI::App* command = app.add_subcommand(name, about);

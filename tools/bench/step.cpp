@@ -16,7 +16,8 @@ class StepBench : public Bench {
         objective_(experiment_.model.network, control_.executor, path_.corrected,
                    experiment_.recipe.loss,
                    trainer::checkpointing_of(path_.trainables.groups,
-                                             experiment_.recipe.train.gradient_checkpointing)),
+                                             experiment_.recipe.train.gradient_checkpointing),
+                   trainer::chunk_rows(experiment_.model.network.head, *path_.trainables.weights)),
         optimizer_(path_.trainables.groups, experiment_.recipe.train) {}
 
   Times run(std::int64_t windows, std::int64_t tokens) override {
