@@ -1,101 +1,91 @@
-"""What an optimizer step costs, ours beside the peers': ratios from one run, the steps interleaved.
+"""What an optimizer step costs, ours beside the peers'.
 
-  steps.py [--json] [--only NAME…] [--rounds 5]       tools/bench/run.sh builds what it needs and calls it
-
-Each program is started once and stays; a round asks each for one step of each shape, so that what disturbs the machine
-disturbs all. Printed: medians over the rounds, after one round that is not counted.
+Compare like with like: a step that trains all weights with one that does, corrections with LoRA.
 """
 
-import argparse
-import json
-import statistics
-import subprocess
 import sys
-from pathlib import Path
+from dataclasses import dataclass
 
-ROOT = Path(__file__).resolve().parents[2]
+from rounds import ROOT, Program, median, ours
+
 GGUF = ROOT / "build/assets/smollm2-135m-instruct.gguf"
 SHAPES = {"4x128": (4, 128), "2x512": (2, 512)}
-OURS = "dualpath_paired"
-# name -> scheme, what is trained, loss
-PROGRAMS = {
-    OURS: ("W8A8 static, integer", "corrections, 345 900", "KL + distance"),
-    "fine_tune": ("none", "all weights, 135 M", "CE"),
-    "fine_tune_lora": ("none", "LoRA, 305 280", "CE"),
-    "torchao": ("W8A8 per token, simulated", "all weights, 135 M", "CE"),
-    "torchao_lora": ("W8A8 per token, simulated", "LoRA, 305 280", "CE"),
-    "torchao_compiled": ("W8A8 per token, simulated", "all weights, 135 M", "CE"),
-    "brevitas": ("W8A8 per tensor, simulated", "all weights, 135 M", "CE"),
+PAIRED, FULL = "dualpath_paired", "dualpath_full"
+
+
+@dataclass
+class About:
+    scheme: str
+    trained: str
+    dtype: str
+    loss: str
+    all_weights: bool
+
+    def __str__(self) -> str:
+        return f"{self.scheme:<28}{self.trained:<23}{self.dtype:<23}{self.loss}"
+
+
+MIXED, PURE = "bf16, trained in fp32", "bf16"
+STATIC, TOKEN = "W8A8 static, integer", "W8A8 per token, simulated"
+ROWS = {
+    PAIRED: About(STATIC, "345 900 (corrections)", MIXED, "KL + distance", all_weights=False),
+    FULL: About(STATIC, "135 M + corrections", MIXED, "KL + distance", all_weights=True),
+    "fine_tune": About("none", "135 M", PURE, "CE", all_weights=True),
+    "fine_tune_lora": About("none", "305 280 (LoRA)", PURE, "CE", all_weights=False),
+    "torchao": About(TOKEN, "135 M", PURE, "CE", all_weights=True),
+    "torchao_lora": About(TOKEN, "305 280 (LoRA)", PURE, "CE", all_weights=False),
+    "torchao_compiled": About(TOKEN, "135 M", PURE, "CE", all_weights=True),
+    "brevitas": About("W8A8 per tensor, simulated", "135 M", PURE, "CE", all_weights=True),
 }
 
 
-def start(name: str) -> subprocess.Popen:
+def program(name: str, shape: tuple[int, int]) -> Program:
+    if name == PAIRED:
+        return ours(name, shape, "step")
+    if name == FULL:
+        return ours(name, shape, "step", "--set", "train.learning_rate.weights=1e-5")
     peer = [sys.executable, "-W", "ignore", str(ROOT / "tools/bench/peer_step.py"), name, str(GGUF)]
-    ours = [str(ROOT / "build/bench_step"), str(ROOT / "recipes/quickstart.yaml")]
-    command = ours if name == OURS else peer
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return Program(name, peer, *shape)
 
 
-def ask(name: str, program: subprocess.Popen, shape: tuple[int, int]) -> dict:
-    program.stdin.write(f"{shape[0]} {shape[1]}\n")
-    program.stdin.flush()
-    answer = program.stdout.readline()
-    if not answer:
-        raise SystemExit(f"steps: {name} stopped with {program.wait()}")
-    return json.loads(answer)
+def is_compared(our: str, peer: str) -> bool:
+    return peer not in (PAIRED, FULL) and (our == PAIRED or ROWS[peer].all_weights)
 
 
-def measure(names: list[str], rounds: int) -> dict:
-    programs = {name: start(name) for name in names}
-    answers = {shape: {name: [] for name in names} for shape in SHAPES}
-    for number in range(rounds + 1):
-        for name, program in programs.items():
-            for shape, sizes in SHAPES.items():
-                answer = ask(name, program, sizes)
-                if number > 0:
-                    answers[shape][name].append(answer)
-        print(f"steps: round {number} of {rounds}", file=sys.stderr, flush=True)
-    for program in programs.values():
-        program.stdin.close()
-        program.wait()
-    return answers
+def ratios(row: dict, unit: str) -> dict:
+    """"ours/peer": seconds by seconds or bytes by bytes, for what was measured."""
+    names = [name for name in ROWS if f"{name}_{unit}" in row]
+    pairs = [(our, peer) for our in (PAIRED, FULL) if our in names for peer in names if is_compared(our, peer)]
+    return {f"{our}/{peer}": row[f"{our}_{unit}"] / row[f"{peer}_{unit}"] for our, peer in pairs}
 
 
-def summary(answers: dict) -> dict:
-    result = {}
-    for shape, by_name in answers.items():
-        row = result.setdefault(shape, {})
-        for name, steps in by_name.items():
-            row[f"{name}_s"] = round(statistics.median(step["seconds"] for step in steps), 4)
-            row[f"{name}_gb"] = round(statistics.median(step["peak_bytes"] for step in steps) / 1e9, 3)
-    return result
+def summary(answers: dict[str, list[dict]]) -> dict:
+    """Of one shape."""
+    row = {}
+    for name in ROWS:
+        if name in answers:
+            row[f"{name}_s"] = median(answers[name], "seconds")
+            row[f"{name}_gb"] = median(answers[name], "peak_bytes") / 1e9
+    return {**row, "ratios_s": ratios(row, "s"), "ratios_gb": ratios(row, "gb")}
 
 
-def table(result: dict, names: list[str]) -> str:
+def cells(row: dict, name: str, unit: str, width: int, digits: int) -> str:
+    """A row's own value, and what paired and full are of it."""
+    found = [row[f"ratios_{unit}"].get(f"{our}/{name}") for our in (PAIRED, FULL)]
+    shares = "".join(f"{'-' if ratio is None else f'{ratio:.2f}':>8}" for ratio in found)
+    return f"{row[f'{name}_{unit}']:>{width}.{digits}f}{shares}"
+
+
+def table(result: dict) -> str:
     lines = []
     for shape, row in result.items():
-        lines.append(f"one optimizer step, {shape} tokens, bfloat16, 2 threads")
-        lines.append(f"  {'':<18}{'step':>9}{'ratio':>8}{'peak':>10}{'ratio':>8}  scheme; trained; loss")
-        for name in names:
-            seconds, peak = row[f"{name}_s"], row[f"{name}_gb"]
-            times, memory = row[f"{OURS}_s"] / seconds, row[f"{OURS}_gb"] / peak
-            about = "; ".join(PROGRAMS[name])
-            lines.append(f"  {name:<18}{seconds:>7.3f} s{times:>8.2f}{peak:>7.2f} GB{memory:>8.2f}  {about}")
+        lines.append(f"one optimizer step, {shape} tokens, 2 threads")
+        lines.append(f"  {'':<17}{'s':>8}{'paired':>8}{'full':>8}{'peak GB':>11}{'paired':>8}{'full':>8}"
+                     f"   {'scheme':<28}{'trained':<23}{'dtype':<23}loss")
+        for name, about in ROWS.items():
+            if f"{name}_s" in row:
+                lines.append(f"  {name:<17}{cells(row, name, 's', 8, 3)}{cells(row, name, 'gb', 11, 2)}   {about}")
         lines.append("")
-    lines.append(f"ratio: {OURS} / the row's. Corrections and LoRA train parts of a model, the others all of it.")
+    lines.append("  paired, full: dualpath_paired's and dualpath_full's figure over the row's. Full stands beside all")
+    lines.append("  weights, paired trains as much as LoRA does; both run the float model, too, and take the KL to it.")
     return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument("--rounds", type=int, default=5, help="counted steps of each program and shape")
-    parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=list(PROGRAMS), help="these programs")
-    arguments = parser.parse_args()
-    names = [name for name in PROGRAMS if name == OURS or name in arguments.only]
-    result = summary(measure(names, arguments.rounds))
-    print(json.dumps({"qat_step": result}, indent=2) if arguments.json else table(result, names))
-
-
-if __name__ == "__main__":
-    main()

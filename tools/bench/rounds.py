@@ -1,0 +1,76 @@
+"""Programs that answer a line with a line, asked in turn: what disturbs the machine disturbs all of them."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Program:
+    """It is asked for one shape alone: memory that a larger one left behind would count as a smaller one's."""
+
+    name: str
+    command: list[str]
+    windows: int
+    tokens: int  # of a window
+
+
+def ours(name: str, shape: tuple[int, int], *arguments: str) -> Program:
+    """One of dualpath_bench's benches, whose source is beside this file."""
+    return Program(name, [str(ROOT / "build/dualpath_bench"), *arguments], *shape)
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def start(program: Program) -> subprocess.Popen:
+    say(f"starting {program.name}")
+    return subprocess.Popen(program.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def ask(program: Program, running: subprocess.Popen) -> dict:
+    try:
+        running.stdin.write(f"{program.windows} {program.tokens}\n")
+        running.stdin.flush()
+        answer = running.stdout.readline()
+    except BrokenPipeError:
+        answer = ""
+    if not answer:
+        raise SystemExit(f"bench: {program.name} ended with {running.wait()}")
+    return json.loads(answer)
+
+
+def stop(running: list[subprocess.Popen]) -> None:
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def measure(what: str, programs: list[Program], rounds: int) -> dict[str, list[dict]]:
+    """Answers by program. Round 0 starts each program and is not counted."""
+    running, answers = [], {program.name: [] for program in programs}
+    try:
+        for number in range(rounds + 1):
+            begin = time.monotonic()
+            for index, program in enumerate(programs):
+                if number == 0:
+                    running.append(start(program))
+                answer = ask(program, running[index])
+                if number > 0:
+                    answers[program.name].append(answer)
+            left = (rounds - number) * (time.monotonic() - begin)
+            say(f"{what}: round {number} of {rounds}, {'at most' if number == 0 else 'about'} {left / 60:.1f} min left of it")
+    finally:
+        stop(running)
+    return answers
+
+
+def median(answers: list[dict], key: str) -> float:
+    return statistics.median(answer[key] for answer in answers)
