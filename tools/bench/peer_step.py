@@ -2,11 +2,13 @@
 
   peer_step.py PEER GGUF      PEER: fine_tune, fine_tune_lora, torchao, torchao_lora, torchao_compiled, brevitas
 
-For each line "BATCH TOKENS" of stdin it takes a step and answers with a line {"seconds": …, "peak_bytes": …} of JSON.
+For each line "BATCH TOKENS" of stdin it takes a step and answers with a line {"seconds": …, "peak_bytes": …} of JSON;
+for a line "release" it hands freed memory back, so that the others have room, and answers {}.
 Every linear but lm_head is quantized: weights per channel, inputs per token (torchao has no static ones in training) or
 per tensor (brevitas). LoRA has rank 1 on each of them: 305 280 parameters beside the corrections' 345 900.
 """
 
+import ctypes
 import json
 import math
 import os
@@ -97,6 +99,14 @@ def peak_bytes() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
+def timed(step, batch: int, tokens: int) -> dict:
+    ids = torch.randint(49152, (batch, tokens))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    start = time.perf_counter()
+    step(ids)
+    return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
+
+
 def main() -> None:
     peer, gguf = sys.argv[1], Path(sys.argv[2])
     torch.set_num_threads(THREADS)
@@ -113,12 +123,12 @@ def main() -> None:
         optimizer.zero_grad()
 
     for line in sys.stdin:
-        batch, tokens = map(int, line.split())
-        ids = torch.randint(49152, (batch, tokens))
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-        start = time.perf_counter()
-        step(ids)
-        print(json.dumps({"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}), flush=True)
+        answer = {}
+        if line.strip() == "release":
+            ctypes.CDLL(None).malloc_trim(0)
+        else:
+            answer = timed(step, *map(int, line.split()))
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
-# What training costs, measured beside the peers in one run: sets up, builds, and prints one table.
+# What training and inference cost, measured beside the peers in one run: sets up, builds, and prints one table.
 #
-#   tools/bench/run.sh [--json] [--rounds 5] [--only fine_tune torchao]
+#   tools/bench/run.sh [--json] [--rounds 5] [--only dualpath_paired torchao forward decode kernels]
+#   tools/bench/run.sh --growth [--json] [--rounds 5]      how a step's cost grows: a table, and docs/growth.svg
 #
 # The peers live in build/bench/venv, over .venv. Keep the machine otherwise idle; about 10 minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly venv=build/bench/venv
+script=run.py
+targets=(dualpath_bench bench_kernels)
+if [[ ${1:-} == --growth ]]; then
+  shift
+  script=growth.py
+  targets=(dualpath_bench dualpath)
+fi
 
 {
   tools/setup.sh --tests
@@ -17,8 +25,7 @@ readonly venv=build/bench/venv
   fi
   "$venv/bin/pip" install --quiet --no-deps --requirement tools/bench/requirements.txt
   cmake --preset release
-  cmake --build --preset release --target bench_step
+  cmake --build --preset release --target "${targets[@]}"
 } >&2
 
-# Threads that wait do not spin: the programs take turns.
-OMP_WAIT_POLICY=passive exec "$venv/bin/python" tools/bench/steps.py "$@"
+exec "$venv/bin/python" "tools/bench/$script" "$@"

@@ -45,7 +45,7 @@ def program(name: str, shape: tuple[int, int]) -> Program:
     if name == FULL:
         return ours(name, shape, "step", "--set", "train.learning_rate.weights=1e-5")
     peer = [sys.executable, "-W", "ignore", str(ROOT / "tools/bench/peer_step.py"), name, str(GGUF)]
-    return Program(name, peer, *shape)
+    return Program(name, peer, *shape, releases=True)
 
 
 def is_compared(our: str, peer: str) -> bool:
