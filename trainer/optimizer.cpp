@@ -218,8 +218,10 @@ void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state,
   const torch::NoGradGuard no_grad;
   for (auto& [name, parameter] : parameters_) {
     parameter.copy_(saved(parameters, name, parameter, where));
-    moments_[name] = {saved(state, name + ".exp_avg", parameter, where).clone(),
-                      saved(state, name + ".exp_avg_sq", parameter, where).clone(),
+    const auto moment = [&](const char* which) {
+      return torch::empty_like(parameter).copy_(saved(state, name + which, parameter, where));
+    };
+    moments_[name] = {moment(".exp_avg"), moment(".exp_avg_sq"),
                       saved(state, name + ".step", torch::empty({1}), where).item<std::int64_t>()};
   }
 }

@@ -220,8 +220,7 @@ TEST_CASE("a token alone, shared by all threads, has the bits it has in a batch"
     CHECK(correction(batch.narrow(0, row, 1)).equal(y.narrow(0, row, 1)));
 }
 
-TEST_CASE("a correction whose weights change computes with the new ones",
-          "[modules][correction]") {
+TEST_CASE("a correction whose weights change computes with the new ones", "[modules][correction]") {
   const torch::NoGradGuard no_grad;
   DualPathCorrection correction = made_by_hand(CorrectionInput::kRaw);
   const at::Tensor x = torch::tensor({{1.0f, 3.0f}}), before = correction(x);

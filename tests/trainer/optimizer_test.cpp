@@ -104,18 +104,24 @@ TEST_CASE("A saved optimizer goes on bit-identically", "[trainer][optimizer]") {
   const auto make = [](const Tensor& tensor) {
     return Optimizer({{{{"p", tensor}}, 0.03, 0.1}}, constant_rate(1.0));
   };
-  const Tensor whole = parameter({0.3f, -1.7f, 5.0f});
+  // Whatever the order of its elements in memory.
+  const bool transposed = GENERATE(false, true);
+  const auto six = [&](const std::vector<float>& values) {
+    const Tensor rows = torch::tensor(values).view({2, 3});
+    return (transposed ? rows.t() : rows).detach().requires_grad_();
+  };
+  const Tensor whole = six({0.3f, -1.7f, 5.0f, 0.1f, 2.0f, -0.4f});
   Optimizer unbroken = make(whole);
   modules::NamedTensors values, state;
   for (std::int64_t i = 0; i < 6; ++i) {
     if (i == 3) {
       for (const auto& [name, tensor] : unbroken.parameters())
-        values[name] = tensor.detach().clone();
-      for (const auto& [name, tensor] : unbroken.state()) state[name] = tensor.clone();
+        values[name] = tensor.detach().contiguous().clone();
+      for (const auto& [name, tensor] : unbroken.state()) state[name] = tensor.contiguous().clone();
     }
     step(unbroken, i);
   }
-  const Tensor resumed = parameter({0.0f, 0.0f, 0.0f});
+  const Tensor resumed = six(std::vector<float>(6, 0.0f));
   Optimizer second = make(resumed);
   second.load(values, state, "here");
   for (std::int64_t i = 3; i < 6; ++i) step(second, i);
