@@ -163,9 +163,14 @@ struct ScaleSums : Case {
   }
   quant::SumRows in(const std::int32_t* of, const float* input, const float* weight,
                     const float* by) const {
-    return {
-        of,     shape.rows, shape.width, shape.width, {.value = 1.0f, .values = input, .step = 1},
-        weight, by};
+    return {.sums = of,
+            .rounded = false,
+            .rows = shape.rows,
+            .columns = shape.width,
+            .stride = shape.width,
+            .input = {.value = 1.0f, .values = input, .step = 1},
+            .weight_scale = weight,
+            .bias = by};
   }
 
   void expect() {
