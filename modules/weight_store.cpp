@@ -49,6 +49,16 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   return kept;
 }
 
+std::shared_ptr<PackedTable> ComputeWeights::packed_table(const std::string& name) {
+  const std::string key = store_->canonical(name);
+  if (store_->is_trained(key)) return nullptr;
+  if (below_) return below_->packed_table(key);
+  const auto found = tables_.find(key);
+  if (found != tables_.end()) return found->second;
+  const at::Tensor table = get(key);
+  return tables_[key] = packs(table) ? std::make_shared<PackedTable>(table) : nullptr;
+}
+
 /// One conversion serves all uses of a step: the gradient of each flows through it to the trained
 /// tensor. One that was made without a graph serves only where none is wanted.
 at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "modules/table_linear.h"
+
 namespace dualpath::modules {
 
 struct WeightInfo {
@@ -93,6 +95,8 @@ class ComputeWeights {
   at::Tensor get(const std::string& name) { return get(name, dtype_); }
   /// In another dtype (norm weights are used in float32).
   at::Tensor get(const std::string& name, at::ScalarType dtype);
+  /// A frozen table, packed and kept so; null where packing it changes nothing, or it is trained.
+  std::shared_ptr<PackedTable> packed_table(const std::string& name);
 
  private:
   std::shared_ptr<const WeightStore> store_;
@@ -106,6 +110,7 @@ class ComputeWeights {
     std::uint32_t version = 0;  // of the trained tensor it was made from
   };
   std::map<std::string, Kept> kept_;
+  std::map<std::string, std::shared_ptr<PackedTable>> tables_;
 };
 
 }  // namespace dualpath::modules

@@ -8,6 +8,7 @@
 namespace dualpath::quant {
 namespace {
 
+using modules::RightOperand;
 using torch::Tensor;
 
 struct Holder : torch::CustomClassHolder {
@@ -24,6 +25,11 @@ Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType d
   return dequantize(codes, each ? scale.rows : torch::ones({1}, codes.device()), dtype);
 }
 
+RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) {
+  const Tensor matrix = weight.dequantized(dtype).t();
+  return weight.is_trained() ? RightOperand::plain(matrix) : RightOperand::packed(matrix);
+}
+
 Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {
   Tensor product = grad.t().matmul(factors).to(torch::kFloat);
   return scale.rows.defined() ? product : product.mul_(scale.tensor);
@@ -33,10 +39,11 @@ Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputSca
 
 bool QuantizedGroup::takes_unsigned() const { return quant::takes_unsigned(weights.front()); }
 
-const std::vector<Tensor>& QuantizedGroup::dequantized_in(torch::ScalarType dtype) {
-  if (dequantized.empty() || dequantized.front().scalar_type() != dtype) {
+const std::vector<RightOperand>& QuantizedGroup::dequantized_in(torch::ScalarType dtype) {
+  if (dequantized.empty() || dequantized_dtype != dtype) {
     dequantized.clear();
-    for (const QuantizedWeight& weight : weights) dequantized.push_back(weight.dequantized(dtype));
+    for (const QuantizedWeight& weight : weights) dequantized.push_back(transposed(weight, dtype));
+    dequantized_dtype = dtype;
   }
   return dequantized;
 }
@@ -54,8 +61,7 @@ bool QuantizedGroup::requantize(std::size_t index, const Tensor& source,
                                 const std::string& weight_site) {
   QuantizedWeight& weight = weights[index];
   if (!requantize_weight(source, weight_site, weight)) return false;
-  if (!dequantized.empty())
-    dequantized[index] = weight.dequantized(dequantized[index].scalar_type());
+  if (!dequantized.empty()) dequantized[index] = transposed(weight, dequantized_dtype);
   return true;
 }
 
@@ -84,11 +90,11 @@ Tensor input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
   for (std::size_t i = 0; i < grads.size(); ++i) {
     if (!grads[i].defined()) continue;
     const Tensor flat = rows_of(grads[i]);
-    const Tensor& weight = group.dequantized_in(flat.scalar_type())[i];
+    const RightOperand& weight = group.dequantized_in(flat.scalar_type())[i];
     if (sum.defined()) {
-      sum.addmm_(flat, weight);
+      weight.add_product(flat, sum);
     } else {
-      sum = flat.matmul(weight);
+      sum = weight.multiply(flat);
     }
   }
   return sum;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "modules/right_operand.h"
 #include "quant/arithmetic.h"
 #include "quant/quantized_weight.h"
 
@@ -16,8 +17,10 @@ namespace dualpath::quant {
 struct QuantizedGroup {
   std::string site;  ///< the group's input, for errors
   std::vector<QuantizedWeight> weights;
-  /// codes * scale in the dtype of the gradient, one a weight; made at the first backward.
-  std::vector<torch::Tensor> dequantized;
+  /// Transposes of codes * scale, one a weight: what the gradient is multiplied by. Made at the
+  /// first backward, in the gradient's dtype.
+  std::vector<modules::RightOperand> dequantized;
+  torch::ScalarType dequantized_dtype = torch::kFloat;
 
   /// Whether the weights' kernel wants its input as uint8 with zero point 128, instead of int8.
   bool takes_unsigned() const;
@@ -25,7 +28,7 @@ struct QuantizedGroup {
   Grid input_grid(float scale) const {
     return takes_unsigned() ? unsigned_activation_grid(scale) : activation_grid(scale);
   }
-  const std::vector<torch::Tensor>& dequantized_in(torch::ScalarType dtype);
+  const std::vector<modules::RightOperand>& dequantized_in(torch::ScalarType dtype);
 
   /// Weights and biases that get a gradient, in their order: each weight, then its bias.
   std::vector<torch::Tensor> trained() const;

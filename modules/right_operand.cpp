@@ -1,0 +1,66 @@
+#include "modules/right_operand.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+Tensor call(const char* name, const char* overload, c10::Stack arguments) {
+  c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).callBoxed(arguments);
+  return arguments.front().toTensor();
+}
+
+Tensor pack(const Tensor& matrix) {
+  const c10::IValue any_batch_size;
+  return call("mkldnn::_reorder_linear_weight", "", {matrix, any_batch_size});
+}
+
+Tensor product(const Tensor& x, const Tensor& packed) {
+  const c10::List<std::optional<at::Scalar>> no_scalars;
+  return call("mkldnn::_linear_pointwise", "",
+              {x, packed, /*bias=*/c10::IValue(), "none", no_scalars, /*algorithm=*/""});
+}
+
+Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& packed) {
+  return call("mkldnn::_linear_pointwise", "binary",
+              {x, sum, packed, /*bias=*/c10::IValue(), "add"});
+}
+
+/// A processor or build without the ops throws.
+bool packing_works() {
+  constexpr std::int64_t kSize = 16;
+  try {
+    const Tensor one = at::eye(kSize, at::kBFloat16);
+    return product(one, pack(one)).equal(one);
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+bool packs(const Tensor& matrix) {
+  static const bool works = packing_works();
+  return works && matrix.is_cpu() && matrix.scalar_type() == at::kBFloat16;
+}
+
+RightOperand RightOperand::packed(const Tensor& matrix) {
+  return packs(matrix) ? RightOperand({}, pack(matrix)) : plain(matrix);
+}
+
+Tensor RightOperand::multiply(const Tensor& x) const {
+  return packed_.defined() ? product(x, packed_) : x.matmul(plain_.t());
+}
+
+void RightOperand::add_product(const Tensor& x, Tensor& sum) const {
+  if (packed_.defined()) {
+    sum = product_and_sum(x, sum, packed_);
+  } else {
+    sum.addmm_(x, plain_.t());
+  }
+}
+
+}  // namespace dualpath::modules
