@@ -5,6 +5,11 @@
 // come after.
 #include <hwy/highway.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
 #include "hwy/contrib/math/math-inl.h"
 #include "modules/kernels/causal_softmax.h"
 #include "modules/kernels/rows-inl.h"
@@ -13,44 +18,70 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
+/// One row of scores, of which the first `visible` keys count. Whole vectors are read up to the
+/// row's end: what is not visible there is masked away, which is faster than a shorter load.
 template <class Row>
-void softmax_row(typename Row::Stored* row, std::int64_t visible, float scale) {
+struct CausalRow {
+  using Stored = typename Row::Stored;
+  std::int64_t visible, keys;
+
+  V load(const Stored* row, std::int64_t i, float hidden) const {
+    const Floats d;
+    if (i + lanes() <= visible) return Row::load(d, row + i);
+    const V values = modules::HWY_NAMESPACE::load<Row>(d, row, i, keys);
+    return hn::IfThenElse(seen(i), values, hn::Set(d, hidden));
+  }
+  /// Stores 0 where a key is not visible.
+  void store(V values, Stored* row, std::int64_t i) const {
+    if (i + lanes() > visible) values = hn::IfThenElseZero(seen(i), values);
+    modules::HWY_NAMESPACE::store<Row>(values, row, i, keys);
+  }
+
+ private:
+  static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(Floats())); }
+  hn::Mask<Floats> seen(std::int64_t i) const {
+    return hn::FirstN(Floats(), static_cast<std::size_t>(visible - i));
+  }
+};
+
+constexpr float kLowest = std::numeric_limits<float>::lowest();
+
+/// kept: room for `visible` values and one vector more.
+template <class Row>
+void softmax_row(typename Row::Stored* row, CausalRow<Row> causal, float scale, float* kept) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  V best = hn::Set(d, std::numeric_limits<float>::lowest());
-  for (std::int64_t i = 0; i < visible; i += lanes)
-    best = hn::Max(best, load<Row>(d, row, i, visible));
+  V best = hn::Set(d, kLowest);
+  for (std::int64_t i = 0; i < causal.visible; i += lanes)
+    best = hn::Max(best, causal.load(row, i, kLowest));
   const V max = hn::MaxOfLanes(d, best), factor = hn::Set(d, scale);
-  const auto weight = [&](std::int64_t i) HWY_ATTR {
-    return hn::Exp(d, hn::Mul(hn::Sub(load<Row>(d, row, i, visible), max), factor));
-  };
   V sum = hn::Zero(d);
-  for (std::int64_t i = 0; i < visible; i += lanes) sum = hn::Add(sum, weight(i));
+  for (std::int64_t i = 0; i < causal.visible; i += lanes) {
+    const V weight = hn::Exp(d, hn::Mul(hn::Sub(causal.load(row, i, kLowest), max), factor));
+    hn::StoreU(weight, d, kept + i);
+    sum = hn::Add(sum, weight);
+  }
   const V inverse = hn::Div(hn::Set(d, 1.0f), hn::SumOfLanes(d, sum));
-  for (std::int64_t i = 0; i < visible; i += lanes)
-    store<Row>(hn::Mul(weight(i), inverse), row, i, visible);
+  for (std::int64_t i = 0; i < causal.visible; i += lanes)
+    causal.store(hn::Mul(hn::LoadU(d, kept + i), inverse), row, i);
 }
 
 template <class Row>
 void gradient_row(typename Row::Stored* gradient, const typename Row::Stored* weights,
-                  std::int64_t visible, float scale) {
+                  CausalRow<Row> causal, float scale) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum = hn::Zero(d);
-  for (std::int64_t i = 0; i + lanes <= visible; i += lanes)
-    sum = hn::MulAdd(Row::load(d, weights + i), Row::load(d, gradient + i), sum);
-  float dot = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (std::int64_t i = visible / lanes * lanes; i < visible; ++i)
-    dot += at<Row>(weights, i) * at<Row>(gradient, i);
-  const V mean = hn::Set(d, dot), factor = hn::Set(d, scale);
-  for (std::int64_t i = 0; i < visible; i += lanes) {
-    const V slope = hn::Sub(load<Row>(d, gradient, i, visible), mean);
-    store<Row>(hn::Mul(hn::Mul(load<Row>(d, weights, i, visible), slope), factor), gradient, i,
-               visible);
+  for (std::int64_t i = 0; i < causal.visible; i += lanes)
+    sum = hn::MulAdd(causal.load(weights, i, 0.0f), causal.load(gradient, i, 0.0f), sum);
+  const V mean = hn::SumOfLanes(d, sum), factor = hn::Set(d, scale);
+  for (std::int64_t i = 0; i < causal.visible; i += lanes) {
+    const V slope = hn::Sub(causal.load(gradient, i, 0.0f), mean);
+    causal.store(hn::Mul(hn::Mul(causal.load(weights, i, 0.0f), slope), factor), gradient, i);
   }
 }
 
-/// Calls visit(row's values, index of its first value, keys it sees), and clears what it does not.
+/// Calls visit(row's values, index of its first value, the keys it sees), and clears the others.
 template <class Row, class Visit>
 void for_each_row(const ScoreRows& scores, const Visit& visit) {
   using Stored = typename Row::Stored;
@@ -58,23 +89,24 @@ void for_each_row(const ScoreRows& scores, const Visit& visit) {
     const std::int64_t first = row * scores.keys;
     const std::int64_t visible = std::min(scores.keys, scores.first_visible + row % scores.queries);
     Stored* values = static_cast<Stored*>(scores.values) + first;
-    visit(values, first, visible);
+    visit(values, first, CausalRow<Row>{visible, scores.keys});
     std::fill(values + visible, values + scores.keys, Stored{});
   }
 }
 
 template <class Row>
 void softmax(const ScoreRows& scores, float scale) {
-  for_each_row<Row>(scores, [&](typename Row::Stored* row, std::int64_t, std::int64_t visible) {
-    softmax_row<Row>(row, visible, scale);
+  std::vector<float> kept(static_cast<std::size_t>(scores.keys + kMostLanes));
+  for_each_row<Row>(scores, [&](typename Row::Stored* row, std::int64_t, CausalRow<Row> causal) {
+    softmax_row<Row>(row, causal, scale, kept.data());
   });
 }
 
 template <class Row>
 void softmax_backward(const ScoreRows& gradient, const void* weights, float scale) {
   using Stored = typename Row::Stored;
-  for_each_row<Row>(gradient, [&](Stored* row, std::int64_t first, std::int64_t visible) {
-    gradient_row<Row>(row, static_cast<const Stored*>(weights) + first, visible, scale);
+  for_each_row<Row>(gradient, [&](Stored* row, std::int64_t first, CausalRow<Row> causal) {
+    gradient_row<Row>(row, static_cast<const Stored*>(weights) + first, causal, scale);
   });
 }
 

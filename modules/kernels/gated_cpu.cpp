@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
-V sigmoid(V x) {
+HWY_INLINE V sigmoid(V x) {
   const Floats d;
   const V one = hn::Set(d, 1.0f);
   return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(x))));
