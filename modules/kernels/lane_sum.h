@@ -11,6 +11,11 @@ namespace dualpath::modules {
 /// same bits on every processor and device, and in every kernel.
 inline constexpr int kSumLanes = 16;
 
+template <int kHalf>
+DP_INLINE void fold(float* sums) {
+  for (int lane = 0; lane < kHalf; ++lane) sums[lane] += sums[lane + kHalf];
+}
+
 /// The sum of term(i) for i < n.
 template <class Term>
 DP_INLINE float lane_sum(std::int64_t n, const Term& term) {
@@ -20,9 +25,10 @@ DP_INLINE float lane_sum(std::int64_t n, const Term& term) {
     for (int lane = 0; lane < kSumLanes; ++lane) sums[lane] += term(i + lane);
   }
   for (int lane = 0; i < n; ++i, ++lane) sums[lane] += term(i);
-  for (int half = kSumLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-  }
+  fold<8>(sums);
+  fold<4>(sums);
+  fold<2>(sums);
+  fold<1>(sums);
   return sums[0];
 }
 
