@@ -1,5 +1,6 @@
 #include "modules/kernels/correction.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -13,15 +14,6 @@ using data::Float16;
 using data::Float32;
 
 #define DP_LAMBDA __attribute__((always_inline))
-
-/// What the forward has of one row, and the backward needs again.
-struct Row {
-  explicit Row(const CorrectionWeights& w)
-      : input(static_cast<std::size_t>(w.hidden)), active(static_cast<std::size_t>(w.width)) {}
-  float rms = 1.0f;
-  std::vector<float> input;   // x / rms
-  std::vector<float> active;  // relu(down input + down_bias)
-};
 
 DP_INLINE float dot(const float* a, const float* b, std::int64_t n) {
   return lane_sum(n, [&](std::int64_t i) DP_LAMBDA { return a[i] * b[i]; });
@@ -39,18 +31,10 @@ DP_INLINE float normalize_row(const CorrectionWeights& w, const typename Type::S
   return rms;
 }
 
-DP_INLINE void add_units(const CorrectionWeights& w, const float* input, std::int64_t begin,
-                         std::int64_t end, float* active) {
-  for (std::int64_t k = begin; k < end; ++k) {
-    const float value = dot(w.down + k * w.hidden, input, w.hidden) + w.down_bias[k];
-    active[k] = value > 0.0f ? value : 0.0f;
-  }
-}
-
-template <class Type>
-DP_INLINE void start_row(const CorrectionWeights& w, const typename Type::Stored* x, Row& row) {
-  row.rms = normalize_row<Type>(w, x, row.input.data());
-  add_units(w, row.input.data(), 0, w.width, row.active.data());
+/// relu(down input + down_bias) of unit k.
+DP_INLINE float unit(const CorrectionWeights& w, std::int64_t k, const float* input) {
+  const float value = dot(w.down + k * w.hidden, input, w.hidden) + w.down_bias[k];
+  return value > 0.0f ? value : 0.0f;
 }
 
 /// y += factor * x.
@@ -77,11 +61,13 @@ DP_INLINE void forward_rows(const CorrectionWeights& w, const void* x_in, std::i
                             void* y_out) {
   const auto* x = static_cast<const typename Type::Stored*>(x_in);
   auto* y = static_cast<typename Type::Stored*>(y_out);
-  Row row(w);
-  std::vector<float> head(static_cast<std::size_t>(w.hidden));
+  std::vector<float> input(static_cast<std::size_t>(w.hidden)), head(input),
+      active(static_cast<std::size_t>(w.width));
   for (std::int64_t r = 0; r < rows; ++r, x += w.hidden, y += w.hidden) {
-    start_row<Type>(w, x, row);
-    finish_row<Type>(w, x, row.active.data(), row.rms, 0, w.hidden, head.data(), y);
+    const float rms = normalize_row<Type>(w, x, input.data());
+    for (std::int64_t k = 0; k < w.width; ++k)
+      active[static_cast<std::size_t>(k)] = unit(w, k, input.data());
+    finish_row<Type>(w, x, active.data(), rms, 0, w.hidden, head.data(), y);
   }
 }
 
@@ -91,7 +77,7 @@ DP_INLINE float units(const CorrectionWeights& w, const void* x, std::int64_t be
   std::vector<float> input(static_cast<std::size_t>(w.hidden));
   const float rms =
       normalize_row<Type>(w, static_cast<const typename Type::Stored*>(x), input.data());
-  add_units(w, input.data(), begin, end, active);
+  for (std::int64_t k = begin; k < end; ++k) active[k] = unit(w, k, input.data());
   return rms;
 }
 
@@ -103,57 +89,138 @@ DP_INLINE void columns(const CorrectionWeights& w, const void* x, const float* a
                    head.data(), static_cast<typename Type::Stored*>(y));
 }
 
-/// Gradients of the parameters from one row. of_head: of alpha * z + beta, [hidden]. Leaves in
-/// of_active the gradient of each unit before its ReLU; returns the row's part of alpha's.
-DP_INLINE float add_gradients(const CorrectionWeights& w, const Row& row, const float* of_head,
-                              const CorrectionGradients& gradients, float* of_active) {
-  const float alpha = *w.alpha;
-  float of_alpha = dot(of_head, w.up_bias, w.hidden);
-  for (std::int64_t k = 0; k < w.width; ++k) {
-    const float active = row.active[static_cast<std::size_t>(k)];
-    const float along_up = dot(of_head, w.up + k * w.hidden, w.hidden);
-    of_alpha += active * along_up;
-    of_active[k] = active > 0.0f ? alpha * along_up : 0.0f;
-    gradients.down_bias[k] += of_active[k];
-    add_scaled(of_active[k], row.input.data(), w.hidden, gradients.down + k * w.hidden);
-    add_scaled(alpha * active, of_head, w.hidden, gradients.up + k * w.hidden);
+/// Rows that go through the backward pass together: a gradient of the parameters that is loaded and
+/// stored serves all of them.
+constexpr int kTogether = 4;
+
+/// What the backward pass has of such rows: those of the width of x one after the other; the units
+/// by unit, then by row.
+struct BackwardRows {
+  explicit BackwardRows(const CorrectionWeights& w)
+      : hidden(w.hidden),
+        input(static_cast<std::size_t>(kTogether * w.hidden)),
+        of_head(input),
+        of_input(input),
+        active(static_cast<std::size_t>(kTogether * w.width)),
+        of_active(active) {}
+
+  float* input_of(int r) { return input.data() + r * hidden; }
+  float* of_head_of(int r) { return of_head.data() + r * hidden; }
+  float* of_input_of(int r) { return of_input.data() + r * hidden; }
+
+  std::int64_t hidden;
+  std::vector<float> input, of_head, of_input;  // of_head: of alpha * z + beta
+  std::vector<float> active, of_active;         // of_active: before the ReLU
+  float rms[kTogether] = {}, of_alpha[kTogether] = {};
+};
+
+/// y += factors[r] * x_r for each row, in their order. x: [Rows, n].
+template <int Rows>
+DP_INLINE void add_rows(const float* factors, const float* __restrict x, std::int64_t n,
+                        float* __restrict y) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    float sum = y[i];
+    for (int r = 0; r < Rows; ++r) sum += factors[r] * x[r * n + i];
+    y[i] = sum;
   }
-  add_scaled(alpha, of_head, w.hidden, gradients.up_bias);
-  add_scaled(1.0f, of_head, w.hidden, gradients.beta);
-  *gradients.alpha += of_alpha;
-  return of_alpha;
+}
+
+template <class Type, int Rows>
+DP_INLINE void start_rows(const CorrectionWeights& w, const typename Type::Stored* x,
+                          const typename Type::Stored* grad, BackwardRows& rows) {
+  for (int r = 0; r < Rows; ++r) {
+    float *input = rows.input_of(r), *of_head = rows.of_head_of(r);
+    rows.rms[r] = normalize_row<Type>(w, x + r * w.hidden, input);
+    for (std::int64_t k = 0; k < w.width; ++k)
+      rows.active[static_cast<std::size_t>(k * Rows + r)] = unit(w, k, input);
+    const auto* of_y = grad + r * w.hidden;
+    for (std::int64_t i = 0; i < w.hidden; ++i) of_head[i] = rows.rms[r] * Type::load(of_y[i]);
+    rows.of_alpha[r] = dot(of_head, w.up_bias, w.hidden);
+  }
+}
+
+/// Gradients of the parameters; leaves of_active and of_alpha in the rows.
+template <int Rows>
+DP_INLINE void add_gradients(const CorrectionWeights& w, BackwardRows& rows,
+                             const CorrectionGradients& gradients) {
+  const float alpha = *w.alpha;
+  float alphas[Rows], ones[Rows];
+  for (int r = 0; r < Rows; ++r) {
+    alphas[r] = alpha;
+    ones[r] = 1.0f;
+  }
+  for (std::int64_t k = 0; k < w.width; ++k) {
+    const float* active = rows.active.data() + k * Rows;
+    float *of_active = rows.of_active.data() + k * Rows, scaled[Rows];
+    for (int r = 0; r < Rows; ++r) {
+      const float along_up = dot(rows.of_head_of(r), w.up + k * w.hidden, w.hidden);
+      rows.of_alpha[r] += active[r] * along_up;
+      of_active[r] = active[r] > 0.0f ? alpha * along_up : 0.0f;
+      gradients.down_bias[k] += of_active[r];
+      scaled[r] = alpha * active[r];
+    }
+    add_rows<Rows>(of_active, rows.input.data(), w.hidden, gradients.down + k * w.hidden);
+    add_rows<Rows>(scaled, rows.of_head.data(), w.hidden, gradients.up + k * w.hidden);
+  }
+  add_rows<Rows>(alphas, rows.of_head.data(), w.hidden, gradients.up_bias);
+  add_rows<Rows>(ones, rows.of_head.data(), w.hidden, gradients.beta);
+  for (int r = 0; r < Rows; ++r) *gradients.alpha += rows.of_alpha[r];
+}
+
+template <int Rows>
+DP_INLINE void find_of_input(const CorrectionWeights& w, BackwardRows& rows) {
+  std::fill_n(rows.of_input.begin(), Rows * w.hidden, 0.0f);
+  for (std::int64_t k = 0; k < w.width; ++k) {
+    const float* of_active = rows.of_active.data() + k * Rows;
+    for (int r = 0; r < Rows; ++r)
+      add_scaled(of_active[r], w.down + k * w.hidden, w.hidden, rows.of_input_of(r));
+  }
+}
+
+template <class Type, int Rows>
+DP_INLINE void finish_rows(const CorrectionWeights& w, const typename Type::Stored* grad,
+                           BackwardRows& rows, typename Type::Stored* grad_x) {
+  for (int r = 0; r < Rows; ++r, grad += w.hidden, grad_x += w.hidden) {
+    const float *input = rows.input_of(r), *of_input = rows.of_input_of(r);
+    // rms(x) stands before the head's result and under its input.
+    float along_x = 0.0f;
+    if (w.normalized) {
+      const float of_rms = *w.alpha * rows.of_alpha[r] + dot(rows.of_head_of(r), w.beta, w.hidden) -
+                           dot(of_input, input, w.hidden);
+      along_x = of_rms / rows.rms[r] / static_cast<float>(w.hidden);
+    }
+    for (std::int64_t i = 0; i < w.hidden; ++i) {
+      grad_x[i] = Type::store(Type::load(grad[i]) + of_input[i] / rows.rms[r] + along_x * input[i]);
+    }
+  }
+}
+
+template <class Type, int Rows>
+DP_INLINE void backward_together(const CorrectionWeights& w, const typename Type::Stored* x,
+                                 const typename Type::Stored* grad, typename Type::Stored* grad_x,
+                                 BackwardRows& rows, const CorrectionGradients& gradients) {
+  start_rows<Type, Rows>(w, x, grad, rows);
+  add_gradients<Rows>(w, rows, gradients);
+  find_of_input<Rows>(w, rows);
+  finish_rows<Type, Rows>(w, grad, rows, grad_x);
 }
 
 template <class Type>
 DP_INLINE void backward_rows(const CorrectionWeights& w, const void* x_in, const void* grad_in,
-                             std::int64_t rows, void* grad_x_out,
+                             std::int64_t count, void* grad_x_out,
                              const CorrectionGradients& gradients) {
   const auto* x = static_cast<const typename Type::Stored*>(x_in);
   const auto* grad = static_cast<const typename Type::Stored*>(grad_in);
   auto* grad_x = static_cast<typename Type::Stored*>(grad_x_out);
-  Row row(w);
-  std::vector<float> of_head_row(static_cast<std::size_t>(w.hidden)), of_input_row(of_head_row),
-      of_active_row(static_cast<std::size_t>(w.width));
-  float *of_head = of_head_row.data(), *of_input = of_input_row.data(),
-        *of_active = of_active_row.data();
-  for (std::int64_t r = 0; r < rows; ++r, x += w.hidden, grad += w.hidden, grad_x += w.hidden) {
-    start_row<Type>(w, x, row);
-    for (std::int64_t i = 0; i < w.hidden; ++i) of_head[i] = row.rms * Type::load(grad[i]);
-    const float of_alpha = add_gradients(w, row, of_head, gradients, of_active);
-    for (std::int64_t i = 0; i < w.hidden; ++i) of_input[i] = 0.0f;
-    for (std::int64_t k = 0; k < w.width; ++k)
-      add_scaled(of_active[k], w.down + k * w.hidden, w.hidden, of_input);
-    // rms(x) stands before the head's result and under its input.
-    float along_x = 0.0f;
-    if (w.normalized) {
-      const float of_rms = *w.alpha * of_alpha + dot(of_head, w.beta, w.hidden) -
-                           dot(of_input, row.input.data(), w.hidden);
-      along_x = of_rms / row.rms / static_cast<float>(w.hidden);
-    }
-    for (std::int64_t i = 0; i < w.hidden; ++i) {
-      grad_x[i] = Type::store(Type::load(grad[i]) + of_input[i] / row.rms +
-                              along_x * row.input[static_cast<std::size_t>(i)]);
-    }
+  BackwardRows rows(w);
+  std::int64_t row = 0;
+  for (; row + kTogether <= count; row += kTogether) {
+    const std::int64_t from = row * w.hidden;
+    backward_together<Type, kTogether>(w, x + from, grad + from, grad_x + from, rows, gradients);
+  }
+  for (; row < count; ++row) {
+    const std::int64_t from = row * w.hidden;
+    backward_together<Type, 1>(w, x + from, grad + from, grad_x + from, rows, gradients);
   }
 }
 
