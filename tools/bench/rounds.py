@@ -49,9 +49,10 @@ def ask(program: Program, running: subprocess.Popen, line: str) -> dict:
 
 
 def turn(program: Program, running: subprocess.Popen) -> dict:
-    """The answer once its memory and the caches are its own again: the second."""
+    """The answer once the caches are its own again: the second; once its memory is back, too: the third."""
     shape = f"{program.windows} {program.tokens}"
-    ask(program, running, shape)
+    for _ in range(2 if program.releases else 1):
+        ask(program, running, shape)
     answer = ask(program, running, shape)
     if program.releases:
         ask(program, running, "release")

@@ -3,7 +3,7 @@
   run.py [--json] [--rounds 5] [--only NAME…]         tools/bench/run.sh builds what it needs and calls it
 
 For each shape every program is started once and stays; a round asks each in turn, so that what disturbs the machine
-disturbs all. Asked twice, the second counts. Printed: medians over the rounds, after one round that is not counted.
+disturbs all. Of its two answers a turn (three, where it has handed its memory back) the last counts. Printed: medians over the rounds, after one round that is not counted.
 """
 
 import argparse
