@@ -9,19 +9,14 @@ namespace dualpath::modules {
 
 using at::Tensor;
 
-namespace {
-
-/// With fewer rows, or a weight that is no table, what packing costs in memory is not worth it.
-bool is_worth_packing(const LinearRef& ref, const Tensor& x) {
-  constexpr std::int64_t kTable = 8, kRows = 64;
-  return !ref.bias && ref.out_features >= kTable * ref.in_features && x.dim() == 2 &&
-         x.size(0) >= kRows;
+bool is_table(const LinearRef& ref) {
+  constexpr std::int64_t kTimesWider = 8;
+  return !ref.bias && ref.out_features >= kTimesWider * ref.in_features;
 }
 
-}  // namespace
-
 Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
-  if (is_worth_packing(ref, x)) {
+  constexpr std::int64_t kManyRows = 64;
+  if (is_table(ref) && x.dim() == 2 && x.size(0) >= kManyRows) {
     if (const auto table = weights_->packed_table(ref.weight_name())) return table_linear(x, table);
   }
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();

@@ -7,6 +7,11 @@
 
 namespace dualpath::modules {
 
+/// Whether a linear's weight is a table, as a head's is: much wider than its input. A frozen one is
+/// packed for its products with many rows, once for each direction, and kept so beside the plain
+/// one (PackedTable); for another weight the gain would not be worth that memory.
+bool is_table(const LinearRef& ref);
+
 /// Computes in one float dtype: the reference path, and the base of the executors that quantize
 /// parts of it.
 class FloatExecutor : public Executor {

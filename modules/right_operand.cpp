@@ -42,13 +42,14 @@ bool packing_works() {
 
 }  // namespace
 
-bool packs(const Tensor& matrix) {
+bool packs(at::ScalarType dtype, at::Device device) {
   static const bool works = packing_works();
-  return works && matrix.is_cpu() && matrix.scalar_type() == at::kBFloat16;
+  return works && device.is_cpu() && dtype == at::kBFloat16;
 }
 
 RightOperand RightOperand::packed(const Tensor& matrix) {
-  return packs(matrix) ? RightOperand({}, pack(matrix)) : plain(matrix);
+  return packs(matrix.scalar_type(), matrix.device()) ? RightOperand({}, pack(matrix))
+                                                      : plain(matrix);
 }
 
 Tensor RightOperand::multiply(const Tensor& x) const {

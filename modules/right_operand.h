@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <utility>
+
 namespace dualpath::modules {
 
 /// The right operand W [N, K] of products x W^T.
@@ -9,8 +11,8 @@ class RightOperand {
  public:
   /// As it is: for a matrix that changes before it would pay to prepare it.
   static RightOperand plain(const at::Tensor& matrix) { return {matrix, {}}; }
-  /// In the processor's own layout, where packs(matrix): oneDNN brings a plain one into it at every
-  /// product. The products have the same bits.
+  /// In the processor's own layout, where packs(its dtype, device): oneDNN brings a plain one into
+  /// it at every product. The products are the plain one's, up to the order of their sums.
   static RightOperand packed(const at::Tensor& matrix);
 
   /// x: [M, K]. Result: [M, N].
@@ -25,7 +27,8 @@ class RightOperand {
   at::Tensor plain_, packed_;  // one of them
 };
 
-/// Whether there is a layout to pack it into: it is bfloat16 on the CPU, and oneDNN serves.
-bool packs(const at::Tensor& matrix);
+/// Whether there is a layout to pack such a matrix into: it is bfloat16 on the CPU, and oneDNN
+/// serves.
+bool packs(at::ScalarType dtype, at::Device device);
 
 }  // namespace dualpath::modules

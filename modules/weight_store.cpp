@@ -56,7 +56,8 @@ std::shared_ptr<PackedTable> ComputeWeights::packed_table(const std::string& nam
   const auto found = tables_.find(key);
   if (found != tables_.end()) return found->second;
   const at::Tensor table = get(key);
-  return tables_[key] = packs(table) ? std::make_shared<PackedTable>(table) : nullptr;
+  const bool is_packed = packs(table.scalar_type(), table.device());
+  return tables_[key] = is_packed ? std::make_shared<PackedTable>(table) : nullptr;
 }
 
 /// One conversion serves all uses of a step: the gradient of each flows through it to the trained

@@ -10,6 +10,8 @@
 #include <numeric>
 
 #include "data/base/memory.h"
+#include "modules/float_executor.h"
+#include "modules/right_operand.h"
 #include "quant/integer_linear.h"
 #include "quant/observe_executor.h"
 #include "quant/paired_forward.h"
@@ -139,6 +141,17 @@ double weight_bytes(const Experiment& experiment) {
   return bytes;
 }
 
+/// The head's packed table: one for the way forward, one for the way back, where the reference's
+/// is also the quantized path's.
+double table_bytes(const Experiment& experiment, const modules::WeightStore& weights) {
+  const modules::LinearRef& head = experiment.model.network.head.ref;
+  const at::ScalarType dtype = experiment.recipe.model.dtype;
+  if (!modules::is_table(head) || !modules::packs(dtype, at::kCPU)) return 0.0;
+  const double directions = weights.is_trained(head.weight_name()) ? 1.0 : 2.0;
+  return directions * static_cast<double>(head.in_features * head.out_features) *
+         static_cast<double>(c10::elementSize(dtype));
+}
+
 /// Trained weights are there in float32 with gradient and two moments.
 double trained_bytes(const modules::WeightOverlay& weights) {
   constexpr double kBytes = 4 * sizeof(float);
@@ -155,6 +168,7 @@ struct Costs {
   SavedBytes saved;
   std::int64_t export_bytes;  ///< of the trained weights
   double trained_bytes;       ///< of what trained weights take beside what frozen ones do
+  double table_bytes;         ///< of the packed table
   std::int64_t step_rows;     ///< of the head, at a time in `repaired`
   bool control;               ///< whether there is one to train
 };
@@ -208,6 +222,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
           .export_bytes = quant::total_bytes(quant::planned_bytes(
               experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
           .trained_bytes = trained_bytes(*path.trainables.weights),
+          .table_bytes = table_bytes(experiment, *path.trainables.weights),
           .step_rows = rows_of_step,
           .control = has_control};
 }
@@ -247,9 +262,9 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .evaluate_seconds = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
                           static_cast<double>(recipe.evaluate.batch_size)};
   if (costs.memory) {
-    prediction.peak_resident_bytes =
-        static_cast<std::int64_t>(baseline + weight_bytes(experiment) + costs.trained_bytes +
-                                  cost_of(*costs.memory, step, costs.step_rows));
+    prediction.peak_resident_bytes = static_cast<std::int64_t>(
+        baseline + weight_bytes(experiment) + costs.trained_bytes + costs.table_bytes +
+        cost_of(*costs.memory, step, costs.step_rows));
   }
   return prediction;
 }

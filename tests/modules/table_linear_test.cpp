@@ -1,0 +1,80 @@
+#include "modules/table_linear.h"
+
+#include <torch/torch.h>
+
+#include "modules/float_executor.h"
+#include "tests/support/catch.h"
+#include "tests/support/model.h"
+
+using namespace dualpath::modules;
+using namespace dualpath::testing;
+using at::Tensor;
+
+namespace {
+
+/// Small integers: sums of their products are exact in any order.
+Tensor integers(at::IntArrayRef shape, at::ScalarType dtype) {
+  return torch::randint(-3, 4, shape).to(dtype);
+}
+
+LinearRef head(std::int64_t in, std::int64_t out) { return {"head", in, out, /*bias=*/false}; }
+
+std::shared_ptr<const WeightStore> store_of(const Tensor& table) {
+  return std::make_shared<MemoryStore>(NamedTensors{{"head.weight", table}});
+}
+
+}  // namespace
+
+TEST_CASE("a packed right operand multiplies as the plain one", "[modules][table]") {
+  const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kFloat, at::kHalf);
+  const std::int64_t rows = GENERATE(1, 5, 128), in = GENERATE(1, 40, 576), out = 67;
+  const Tensor x = integers({rows, in}, dtype), matrix = integers({out, in}, dtype);
+  const RightOperand packed = RightOperand::packed(matrix), plain = RightOperand::plain(matrix);
+  const Tensor product = packed.multiply(x);
+  CHECK(product.equal(plain.multiply(x)));
+  CHECK(product.equal(x.matmul(matrix.t())));
+
+  const Tensor start = integers({rows, out}, dtype);
+  for (const RightOperand& operand : {packed, plain}) {
+    Tensor sum = start.clone();
+    operand.add_product(x, sum);
+    CHECK(sum.equal(
+        (start.to(at::kFloat) + x.to(at::kFloat).matmul(matrix.to(at::kFloat).t())).to(dtype)));
+  }
+}
+
+TEST_CASE("a transposed view packs like its copy", "[modules][table]") {
+  const Tensor matrix = integers({96, 40}, at::kBFloat16), x = integers({7, 96}, at::kBFloat16);
+  CHECK(RightOperand::packed(matrix.t()).multiply(x).equal(x.matmul(matrix)));
+}
+
+TEST_CASE("a table's linear and its gradient are the plain linear's", "[modules][table]") {
+  const Tensor table = integers({400, 40}, at::kBFloat16);
+  FloatExecutor executor(store_of(table), at::kBFloat16);
+  const std::int64_t rows = GENERATE(63, 64, 130);  // few rows, and enough to be worth packing
+  const Tensor x = integers({rows, 40}, at::kBFloat16).requires_grad_();
+  const Tensor plain_x = x.detach().clone().requires_grad_();
+  const Tensor y = executor.linear(LinearRefs{head(40, 400)}, x).front();
+  const Tensor plain = at::linear(plain_x, table);
+  CHECK(y.equal(plain));
+  const Tensor slope = integers({rows, 400}, at::kBFloat16);
+  y.backward(slope);
+  plain.backward(slope);
+  CHECK(x.grad().equal(plain_x.grad()));
+}
+
+TEST_CASE("only a frozen table is packed, once for all that share its weights",
+          "[modules][table]") {
+  const auto store = store_of(integers({400, 40}, at::kBFloat16));
+  const auto overlay = std::make_shared<WeightOverlay>(store);
+  const auto frozen = std::make_shared<ComputeWeights>(store, at::kBFloat16);
+  ComputeWeights over(overlay, frozen);
+  CHECK(over.packed_table("head.weight") == frozen->packed_table("head.weight"));
+  CHECK((frozen->packed_table("head.weight") != nullptr) == packs(at::kBFloat16, at::kCPU));
+  overlay->set("head.weight", torch::zeros({400, 40}).requires_grad_());
+  CHECK(over.packed_table("head.weight") == nullptr);
+
+  CHECK(is_table(head(40, 320)));
+  CHECK_FALSE(is_table(head(40, 319)));
+  CHECK_FALSE(is_table({"head", 40, 320, /*bias=*/true}));
+}
