@@ -26,11 +26,13 @@ struct Options {
 };
 
 trainer::Experiment opened(const Options& options) {
-  trainer::Experiment experiment =
-      trainer::open_experiment(trainer::load_recipe(options.recipe, options.overrides));
-  if (options.layers > 0)
-    experiment.model.network = modules::shortened(experiment.model.network, options.layers);
-  return experiment;
+  trainer::Recipe recipe = trainer::load_recipe(options.recipe, options.overrides);
+  modules::Model model = modules::open_model(recipe.model.path);
+  if (options.layers > 0) {
+    model.network = modules::shortened(model.network, options.layers);
+    model.structure = modules::structure_of(model.network);
+  }
+  return trainer::open_experiment(std::move(recipe), std::move(model));
 }
 
 void serve(bench::Bench& bench) {
