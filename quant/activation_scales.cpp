@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include "quant/plan.h"
+
 namespace dualpath::quant {
 
 torch::Tensor ActivationScales::get(const std::string& group) const {
@@ -22,6 +24,14 @@ modules::NamedTensors ActivationScales::parameters() const {
   modules::NamedTensors parameters;
   for (const auto& [group, log_scale] : log_scales_) parameters[group + ".log_scale"] = log_scale;
   return parameters;
+}
+
+ActivationScales unit_scales(const Plan& plan) {
+  modules::NamedTensors scales;
+  for (const TensorGroup& group : plan.groups) {
+    if (!group.args.dynamic) scales[group.name] = torch::ones({1});
+  }
+  return ActivationScales(scales);
 }
 
 }  // namespace dualpath::quant

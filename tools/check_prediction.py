@@ -17,7 +17,8 @@ def rows(report):
     if predicted["peak_resident_bytes"] is not None:
         yield "peak memory", predicted["peak_resident_bytes"], training["peak_resident_bytes"], 0.15
     seconds = predicted["seconds"]
-    yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40
+    if seconds["calibrate"] > 0:  # there are static inputs
+        yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40
     for phase in ("train", "control"):
         if phase in training and not training[phase]["resumed_from"]:
             yield f"{phase} s", seconds[phase], training[phase]["seconds"], 0.40

@@ -29,15 +29,6 @@ double layer_count(const modules::Network& network) {
                     [](const modules::Stage& stage) { return stage.correctable; }));
 }
 
-/// Any positive scales will do: neither time nor memory depends on them.
-quant::ActivationScales unit_scales(const quant::Plan& plan) {
-  modules::NamedTensors scales;
-  for (const quant::TensorGroup& group : plan.groups) {
-    if (!group.args.dynamic) scales[group.name] = torch::ones({1});
-  }
-  return quant::ActivationScales(scales);
-}
-
 data::Batch first_windows(const data::Windows& windows, std::int64_t wanted) {
   std::vector<std::size_t> chosen(std::min(windows.size(), static_cast<std::size_t>(wanted)));
   std::iota(chosen.begin(), chosen.end(), std::size_t{0});
@@ -179,7 +170,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
-  QuantizedPath path(experiment, unit_scales(experiment.plan), control.executor);
+  QuantizedPath path(experiment, quant::unit_scales(experiment.plan), control.executor);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
                                  experiment.plan);
   std::vector<EvaluatedRow> rows{

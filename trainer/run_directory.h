@@ -17,7 +17,8 @@ enum class RunAccess { kMake, kRestart, kRead };
 ///   recipe.resolved.yaml, calibration.safetensors, log.jsonl, checkpoint-<step>/, selection.json,
 ///   control/ (log.jsonl, checkpoint-<step>/), report.json
 /// A directory that another recipe made is refused with the difference; only a larger max_steps
-/// goes on, and keys that training does not depend on (evaluate, export, num_threads) may change.
+/// goes on, and keys that training does not depend on (evaluate, export, compute, num_threads,
+/// gradient_checkpointing) may change.
 class RunDirectory {
  public:
   explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);

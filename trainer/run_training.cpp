@@ -87,7 +87,7 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   ControlPath control(experiment);
   QuantizedPath path(experiment, calibration.scales(), control.executor);
   if (path.trainables.groups.empty())
-    throw UsageError("train.learning_rate: nothing is trained: every rate is 0");
+    throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
   PairedObjective repair(
       experiment.model.network, control.executor, path.corrected, recipe.loss,

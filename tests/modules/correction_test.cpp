@@ -216,8 +216,11 @@ TEST_CASE("a token alone, shared by all threads, has the bits it has in a batch"
   DualPathCorrection correction =
       random_correction(kHidden, options(input, CorrectionBeta::kChannel, /*reduction=*/64));
   const at::Tensor batch = (torch::randn({64, kHidden}) * 30.0).to(dtype), y = correction(batch);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(4);
   for (std::int64_t row = 0; row < 3; ++row)
     CHECK(correction(batch.narrow(0, row, 1)).equal(y.narrow(0, row, 1)));
+  at::set_num_threads(threads);
 }
 
 TEST_CASE("a correction whose weights change computes with the new ones", "[modules][correction]") {

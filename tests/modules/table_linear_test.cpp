@@ -43,6 +43,14 @@ TEST_CASE("a packed right operand multiplies as the plain one", "[modules][table
   }
 }
 
+// What is trained is multiplied plainly, and packed once it is exported and opened again.
+TEST_CASE("a packed right operand gives the plain one's bits", "[modules][table]") {
+  torch::manual_seed(2);
+  const Tensor matrix = torch::randn({4608, 576}).to(at::kBFloat16);
+  const Tensor x = torch::randn({GENERATE(64, 100, 256), 576}).to(at::kBFloat16);
+  CHECK(RightOperand::packed(matrix).multiply(x).equal(at::linear(x, matrix)));
+}
+
 TEST_CASE("a transposed view packs like its copy", "[modules][table]") {
   const Tensor matrix = integers({96, 40}, at::kBFloat16), x = integers({7, 96}, at::kBFloat16);
   CHECK(RightOperand::packed(matrix.t()).multiply(x).equal(x.matmul(matrix)));

@@ -109,7 +109,8 @@ TEST_CASE("Commands that have nothing left to do change nothing", "[tools][pipel
 }
 
 TEST_CASE("evaluate gives an export the figures of the run it came from", "[tools][pipeline]") {
-  const std::string rates = GENERATE("{}", "{activation_scales: 0.01, norm_weights: 0.001}");
+  const std::string rates =
+      GENERATE("{}", "{activation_scales: 0.01, norm_weights: 0.001}", "{weights: 0.0001}");
   const Arguments set{"--set", "train.learning_rate=" + rates};
   const TinyRun run;
   for (const char* command : {"train", "evaluate", "export"}) run.done(command, set);

@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
+#include "trainer/head_chunks.h"
 
 using namespace dualpath;
 using namespace dualpath::testing;
@@ -49,6 +50,24 @@ TEST_CASE("The first row is the cross-entropy of the float model", "[trainer][ev
                                   [](std::int64_t) {});
   CHECK(metrics_of(rows[0]).nll == Approx(nll).epsilon(1e-5));
   CHECK(rows[0].windows[0].correct == correct);
+}
+
+TEST_CASE("A batch of more rows than the head takes at once is scored as its windows alone",
+          "[trainer][evaluate]") {
+  const Experiment experiment = tiny_experiment();
+  modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
+  const auto windows = made_windows(5, 100);
+  const auto score = [&](std::int64_t batch_size) {
+    return evaluate_rows(experiment.model.network, {{"fp", &fp}}, windows,
+                         {.batch_size = batch_size}, [](std::int64_t) {})[0];
+  };
+  REQUIRE(5 * 99 > kChunkRows);
+  const RowSums together = score(5), alone = score(1);
+  REQUIRE(together.windows.size() == 5);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(together.windows[i].correct == alone.windows[i].correct);
+    CHECK(together.windows[i].nll == Approx(alone.windows[i].nll).epsilon(1e-6));
+  }
 }
 
 TEST_CASE(

@@ -101,7 +101,7 @@ TEST_CASE("Gradient checkpointing changes no bit of losses, gradients and traine
           "[trainer][checkpointing]") {
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   const TrainableOptions corrections{};
-  const TrainableOptions all{.activation_scales = 1e-3, .norm_weights = 1e-3};
+  const TrainableOptions all{.activation_scales = 1e-3, .norm_weights = 1e-3, .weights = 1e-4};
   const TrainableOptions scales{.corrections = 0.0, .activation_scales = 1e-3};
   for (const TrainableOptions& rates : {corrections, all, scales})
     check_equal(train_repair(rates, dtype, true), train_repair(rates, dtype, false));

@@ -129,6 +129,35 @@ TEST_CASE("A saved optimizer goes on bit-identically", "[trainer][optimizer]") {
   for (const auto& [name, tensor] : unbroken.state()) CHECK(second.state().at(name).equal(tensor));
 }
 
+TEST_CASE("Many steps of large parameters are torch's, with the same bits on any number of threads",
+          "[trainer][optimizer]") {
+  torch::manual_seed(4);
+  constexpr std::int64_t kLarge = 70'003;  // more than one thread's share, and no multiple of 16
+  const Tensor first = torch::randn(kLarge), second = torch::randn({300, 250});
+  const auto leaf = [](const Tensor& tensor) { return tensor.clone().requires_grad_(); };
+  const auto train = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    const Tensor a = leaf(first), b = leaf(second.t());  // b's elements lie transposed in memory
+    Optimizer optimizer({{{{"a", a}, {"b", b}}, 0.01, 0.1}}, constant_rate());
+    for (std::int64_t i = 0; i < 5; ++i) step(optimizer, i);
+    at::set_num_threads(before);
+    return std::vector<Tensor>{a.detach(), b.detach()};
+  };
+  const std::vector<Tensor> one = train(1), four = train(4);
+  const Tensor a = leaf(first), b = leaf(second.t());
+  torch::optim::AdamW reference({a, b}, torch::optim::AdamWOptions(0.01).weight_decay(0.1));
+  for (int i = 0; i < 5; ++i) {
+    a.mutable_grad() = (a + 1).detach();
+    b.mutable_grad() = (b + 1).detach();
+    reference.step();
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(one[i].equal(four[i]));
+    CHECK(torch::allclose(one[i], (i == 0 ? a : b).detach(), 1e-6, 1e-6));
+  }
+}
+
 TEST_CASE("A state that does not fit is an Error with the tensor and where it came from",
           "[trainer][optimizer]") {
   const Tensor p = parameter({1.0f, 2.0f});

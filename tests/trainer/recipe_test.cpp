@@ -79,7 +79,7 @@ train:
   per_device_train_batch_size: 12
   gradient_accumulation_steps: 13
   gradient_checkpointing: true
-  learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3}
+  learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3, weights: 0.8}
   lr_scheduler_type: linear
   warmup_ratio: 0.4
   weight_decay: 0.6

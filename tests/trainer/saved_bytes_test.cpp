@@ -12,12 +12,6 @@ using torch::Tensor;
 
 namespace {
 
-quant::ActivationScales unit_scales(const quant::Plan& plan) {
-  modules::NamedTensors scales;
-  for (const quant::TensorGroup& group : plan.groups) scales[group.name] = torch::ones({1});
-  return quant::ActivationScales(scales);
-}
-
 /// Both paths of a model, frozen but for corrections.
 struct Paths {
   explicit Paths(Experiment opened) : experiment(std::move(opened)) {}
@@ -30,7 +24,7 @@ struct Paths {
 
   Experiment experiment;
   ControlPath control{experiment};
-  QuantizedPath quantized{experiment, unit_scales(experiment.plan), control.executor};
+  QuantizedPath quantized{experiment, quant::unit_scales(experiment.plan), control.executor};
 };
 
 Experiment smollm2() {

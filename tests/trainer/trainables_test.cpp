@@ -23,7 +23,7 @@ Experiment training(const TrainableOptions& rates) {
 
 }  // namespace
 
-TEST_CASE("Each kind of parameter is a group with its rate; only norm weights decay",
+TEST_CASE("Each kind of parameter is a group with its rate; only weights of the model decay",
           "[trainer][trainables]") {
   const Experiment experiment =
       training({.corrections = 0.1, .activation_scales = 0.2, .norm_weights = 0.3});
@@ -42,6 +42,20 @@ TEST_CASE("Each kind of parameter is a group with its rate; only norm weights de
   CHECK(groups[0].weight_decay == 0.0);
   CHECK(groups[1].weight_decay == 0.0);
   CHECK(groups[2].weight_decay == 0.5);
+}
+
+TEST_CASE("All weights: what norms are not, each once and biases too", "[trainer][trainables]") {
+  const Experiment experiment = training({.corrections = 0.0, .norm_weights = 0.3, .weights = 0.4});
+  const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
+  const std::vector<ParameterGroup>& groups = path.trainables.groups;
+  REQUIRE(groups.size() == 2);
+  const modules::WeightStore& store = *experiment.model.weights;
+  CHECK(groups[0].parameters.size() + groups[1].parameters.size() == store.names().size());
+  CHECK(groups[0].parameters.contains(std::string("weight.") + kFinalNorm));
+  CHECK(groups[1].parameters.contains("weight.model.embed_tokens.weight"));
+  CHECK(groups[1].parameters.contains("weight.model.layers.0.mlp.down_proj.weight"));
+  CHECK(groups[1].learning_rate == 0.4);
+  CHECK(groups[1].weight_decay == 0.5);
 }
 
 TEST_CASE("Only static inputs have scales to train", "[trainer][trainables]") {

@@ -91,7 +91,7 @@ class DecodeBench : public Bench {
       : network_(modules::make_decoder(nine_billion_shape())),
         structure_(modules::structure_of(network_)),
         plan_(quant::make_plan(structure_, {})),
-        scales_(unit_scales(plan_)),
+        scales_(quant::unit_scales(plan_)),
         executor_(std::make_shared<RandomStore>(structure_), at::kBFloat16, plan_, scales_),
         corrections_(plan_.stages, nine_billion_shape().hidden_size, {}, /*seed=*/0) {}
 
@@ -107,12 +107,6 @@ class DecodeBench : public Bench {
   }
 
  private:
-  static quant::ActivationScales unit_scales(const quant::Plan& plan) {
-    modules::NamedTensors scales;
-    for (const quant::TensorGroup& group : plan.groups) scales[group.name] = torch::ones({1});
-    return quant::ActivationScales(scales);
-  }
-
   modules::KvCache filled(std::int64_t windows, std::int64_t tokens) const {
     modules::KvCache cache;
     for (const modules::AttentionRef& ref : structure_.attentions) {

@@ -3,9 +3,10 @@
 #
 #   tools/bench/gpu.sh [--out FILE]      one JSON, to FILE or to stdout
 #
-# Every CUDA kernel is compared with its twin on the CPU and timed, by a program that needs nvcc and g++ alone. The test
-# programs of modules, quant and trainer are built and run, too, where the packages of tools/packages.txt are; the JSON
-# says what was missing. torch: of $DUALPATH_PYTHON, .venv or python3. Exit code 1: no device, or something is wrong.
+# The CUDA kernels are compared with their twins on the CPU and timed, by a program that needs nvcc and g++ alone. Those
+# whose twins are written with Highway (quantize by row, mask, dequantize) are left to the test programs of modules,
+# quant and trainer, which are built and run where the packages of tools/packages.txt are; the JSON says what was
+# missing. torch: of $DUALPATH_PYTHON, .venv or python3. Exit code 1: no device, or something is wrong.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/local/cuda/bin
@@ -57,6 +58,7 @@ sources=(
   {modules,quant,trainer}/kernels/*_cuda.cu
   modules/kernels/{correction,norm,rotation}_cpu.cpp
   quant/kernels/{distance,scale_sums}_cpu.cpp
+  trainer/kernels/adamw_cpu.cpp
   data/formats/half.cpp
   tools/bench/gpu/kernels.cpp
 )

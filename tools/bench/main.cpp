@@ -19,6 +19,8 @@ namespace {
 
 using namespace dualpath;
 
+constexpr std::int64_t kThreads = 2;  // as the recipe and the peers
+
 struct Options {
   std::string recipe = "recipes/quickstart.yaml";
   std::vector<std::string> overrides;
@@ -38,7 +40,8 @@ trainer::Experiment opened(const Options& options) {
 void serve(bench::Bench& bench) {
   std::int64_t windows = 0, tokens = 0;
   while (std::cin >> windows >> tokens) {
-    restart_peak_resident();
+    if (!restart_peak_resident())
+      throw Error("/proc/self/clear_refs cannot be written: a step's peak memory is not to be had");
     nlohmann::json answer = bench.run(windows, tokens);
     answer["peak_bytes"] = peak_resident_bytes();
     fmt::print("{}\n", answer.dump());
@@ -72,7 +75,7 @@ int run(int argc, char** argv) {
   } else if (forward->parsed()) {
     serve(*bench::forward_bench(opened(options)));
   } else {
-    trainer::use_threads(0);
+    trainer::use_threads(kThreads);
     serve(*bench::decode_bench());
   }
   return kDone;

@@ -19,8 +19,9 @@ fi
 
 {
   tools/setup.sh --tests
-  if [[ ! -x $venv/bin/python ]]; then
-    python3 -m venv "$venv"
+  # base.pth comes last: without it a venv is half made.
+  if ! compgen -G "$venv/lib/python3.*/site-packages/base.pth" > /dev/null; then
+    .venv/bin/python -m venv --clear "$venv"
     realpath .venv/lib/python3.*/site-packages > "$(echo "$venv"/lib/python3.*/site-packages)/base.pth"
   fi
   "$venv/bin/pip" install --quiet --no-deps --requirement tools/bench/requirements.txt

@@ -76,6 +76,8 @@ void evaluate(const RecipeArguments& arguments) {
   const trainer::Recipe recipe = arguments.load();
   modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
+    trainer::use_threads(recipe.num_threads);
+    announce_kernel(recipe);
     const json result = trainer::run_export_evaluation(recipe, model);
     return print(result, arguments.json, table_of(result));
   }

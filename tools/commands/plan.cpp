@@ -34,6 +34,7 @@ json plan_json(const trainer::Experiment& experiment) {
   const trainer::Texts texts =
       trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
   const at::ScalarType dtype = experiment.recipe.model.dtype;
+  const trainer::Prediction prediction = trainer::predict(experiment, texts);
   json sites = json::array();
   for (const quant::PlannedLinear& linear : experiment.plan.linears)
     sites.push_back(site_json(linear));
@@ -43,11 +44,10 @@ json plan_json(const trainer::Experiment& experiment) {
           {"corrected_stages", experiment.plan.stages},
           {"fingerprint", experiment.plan.fingerprint()},
           {"hidden_size", experiment.model.config.hidden_size},
-          {"prediction", trainer::to_json(trainer::predict(experiment, texts))},
+          {"prediction", trainer::to_json(prediction)},
           {"bytes",
            {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
-            {"quantized", quant::total_bytes(quant::planned_bytes(
-                              experiment.plan, *experiment.model.weights, dtype))}}}};
+            {"quantized", prediction.export_bytes}}}};
 }
 
 /// "14784 bytes (25.7 H)": of a token in a layer.

@@ -14,6 +14,7 @@
 #include "quant/kernels/quantize.h"
 #include "quant/kernels/scale_sums.h"
 #include "tools/bench/gpu/arrays.h"
+#include "trainer/kernels/adamw.h"
 #include "trainer/kernels/head_loss.h"
 
 namespace dualpath::bench {
@@ -442,6 +443,41 @@ struct HeadLoss : Case {
   Both<trainer::RowLoss> losses{static_cast<std::size_t>(shape.rows)};
   std::vector<float> kl_rows = std::vector<float>(static_cast<std::size_t>(shape.rows)),
                      nll_rows = kl_rows;
+};
+
+/// In float32, whatever the element: a parameter, its gradient and moments.
+struct AdamW : Case {
+  using Case::Case;
+  static constexpr trainer::AdamWStep kStep{.decay = 0.999f,
+                                            .beta1 = 0.9f,
+                                            .beta2 = 0.999f,
+                                            .eps = 1e-8f,
+                                            .step_size = 1e-3f,
+                                            .root_correction2 = 0.3f,
+                                            .gradient_scale = 0.7f};
+
+  Floats squares() const {
+    std::vector<float> values = random_values(shape.size(), 0.1f);
+    for (float& value : values) value *= value;
+    return Floats(values);
+  }
+  std::int64_t size() const { return static_cast<std::int64_t>(shape.size()); }
+
+  void expect() {
+    trainer::adamw_cpu(kStep, size(), gradient.host.data(), parameter.host.data(),
+                       exp_avg.host.data(), exp_avg_sq.host.data());
+  }
+  void run() const {
+    trainer::adamw_cuda(kStep, size(), gradient.device(), parameter.device(), exp_avg.device(),
+                        exp_avg_sq.device(), nullptr);
+  }
+  double error() const {
+    return std::max({error_of(parameter), error_of(exp_avg), error_of(exp_avg_sq)});
+  }
+  double bytes() const { return 7.0 * static_cast<double>(gradient.bytes()); }
+
+  Floats gradient = floats(size(), 0.1f), parameter = floats(size(), 1.0f),
+         exp_avg = floats(size(), 0.1f), exp_avg_sq = squares();
 };
 
 }  // namespace dualpath::bench

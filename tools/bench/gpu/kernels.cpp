@@ -1,4 +1,4 @@
-// Every CUDA kernel beside its twin on the CPU, over random data, and timed: one line of JSON for
+// The CUDA kernels, each beside its twin on the CPU, over random data, and timed: one line of JSON for
 // tools/bench/gpu.py. Needs no torch and none of the project's libraries.
 //
 //   gpu_kernels      exit code 1: no device, or a kernel is wrong
@@ -38,7 +38,7 @@ class Report {
                   "%s\"%s\": {\"ok\": %s, \"equal\": %s, \"max_error\": %.3g, \"shape\": [%lld, "
                   "%lld], \"seconds\": %.4g, \"gb_per_s\": %.4g}",
                   lines_.empty() ? "" : ", ", name.c_str(), right ? "true" : "false",
-                  error == 0.0 ? "true" : "false", std::isnan(error) ? 1e30 : error,
+                  error == 0.0 ? "true" : "false", std::isfinite(error) ? error : 1e30,
                   static_cast<long long>(timed.rows), static_cast<long long>(timed.width), seconds,
                   bytes / seconds * 1e-9);
     lines_ += line;
@@ -123,6 +123,7 @@ void measure_all(Report& report) {
   measure<CorrectionBackward>(report, "correction_backward_smollm2", kSumsOfManyRows, {{5, 576}},
                               small);
   measure<HeadLoss>(report, "head_loss", kOneRounding, heads, head);
+  measure<AdamW>(report, "adamw", kSameBits, rows, large);
 }
 
 int main_of_kernels() {
