@@ -1,5 +1,5 @@
-// The CUDA kernels, each beside its twin on the CPU, over random data, and timed: one line of JSON for
-// tools/bench/gpu.py. Needs no torch and none of the project's libraries.
+// The CUDA kernels, each beside its twin on the CPU, over random data, and timed: one line of JSON
+// for tools/bench/gpu.py. Needs no torch and none of the project's libraries.
 //
 //   gpu_kernels      exit code 1: no device, or a kernel is wrong
 
