@@ -102,7 +102,7 @@ seed: 9223372036854775807
   CHECK(zebra.name == "zebra");
   CHECK(zebra.targets == std::vector<std::string>{"re:.*q_proj", "k_proj"});
   CHECK(zebra.weights == quant::kWeightInt8);
-  CHECK(zebra.input_activations.observer == quant::ObserverKind::kMovingAverage);
+  CHECK(zebra.input_activations->observer == quant::ObserverKind::kMovingAverage);
   CHECK(recipe.quantize.config_groups[1] == quant::ConfigGroup{.name = "antelope"});
   CHECK(recipe.quantize.ignore.empty());
   CHECK(recipe.quantize.calibration.num_samples == 7);
@@ -170,7 +170,7 @@ TEST_CASE("An override wins over the file, which wins over the default", "[recip
   CHECK(recipe.loss.kl == 5);
   CHECK(recipe.loss.ce == 4);
   CHECK(recipe.quantize.config_groups.at(0).name == "decoder");
-  CHECK(recipe.quantize.config_groups.at(0).input_activations.observer ==
+  CHECK(recipe.quantize.config_groups.at(0).input_activations->observer ==
         quant::ObserverKind::kMovingAverage);
   CHECK(recipe.correction.ignore == std::vector<std::string>{"a", "b"});
   CHECK(recipe.num_threads == 2);
@@ -277,12 +277,59 @@ TEST_CASE("Schemes that do not exist yet are refused with those that do", "[reci
   };
   const std::string g = "--set quantize.config_groups.g.";
   CHECK(in_group("weights.type=float") == g + "weights.type: expected int, got float");
-  CHECK(in_group("weights.strategy=group") == g + "weights.strategy: expected channel, got group");
-  CHECK(in_group("weights.symmetric=false") == g + "weights.symmetric: expected true, got false");
+  CHECK(in_group("weights.strategy=tensor") ==
+        g + "weights.strategy: expected channel or group, got tensor");
+  CHECK(in_group("weights.num_bits=5") == g + "weights.num_bits: expected 3, 4, 6 or 8, got 5");
+  CHECK(in_group("weights={strategy: group, group_size: 48}") ==
+        g + "weights.group_size: expected 32, 64 or 128, got 48");
   CHECK(in_group("input_activations.strategy=group") ==
         g + "input_activations.strategy: expected tensor or token, got group");
   CHECK(in_group("input_activations.observer=percentile") ==
         g + "input_activations.observer: expected minmax or moving_average, got percentile");
+}
+
+TEST_CASE("Weights have 3 to 8 bits, by channel or group, with or without zero points",
+          "[recipe]") {
+  const auto weights_in = [](const std::string& keys) {
+    const Recipe recipe =
+        load(kLeast + "quantize: {config_groups: {g: {weights: {" + keys + "}}}}\n");
+    CHECK(load(to_yaml(recipe)) == recipe);
+    return recipe.quantize.config_groups.front().weights;
+  };
+  quant::QuantArgs expected = quant::kWeightInt8;
+  expected.num_bits = 3;
+  CHECK(weights_in("num_bits: 3") == expected);
+  expected.num_bits = 6;
+  expected.symmetric = false;
+  CHECK(weights_in("num_bits: 6, symmetric: false") == expected);
+  expected.strategy = quant::Strategy::kGroup;
+  expected.group_size = 32;
+  CHECK(weights_in("num_bits: 6, symmetric: false, strategy: group, group_size: 32") == expected);
+  expected.group_size = 128;
+  CHECK(weights_in("num_bits: 6, symmetric: false, strategy: group") == expected);
+
+  const std::string weights = "quantize.config_groups.g.weights";
+  const auto mistake_of = [&](const std::string& keys) {
+    return mistake_in("quantize: {config_groups: {g: {weights: {" + keys + "}}}}\n");
+  };
+  CHECK(mistake_of("symmetric: false") ==
+        "r.yaml:4:41: " + weights + ": expected symmetric: true with num_bits: 8, got false");
+  CHECK(mistake_of("group_size: 32") ==
+        "r.yaml:4:54: " + weights +
+            ".group_size: expected nothing, since strategy: channel has no groups, got 32");
+}
+
+TEST_CASE("Inputs that are null stay in float", "[recipe]") {
+  const Recipe recipe =
+      load(kLeast +
+           "quantize: {config_groups: {g: {weights: {num_bits: 4}, input_activations: null}}}\n");
+  CHECK_FALSE(recipe.quantize.config_groups.front().input_activations);
+  CHECK_THAT(to_yaml(recipe), Catch::Contains("input_activations: null\n"));
+  CHECK(load(to_yaml(recipe)) == recipe);
+  const Recipe by_override = load(kLeast, {"quantize.config_groups.g.input_activations=null"});
+  CHECK_FALSE(by_override.quantize.config_groups.front().input_activations);
+  CHECK(mistakes(kLeast, {"quantize.config_groups.g.input_activations=none"}) ==
+        "--set quantize.config_groups.g.input_activations: expected keys with values, got none");
 }
 
 TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {
