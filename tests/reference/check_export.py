@@ -16,6 +16,9 @@ for the free run.
 Dynamic inputs carry no scales; ours are absmax / 127 a token, compressed-tensors' absmax / 127.5, and that is another model.
 So transformers computes with our formula in its place; own_scales, for the record, compares FILE with a free run by its own.
 
+Packed zero points (weight_zero_point of pack-quantized weights) do not load in transformers 5.23 by itself; packed_zero_points()
+says why, and mends it.
+
 Reported: free_run and lock_step, each with kl (nats, mean over positions, KL(FILE || transformers)), agreement (share of equal
 top tokens), max_difference of logits; lock_step also layers_alike, the share of (token, layer) pairs where the layer's update
 differs by less than ALIKE of its length, and worst_median, the largest of the layers' medians of that difference; noise_kl,
@@ -39,7 +42,7 @@ from pathlib import Path
 
 import torch
 from common import NUM_THREADS, library_versions
-from compressed_tensors.compressors.pack_quantized import unpack_from_int32
+from compressed_tensors.compressors.pack_quantized import PackedQuantizationCompressor, unpack_from_int32
 from compressed_tensors.quantization import QuantizationConfig, QuantizationScheme
 from compressed_tensors.quantization.lifecycle import forward as compressed_tensors_forward
 from safetensors.torch import load_file
@@ -153,7 +156,8 @@ def check_tokenizer(directory: Path) -> int:
 
 def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     """dtype is asked for by name: with "auto", transformers rounds the scales to the dtype in config.json."""
-    model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
+    with packed_zero_points():
+        model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"transformers reports {kind}: {sorted(map(str, info[kind]))[:5]}")
     return model.eval()
@@ -164,6 +168,25 @@ def our_token_scales(value: torch.Tensor, **_) -> tuple[torch.Tensor, torch.Tens
     absmax = value.abs().amax(-1, keepdim=True)
     scale = torch.where(absmax == 0, 1.0, absmax / 127)
     return scale, torch.zeros_like(scale)
+
+
+@contextlib.contextmanager
+def packed_zero_points():
+    """transformers takes the shapes of a file's tensors from the compressor's meta branch, which leaves zero points unpacked
+    (compressed-tensors 0.20): no asymmetric packed file would load."""
+    kept = PackedQuantizationCompressor.compress
+
+    def compress(state_dict: dict, scheme: QuantizationScheme) -> dict:
+        compressed = kept(state_dict, scheme)
+        zero_point = compressed.get("weight_zero_point")
+        if zero_point is not None and zero_point.is_meta:
+            rows = -(-zero_point.size(0) * scheme.weights.num_bits // 32)
+            compressed["weight_zero_point"] = torch.empty(rows, zero_point.size(1), dtype=torch.int32, device="meta")
+        return compressed
+
+    PackedQuantizationCompressor.compress = compress
+    yield
+    PackedQuantizationCompressor.compress = kept
 
 
 @contextlib.contextmanager

@@ -74,10 +74,11 @@ TEST_CASE(
 }
 
 TEST_CASE("transformers loads weights of few bits", "[tools][export]") {
-  const std::string weights =
-      GENERATE("{num_bits: 4}", "{num_bits: 4, symmetric: false, strategy: group, group_size: 32}",
-               "{num_bits: 6, symmetric: false}", "{num_bits: 3, strategy: group, group_size: 32}");
-  const std::string inputs = GENERATE("{}", "null");
+  const auto [weights, inputs] = GENERATE(table<std::string, std::string>(
+      {{"{num_bits: 4}", "{}"},
+       {"{num_bits: 4, symmetric: false, strategy: group, group_size: 32}", "null"},
+       {"{num_bits: 6, symmetric: false}", "{}"},
+       {"{num_bits: 3, strategy: group, group_size: 32}", "null"}}));
   INFO(weights << " " << inputs);
   const Arguments scheme{"--set", "quantize.config_groups.g={weights: " + weights +
                                       ", input_activations: " + inputs + "}"};

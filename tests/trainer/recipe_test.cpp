@@ -182,14 +182,15 @@ TEST_CASE("A mistake in an override is named by its key", "[recipe][override]") 
         "--set train.max_steps: expected an integer from 1 to 1000000000, got 0");
   CHECK(mistakes(kLeast, {"trian.max_steps=5"}) ==
         "--set trian: unknown key, the nearest known one is train");
-  CHECK(mistakes(kLeast, {"quantize.config_groups.decoder.weights.num_bits=4"}) ==
-        "--set quantize.config_groups.decoder.weights.num_bits: expected 8, got 4");
+  CHECK(mistakes(kLeast, {"quantize.config_groups.decoder.weights.num_bits=5"}) ==
+        "--set quantize.config_groups.decoder.weights.num_bits: expected 3, 4, 6 or 8, got 5");
   CHECK(mistakes("model: {path: m}\ntrain: {output_dir: o}\n", {"data.window=64"}) ==
         "r.yaml:1:1: data.train: expected a path, got nothing");
 }
 
 TEST_CASE("All mistakes are told at once, in the file's order", "[recipe]") {
-  CHECK(mistakes(R"(model:
+  CHECK(
+      mistakes(R"(model:
   path: m
   dtype: int8
 data: {train: d, windows: 64}
@@ -203,17 +204,17 @@ train:
   max_step: 6
 seed: -1
 )",
-                 {"loss.kl=much"}) ==
-        "--set loss.kl: expected a number of at least 0, got much\n"
-        "r.yaml:3:10: model.dtype: expected bfloat16, float16 or float32, got int8\n"
-        "r.yaml:4:18: data.windows: unknown key, the nearest known one is window\n"
-        "r.yaml:8:27: quantize.config_groups.decoder.weights.num_bits: expected 8, got 7\n"
-        "r.yaml:10:3: train.output_dir: expected a path, got nothing\n"
-        "r.yaml:10:3: train.max_step: unknown key, the nearest known one is max_steps\n"
-        "r.yaml:11:18: train.learning_rate: expected keys with values, got 0.001\n"
-        "r.yaml:12:3: train.max_step: given twice, first in line 10\n"
-        "r.yaml:12:3: train.max_step: unknown key, the nearest known one is max_steps\n"
-        "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
+               {"loss.kl=much"}) ==
+      "--set loss.kl: expected a number of at least 0, got much\n"
+      "r.yaml:3:10: model.dtype: expected bfloat16, float16 or float32, got int8\n"
+      "r.yaml:4:18: data.windows: unknown key, the nearest known one is window\n"
+      "r.yaml:8:27: quantize.config_groups.decoder.weights.num_bits: expected 3, 4, 6 or 8, got 7\n"
+      "r.yaml:10:3: train.output_dir: expected a path, got nothing\n"
+      "r.yaml:10:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+      "r.yaml:11:18: train.learning_rate: expected keys with values, got 0.001\n"
+      "r.yaml:12:3: train.max_step: given twice, first in line 10\n"
+      "r.yaml:12:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+      "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
 }
 
 TEST_CASE("Missing sections and keys are named", "[recipe]") {
