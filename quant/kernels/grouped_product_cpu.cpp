@@ -16,9 +16,6 @@
 #include "quant/kernels/grouped_product.h"
 
 HWY_BEFORE_NAMESPACE();
-#if HWY_TARGET == HWY_AVX3_DL
-HWY_PUSH_ATTRIBUTES("avx512vnni")  // is what the processor must have, but not in its attributes
-#endif
 namespace dualpath::quant::HWY_NAMESPACE {
 namespace {
 
@@ -53,7 +50,11 @@ using Weights = I;
 using Inputs = I;
 Weights weights_of(I quads) { return quads; }
 Inputs inputs_of(I quads) { return quads; }
-I add_products(I sum, Inputs x, Weights w) { return I{_mm512_dpbusd_epi32(sum.raw, x.raw, w.raw)}; }
+/// With the intrinsic, GCC 12 copies every sum twice.
+I add_products(I sum, Inputs x, Weights w) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(w.raw));
+  return sum;
+}
 
 #else
 constexpr int kMostRows = 2;
@@ -210,9 +211,6 @@ bool has_vectors() { return kHasVectors; }
 
 }  // namespace
 }  // namespace dualpath::quant::HWY_NAMESPACE
-#if HWY_TARGET == HWY_AVX3_DL
-HWY_POP_ATTRIBUTES
-#endif
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

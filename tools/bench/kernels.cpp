@@ -205,6 +205,7 @@ void add_products() {
       return Work{run, p.rows * p.in + p.out * p.in + 2 * p.rows * p.out};
     });
     for (const std::int64_t size : {32, 64, 128}) {
+      if (p.in % size != 0) continue;
       add(fmt::format("integer_linear_w4g{}/{}", size, shape), [=] {
         const quant::QuantArgs args{
             .num_bits = 4, .strategy = quant::Strategy::kGroup, .group_size = size};
