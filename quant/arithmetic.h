@@ -18,9 +18,12 @@ struct Grid {
   std::int32_t zero_point, qmin, qmax;
 };
 
-/// Activations use the whole of int8; weights leave the lowest code out, as ONNX Runtime, OpenVINO
-/// and TensorRT do.
-inline constexpr std::int32_t kActivationQmin = -128, kInt8Qmax = 127, kInt4Qmax = 7;
+/// The largest code of so many bits: 127 of 8, 7 of 4.
+constexpr std::int32_t qmax_of(int num_bits) { return (1 << (num_bits - 1)) - 1; }
+
+/// Activations use the whole of int8; symmetric weights leave the lowest code out, as ONNX Runtime,
+/// OpenVINO and TensorRT do.
+inline constexpr std::int32_t kActivationQmin = -128, kInt8Qmax = qmax_of(8);
 
 constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
 /// The same grid in uint8: its codes are the others' plus 128. Kernels that multiply unsigned by
@@ -62,6 +65,23 @@ DP_HOST_DEVICE inline float dequantize(std::int32_t code, Grid g) {
 DP_HOST_DEVICE inline float symmetric_scale(float absmax, std::int32_t qmax) {
   const float scale = absmax / static_cast<float>(qmax);
   return scale > 0.0f ? scale : 1.0f;
+}
+
+/// The asymmetric grid of a weight's range, of all codes of so many bits; min <= 0 <= max, so that
+/// zero is on it. A range of zero (or one so small that its scale underflows) has scale 1.
+DP_HOST_DEVICE inline Grid asymmetric_grid(float min, float max, int num_bits) {
+  const std::int32_t qmax = qmax_of(num_bits), qmin = -qmax - 1;
+  // By halves: a range may be wider than float32 is long.
+  const float half_steps = 0.5f * static_cast<float>(qmax - qmin);
+  const float scale = (0.5f * max - 0.5f * min) / half_steps;
+  Grid grid{scale > 0.0f ? scale : 1.0f, 0, qmin, qmax};
+  grid.zero_point = saturate(static_cast<float>(qmin) - nearbyintf(min / grid.scale), grid);
+  return grid;
+}
+
+/// The same values by codes less the zero point: what products take, since value = code * scale.
+DP_HOST_DEVICE inline Grid without_zero_point(Grid g) {
+  return {g.scale, 0, g.qmin - g.zero_point, g.qmax - g.zero_point};
 }
 
 /// The int32 sum of products of codes as a value: the two scales are multiplied first, then the

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <set>
 
 #include "data/base/atomic_directory.h"
@@ -10,7 +11,7 @@
 #include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/safetensors_writer.h"
-#include "quant/quantized_executor.h"
+#include "quant/stored_weight.h"
 
 namespace dualpath::quant {
 namespace {
@@ -27,9 +28,12 @@ json to_json(const QuantArgs& args) {
               {"symmetric", args.symmetric},
               {"strategy", name_of(args.strategy)},
               {"dynamic", args.dynamic}};
+  if (args.group_size > 0) result["group_size"] = args.group_size;
   if (!args.dynamic) result["observer"] = name_of(args.observer);
   return result;
 }
+
+json to_json(const std::optional<QuantArgs>& args) { return args ? to_json(*args) : json(); }
 
 json to_json(const modules::CorrectionOptions& options) {
   return {{"reduction", options.reduction},
@@ -73,10 +77,10 @@ class WeightWriter {
       return append(name,
                     source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
     }
-    const QuantizedWeight weight = quantized_weight(source_.weights, linear->ref);
-    append(name, weight.codes);
-    append(module + ".weight_scale", weight.scale.unsqueeze(1));
-    if (!linear->input_activations.dynamic)
+    const QuantizedWeight weight = quantized_weight(source_.weights, *linear);
+    for (const auto& [tensor, value] : stored_tensors(weight, *linear))
+      append(module + tensor, value);
+    if (linear->is_static())
       append(module + ".input_scale", source_.scales.get(linear->group).detach());
   }
 
@@ -129,20 +133,38 @@ void refuse_other_content(const fs::path& directory) {
   }
 }
 
+constexpr const char *kInt = "int-quantized", *kPacked = "pack-quantized";
+
+const char* format_of(const PlannedLinear& linear) { return linear.is_packed() ? kPacked : kInt; }
+
+/// By name: of several targets that match, compressed-tensors takes the most special, not the
+/// first.
+std::vector<std::string> linears_of(const Plan& plan, const ConfigGroup& group) {
+  std::vector<std::string> names;
+  for (const PlannedLinear& linear : plan.linears)
+    if (linear.scheme == group.name) names.push_back(linear.ref.name);
+  return names;
+}
+
 }  // namespace
 
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
+  std::set<std::string> formats;
+  for (const PlannedLinear& linear : plan.linears) formats.insert(format_of(linear));
   json groups = json::object();
   std::size_t index = 0;
   for (const ConfigGroup& group : options.config_groups) {
-    groups["group_" + std::to_string(index++)] = {
-        {"targets", group.targets},
-        {"weights", to_json(group.weights)},
-        {"input_activations", to_json(group.input_activations)},
-        {"output_activations", nullptr}};
+    const std::vector<std::string> names = linears_of(plan, group);
+    if (names.empty()) continue;  // all it targets belongs to groups before it
+    json entry{{"targets", options.config_groups.size() == 1 ? group.targets : names},
+               {"weights", to_json(group.weights)},
+               {"input_activations", to_json(group.input_activations)},
+               {"output_activations", nullptr}};
+    if (formats.contains(kPacked)) entry["format"] = format_of(*plan.linear(names.front()));
+    groups["group_" + std::to_string(index++)] = std::move(entry);
   }
   return {{"quant_method", "compressed-tensors"},
-          {"format", "int-quantized"},
+          {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
           {"quantization_status", "compressed"},
           {"config_groups", groups},
           {"ignore", plan.ignored}};

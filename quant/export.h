@@ -27,8 +27,8 @@ struct ExportSource {
   nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
 };
 
-/// Writes a Hugging Face directory in compressed-tensors' int-quantized format, whole or not at
-/// all:
+/// Writes a Hugging Face directory in compressed-tensors' format (int-quantized, pack-quantized, or
+/// mixed-precision where weights of both kinds are in it), whole or not at all:
 ///   config.json (with quantization_config), model.safetensors, the source's other files byte for
 ///   byte, correction.safetensors, correction.json, dualpath.json
 /// progress: called with 1 after each weight.

@@ -4,6 +4,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cpu/Utils.h>
 
+#include "quant/grouped_linear.h"
 #include "quant/integer_sums.h"
 #include "quant/onednn_weight.h"
 
@@ -84,6 +85,7 @@ Tensor unscaled_sums(const Tensor& codes, const QuantizedWeight& weight) {
 bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
 
 void pack(QuantizedWeight& weight) {
+  if (weight.is_grouped()) return pack_grouped(weight);
   if (weight.codes.is_cuda()) weight.packed = pad_for_sums(weight.codes);
   if (!weight.codes.is_cpu() || !serves_onednn()) return;
   if (weight.packed.defined()) {
@@ -99,6 +101,7 @@ bool takes_unsigned(const QuantizedWeight& weight) {
 
 Tensor integer_linear(const Tensor& codes, const InputScale& input_scale,
                       const QuantizedWeight& weight, at::ScalarType dtype) {
+  if (weight.is_grouped()) return grouped_linear(codes, input_scale, weight, dtype);
   const Tensor& bias = weight.bias;
   if (input_scale.rows.defined())
     return scale_sums(unscaled_sums(codes, weight), input_scale.rows, weight.scale, bias, dtype);

@@ -20,15 +20,30 @@ Value one_of(const JsonObject& object, const char* key, const Named<Value> (&cho
   throw Error("{}: {}: \"{}\" is not supported", object.where(), key, got);
 }
 
-QuantArgs read_args(const JsonObject& object) {
+QuantArgs read_inputs(const JsonObject& object) {
   QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
                  .strategy = one_of(object, "strategy", kStrategies),
                  .symmetric = object.boolean("symmetric"),
                  .dynamic = object.boolean_or("dynamic", false)};
   if (!args.dynamic) args.observer = one_of(object, "observer", kObservers);
   if (!args.symmetric || args.dynamic != (args.strategy == Strategy::kToken))
-    throw Error("{}: only symmetric schemes are supported, static or dynamic per token",
+    throw Error("{}: only symmetric inputs are supported, static or dynamic per token",
                 object.where());
+  return args;
+}
+
+QuantArgs read_weights(const JsonObject& object) {
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 2, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .observer = one_of(object, "observer", kObservers)};
+  if (args.strategy == Strategy::kGroup)
+    args.group_size = object.integer("group_size", data::kPositive);
+  const bool by_output = args.strategy == Strategy::kChannel || args.strategy == Strategy::kGroup;
+  if (!by_output || (!args.symmetric && args.num_bits > kMostAsymmetricBits))
+    throw Error(
+        "{}: only weights per channel or group are supported, with a zero point below 8 bits",
+        object.where());
   return args;
 }
 
@@ -38,9 +53,13 @@ QuantizeOptions read_options(const JsonObject& config) {
   const JsonObject groups = config.object("config_groups");
   for (const std::string& name : groups.keys()) {
     const JsonObject group = groups.object(name);
-    options.config_groups.push_back({name, group.strings("targets"),
-                                     read_args(group.object("weights")),
-                                     read_args(group.object("input_activations"))});
+    ConfigGroup& read = options.config_groups.emplace_back();
+    read.name = name;
+    read.targets = group.strings("targets");
+    read.weights = read_weights(group.object("weights"));
+    read.input_activations.reset();
+    if (const auto inputs = group.object_if("input_activations"))
+      read.input_activations = read_inputs(*inputs);
   }
   options.ignore = config.strings("ignore");
   return options;
@@ -77,7 +96,7 @@ ExportedModel open_export(const modules::Model& model) {
   Plan plan = make_plan(model.structure, read_options(config));
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
-    if (!linear.input_activations.dynamic)
+    if (linear.is_static())
       scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
   }
   return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};

@@ -10,6 +10,7 @@
 #include "data/base/checksum.h"
 #include "data/base/error.h"
 #include "modules/tensor_view.h"
+#include "quant/packed_codes.h"
 #include "quant/target.h"
 
 namespace dualpath::quant {
@@ -90,14 +91,23 @@ class Planner {
   }
 
   void add_quantized(const LinearUse& use, const ConfigGroup& scheme) {
-    TensorGroup group{use.refs.front().input_site(), {}, scheme.input_activations};
+    const std::string group = use.refs.front().input_site();
+    std::vector<modules::Site> sites;
     for (const LinearRef& ref : use.refs) {
-      group.sites.push_back(ref.input_site());
+      require_whole_groups(ref, scheme.weights);
+      sites.push_back(ref.input_site());
       plan_.linears.push_back(
-          {ref, use.stage, group.name, scheme.weights, scheme.input_activations});
+          {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
     }
-    plan_.groups.push_back(std::move(group));
+    if (scheme.input_activations)
+      plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
     if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
+  }
+
+  void require_whole_groups(const LinearRef& ref, const QuantArgs& weights) {
+    if (weights.strategy != Strategy::kGroup || ref.in_features % weights.group_size == 0) return;
+    problems_.push_back(fmt::format("{} has {} inputs, which group_size {} does not divide",
+                                    ref.name, ref.in_features, weights.group_size));
   }
 
   const Structure& structure_;
@@ -107,8 +117,9 @@ class Planner {
 };
 
 std::string spelled(const QuantArgs& args) {
-  return fmt::format("{} {} {} {} {}", args.num_bits, name_of(args.strategy), args.symmetric,
-                     args.dynamic, name_of(args.observer));
+  const std::string size = args.group_size > 0 ? fmt::format(" {}", args.group_size) : "";
+  return fmt::format("{} {}{} {} {} {}", args.num_bits, name_of(args.strategy), size,
+                     args.symmetric, args.dynamic, name_of(args.observer));
 }
 
 PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape,
@@ -118,6 +129,28 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
   const data::DType stored = modules::dtype_of(dtype);
   return {name, shape, std::string(data::name_of(stored)),
           numel * static_cast<std::int64_t>(data::size_of(stored))};
+}
+
+/// What an export holds of a quantized weight and its input.
+void append_quantized(const PlannedLinear& linear, std::vector<PlannedBytes>& planned) {
+  const LinearRef& ref = linear.ref;
+  const QuantArgs& args = linear.weights;
+  const std::int64_t outputs = ref.out_features, inputs = ref.in_features,
+                     groups = args.strategy == Strategy::kGroup ? inputs / args.group_size : 1;
+  const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
+                       at::ScalarType dtype) {
+    planned.push_back(bytes_of(ref.name + name, shape, dtype));
+  };
+  if (linear.is_packed()) {
+    add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
+  } else {
+    add(".weight", {outputs, inputs}, at::kChar);
+  }
+  add(".weight_scale", {outputs, groups}, at::kFloat);
+  if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
+  if (!args.symmetric)
+    add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
+  if (linear.is_static()) add(".input_scale", {1}, at::kFloat);
 }
 
 }  // namespace
@@ -136,9 +169,9 @@ bool Plan::has_static_groups() const {
 std::string Plan::fingerprint() const {
   std::string text;
   for (const PlannedLinear& l : linears) {
-    text +=
-        fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features, l.ref.in_features,
-                    l.group, spelled(l.weights), spelled(l.input_activations));
+    text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features,
+                        l.ref.in_features, l.group, spelled(l.weights),
+                        l.input_activations ? spelled(*l.input_activations) : "float");
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
   return sha256_hex(std::as_bytes(std::span(text)));
@@ -158,17 +191,13 @@ std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightS
   for (const PlannedLinear& linear : plan.linears) quantized[linear.ref.weight_name()] = &linear;
   std::vector<PlannedBytes> planned;
   for (const std::string& name : weights.names()) {
-    const modules::WeightInfo info = weights.info(name);
     const auto linear = quantized.find(name);
-    if (linear == quantized.end()) {
+    if (linear != quantized.end()) {
+      append_quantized(*linear->second, planned);
+    } else {
+      const modules::WeightInfo info = weights.info(name);
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));
-      continue;
     }
-    const LinearRef& ref = linear->second->ref;
-    planned.push_back(bytes_of(name, info.shape, at::kChar));
-    planned.push_back(bytes_of(ref.name + ".weight_scale", {ref.out_features, 1}, at::kFloat));
-    if (!linear->second->input_activations.dynamic)
-      planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
   }
   return planned;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,19 @@ struct PlannedLinear {
   modules::LinearRef ref;
   std::string stage;
   std::string group;  ///< the tensor group of its input
-  QuantArgs weights, input_activations;
+  QuantArgs weights;
+  std::optional<QuantArgs> input_activations;  ///< nothing: only its weight is quantized
+  std::string scheme = {};                     ///< the config group's name
+
+  /// Whether its input has a calibrated scale.
+  bool is_static() const { return input_activations && !input_activations->dynamic; }
+  /// Whether an export packs its codes, of fewer than 8 bits or met by floats, into int32 words
+  /// (pack-quantized) instead of bytes (int-quantized).
+  bool is_packed() const { return weights.num_bits < 8 || !input_activations; }
 };
 
-/// Sites that are one tensor (the inputs of q, k and v): one observer, one scale, one quantization.
-/// Named by its first site.
+/// Sites that are one quantized tensor (the inputs of q, k and v): one observer, one scale, one
+/// quantization. Named by its first site.
 struct TensorGroup {
   std::string name;
   std::vector<modules::Site> sites;
@@ -51,8 +60,8 @@ struct Plan {
   std::string fingerprint() const;
 };
 
-/// Targets that match nothing, and groups whose members differ, are a UsageError that lists every
-/// case.
+/// Targets that match nothing, groups whose members differ, and inputs that a group_size does not
+/// divide are a UsageError that lists every case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
 /// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks

@@ -5,15 +5,10 @@
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
 #include "quant/quantized_linear.h"
+#include "quant/stored_weight.h"
+#include "quant/weight_only_linear.h"
 
 namespace dualpath::quant {
-namespace {
-
-at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref) {
-  return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : at::Tensor();
-}
-
-}  // namespace
 
 QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights,
                                      const Plan& plan, const ActivationScales& scales,
@@ -32,7 +27,8 @@ std::vector<at::Tensor> QuantizedExecutor::linear(const modules::LinearRefs& ref
   const PlannedLinear* linear = planned(refs);
   if (!linear) return FloatExecutor::linear(refs, x);
   const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
-  if (linear->input_activations.dynamic) return token_quantized_linear(x, group);
+  if (!linear->input_activations) return weight_only_linear(x, *group);
+  if (linear->input_activations->dynamic) return token_quantized_linear(x, group);
   return quantized_linear(x, scales_.get(linear->group), group);
 }
 
@@ -40,8 +36,7 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
                                                        const modules::LinearRefs& refs,
                                                        const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs);
-  if (!linear || linear->input_activations.dynamic)
-    return FloatExecutor::norm_linear(norm_ref, refs, x);
+  if (!linear || !linear->is_static()) return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   const at::Tensor scale = scales_.get(linear->group);
   if (weight.requires_grad() || scale.requires_grad())
@@ -55,7 +50,8 @@ const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::stri
   std::shared_ptr<QuantizedGroup>& entry = packed_[group];
   if (!entry) {
     auto made = std::make_shared<QuantizedGroup>(QuantizedGroup{group, {}, {}});
-    for (const modules::LinearRef& ref : refs) made->weights.push_back(first(ref));
+    for (const modules::LinearRef& ref : refs)
+      made->weights.push_back(first(*planned_.at(ref.name)));
     entry = std::move(made);
   }
   refresh(*entry, refs);
@@ -63,16 +59,21 @@ const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::stri
 }
 
 /// All of a frozen weight; a trained one's codes are refresh()'s to make.
-QuantizedWeight QuantizedExecutor::first(const modules::LinearRef& ref) {
+QuantizedWeight QuantizedExecutor::first(const PlannedLinear& linear) {
   const modules::WeightStore& store = weights().store();
-  QuantizedWeight weight;
-  if (store.is_trained(ref.weight_name())) {
-    weight.bias = bias_of(store, ref);
-  } else {
-    weight = quantized_weight(store, ref);
-    if (compute_ == Compute::kInteger) pack(weight);
+  if (!store.is_trained(linear.ref.weight_name())) {
+    QuantizedWeight weight = quantized_weight(store, linear);
+    if (packs(linear)) pack(weight);
+    return weight;
   }
+  QuantizedWeight weight;
+  weight.args = linear.weights;
+  weight.bias = bias_of(store, linear.ref);
   return weight;
+}
+
+bool QuantizedExecutor::packs(const PlannedLinear& linear) const {
+  return compute_ == Compute::kInteger && linear.input_activations;
 }
 
 /// What is trained is taken from the store again, and quantized and packed if it has changed.
@@ -83,19 +84,8 @@ void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs
     if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
     if (!store.is_trained(ref.weight_name())) continue;
     const bool changed = group.requantize(i, store.get(ref.weight_name()), ref.weight_site());
-    if (changed && compute_ == Compute::kInteger) pack(group.weights[i]);
+    if (changed && packs(*planned_.at(ref.name))) pack(group.weights[i]);
   }
-}
-
-QuantizedWeight quantized_weight(const modules::WeightStore& weights,
-                                 const modules::LinearRef& ref) {
-  const at::Tensor values = weights.get(ref.weight_name());
-  QuantizedWeight weight =
-      values.scalar_type() == at::kChar
-          ? QuantizedWeight{values, weights.get(ref.name + ".weight_scale").flatten(), {}, {}}
-          : quantize_weight(values, ref.weight_site());
-  weight.bias = bias_of(weights, ref);
-  return weight;
 }
 
 }  // namespace dualpath::quant

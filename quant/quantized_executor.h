@@ -12,7 +12,8 @@
 namespace dualpath::quant {
 
 /// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
-/// them; all else in float. `compute` says by which kernel; the bits are the same. Weights are
+/// them (those of which only the weight is quantized in float, by the weight's values); all else in
+/// float. `compute` says by which kernel; the bits are the same. Weights are
 /// quantized and packed when first met, those that the store calls trained again when they have
 /// changed since; the store may hold codes already (an export).
 class QuantizedExecutor : public modules::FloatExecutor {
@@ -40,7 +41,8 @@ class QuantizedExecutor : public modules::FloatExecutor {
   /// The group's weights as they are now.
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
-  QuantizedWeight first(const modules::LinearRef& ref);
+  QuantizedWeight first(const PlannedLinear& linear);
+  bool packs(const PlannedLinear& linear) const;
   void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
 
   std::map<std::string, const PlannedLinear*> planned_;  // by linear
@@ -48,10 +50,5 @@ class QuantizedExecutor : public modules::FloatExecutor {
   Compute compute_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
 };
-
-/// A planned linear's weight: the store's codes and scale if it is an export, else quantized from
-/// its values.
-QuantizedWeight quantized_weight(const modules::WeightStore& weights,
-                                 const modules::LinearRef& ref);
 
 }  // namespace dualpath::quant

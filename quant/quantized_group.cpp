@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "quant/integer_linear.h"
 #include "quant/tensor_kernels.h"
 
@@ -46,6 +48,18 @@ const std::vector<RightOperand>& QuantizedGroup::dequantized_in(torch::ScalarTyp
     dequantized_dtype = dtype;
   }
   return dequantized;
+}
+
+const std::vector<Tensor>& QuantizedGroup::values_in(torch::ScalarType dtype) {
+  const auto is_other = [&](const Tensor& kept) {
+    return kept.defined() && kept.scalar_type() != dtype;
+  };
+  if (values.empty() || std::any_of(values.begin(), values.end(), is_other)) {
+    values.clear();
+    for (const QuantizedWeight& weight : weights)
+      values.push_back(weight.is_trained() ? Tensor() : weight.dequantized(dtype));
+  }
+  return values;
 }
 
 std::vector<Tensor> QuantizedGroup::trained() const {

@@ -21,6 +21,9 @@ struct QuantizedGroup {
   /// first backward, in the gradient's dtype.
   std::vector<modules::RightOperand> dequantized;
   torch::ScalarType dequantized_dtype = torch::kFloat;
+  /// Codes * scale, one a weight (undefined where it is trained): what an input that is not
+  /// quantized is multiplied by.
+  std::vector<torch::Tensor> values = {};
 
   /// Whether the weights' kernel wants its input as uint8 with zero point 128, instead of int8.
   bool takes_unsigned() const;
@@ -29,6 +32,7 @@ struct QuantizedGroup {
     return takes_unsigned() ? unsigned_activation_grid(scale) : activation_grid(scale);
   }
   const std::vector<modules::RightOperand>& dequantized_in(torch::ScalarType dtype);
+  const std::vector<torch::Tensor>& values_in(torch::ScalarType dtype);
 
   /// Weights and biases that get a gradient, in their order: each weight, then its bias.
   std::vector<torch::Tensor> trained() const;

@@ -12,11 +12,12 @@ Tensor QuantizedWeight::dequantized(torch::ScalarType dtype) const {
   return dequantize(codes, scale, dtype);
 }
 
-QuantizedWeight quantize_weight(const Tensor& source, const std::string& site) {
+QuantizedWeight quantize_weight(const Tensor& source, const std::string& site,
+                                const QuantArgs& args) {
   const bool is_short = at::isReducedFloatingType(source.scalar_type());
   const Tensor values = is_short ? source : source.to(torch::kFloat);
-  const ScaledCodes made = quantize_channels(values.detach(), site);
-  return {made.values, made.scale, {}, {}};
+  const ScaledCodes made = quantize_by(args, values.detach(), site);
+  return {made.values, made.scale, {}, {}, args, made.zero_point};
 }
 
 bool requantize_weight(const Tensor& source, const std::string& site, QuantizedWeight& weight) {
@@ -24,9 +25,10 @@ bool requantize_weight(const Tensor& source, const std::string& site, QuantizedW
   if (is_same && weight.version == source._version()) return false;
   TORCH_CHECK(source.scalar_type() == torch::kFloat, site,
               ": trained in another dtype than float32");
-  const ScaledCodes made = quantize_channels(source.detach(), site);
+  const ScaledCodes made = quantize_by(weight.args, source.detach(), site);
   weight.codes = made.values;
   weight.scale = made.scale;
+  weight.zero_point = made.zero_point;
   weight.source = source;
   weight.version = source._version();
   return true;

@@ -10,9 +10,11 @@
 namespace dualpath::quant {
 
 /// What shares one scale. The words are compressed-tensors'.
-enum class Strategy { kTensor, kChannel, kToken };
-inline constexpr Named<Strategy> kStrategies[] = {
-    {"tensor", Strategy::kTensor}, {"channel", Strategy::kChannel}, {"token", Strategy::kToken}};
+enum class Strategy { kTensor, kChannel, kGroup, kToken };
+inline constexpr Named<Strategy> kStrategies[] = {{"tensor", Strategy::kTensor},
+                                                  {"channel", Strategy::kChannel},
+                                                  {"group", Strategy::kGroup},
+                                                  {"token", Strategy::kToken}};
 
 enum class ObserverKind { kMinMax, kMovingAverage };
 inline constexpr Named<ObserverKind> kObservers[] = {
@@ -22,7 +24,8 @@ inline constexpr Named<ObserverKind> kObservers[] = {
 struct QuantArgs {
   int num_bits = 8;
   Strategy strategy = Strategy::kTensor;
-  bool symmetric = true;
+  std::int64_t group_size = 0;  ///< inputs that share a scale (strategy group), else 0
+  bool symmetric = true;        ///< without a zero point
   bool dynamic = false;  ///< scales are found in each token itself (strategy token), not calibrated
   ObserverKind observer = ObserverKind::kMinMax;  ///< of static scales
 
@@ -33,13 +36,20 @@ inline constexpr QuantArgs kWeightInt8{.strategy = Strategy::kChannel};
 inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
 inline constexpr QuantArgs kTokenInt8{.strategy = Strategy::kToken, .dynamic = true};
 
+/// What weights may be. With 8 bits and a zero point, a code's distance from it would not fit into
+/// a byte.
+inline constexpr Named<int> kWeightBits[] = {{"3", 3}, {"4", 4}, {"6", 6}, {"8", 8}};
+inline constexpr Named<std::int64_t> kGroupSizes[] = {{"32", 32}, {"64", 64}, {"128", 128}};
+inline constexpr int kMostAsymmetricBits = 7;
+
 /// One group of a recipe's `config_groups`.
 struct ConfigGroup {
   std::string name;
   std::vector<std::string> targets{
       "Linear"};  ///< "Linear" (all), a module's name, or "re:" and a pattern
   QuantArgs weights = kWeightInt8;
-  QuantArgs input_activations = kInputInt8;
+  /// Nothing: inputs stay in the compute dtype, and the weights' values are multiplied in it.
+  std::optional<QuantArgs> input_activations = kInputInt8;
 
   bool operator==(const ConfigGroup&) const = default;
 };

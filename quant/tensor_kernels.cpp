@@ -40,6 +40,10 @@ std::int64_t rows_of_grain(std::int64_t columns) {
   return std::max<std::int64_t>(1, kGrain / columns);
 }
 
+Tensor one_a_row(const Tensor& x, at::ScalarType dtype) {
+  return at::empty({x.size(0)}, x.options().dtype(dtype));
+}
+
 /// Calls kernel(begin, end) from several threads, begin a multiple of 64: threads share no byte of
 /// a mask, and no line of the cache.
 template <class Kernel>
@@ -82,6 +86,22 @@ std::int64_t quantize_rows_on_cpu(const Tensor& x, Grid like, const ScaledCodes&
   return non_finite;
 }
 
+/// x: [rows, width], contiguous.
+std::int64_t quantize_asymmetric_on_cpu(const Tensor& x, int num_bits, const ScaledCodes& codes) {
+  const data::Element element = element_of(x.scalar_type());
+  const std::int64_t width = x.size(1);
+  auto* values = data<std::int8_t>(codes.values);
+  auto* scale = data<float>(codes.scale);
+  auto* zero_point = data<std::int8_t>(codes.zero_point);
+  std::atomic<std::int64_t> non_finite = 0;
+  at::parallel_for(0, x.size(0), rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    non_finite += quantize_asymmetric_rows_cpu(element, modules::row_at(x, begin), end - begin,
+                                               width, num_bits, values + begin * width,
+                                               scale + begin, zero_point + begin);
+  });
+  return non_finite;
+}
+
 #ifdef DUALPATH_CUDA
 std::int64_t quantize_on_cuda(const Tensor& x, Grid grid, const Codes& codes) {
   const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
@@ -98,12 +118,35 @@ std::int64_t quantize_rows_on_cuda(const Tensor& x, Grid like, const ScaledCodes
                      data<std::int32_t>(non_finite), modules::cuda_stream(x));
   return non_finite.item<std::int32_t>();
 }
+
+std::int64_t quantize_asymmetric_on_cuda(const Tensor& x, int num_bits, const ScaledCodes& codes) {
+  const Tensor non_finite = at::zeros({1}, x.options().dtype(at::kInt));
+  quantize_asymmetric_rows_cuda(element_of(x.scalar_type()), x.const_data_ptr(), x.size(0),
+                                x.size(1), num_bits, data<std::int8_t>(codes.values),
+                                data<float>(codes.scale), data<std::int8_t>(codes.zero_point),
+                                data<std::int32_t>(non_finite), modules::cuda_stream(x));
+  return non_finite.item<std::int32_t>();
+}
 #endif
 
 /// x: [rows, width], contiguous.
+ScaledCodes quantize_asymmetric_rows(const Tensor& x, int num_bits, const std::string& site) {
+  TORCH_CHECK(num_bits <= kMostAsymmetricBits, site, ": ", num_bits, " asymmetric bits");
+  const ScaledCodes codes{empty_codes(x, weight_grid(1.0f)), one_a_row(x, at::kFloat),
+                          one_a_row(x, at::kChar)};
+#ifdef DUALPATH_CUDA
+  const std::int64_t non_finite = x.is_cuda() ? quantize_asymmetric_on_cuda(x, num_bits, codes)
+                                              : quantize_asymmetric_on_cpu(x, num_bits, codes);
+#else
+  const std::int64_t non_finite = quantize_asymmetric_on_cpu(x, num_bits, codes);
+#endif
+  require_finite(non_finite, x, site);
+  return codes;
+}
+
+/// x: [rows, width], contiguous.
 ScaledCodes quantize_rows(const Tensor& x, Grid like, const std::string& site) {
-  const ScaledCodes codes{empty_codes(x, like),
-                          at::empty({x.size(0)}, x.options().dtype(at::kFloat))};
+  const ScaledCodes codes{empty_codes(x, like), one_a_row(x, at::kFloat), {}};
 #ifdef DUALPATH_CUDA
   const std::int64_t non_finite =
       x.is_cuda() ? quantize_rows_on_cuda(x, like, codes) : quantize_rows_on_cpu(x, like, codes);
@@ -157,19 +200,20 @@ ScaledCodes quantize_tokens(const Tensor& x, bool unsigned_codes, const std::str
   return codes;
 }
 
-ScaledCodes quantize_channels(const Tensor& x, const std::string& site) {
-  return quantize_rows(x.contiguous(), weight_grid(1.0f), site);
-}
-
-ScaledCodes quantize_groups(const Tensor& x, std::int64_t group_size, int num_bits,
-                            const std::string& site) {
-  TORCH_CHECK(x.size(1) % group_size == 0, site, ": ", x.size(1), " columns in groups of ",
-              group_size);
-  TORCH_CHECK(num_bits == 4 || num_bits == 8, site, ": ", num_bits, " bits");
-  const Tensor groups = x.contiguous().view({-1, group_size});
-  const Grid like = weight_grid(1.0f, num_bits == 4 ? kInt4Qmax : kInt8Qmax);
-  const ScaledCodes codes = quantize_rows(groups, like, site);
-  return {codes.values.view(x.sizes()), codes.scale.view({x.size(0), -1})};
+ScaledCodes quantize_by(const QuantArgs& args, const Tensor& x, const std::string& site) {
+  const bool grouped = args.strategy == Strategy::kGroup;
+  const std::int64_t width = grouped ? args.group_size : x.size(1);
+  TORCH_CHECK(x.size(1) % width == 0, site, ": ", x.size(1), " columns in groups of ", width);
+  const Tensor rows = x.contiguous().view({-1, width});
+  ScaledCodes codes = args.symmetric
+                          ? quantize_rows(rows, weight_grid(1.0f, qmax_of(args.num_bits)), site)
+                          : quantize_asymmetric_rows(rows, args.num_bits, site);
+  codes.values = codes.values.view(x.sizes());
+  if (grouped) {
+    for (Tensor* each : {&codes.scale, &codes.zero_point})
+      if (each->defined()) *each = each->view({x.size(0), -1});
+  }
+  return codes;
 }
 
 Tensor dequantize(const Tensor& any_codes, const Tensor& scale, at::ScalarType dtype) {

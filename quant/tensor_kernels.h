@@ -5,6 +5,7 @@
 #include <string>
 
 #include "quant/arithmetic.h"
+#include "quant/scheme.h"
 
 namespace dualpath::quant {
 
@@ -24,21 +25,20 @@ Codes quantize(const at::Tensor& x, Grid grid, const std::string& site, bool wan
 /// is 1, else 0.
 at::Tensor mask_gradient(const at::Tensor& grad, const at::Tensor& in_range);
 
-/// Codes with a symmetric scale of their own for each row (or group of a row): its largest
-/// magnitude over qmax, found in the same pass. A value that is not finite is an Error naming
-/// `site`.
+/// Codes with a scale of their own for each row (or group of a row). A value that is not finite is
+/// an Error naming `site`.
 struct ScaledCodes {
-  at::Tensor values;  ///< shape of x; int8, or uint8 with zero point 128
-  at::Tensor scale;   ///< float32, one a row or group
+  at::Tensor values;      ///< shape of x; int8, or uint8 with zero point 128
+  at::Tensor scale;       ///< float32, one a row or group
+  at::Tensor zero_point;  ///< int8, as scale, where it is asymmetric: what values are less by
 };
-/// x: [..., K] float; scale: one a token.
+/// x: [..., K] float; scale: one a token, its largest magnitude over 127.
 ScaledCodes quantize_tokens(const at::Tensor& x, bool unsigned_codes, const std::string& site);
-/// Weights. x: [N, K] float; codes in [-127, 127]; scale: [N].
-ScaledCodes quantize_channels(const at::Tensor& x, const std::string& site);
-/// Weights on 4 or 8 bits. x: [N, K] float, K a multiple of group_size; codes in [-7, 7] or
-/// [-127, 127], a byte each; scale: [N, K / group_size].
-ScaledCodes quantize_groups(const at::Tensor& x, std::int64_t group_size, int num_bits,
-                            const std::string& site);
+/// A weight x: [N, K] float, by channel (scale: [N]) or group (K a multiple of its size; scale:
+/// [N, K / group_size]). value = code * scale; of b bits, symmetric codes are within
+/// 2^(b-1) - 1 of zero, and with their zero point added asymmetric ones lie in
+/// [-2^(b-1), 2^(b-1) - 1].
+ScaledCodes quantize_by(const QuantArgs& args, const at::Tensor& x, const std::string& site);
 
 /// codes: int8 with zero point 0, or uint8 with zero point 128; scale: float32, [1] or one for each
 /// of as many equal runs of codes (rows, groups). Result: code * scale in float32, then one cast.

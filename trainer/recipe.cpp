@@ -28,9 +28,11 @@ constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min
 
 // Of these words of compressed-tensors only these are implemented.
 constexpr Named<bool> kType[] = {{"int", true}};
-constexpr Named<int> kNumBits[] = {{"8", 8}};
+constexpr Named<int> kInputBits[] = {{"8", 8}};
 constexpr Named<bool> kSymmetric[] = {{"true", true}};
-constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel}};
+constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel},
+                                                        {"group", quant::Strategy::kGroup}};
+constexpr std::int64_t kUsualGroupSize = 128;
 constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor},
                                                        {"token", quant::Strategy::kToken}};
 
@@ -56,15 +58,23 @@ void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
 
 void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
   bool is_int = true;
-  visitor.choice("num_bits", weights.num_bits, kNumBits);
+  visitor.choice("num_bits", weights.num_bits, quant::kWeightBits);
   visitor.choice("type", is_int, kType);
   visitor.choice("strategy", weights.strategy, kWeightStrategies);
-  visitor.choice("symmetric", weights.symmetric, kSymmetric);
+  if (weights.strategy == quant::Strategy::kGroup) {
+    if (weights.group_size == 0) weights.group_size = kUsualGroupSize;
+    visitor.choice("group_size", weights.group_size, quant::kGroupSizes);
+  } else {
+    visitor.absent("group_size", "nothing, since strategy: channel has no groups");
+  }
+  visitor.boolean("symmetric", weights.symmetric);
+  visitor.check(weights.symmetric || weights.num_bits <= quant::kMostAsymmetricBits,
+                "symmetric: true with num_bits: 8", "false");
 }
 
 void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
   bool is_int = true;
-  visitor.choice("num_bits", inputs.num_bits, kNumBits);
+  visitor.choice("num_bits", inputs.num_bits, kInputBits);
   visitor.choice("type", is_int, kType);
   visitor.choice("strategy", inputs.strategy, kInputStrategies);
   visitor.choice("symmetric", inputs.symmetric, kSymmetric);
@@ -101,7 +111,9 @@ void visit_targets(RecipeVisitor& visitor, std::string_view key,
 void visit_group(RecipeVisitor& visitor, quant::ConfigGroup& group) {
   visit_targets(visitor, "targets", group.targets);
   visitor.section("weights", [&] { visit_weights(visitor, group.weights); });
-  visitor.section("input_activations", [&] { visit_inputs(visitor, group.input_activations); });
+  visitor.section_or_null<quant::QuantArgs>(
+      "input_activations", group.input_activations,
+      [&](quant::QuantArgs& inputs) { visit_inputs(visitor, inputs); });
   visitor.check(!group.targets.empty(), "at least one target", "none");
 }
 

@@ -139,6 +139,14 @@ std::size_t RecipeReader::choose(std::string_view key, std::span<const std::stri
   return current;
 }
 
+bool RecipeReader::null(std::string_view key, bool is_null) {
+  Section& open = sections_.back();
+  const RecipeNode* node = open.node == nullptr ? nullptr : open.node->find(key);
+  if (node == nullptr) return is_null;
+  open.known_keys.emplace_back(key);
+  return node->kind == Kind::kNull;
+}
+
 void RecipeReader::absent(std::string_view key, std::string_view expected) {
   if (const RecipeNode* node = find(key)) refuse(*node, key, expected);
 }

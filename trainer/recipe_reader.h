@@ -7,8 +7,9 @@
 namespace dualpath::trainer {
 
 /// Fills fields from a recipe's YAML. A key that is absent or null leaves its field as it was: the
-/// default. Whatever is wrong goes to the errors, and reading goes on, so the fields mean something
-/// only if there were none. root and errors must outlive the reader.
+/// default (of section_or_null, null is a value). Whatever is wrong goes to the errors, and reading
+/// goes on, so the fields mean something only if there were none. root and errors must outlive the
+/// reader.
 class RecipeReader : public RecipeVisitor {
  public:
   RecipeReader(const RecipeNode& root, RecipeErrors& errors) : root_(root), errors_(errors) {}
@@ -27,6 +28,7 @@ class RecipeReader : public RecipeVisitor {
   void check(bool ok, std::string_view expected, std::string_view got) override;
 
  protected:
+  bool null(std::string_view key, bool is_null) override;
   std::size_t choose(std::string_view key, std::span<const std::string_view> names,
                      std::size_t current) override;
 

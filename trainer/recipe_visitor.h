@@ -48,6 +48,10 @@ class RecipeVisitor {
 
   /// visit() walks over the keys inside.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
+  /// The same, of a value that null takes away: visit(value) where it is there.
+  template <class T>
+  void section_or_null(std::string_view key, std::optional<T>& value,
+                       const std::function<void(T&)>& visit);
   /// The keys of the open section where the recipe's author chooses them: a reader that found it
   /// tells them (and all are known keys then); nothing: keep those there are.
   virtual std::optional<std::vector<std::string>> given_keys() { return std::nullopt; }
@@ -55,6 +59,8 @@ class RecipeVisitor {
   virtual void check(bool /*ok*/, std::string_view /*expected*/, std::string_view /*got*/) {}
 
  protected:
+  /// Whether the key is null; is_null: whether it is so now.
+  virtual bool null(std::string_view key, bool is_null) = 0;
   /// Returns the index of the name to take; current: of the one that holds now.
   virtual std::size_t choose(std::string_view key, std::span<const std::string_view> names,
                              std::size_t current) = 0;
@@ -69,6 +75,14 @@ void RecipeVisitor::choice(std::string_view key, T& value, const Named<T> (&choi
     if (choices[i].value == value) current = i;
   }
   value = choices[choose(key, names, current)].value;
+}
+
+template <class T>
+void RecipeVisitor::section_or_null(std::string_view key, std::optional<T>& value,
+                                    const std::function<void(T&)>& visit) {
+  if (null(key, !value)) return value.reset();
+  if (!value) value.emplace();
+  section(key, [&] { visit(*value); });
 }
 
 }  // namespace dualpath::trainer

@@ -40,6 +40,11 @@ void RecipeWriter::texts(std::string_view key, std::vector<std::string>& value) 
   line(key, fmt::format("[{}]", fmt::join(items, ", ")));
 }
 
+bool RecipeWriter::null(std::string_view key, bool is_null) {
+  if (is_null) line(key, "null");
+  return is_null;
+}
+
 std::size_t RecipeWriter::choose(std::string_view key, std::span<const std::string_view> names,
                                  std::size_t current) {
   if (current == names.size()) throw std::logic_error(fmt::format("no recipe can say {}", key));

@@ -17,6 +17,7 @@ class RecipeWriter : public RecipeVisitor {
   void section(std::string_view key, const std::function<void()>& visit) override;
 
  protected:
+  bool null(std::string_view key, bool is_null) override;
   std::size_t choose(std::string_view key, std::span<const std::string_view> names,
                      std::size_t current) override;
 

@@ -23,6 +23,14 @@ std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, 
 std::int64_t quantize_rows_cpu(data::Element element, const void* x, std::int64_t rows,
                                std::int64_t width, Grid like, std::int8_t* codes, float* scale);
 
+/// x: [rows, width] of the element type, each row (a weight's channel, or a group of one) on the
+/// asymmetric grid of its own range, written to scale and zero_point: [rows]. codes: less the zero
+/// point. num_bits: at most 7, so that they fit. Values that are not finite are counted and
+/// returned; they are not in the range, and their codes are zero's.
+std::int64_t quantize_asymmetric_rows_cpu(data::Element element, const void* x, std::int64_t rows,
+                                          std::int64_t width, int num_bits, std::int8_t* codes,
+                                          float* scale, std::int8_t* zero_point);
+
 #ifdef DUALPATH_CUDA
 using CudaStream = void*;
 
@@ -33,6 +41,10 @@ void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid gr
 void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
                         Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
                         CudaStream stream);
+void quantize_asymmetric_rows_cuda(data::Element element, const void* x, std::int64_t rows,
+                                   std::int64_t width, int num_bits, std::int8_t* codes,
+                                   float* scale, std::int8_t* zero_point, std::int32_t* non_finite,
+                                   CudaStream stream);
 #endif
 
 }  // namespace dualpath::quant

@@ -47,6 +47,18 @@ float absmax_plainly(const typename Law::Stored* x, std::int64_t n) {
   return absmax;
 }
 
+/// The grid of the range of the finite values and zero.
+template <class Law>
+Grid asymmetric_row_grid(const typename Law::Stored* x, std::int64_t n, int num_bits) {
+  float min = 0.0f, max = 0.0f;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float stored = Law::load(x[i]), value = is_finite(stored) ? stored : 0.0f;
+    min = std::min(min, value);
+    max = std::max(max, value);
+  }
+  return asymmetric_grid(min, max, num_bits);
+}
+
 /// `like` with the scale of a row.
 Grid row_grid(Grid like, float absmax) {
   like.scale = symmetric_scale(absmax, like.qmax - like.zero_point);
@@ -264,6 +276,21 @@ std::int64_t rows_of(const void* x, std::int64_t rows, std::int64_t width, Grid 
                                  like, codes, scale);
 }
 
+template <class Step>
+std::int64_t asymmetric_rows_of(const void* all, std::int64_t rows, std::int64_t width,
+                                int num_bits, std::int8_t* codes, float* scale,
+                                std::int8_t* zero_point) {
+  const auto* x = static_cast<const typename Step::Law::Stored*>(all);
+  std::int64_t non_finite = 0;
+  for (std::int64_t row = 0; row < rows; ++row, x += width, codes += width) {
+    const Grid grid = asymmetric_row_grid<typename Step::Law>(x, width, num_bits);
+    scale[row] = grid.scale;
+    zero_point[row] = static_cast<std::int8_t>(grid.zero_point);
+    non_finite += quantize_span<Step>(x, width, without_zero_point(grid), codes, nullptr);
+  }
+  return non_finite;
+}
+
 std::int64_t quantize_tensor(data::Element element, const void* x, std::int64_t n, Grid grid,
                              std::int8_t* codes, std::uint8_t* bits) {
   switch (element) {
@@ -290,6 +317,23 @@ std::int64_t quantize_rows(data::Element element, const void* x, std::int64_t ro
   return rows * width;
 }
 
+std::int64_t quantize_asymmetric_rows(data::Element element, const void* x, std::int64_t rows,
+                                      std::int64_t width, int num_bits, std::int8_t* codes,
+                                      float* scale, std::int8_t* zero_point) {
+  const auto by = [&](auto step) {
+    return asymmetric_rows_of<decltype(step)>(x, rows, width, num_bits, codes, scale, zero_point);
+  };
+  switch (element) {
+    case data::Element::kFloat32:
+      return by(Float32Step());
+    case data::Element::kBFloat16:
+      return by(BFloat16Step());
+    case data::Element::kFloat16:
+      return by(Float16Step());
+  }
+  return rows * width;
+}
+
 }  // namespace
 }  // namespace dualpath::quant::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -300,6 +344,7 @@ namespace {
 
 HWY_EXPORT(quantize_tensor);
 HWY_EXPORT(quantize_rows);
+HWY_EXPORT(quantize_asymmetric_rows);
 
 }  // namespace
 
@@ -311,6 +356,13 @@ std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, 
 std::int64_t quantize_rows_cpu(data::Element element, const void* x, std::int64_t rows,
                                std::int64_t width, Grid like, std::int8_t* codes, float* scale) {
   return HWY_DYNAMIC_DISPATCH(quantize_rows)(element, x, rows, width, like, codes, scale);
+}
+
+std::int64_t quantize_asymmetric_rows_cpu(data::Element element, const void* x, std::int64_t rows,
+                                          std::int64_t width, int num_bits, std::int8_t* codes,
+                                          float* scale, std::int8_t* zero_point) {
+  return HWY_DYNAMIC_DISPATCH(quantize_asymmetric_rows)(element, x, rows, width, num_bits, codes,
+                                                        scale, zero_point);
 }
 
 }  // namespace dualpath::quant

@@ -83,6 +83,36 @@ __global__ void quantize_rows_kernel(const T* x, std::int64_t rows, std::int64_t
 }
 
 template <class T>
+__global__ void quantize_asymmetric_rows_kernel(const T* x, std::int64_t rows, std::int64_t width,
+                                                int num_bits, std::int8_t* codes, float* scale,
+                                                std::int8_t* zero_point, std::int32_t* non_finite) {
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  if (row >= rows) return;
+  x += row * width;
+  codes += row * width;
+  float below = 0.0f, above = 0.0f;  // how far the range reaches on both sides of zero
+  for (std::int64_t i = threadIdx.x; i < width; i += blockDim.x) {
+    const float value = to_float(x[i]);
+    if (!isfinite(value)) continue;
+    below = fmaxf(below, -value);
+    above = fmaxf(above, value);
+  }
+  below = row_max(below);
+  if (blockDim.x != kWarp) __syncthreads();  // row_max's memory is free again
+  const Grid grid = asymmetric_grid(-below, row_max(above), num_bits);
+  if (threadIdx.x == 0) {
+    scale[row] = grid.scale;
+    zero_point[row] = static_cast<std::int8_t>(grid.zero_point);
+  }
+  const Grid folded = without_zero_point(grid);
+  for (std::int64_t i = threadIdx.x; i < width; i += blockDim.x) {
+    bool finite = true;
+    codes[i] = static_cast<std::int8_t>(saturate(level_of(x[i], folded, &finite), folded));
+    if (!finite) atomicAdd(non_finite, 1);
+  }
+}
+
+template <class T>
 void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
                      std::uint8_t* in_range, std::int32_t* non_finite, cudaStream_t stream) {
   quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, codes,
@@ -90,16 +120,31 @@ void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* code
   check_launch("quantize");
 }
 
+dim3 threads_for(std::int64_t width) {
+  constexpr std::int64_t kNarrow = 1024;
+  return width <= kNarrow ? dim3(kWarp, kThreads / kWarp) : dim3(kThreads, 1);
+}
+
 template <class T>
 void launch_quantize_rows(const void* x, std::int64_t rows, std::int64_t width, Grid like,
                           std::int8_t* codes, float* scale, std::int32_t* non_finite,
                           cudaStream_t stream) {
-  constexpr std::int64_t kNarrow = 1024;
-  const dim3 threads = width <= kNarrow ? dim3(kWarp, kThreads / kWarp) : dim3(kThreads, 1);
+  const dim3 threads = threads_for(width);
   const auto blocks = static_cast<unsigned>((rows + threads.y - 1) / threads.y);
   quantize_rows_kernel<<<blocks, threads, 0, stream>>>(static_cast<const T*>(x), rows, width, like,
                                                        codes, scale, non_finite);
   check_launch("quantize_rows");
+}
+
+template <class T>
+void launch_asymmetric(const void* x, std::int64_t rows, std::int64_t width, int num_bits,
+                       std::int8_t* codes, float* scale, std::int8_t* zero_point,
+                       std::int32_t* non_finite, cudaStream_t stream) {
+  const dim3 threads = threads_for(width);
+  const auto blocks = static_cast<unsigned>((rows + threads.y - 1) / threads.y);
+  quantize_asymmetric_rows_kernel<<<blocks, threads, 0, stream>>>(
+      static_cast<const T*>(x), rows, width, num_bits, codes, scale, zero_point, non_finite);
+  check_launch("quantize_asymmetric_rows");
 }
 
 }  // namespace
@@ -131,6 +176,25 @@ void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows,
                                                  on);
     case data::Element::kFloat16:
       return launch_quantize_rows<__half>(x, rows, width, like, codes, scale, non_finite, on);
+  }
+}
+
+void quantize_asymmetric_rows_cuda(data::Element element, const void* x, std::int64_t rows,
+                                   std::int64_t width, int num_bits, std::int8_t* codes,
+                                   float* scale, std::int8_t* zero_point, std::int32_t* non_finite,
+                                   CudaStream stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  if (rows == 0) return;
+  switch (element) {
+    case data::Element::kFloat32:
+      return launch_asymmetric<float>(x, rows, width, num_bits, codes, scale, zero_point,
+                                      non_finite, on);
+    case data::Element::kBFloat16:
+      return launch_asymmetric<__nv_bfloat16>(x, rows, width, num_bits, codes, scale, zero_point,
+                                              non_finite, on);
+    case data::Element::kFloat16:
+      return launch_asymmetric<__half>(x, rows, width, num_bits, codes, scale, zero_point,
+                                       non_finite, on);
   }
 }
 

@@ -37,6 +37,37 @@ TEST_CASE("a channel of zeros has scale 1", "[quant][arithmetic]") {
   CHECK(symmetric_scale(254.0f, 127) == 2.0f);
 }
 
+TEST_CASE("an asymmetric grid has its ends at the range's, and zero on it", "[quant][arithmetic]") {
+  const Grid grid = asymmetric_grid(-3.0f, 12.0f, 4);
+  CHECK(grid.scale == 1.0f);
+  CHECK(grid.zero_point == -5);
+  CHECK(grid.qmin == -8);
+  CHECK(grid.qmax == 7);
+  CHECK(quantize(-3.0f, grid) == -8);
+  CHECK(quantize(0.0f, grid) == -5);
+  CHECK(quantize(12.0f, grid) == 7);
+  CHECK(asymmetric_grid(0.0f, 7.0f, 3).zero_point == -4);
+  CHECK(asymmetric_grid(-7.0f, 0.0f, 3).zero_point == 3);
+}
+
+TEST_CASE("without its zero point a grid has the same values", "[quant][arithmetic]") {
+  const Grid grid = asymmetric_grid(-0.7f, 2.9f, 4), folded = without_zero_point(grid);
+  for (float x = -1.0f; x < 3.5f; x += 0.01f) {
+    CHECK(quantize(x, folded) == quantize(x, grid) - grid.zero_point);
+    CHECK(dequantize(quantize(x, folded), folded) == dequantize(quantize(x, grid), grid));
+  }
+}
+
+TEST_CASE("an asymmetric range may be nothing, tiny or wider than float32", "[quant][arithmetic]") {
+  CHECK(asymmetric_grid(0.0f, 0.0f, 4).scale == 1.0f);
+  CHECK(asymmetric_grid(-1e-45f, 0.0f, 4).scale == 1.0f);
+  const Grid tiny = asymmetric_grid(-3e-44f, 0.0f, 4);  // scale rounds by half: the end saturates
+  CHECK(tiny.zero_point <= tiny.qmax);
+  const Grid wide = asymmetric_grid(-3e38f, 3e38f, 4);
+  CHECK(std::isfinite(wide.scale));
+  CHECK(quantize(3e38f, wide) == 7);
+}
+
 TEST_CASE("a sum is multiplied once, by the product of both scales", "[quant][arithmetic]") {
   CHECK(scaled_sum(1000, 1e30f, 1e-30f) == 1000.0f * (1e30f * 1e-30f));
   CHECK(std::isfinite(scaled_sum(1 << 30, 1e30f, 1e-30f)));  // not (sum * 1e30) * 1e-30

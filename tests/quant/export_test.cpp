@@ -128,7 +128,7 @@ void train_weights(const Run& run) {
 QuantizeOptions mlp_by_moving_average() {
   QuantizeOptions options;
   options.config_groups.front() = {.name = "mlp", .targets = {"re:.*mlp.*"}};
-  options.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  options.config_groups.front().input_activations->observer = ObserverKind::kMovingAverage;
   return options;
 }
 
@@ -166,6 +166,76 @@ TEST_CASE("an export of dynamic inputs and trained weights has the run's logits 
   CHECK(logits.equal(before) != trained);
 }
 
+TEST_CASE("an export of few bits has the run's logits to the bit", "[quant][export]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const QuantizeOptions options =
+      GENERATE(mixed_schemes(), all_by(weights_of(4, Strategy::kChannel, 0, true), kInputInt8),
+               all_by(weights_of(4, Strategy::kGroup, 32, false), kTokenInt8),
+               all_by(weights_of(6, Strategy::kChannel, 0, false), std::nullopt),
+               all_by(weights_of(3, Strategy::kGroup, 32, true), std::nullopt),
+               all_by(weights_of(8, Strategy::kGroup, 32, true), kInputInt8),
+               all_by(weights_of(8, Strategy::kChannel, 0, true), std::nullopt));
+  const bool trained = GENERATE(false, true);
+  INFO(name_of(options.config_groups.front().weights.strategy)
+       << " " << options.config_groups.front().weights.num_bits << (trained ? ", trained" : ""));
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", dtype, options);
+  if (trained) train_weights(run);
+  run.export_to(directory / "export");
+  CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
+  const ExportedModel exported = open_export(modules::open_model(directory / "export"));
+  for (const PlannedLinear& linear : run.plan.linears) {
+    const PlannedLinear* again = exported.plan.linear(linear.ref.name);
+    REQUIRE(again);
+    CHECK(again->weights == linear.weights);
+    CHECK(again->input_activations == linear.input_activations);
+  }
+}
+
+TEST_CASE("a mixed export names each linear in its group, and the format of each",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat, mixed_schemes());
+  run.export_to(directory / "export");
+  const nlohmann::json config =
+      data::read_json(directory / "export/config.json")["quantization_config"];
+  CHECK(config["format"] == "mixed-precision");
+  const nlohmann::json groups = config["config_groups"];
+  CHECK(groups["group_0"]["format"] == "pack-quantized");
+  CHECK(groups["group_0"]["input_activations"] == nullptr);
+  CHECK(groups["group_0"]["targets"].size() == 7);
+  CHECK(groups["group_0"]["weights"] == nlohmann::json{{"num_bits", 4},
+                                                       {"type", "int"},
+                                                       {"symmetric", false},
+                                                       {"strategy", "group"},
+                                                       {"group_size", 32},
+                                                       {"dynamic", false},
+                                                       {"observer", "minmax"}});
+  CHECK(groups["group_1"]["format"] == "int-quantized");
+  CHECK(groups["group_2"]["format"] == "pack-quantized");
+  CHECK(groups["group_2"]["targets"] == std::vector<std::string>{"model.layers.0.mlp.gate_proj",
+                                                                 "model.layers.0.mlp.up_proj",
+                                                                 "model.layers.0.mlp.down_proj"});
+  CHECK(config["ignore"].size() == 7 + 1);
+}
+
+TEST_CASE("what a mixed plan leaves alone is exported byte for byte", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("bfloat16", at::kFloat, mixed_schemes());
+  run.export_to(directory / "export");
+  const data::SafetensorsReader file(directory / "export/model.safetensors");
+  std::size_t kept = 0;
+  for (const std::string& name : run.model.weights->names()) {
+    if (run.plan.linear(name.substr(0, name.rfind('.'))) || name == "model.norm.weight") continue;
+    INFO(name);
+    const Tensor source = run.model.weights->get(name).contiguous();
+    const auto bytes = modules::view_of(source).bytes, copied = file.tensor(name).bytes;
+    CHECK(std::equal(bytes.begin(), bytes.end(), copied.begin(), copied.end()));
+    ++kept;
+  }
+  CHECK(kept == 1 + 3 * 2 + 7);  // the table, norms, and the layer in float
+}
+
 TEST_CASE("the GGUF model's export has the run's logits to the bit", "[quant][export]") {
   const TemporaryDirectory directory;
   const Tensor ids = expected_tensors("smollm2/smollm2_logits.safetensors")["ids"];
@@ -178,10 +248,15 @@ TEST_CASE("the GGUF model's export has the run's logits to the bit", "[quant][ex
 }
 
 TEST_CASE("an export holds exactly the tensors and bytes that were planned", "[quant][export]") {
-  const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mlp_by_token());
+  const auto [variant, options] = GENERATE(table<std::string, QuantizeOptions>(
+      {{"untied_sharded", QuantizeOptions{}},
+       {"untied_sharded", token_inputs()},
+       {"untied_sharded", mlp_by_token()},
+       {"untied_sharded", all_by(weights_of(3, Strategy::kChannel, 0, false), kInputInt8)},
+       {"tied", mixed_schemes()}}));
   const bool trained = GENERATE(false, true);
   const TemporaryDirectory directory;
-  const Run run = tiny_run("untied_sharded", at::kBFloat16, options);
+  const Run run = tiny_run(variant, at::kBFloat16, options);
   if (trained) train_weights(run);
   run.export_to(directory / "export");
   const auto planned = planned_bytes(run.plan, *run.weights, run.dtype);

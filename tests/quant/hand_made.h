@@ -58,7 +58,37 @@ inline quant::QuantizeOptions token_inputs() {
   return options;
 }
 
-/// The same for the MLP's linears; the others' inputs are static.
+inline quant::QuantArgs weights_of(int num_bits, quant::Strategy strategy, std::int64_t group_size,
+                                   bool symmetric) {
+  return {
+      .num_bits = num_bits, .strategy = strategy, .group_size = group_size, .symmetric = symmetric};
+}
+
+/// Of three layers, the first has W8A8 attention and an MLP of W4A8 by group, the second stays in
+/// float, the third is W4A16 with zero points.
+inline quant::QuantizeOptions mixed_schemes() {
+  using quant::Strategy;
+  quant::QuantizeOptions options;
+  options.config_groups = {
+      {.name = "weight_only",
+       .targets = {"re:model[.]layers[.]2[.].*"},
+       .weights = weights_of(4, Strategy::kGroup, 32, false),
+       .input_activations = std::nullopt},
+      {.name = "attention", .targets = {"re:.*self_attn.*"}},
+      {.name = "mlp", .targets = {"Linear"}, .weights = weights_of(4, Strategy::kGroup, 32, true)}};
+  options.ignore = {"lm_head", "re:model[.]layers[.]1[.].*"};
+  return options;
+}
+
+/// Every linear but the head by one scheme.
+inline quant::QuantizeOptions all_by(const quant::QuantArgs& weights,
+                                     std::optional<quant::QuantArgs> inputs) {
+  quant::QuantizeOptions options;
+  options.config_groups = {{.name = "all", .weights = weights, .input_activations = inputs}};
+  return options;
+}
+
+/// W8A8 by token for the MLP's linears; the others' inputs are static.
 inline quant::QuantizeOptions mlp_by_token() {
   quant::QuantizeOptions options;
   options.config_groups = {

@@ -70,13 +70,13 @@ TEST_CASE("a plan takes what is targeted and leaves the rest in float", "[quant]
 TEST_CASE("ignore goes before targets, and the first group that targets a linear counts",
           "[quant][plan]") {
   QuantizeOptions options = targeting({"re:.*mlp.*"});
-  options.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  options.config_groups.front().input_activations->observer = ObserverKind::kMovingAverage;
   options.config_groups.push_back({.name = "rest"});
   options.ignore.push_back("re:model[.]layers[.]0[.].*");
   const Plan plan = make_plan(tied().structure, options);
   CHECK(plan.stages == std::vector<std::string>{"model.layers.1", "model.layers.2"});
   const auto observer = [&](const std::string& name) {
-    return plan.linear(name)->input_activations.observer;
+    return plan.linear(name)->input_activations->observer;
   };
   CHECK(observer(kMlp + "down_proj") == ObserverKind::kMovingAverage);
   CHECK(observer(kAttention + "o_proj") == ObserverKind::kMinMax);
@@ -138,14 +138,68 @@ TEST_CASE("static and dynamic groups stand side by side, but consumers of one te
                                             "up_proj share one input but not one scheme"));
 }
 
+TEST_CASE("linears of which only the weight is quantized have no tensor group", "[quant][plan]") {
+  const Plan plan = make_plan(tied().structure, mixed_schemes());
+  CHECK(plan.stages == std::vector<std::string>{"model.layers.0", "model.layers.2"});
+  CHECK(plan.groups.size() == 4);  // of layer 0: layer 1 is in float, layer 2's inputs are
+  const PlannedLinear* weight_only = plan.linear("model.layers.2.mlp.up_proj");
+  REQUIRE(weight_only);
+  CHECK_FALSE(weight_only->input_activations);
+  CHECK_FALSE(weight_only->is_static());
+  CHECK(weight_only->is_packed());
+  CHECK(weight_only->scheme == "weight_only");
+  CHECK_FALSE(plan.linear("model.layers.0.self_attn.q_proj")->is_packed());
+  CHECK(plan.linear("model.layers.0.mlp.up_proj")->is_packed());
+}
+
+TEST_CASE("every linear whose inputs a group size does not divide is listed", "[quant][plan]") {
+  QuantizeOptions options;
+  options.config_groups.front().weights = weights_of(4, Strategy::kGroup, 64, true);
+  const std::string message = mistake(options);
+  for (const char* layer : {"0", "1", "2"}) {
+    CHECK_THAT(message, Catch::Contains(std::string("model.layers.") + layer +
+                                        ".mlp.down_proj has 160 inputs, which group_size 64 does "
+                                        "not divide"));
+  }
+  CHECK_THAT(message, !Catch::Contains("up_proj"));
+}
+
+TEST_CASE("planned bytes of packed weights are words, scales, zero points and a shape",
+          "[quant][plan]") {
+  const modules::LinearRef ref{"a", 64, 3};
+  const auto planned = [&](const QuantArgs& weights, std::optional<QuantArgs> inputs) {
+    Plan plan;
+    plan.linears = {{ref, "stage", "a.input", weights, inputs}};
+    const MemoryStore store({{"a.weight", torch::zeros({3, 64})}});
+    std::vector<std::string> lines;
+    for (const PlannedBytes& weight : planned_bytes(plan, store, at::kFloat))
+      lines.push_back(weight.name + " " + weight.dtype + " " + std::to_string(weight.bytes));
+    return lines;
+  };
+  // 64 codes of 4 bits are 8 words.
+  CHECK(planned(weights_of(4, Strategy::kGroup, 32, false), std::nullopt) ==
+        std::vector<std::string>{"a.weight_packed I32 96", "a.weight_scale F32 24",
+                                 "a.weight_shape I64 16", "a.weight_zero_point I32 8"});
+  // 64 codes of 3 bits are 6.
+  CHECK(planned(weights_of(3, Strategy::kChannel, 0, true), kInputInt8) ==
+        std::vector<std::string>{"a.weight_packed I32 72", "a.weight_scale F32 12",
+                                 "a.weight_shape I64 16", "a.input_scale F32 4"});
+}
+
 TEST_CASE("another scheme, target or network has another fingerprint", "[quant][plan]") {
   const std::string usual = make_plan(tied().structure, QuantizeOptions{}).fingerprint();
   CHECK(make_plan(tied().structure, QuantizeOptions{}).fingerprint() == usual);
   CHECK(make_plan(tied().structure, targeting({"re:.*mlp.*"})).fingerprint() != usual);
   QuantizeOptions averaged;
-  averaged.config_groups.front().input_activations.observer = ObserverKind::kMovingAverage;
+  averaged.config_groups.front().input_activations->observer = ObserverKind::kMovingAverage;
   CHECK(make_plan(tied().structure, averaged).fingerprint() != usual);
   CHECK(make_plan(tied().structure, token_inputs()).fingerprint() != usual);
+  QuantizeOptions four, by_group, weight_only;
+  four.config_groups.front().weights.num_bits = 4;
+  by_group.config_groups.front().weights = weights_of(8, Strategy::kGroup, 32, true);
+  weight_only.config_groups.front().input_activations.reset();
+  for (const QuantizeOptions& other : {four, by_group, weight_only})
+    CHECK(make_plan(tied().structure, other).fingerprint() != usual);
   CHECK(make_plan(tiny_llama("untied_sharded").structure, QuantizeOptions{}).fingerprint() !=
         usual);
 }

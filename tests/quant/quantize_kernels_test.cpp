@@ -201,13 +201,73 @@ void check_rows() {
       const Values<Type> x = strange_rows<Type>(rows, width, random);
       for (const Grid like :
            {activation_grid(1.0f), unsigned_activation_grid(1.0f), weight_grid(1.0f),
-            weight_grid(1.0f, kInt4Qmax), Grid{1.0f, 3, 0, 6}}) {
+            weight_grid(1.0f, qmax_of(4)), Grid{1.0f, 3, 0, 6}}) {
         const Result law = lawful_rows<Type>(x, rows, like);
         for (const std::int64_t target : vector_targets()) {
           const VectorTarget forced(target);
           INFO(forced.name << ", " << rows << " rows of " << width << ", qmax " << like.qmax);
           CHECK(rows_by_kernel<Type>(x, rows, like) == law);
         }
+      }
+    }
+  }
+}
+
+/// What the asymmetric kernel writes, or should; codes with their zero point added.
+struct Asymmetric {
+  std::vector<int> codes, zero_point;
+  std::vector<float> scale;
+  std::int64_t non_finite = 0;
+
+  bool operator==(const Asymmetric&) const = default;
+};
+
+/// The scalar header, a row at a time.
+template <class Type>
+Asymmetric lawful_asymmetric(const Values<Type>& x, std::size_t rows, int num_bits) {
+  const std::size_t width = x.size() / rows;
+  Asymmetric law;
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::vector<float> values(width);
+    for (std::size_t i = 0; i < width; ++i) {
+      const float stored = Type::load(x[row * width + i]);
+      values[i] = std::isfinite(stored) ? stored : 0.0f;
+      law.non_finite += !std::isfinite(stored);
+    }
+    const auto [min, max] = std::minmax_element(values.begin(), values.end());
+    const Grid grid = asymmetric_grid(std::min(*min, 0.0f), std::max(*max, 0.0f), num_bits);
+    for (const float value : values) law.codes.push_back(quant::quantize(value, grid));
+    law.zero_point.push_back(grid.zero_point);
+    law.scale.push_back(grid.scale);
+  }
+  return law;
+}
+
+template <class Type>
+Asymmetric asymmetric_by_kernel(const Values<Type>& x, std::size_t rows, int num_bits) {
+  const std::size_t width = x.size() / rows;
+  std::vector<std::int8_t> codes(x.size()), zero_point(rows);
+  Asymmetric result{{}, {}, std::vector<float>(rows), 0};
+  result.non_finite = quantize_asymmetric_rows_cpu(
+      kElement<Type>, x.data(), static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width),
+      num_bits, codes.data(), result.scale.data(), zero_point.data());
+  result.zero_point.assign(zero_point.begin(), zero_point.end());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    result.codes.push_back(codes[i] + zero_point[i / width]);
+  return result;
+}
+
+template <class Type>
+void check_asymmetric_rows() {
+  std::mt19937 random(6);
+  for (const std::size_t width : {1, 5, 32, 33, 128, 577}) {
+    const Values<Type> x = strange_rows<Type>(13, width, random);
+    for (const int num_bits : {3, 4, 6, 7}) {
+      const Asymmetric law = lawful_asymmetric<Type>(x, 13, num_bits);
+      for (const std::int64_t target : vector_targets()) {
+        const VectorTarget forced(target);
+        INFO(forced.name << ", rows of " << width << ", " << num_bits << " bits");
+        CHECK(asymmetric_by_kernel<Type>(x, 13, num_bits) == law);
       }
     }
   }
@@ -318,6 +378,13 @@ TEST_CASE("each row has its own scale and the scalar header's codes", "[quant][k
   check_rows<Float32>();
   check_rows<BFloat16>();
   check_rows<Float16>();
+}
+
+TEST_CASE("each row has its own asymmetric grid and the scalar header's codes",
+          "[quant][kernels]") {
+  check_asymmetric_rows<Float32>();
+  check_asymmetric_rows<BFloat16>();
+  check_asymmetric_rows<Float16>();
 }
 
 TEST_CASE("a gradient passes where its bit is set", "[quant][kernels]") {

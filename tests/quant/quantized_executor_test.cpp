@@ -17,8 +17,7 @@ namespace {
 ActivationScales stored_scales(const Plan& plan, const modules::WeightStore& weights) {
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
-    if (!linear.input_activations.dynamic)
-      scales[linear.group] = weights.get(linear.ref.name + ".input_scale");
+    if (linear.is_static()) scales[linear.group] = weights.get(linear.ref.name + ".input_scale");
   }
   return ActivationScales(scales);
 }
@@ -26,6 +25,31 @@ ActivationScales stored_scales(const Plan& plan, const modules::WeightStore& wei
 /// How far each token's hidden state is off, relative to its size.
 double largest_relative_difference(const Tensor& hidden, const Tensor& expected) {
   return ((hidden - expected).norm(2, {-1}) / expected.norm(2, {-1})).max().item<double>();
+}
+
+/// Logits and gradients by integer kernels and by simulation. scaled: a directory that has scales
+/// for the model's inputs.
+void check_computes(const modules::Model& model, const modules::Model& scaled,
+                    const QuantizeOptions& options, const std::string& variant,
+                    at::ScalarType dtype) {
+  const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, options);
+  const ActivationScales scales = stored_scales(plan, *scaled.weights);
+  const auto run = [&](Compute compute) {
+    QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
+    modules::State state = modules::make_state(ids);
+    modules::run(model.network.stages.front(), executor, state);
+    const Tensor hidden = state.hidden.detach().requires_grad_();
+    state.hidden = hidden;
+    for (std::size_t i = 1; i < model.network.stages.size(); ++i)
+      modules::run(model.network.stages[i], executor, state);
+    const Tensor logits = model.network.head.logits(executor, state.hidden);
+    logits.to(at::kFloat).square().sum().backward();
+    return std::pair(logits.detach(), hidden.grad());
+  };
+  const auto integer = run(Compute::kInteger), simulated = run(Compute::kSimulate);
+  CHECK(integer.first.equal(simulated.first));
+  CHECK(integer.second.equal(simulated.second));
 }
 
 }  // namespace
@@ -83,24 +107,19 @@ TEST_CASE("integer kernels and simulation give the same logits and gradients, to
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mlp_by_token());
   const modules::Model model = modules::open_model(kReference / "int8_export" / variant);
-  const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
-  const Plan plan = make_plan(model.structure, options);
-  const ActivationScales scales = stored_scales(plan, *model.weights);
-  const auto run = [&](Compute compute) {
-    QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
-    modules::State state = modules::make_state(ids);
-    modules::run(model.network.stages.front(), executor, state);
-    const Tensor hidden = state.hidden.detach().requires_grad_();
-    state.hidden = hidden;
-    for (std::size_t i = 1; i < model.network.stages.size(); ++i)
-      modules::run(model.network.stages[i], executor, state);
-    const Tensor logits = model.network.head.logits(executor, state.hidden);
-    logits.to(at::kFloat).square().sum().backward();
-    return std::pair(logits.detach(), hidden.grad());
-  };
-  const auto integer = run(Compute::kInteger), simulated = run(Compute::kSimulate);
-  CHECK(integer.first.equal(simulated.first));
-  CHECK(integer.second.equal(simulated.second));
+  check_computes(model, model, options, variant, dtype);
+}
+
+TEST_CASE("integer kernels and simulation agree to the bit for weights of few bits",
+          "[quant][simulate]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const QuantizeOptions options =
+      GENERATE(mixed_schemes(), all_by(weights_of(4, Strategy::kChannel, 0, true), kInputInt8),
+               all_by(weights_of(4, Strategy::kGroup, 32, false), kTokenInt8),
+               all_by(weights_of(6, Strategy::kChannel, 0, false), kTokenInt8),
+               all_by(weights_of(3, Strategy::kGroup, 32, true), kInputInt8));
+  check_computes(tiny_llama("tied"), modules::open_model(kReference / "int8_export/tied"), options,
+                 "tied", dtype);
 }
 
 TEST_CASE("a linear that is not planned is computed in float", "[quant][simulate]") {

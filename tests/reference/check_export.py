@@ -1,8 +1,8 @@
 """Checks an INT8 export with the libraries it is meant for; prints one JSON object, or exits 1 with a message.
 
   check_export.py DIR --logits FILE [--max-kl 1e-4] [--min-agreement 0.999]
-DIR holds config.json with a compressed-tensors quantization_config of format int-quantized, safetensors and tokenizer files.
-FILE is what the exporting program computes for the INT8 model without corrections, each row of ids alone:
+DIR holds config.json with a compressed-tensors quantization_config of format int-quantized, pack-quantized or mixed-precision,
+safetensors and tokenizer files. FILE is what the exporting program computes for the INT8 model without corrections, each row of ids alone:
   ids [B, T] int64; logits [B, T, V] float32; and, for a lock-step check, hidden [B, L + 1, T, H] float32, the embeddings and
   each layer's output before the final norm.
 
@@ -16,15 +16,19 @@ for the free run.
 Dynamic inputs carry no scales; ours are absmax / 127 a token, compressed-tensors' absmax / 127.5, and that is another model.
 So transformers computes with our formula in its place; own_scales, for the record, compares FILE with a free run by its own.
 
+Packed zero points (weight_zero_point of pack-quantized weights) do not load in transformers 5.23 by itself; packed_zero_points()
+says why, and mends it.
+
 Reported: free_run and lock_step, each with kl (nats, mean over positions, KL(FILE || transformers)), agreement (share of equal
 top tokens), max_difference of logits; lock_step also layers_alike, the share of (token, layer) pairs where the layer's update
 differs by less than ALIKE of its length, and worst_median, the largest of the layers' medians of that difference; noise_kl,
-of the free run in float32 against float64; tokens; linears (how many are quantized), dynamic (how many of these by token);
+of the free run in float32 against float64; tokens; linears (how many are quantized), packed (how many of these in words), dynamic (how many by token), weight_only (how
+many with inputs in float);
 own_scales where there are such; tensors (how many the directory holds);
-vocabulary (of the tokenizer); weights: name -> shape, sha256 of int8 `weight` * `weight_scale` as little-endian float32;
+vocabulary (of the tokenizer); weights: name -> shape, sha256 of (code - zero point) * scale as little-endian float32;
 versions.
-Checked besides: every tensor can be read; scales are float32, finite, positive and of the format's shape; codes lie in
-[-127, 127]; transformers misses no tensor, finds none unknown, and its dequantized weights equal ours; the tokenizer gives
+Checked besides: every tensor can be read; scales are float32, finite, positive and of the format's shape; symmetric codes lie in
+[-127, 127] (7 of 4 bits); transformers misses no tensor, finds none unknown, and its dequantized weights equal ours; the tokenizer gives
 back what it splits.
 """
 
@@ -38,6 +42,8 @@ from pathlib import Path
 
 import torch
 from common import NUM_THREADS, library_versions
+from compressed_tensors.compressors.pack_quantized import PackedQuantizationCompressor, unpack_from_int32
+from compressed_tensors.quantization import QuantizationConfig, QuantizationScheme
 from compressed_tensors.quantization.lifecycle import forward as compressed_tensors_forward
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -77,14 +83,43 @@ def read_tensors(directory: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for tensors in contents.values() for name, tensor in tensors.items()}
 
 
-def is_dynamic(name: str, tensors: dict[str, torch.Tensor]) -> bool:
-    return f"{name}.input_scale" not in tensors
+def is_static(scheme: QuantizationScheme) -> bool:
+    return scheme.input_activations is not None and not scheme.input_activations.dynamic
 
 
-def check_linear(name: str, tensors: dict[str, torch.Tensor]) -> None:
-    codes = tensors[f"{name}.weight"]
-    require(codes.min() >= -127, f"{name}.weight: a code of -128")
-    shapes = {"weight_scale": (codes.size(0), 1)} | ({} if is_dynamic(name, tensors) else {"input_scale": (1,)})
+def read_schemes(directory: Path, tensors: dict[str, torch.Tensor]) -> dict[str, QuantizationScheme]:
+    """Linear's name -> its scheme, for each that has a weight_scale. Where there are several groups, targets are names."""
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))["quantization_config"]
+    groups = list(QuantizationConfig(**config).config_groups.values())
+    linears = sorted(name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale"))
+    require(bool(linears), "no quantized linear")
+    if len(groups) == 1:
+        return {name: groups[0] for name in linears}
+    named = {target: group for group in groups for target in group.targets}
+    require(sorted(named) == linears, "the groups' targets are not the quantized linears")
+    return {name: named[name] for name in linears}
+
+
+def codes_of(name: str, tensors: dict[str, torch.Tensor], scheme: QuantizationScheme) -> torch.Tensor:
+    if f"{name}.weight" in tensors:
+        return tensors[f"{name}.weight"]
+    shape = tensors[f"{name}.weight_shape"]
+    return unpack_from_int32(tensors[f"{name}.weight_packed"], scheme.weights.num_bits, shape)
+
+
+def zero_point_of(name: str, tensors: dict[str, torch.Tensor], scheme: QuantizationScheme, outputs: int) -> torch.Tensor:
+    if scheme.weights.symmetric:
+        return torch.zeros(1, 1)
+    packed = tensors[f"{name}.weight_zero_point"]
+    return unpack_from_int32(packed, scheme.weights.num_bits, (outputs, packed.size(1)), packed_dim=0)
+
+
+def check_linear(name: str, tensors: dict[str, torch.Tensor], scheme: QuantizationScheme, codes: torch.Tensor) -> None:
+    weights = scheme.weights
+    most = 2 ** (weights.num_bits - 1) - 1
+    require(not weights.symmetric or codes.min() >= -most, f"{name}.weight: a symmetric code below {-most}")
+    groups = codes.size(1) // weights.group_size if weights.group_size else 1
+    shapes = {"weight_scale": (codes.size(0), groups)} | ({"input_scale": (1,)} if is_static(scheme) else {})
     for kind, shape in shapes.items():
         scale = tensors.get(f"{name}.{kind}")
         require(scale is not None, f"{name}.{kind}: missing")
@@ -93,13 +128,16 @@ def check_linear(name: str, tensors: dict[str, torch.Tensor]) -> None:
         require(bool((scale.isfinite() & (scale > 0)).all()), f"{name}.{kind}: not finite and positive")
 
 
-def dequantize(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Linear's name -> float32 weight, for each int8 weight."""
-    linears = sorted(name.removesuffix(".weight") for name, tensor in tensors.items() if tensor.dtype == torch.int8)
-    require(bool(linears), "no int8 tensor")
-    for name in linears:
-        check_linear(name, tensors)
-    return {name: tensors[f"{name}.weight"].float() * tensors[f"{name}.weight_scale"] for name in linears}
+def dequantize(tensors: dict[str, torch.Tensor], schemes: dict[str, QuantizationScheme]) -> dict[str, torch.Tensor]:
+    """Linear's name -> float32 weight, for each that is quantized."""
+    weights = {}
+    for name, scheme in schemes.items():
+        codes = codes_of(name, tensors, scheme)
+        check_linear(name, tensors, scheme, codes)
+        scale, zero_point = tensors[f"{name}.weight_scale"], zero_point_of(name, tensors, scheme, codes.size(0))
+        by_group = codes.float().unflatten(1, (scale.size(1), -1))
+        weights[name] = ((by_group - zero_point.float().unsqueeze(2)) * scale.unsqueeze(2)).flatten(1)
+    return weights
 
 
 def describe(weight: torch.Tensor) -> dict:
@@ -118,7 +156,8 @@ def check_tokenizer(directory: Path) -> int:
 
 def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     """dtype is asked for by name: with "auto", transformers rounds the scales to the dtype in config.json."""
-    model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
+    with packed_zero_points():
+        model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"transformers reports {kind}: {sorted(map(str, info[kind]))[:5]}")
     return model.eval()
@@ -132,6 +171,25 @@ def our_token_scales(value: torch.Tensor, **_) -> tuple[torch.Tensor, torch.Tens
 
 
 @contextlib.contextmanager
+def packed_zero_points():
+    """transformers takes the shapes of a file's tensors from the compressor's meta branch, which leaves zero points unpacked
+    (compressed-tensors 0.20): no asymmetric packed file would load."""
+    kept = PackedQuantizationCompressor.compress
+
+    def compress(state_dict: dict, scheme: QuantizationScheme) -> dict:
+        compressed = kept(state_dict, scheme)
+        zero_point = compressed.get("weight_zero_point")
+        if zero_point is not None and zero_point.is_meta:
+            rows = -(-zero_point.size(0) * scheme.weights.num_bits // 32)
+            compressed["weight_zero_point"] = torch.empty(rows, zero_point.size(1), dtype=torch.int32, device="meta")
+        return compressed
+
+    PackedQuantizationCompressor.compress = compress
+    yield
+    PackedQuantizationCompressor.compress = kept
+
+
+@contextlib.contextmanager
 def token_scales(function):
     kept = compressed_tensors_forward.compute_dynamic_scales_and_zp
     compressed_tensors_forward.compute_dynamic_scales_and_zp = function
@@ -139,14 +197,14 @@ def token_scales(function):
     compressed_tensors_forward.compute_dynamic_scales_and_zp = kept
 
 
-def check_schemes(model: PreTrainedModel, tensors: dict[str, torch.Tensor], linears: list[str]) -> int:
-    """That transformers finds scales by token where none are stored, and only there. Returns where that is."""
-    for name in linears:
-        inputs = model.get_submodule(name).quantization_scheme.input_activations
-        expected = ("token", True) if is_dynamic(name, tensors) else ("tensor", False)
-        found = (inputs.strategy, inputs.dynamic)
-        require(found == expected, f"{name}: transformers takes its input as {found}, expected {expected}")
-    return sum(is_dynamic(name, tensors) for name in linears)
+def check_schemes(model: PreTrainedModel, tensors: dict[str, torch.Tensor], schemes: dict[str, QuantizationScheme]) -> int:
+    """That transformers takes each linear's scheme for what it is. Returns how many find scales by token."""
+    for name, scheme in schemes.items():
+        found = model.get_submodule(name).quantization_scheme
+        for part in ("weights", "input_activations"):
+            require(getattr(found, part) == getattr(scheme, part), f"{name}: transformers takes its {part} otherwise")
+        require(is_static(scheme) == (f"{name}.input_scale" in tensors), f"{name}: input_scale does not fit the scheme")
+    return sum(bool(scheme.input_activations and scheme.input_activations.dynamic) for scheme in schemes.values())
 
 
 def run(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
@@ -214,11 +272,14 @@ def check_limits(figures: dict[str, float], which: str, arguments: argparse.Name
 
 
 def compare_with_transformers(
-    arguments: argparse.Namespace, tensors: dict[str, torch.Tensor], weights: dict[str, torch.Tensor]
+    arguments: argparse.Namespace,
+    tensors: dict[str, torch.Tensor],
+    schemes: dict[str, QuantizationScheme],
+    weights: dict[str, torch.Tensor],
 ) -> dict:
     given = load_file(arguments.logits)
     model = load_model(arguments.directory, torch.float32)
-    dynamic = check_schemes(model, tensors, list(weights))
+    dynamic = check_schemes(model, tensors, schemes)
     own = {"own_scales": compare(given["logits"], run(model, given["ids"]))} if dynamic else {}
     with token_scales(our_token_scales):
         return {"dynamic": dynamic} | own | compare_logits(arguments, model, given, weights)
@@ -247,12 +308,15 @@ def compare_logits(
 @torch.no_grad()
 def check(arguments: argparse.Namespace) -> dict:
     tensors = read_tensors(arguments.directory)
-    weights = dequantize(tensors)
+    schemes = read_schemes(arguments.directory, tensors)
+    weights = dequantize(tensors, schemes)
     AutoConfig.from_pretrained(arguments.directory)
     vocabulary = check_tokenizer(arguments.directory)
-    return compare_with_transformers(arguments, tensors, weights) | {
+    return compare_with_transformers(arguments, tensors, schemes, weights) | {
         "tokens": load_file(arguments.logits)["ids"].numel(),
         "linears": len(weights),
+        "packed": sum(name.endswith(".weight_packed") for name in tensors),
+        "weight_only": sum(scheme.input_activations is None for scheme in schemes.values()),
         "tensors": len(tensors),
         "vocabulary": vocabulary,
         "weights": {f"{name}.weight": describe(weight) for name, weight in weights.items()},

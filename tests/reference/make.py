@@ -25,6 +25,7 @@ JOBS = {
     "int8_export": ("int8_export", {"tiny": "tiny_llama"}),
     "smollm2_logits": ("smollm2", {}),
     "tokens": ("tokens", {}),
+    "packed_codes": ("packed_codes.safetensors", {}),
 }
 
 

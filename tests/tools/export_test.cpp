@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "data/base/file.h"
 #include "tests/support/catch.h"
 #include "tests/tools/tiny_run.h"
 
@@ -24,7 +25,70 @@ nlohmann::json check_export(const TinyRun& run, const std::string& model) {
   return nlohmann::json::parse(check.out);
 }
 
+Arguments with(Arguments arguments, const std::string& more) {
+  arguments.push_back(more);
+  return arguments;
+}
+
 }  // namespace
+
+TEST_CASE(
+    "a run of mixed schemes goes through training, export and reload, and transformers reads it",
+    "[tools][export]") {
+  const TinyRun run("outliers");
+  // Layer 0: W8A8 attention, W4A8 MLP by group. Layer 1: in float. Layer 2: W4A16, no correction.
+  const Arguments mixed{
+      "--set",
+      "quantize={ignore: [lm_head, 're:model[.]layers[.]1[.].*'], calibration: {num_samples: 6}, "
+      "config_groups: {"
+      "weight_only: {targets: ['re:model[.]layers[.]2[.].*'], input_activations: null, weights: "
+      "{num_bits: 4, strategy: group, group_size: 32, symmetric: false}}, "
+      "attention: {targets: ['re:.*self_attn.*']}, "
+      "mlp: {weights: {num_bits: 4, strategy: group, group_size: 32}}}}",
+      "--set", "correction.ignore=[model.layers.2]"};
+  const nlohmann::json plan = nlohmann::json::parse(run.done("plan", with(mixed, "--json")).out);
+  CHECK(plan["sites"].size() == 14);
+  CHECK(plan["sites"][0]["weights"] == "int8 channel");
+  CHECK(plan["sites"][4]["weights"] == "int4 group 32");
+  CHECK(plan["sites"][7]["weights"] == "int4 group 32 asym");
+  CHECK(plan["sites"][7]["input_activations"] == "float");
+  run.done("train", mixed);
+  const nlohmann::json rows =
+      nlohmann::json::parse(run.done("evaluate", with(mixed, "--json")).out)["sets"]["in_domain"];
+  run.done("export", mixed);
+  const nlohmann::json report = check_export(run, "outliers");
+  CHECK(report["linears"] == 14);
+  CHECK(report["packed"] == 3 + 7);
+  CHECK(report["weight_only"] == 7);
+  CHECK(report["dynamic"] == 0);
+  // Opened again it is the model that was evaluated.
+  const nlohmann::json reloaded = nlohmann::json::parse(
+      run.done("evaluate", {"--set", "model.path=export", "--json"}).out)["sets"]["in_domain"];
+  for (const char* row : {"quantized", "corrected"}) {
+    for (const char* figure : {"perplexity", "accuracy", "bytes"})
+      CHECK(reloaded[row][figure] == rows[row][figure]);
+  }
+  const nlohmann::json correction =
+      nlohmann::json::parse(read_file(run / "export/correction.json"));
+  CHECK(correction["stages"] == std::vector<std::string>{"model.layers.0"});
+}
+
+TEST_CASE("transformers loads weights of few bits", "[tools][export]") {
+  const auto [weights, inputs] = GENERATE(table<std::string, std::string>(
+      {{"{num_bits: 4}", "{}"},
+       {"{num_bits: 4, symmetric: false, strategy: group, group_size: 32}", "null"},
+       {"{num_bits: 6, symmetric: false}", "{}"},
+       {"{num_bits: 3, strategy: group, group_size: 32}", "null"}}));
+  INFO(weights << " " << inputs);
+  const Arguments scheme{"--set", "quantize.config_groups.g={weights: " + weights +
+                                      ", input_activations: " + inputs + "}"};
+  const TinyRun run("tied");
+  run.done("train", scheme);
+  run.done("export", scheme);
+  const nlohmann::json report = check_export(run, "tied");
+  CHECK(report["packed"] == 3 * 7);
+  CHECK(report["weight_only"] == (inputs == "null" ? 3 * 7 : 0));
+}
 
 TEST_CASE("transformers loads an export and computes what our INT8 model does", "[tools][export]") {
   const std::string model = GENERATE("tied", "outliers", "untied_sharded");

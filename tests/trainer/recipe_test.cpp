@@ -102,7 +102,7 @@ seed: 9223372036854775807
   CHECK(zebra.name == "zebra");
   CHECK(zebra.targets == std::vector<std::string>{"re:.*q_proj", "k_proj"});
   CHECK(zebra.weights == quant::kWeightInt8);
-  CHECK(zebra.input_activations.observer == quant::ObserverKind::kMovingAverage);
+  CHECK(zebra.input_activations->observer == quant::ObserverKind::kMovingAverage);
   CHECK(recipe.quantize.config_groups[1] == quant::ConfigGroup{.name = "antelope"});
   CHECK(recipe.quantize.ignore.empty());
   CHECK(recipe.quantize.calibration.num_samples == 7);
@@ -170,7 +170,7 @@ TEST_CASE("An override wins over the file, which wins over the default", "[recip
   CHECK(recipe.loss.kl == 5);
   CHECK(recipe.loss.ce == 4);
   CHECK(recipe.quantize.config_groups.at(0).name == "decoder");
-  CHECK(recipe.quantize.config_groups.at(0).input_activations.observer ==
+  CHECK(recipe.quantize.config_groups.at(0).input_activations->observer ==
         quant::ObserverKind::kMovingAverage);
   CHECK(recipe.correction.ignore == std::vector<std::string>{"a", "b"});
   CHECK(recipe.num_threads == 2);
@@ -182,14 +182,15 @@ TEST_CASE("A mistake in an override is named by its key", "[recipe][override]") 
         "--set train.max_steps: expected an integer from 1 to 1000000000, got 0");
   CHECK(mistakes(kLeast, {"trian.max_steps=5"}) ==
         "--set trian: unknown key, the nearest known one is train");
-  CHECK(mistakes(kLeast, {"quantize.config_groups.decoder.weights.num_bits=4"}) ==
-        "--set quantize.config_groups.decoder.weights.num_bits: expected 8, got 4");
+  CHECK(mistakes(kLeast, {"quantize.config_groups.decoder.weights.num_bits=5"}) ==
+        "--set quantize.config_groups.decoder.weights.num_bits: expected 3, 4, 6 or 8, got 5");
   CHECK(mistakes("model: {path: m}\ntrain: {output_dir: o}\n", {"data.window=64"}) ==
         "r.yaml:1:1: data.train: expected a path, got nothing");
 }
 
 TEST_CASE("All mistakes are told at once, in the file's order", "[recipe]") {
-  CHECK(mistakes(R"(model:
+  CHECK(
+      mistakes(R"(model:
   path: m
   dtype: int8
 data: {train: d, windows: 64}
@@ -203,17 +204,17 @@ train:
   max_step: 6
 seed: -1
 )",
-                 {"loss.kl=much"}) ==
-        "--set loss.kl: expected a number of at least 0, got much\n"
-        "r.yaml:3:10: model.dtype: expected bfloat16, float16 or float32, got int8\n"
-        "r.yaml:4:18: data.windows: unknown key, the nearest known one is window\n"
-        "r.yaml:8:27: quantize.config_groups.decoder.weights.num_bits: expected 8, got 7\n"
-        "r.yaml:10:3: train.output_dir: expected a path, got nothing\n"
-        "r.yaml:10:3: train.max_step: unknown key, the nearest known one is max_steps\n"
-        "r.yaml:11:18: train.learning_rate: expected keys with values, got 0.001\n"
-        "r.yaml:12:3: train.max_step: given twice, first in line 10\n"
-        "r.yaml:12:3: train.max_step: unknown key, the nearest known one is max_steps\n"
-        "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
+               {"loss.kl=much"}) ==
+      "--set loss.kl: expected a number of at least 0, got much\n"
+      "r.yaml:3:10: model.dtype: expected bfloat16, float16 or float32, got int8\n"
+      "r.yaml:4:18: data.windows: unknown key, the nearest known one is window\n"
+      "r.yaml:8:27: quantize.config_groups.decoder.weights.num_bits: expected 3, 4, 6 or 8, got 7\n"
+      "r.yaml:10:3: train.output_dir: expected a path, got nothing\n"
+      "r.yaml:10:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+      "r.yaml:11:18: train.learning_rate: expected keys with values, got 0.001\n"
+      "r.yaml:12:3: train.max_step: given twice, first in line 10\n"
+      "r.yaml:12:3: train.max_step: unknown key, the nearest known one is max_steps\n"
+      "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
 }
 
 TEST_CASE("Missing sections and keys are named", "[recipe]") {
@@ -277,12 +278,59 @@ TEST_CASE("Schemes that do not exist yet are refused with those that do", "[reci
   };
   const std::string g = "--set quantize.config_groups.g.";
   CHECK(in_group("weights.type=float") == g + "weights.type: expected int, got float");
-  CHECK(in_group("weights.strategy=group") == g + "weights.strategy: expected channel, got group");
-  CHECK(in_group("weights.symmetric=false") == g + "weights.symmetric: expected true, got false");
+  CHECK(in_group("weights.strategy=tensor") ==
+        g + "weights.strategy: expected channel or group, got tensor");
+  CHECK(in_group("weights.num_bits=5") == g + "weights.num_bits: expected 3, 4, 6 or 8, got 5");
+  CHECK(in_group("weights={strategy: group, group_size: 48}") ==
+        g + "weights.group_size: expected 32, 64 or 128, got 48");
   CHECK(in_group("input_activations.strategy=group") ==
         g + "input_activations.strategy: expected tensor or token, got group");
   CHECK(in_group("input_activations.observer=percentile") ==
         g + "input_activations.observer: expected minmax or moving_average, got percentile");
+}
+
+TEST_CASE("Weights have 3 to 8 bits, by channel or group, with or without zero points",
+          "[recipe]") {
+  const auto weights_in = [](const std::string& keys) {
+    const Recipe recipe =
+        load(kLeast + "quantize: {config_groups: {g: {weights: {" + keys + "}}}}\n");
+    CHECK(load(to_yaml(recipe)) == recipe);
+    return recipe.quantize.config_groups.front().weights;
+  };
+  quant::QuantArgs expected = quant::kWeightInt8;
+  expected.num_bits = 3;
+  CHECK(weights_in("num_bits: 3") == expected);
+  expected.num_bits = 6;
+  expected.symmetric = false;
+  CHECK(weights_in("num_bits: 6, symmetric: false") == expected);
+  expected.strategy = quant::Strategy::kGroup;
+  expected.group_size = 32;
+  CHECK(weights_in("num_bits: 6, symmetric: false, strategy: group, group_size: 32") == expected);
+  expected.group_size = 128;
+  CHECK(weights_in("num_bits: 6, symmetric: false, strategy: group") == expected);
+
+  const std::string weights = "quantize.config_groups.g.weights";
+  const auto mistake_of = [&](const std::string& keys) {
+    return mistake_in("quantize: {config_groups: {g: {weights: {" + keys + "}}}}\n");
+  };
+  CHECK(mistake_of("symmetric: false") ==
+        "r.yaml:4:41: " + weights + ": expected symmetric: true with num_bits: 8, got false");
+  CHECK(mistake_of("group_size: 32") ==
+        "r.yaml:4:54: " + weights +
+            ".group_size: expected nothing, since strategy: channel has no groups, got 32");
+}
+
+TEST_CASE("Inputs that are null stay in float", "[recipe]") {
+  const Recipe recipe =
+      load(kLeast +
+           "quantize: {config_groups: {g: {weights: {num_bits: 4}, input_activations: null}}}\n");
+  CHECK_FALSE(recipe.quantize.config_groups.front().input_activations);
+  CHECK_THAT(to_yaml(recipe), Catch::Contains("input_activations: null\n"));
+  CHECK(load(to_yaml(recipe)) == recipe);
+  const Recipe by_override = load(kLeast, {"quantize.config_groups.g.input_activations=null"});
+  CHECK_FALSE(by_override.quantize.config_groups.front().input_activations);
+  CHECK(mistakes(kLeast, {"quantize.config_groups.g.input_activations=none"}) ==
+        "--set quantize.config_groups.g.input_activations: expected keys with values, got none");
 }
 
 TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {

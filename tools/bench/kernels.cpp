@@ -204,6 +204,21 @@ void add_products() {
       const auto run = [=] { quant::integer_linear(codes, 0.7f, weight, at::kBFloat16); };
       return Work{run, p.rows * p.in + p.out * p.in + 2 * p.rows * p.out};
     });
+    for (const std::int64_t size : {32, 64, 128}) {
+      if (p.in % size != 0) continue;
+      add(fmt::format("integer_linear_w4g{}/{}", size, shape), [=] {
+        const quant::QuantArgs args{
+            .num_bits = 4, .strategy = quant::Strategy::kGroup, .group_size = size};
+        quant::QuantizedWeight weight =
+            quant::quantize_weight(at::randn({p.out, p.in}), "weight", args);
+        quant::pack(weight);
+        const bool is_unsigned = weight.packed.defined();
+        const Tensor codes =
+            quant::quantize_tokens(activations({p.rows, p.in}), is_unsigned, "x").values;
+        const auto run = [=] { quant::integer_linear(codes, 0.7f, weight, at::kBFloat16); };
+        return Work{run, p.rows * p.in + p.out * p.in + 2 * p.rows * p.out};
+      });
+    }
     add("bfloat16_linear/" + shape, [=] {
       const Tensor x = activations({p.rows, p.in});
       const Tensor weight = at::randn({p.out, p.in}).to(at::kBFloat16);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tools/commands/command.h"
 #include "trainer/experiment.h"
@@ -14,9 +15,16 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const quant::QuantArgs& inputs) {
-  return fmt::format("int{} {} {}", inputs.num_bits, name_of(inputs.strategy),
-                     inputs.dynamic ? "dynamic" : name_of(inputs.observer));
+std::string text_of(const std::optional<quant::QuantArgs>& inputs) {
+  if (!inputs) return "float";
+  return fmt::format("int{} {} {}", inputs->num_bits, name_of(inputs->strategy),
+                     inputs->dynamic ? "dynamic" : name_of(inputs->observer));
+}
+
+std::string text_of_weights(const quant::QuantArgs& weights) {
+  const std::string size = weights.group_size > 0 ? fmt::format(" {}", weights.group_size) : "";
+  return fmt::format("int{} {}{}{}", weights.num_bits, name_of(weights.strategy), size,
+                     weights.symmetric ? "" : " asym");
 }
 
 json site_json(const quant::PlannedLinear& linear) {
@@ -25,8 +33,7 @@ json site_json(const quant::PlannedLinear& linear) {
           {"group", linear.group},
           {"out_features", linear.ref.out_features},
           {"in_features", linear.ref.in_features},
-          {"weights",
-           fmt::format("int{} {}", linear.weights.num_bits, name_of(linear.weights.strategy))},
+          {"weights", text_of_weights(linear.weights)},
           {"input_activations", text_of(linear.input_activations)}};
 }
 
@@ -64,13 +71,13 @@ std::string saved_line(const json& plan) {
 }
 
 std::string table_of(const json& plan) {
-  std::string table = fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", "linear", "shape", "weights",
+  std::string table = fmt::format("{:<40} {:>13} {:<19} {:<22} {}\n", "linear", "shape", "weights",
                                   "input", "group");
   for (const json& site : plan["sites"]) {
     const std::string shape = fmt::format("{}x{}", site["out_features"].get<std::int64_t>(),
                                           site["in_features"].get<std::int64_t>());
     table +=
-        fmt::format("{:<40} {:>13} {:<14} {:<22} {}\n", site["linear"].get<std::string>(), shape,
+        fmt::format("{:<40} {:>13} {:<19} {:<22} {}\n", site["linear"].get<std::string>(), shape,
                     site["weights"].get<std::string>(),
                     site["input_activations"].get<std::string>(), site["group"].get<std::string>());
   }

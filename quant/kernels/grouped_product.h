@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+
+#include "data/formats/element.h"
+#include "quant/kernels/scale_sums.h"
+
+namespace dualpath::quant {
+
+// Products with a weight whose inputs come in groups, each with a scale of its own for each output.
+
+/// Outputs that lie together in a packed weight.
+inline constexpr std::int64_t kPanel = 32;
+/// Inputs that are multiplied at once: a group is a multiple.
+inline constexpr std::int64_t kQuad = 4;
+
+/// A weight as the kernel reads it: panels of outputs, in a panel quads of inputs, in a quad the
+/// panel's outputs, of each its 4 inputs. Where the last panel has outputs too many, they are
+/// zeros.
+struct PackedGroups {
+  std::int64_t outputs, inputs, group_size;
+  std::int8_t* codes;    ///< [panels, inputs / 4, kPanel, 4]
+  float* scale;          ///< [panels, groups, kPanel]
+  std::int32_t* offset;  ///< [panels, groups, kPanel]: minus 128 times the sum of the group's codes
+
+  std::int64_t groups() const { return inputs / group_size; }
+  std::int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
+};
+
+/// codes: [outputs, inputs]; scale: [outputs, groups]. Writes the panels begin .. end of `packed`.
+void pack_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
+                     std::int64_t end, const PackedGroups& packed);
+
+/// What meets it: rows of uint8 codes with zero point 128.
+struct GroupedRows {
+  const std::uint8_t* codes;  ///< [rows, inputs]
+  std::int64_t rows;
+  InputScales scale;
+  const float* bias;  ///< [outputs], or null
+};
+
+/// y = the sum over the groups, in ascending order, of scaled_sum(sum, input_scale, weight_scale),
+/// + bias, then one cast; y: [rows, outputs] of the element type, of which the columns of panels
+/// begin .. end are written. The int32 sums of a group are exact.
+void grouped_product_cpu(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
+                         std::int64_t end, data::Element element, void* y);
+
+/// Whether this processor has vectors for it: elsewhere it is a plain loop.
+bool has_grouped_product();
+
+}  // namespace dualpath::quant

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "modules/tensor_view.h"
+#include "modules/weight_store.h"
+#include "quant/plan.h"
+#include "quant/quantized_weight.h"
+
+namespace dualpath::quant {
+
+/// A planned linear's weight: the store's codes and scale if it is an export, else quantized from
+/// its values. An export whose tensors have other shapes than planned is an Error naming one.
+QuantizedWeight quantized_weight(const modules::WeightStore& weights, const PlannedLinear& linear);
+
+/// Its bias in float32; undefined where it has none.
+at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
+
+/// The tensors an export holds of a weight, by their names behind the linear's, in the order of
+/// planned_bytes().
+modules::NamedTensors stored_tensors(const QuantizedWeight& weight, const PlannedLinear& linear);
+
+}  // namespace dualpath::quant
