@@ -75,9 +75,11 @@ class WeightCheck {
     const std::string stored = ref.name + ".weight_shape";
     if (weights_.contains(ref.weight_name()) || !weights_.contains(stored))
       return expect(ref.weight_name(), shape);
-    const Tensor sizes = weights_.get(stored).to(at::kLong);
-    if (!sizes.equal(at::tensor(shape, at::kLong)))
-      problems_.push_back(fmt::format("{}: expected {}, got another", stored, shape));
+    const Tensor sizes = weights_.get(stored).to(at::kLong).contiguous();
+    const auto* first = sizes.const_data_ptr<std::int64_t>();
+    const Shape got(first, first + sizes.numel());
+    if (got != shape)
+      problems_.push_back(fmt::format("{}: expected {}, got {}", stored, shape, got));
   }
 
   void finish(const std::string& where) const {

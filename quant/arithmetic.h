@@ -19,7 +19,7 @@ struct Grid {
 };
 
 /// The largest code of so many bits: 127 of 8, 7 of 4.
-constexpr std::int32_t qmax_of(int num_bits) { return (1 << (num_bits - 1)) - 1; }
+DP_HOST_DEVICE constexpr std::int32_t qmax_of(int num_bits) { return (1 << (num_bits - 1)) - 1; }
 
 /// Activations use the whole of int8; symmetric weights leave the lowest code out, as ONNX Runtime,
 /// OpenVINO and TensorRT do.

@@ -1,6 +1,7 @@
 #include "modules/structure.h"
 
 #include "tests/support/catch.h"
+#include "tests/support/error_message.h"
 #include "tests/support/model.h"
 
 using namespace dualpath::modules;
@@ -45,6 +46,21 @@ TEST_CASE("the refs of a network carry the sizes and biases of the config",
   CHECK(k.bias_name() == "model.layers.0.self_attn.k_proj.bias");
   CHECK(k.input_site() == "model.layers.0.self_attn.k_proj.input");
   CHECK_FALSE(structure.linears.back().refs.front().bias);
+}
+
+TEST_CASE("a weight whose codes are packed is checked by the shape beside them",
+          "[modules][structure]") {
+  Structure structure;
+  structure.linears = {{"layer", {{"a", 64, 3}}}};
+  const auto store = [](std::int64_t inputs) {
+    return MemoryStore({{"a.weight_packed", torch::zeros({3, 8}, at::kInt)},
+                        {"a.weight_shape", torch::tensor({std::int64_t{3}, inputs})}});
+  };
+  check_weights(structure, store(64), "export");
+  CHECK(error_message([&] { check_weights(structure, store(32), "export"); }) ==
+        "export: a.weight_shape: expected [3, 64], got [3, 32]");
+  CHECK(error_message([&] { check_weights(structure, MemoryStore({}), "export"); }) ==
+        "export: a.weight is missing");
 }
 
 TEST_CASE("only a network's layers may be corrected", "[modules][structure]") {
