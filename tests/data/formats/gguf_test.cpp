@@ -30,7 +30,7 @@ enum Kind : std::uint32_t {
   kI64,
   kF64
 };
-enum Type : std::uint32_t { kTypeF32 = 0, kTypeQ8 = 8, kTypeQ4K = 12 };
+enum Type : std::uint32_t { kTypeF32 = 0, kTypeQ8 = 8, kTypeIQ4XS = 23 };
 
 /// Two tensors, "b" [2, 3] and "a" [32] in one Q8_0 block, and one key of each kind.
 std::string small_file() {
@@ -215,7 +215,7 @@ TEST_CASE("Keys and tensors given twice are refused, and odd names are shown esc
 }
 
 TEST_CASE("A tensor that cannot be is refused by name", "[formats][gguf]") {
-  CHECK(tensor_error(1, tensor("a", {256}, kTypeQ4K, 0)) == "a: Q4_K is not supported");
+  CHECK(tensor_error(1, tensor("a", {256}, kTypeIQ4XS, 0)) == "a: IQ4_XS is not supported");
   CHECK(tensor_error(1, tensor("a", {256}, 77, 0)) == "a: type 77 is not supported");
   CHECK(tensor_error(1, tensor("a", {1, 1, 1, 1, 1}, kTypeF32, 0)) ==
         "a: expected at most 4 dimensions, got 5");
