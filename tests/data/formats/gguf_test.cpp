@@ -200,6 +200,12 @@ TEST_CASE("Absurd counts and lengths are refused before any memory is asked for"
         "k: expected a kind of value from 0 to 12, got 13");
 }
 
+TEST_CASE("An array that would take many times its file in memory is refused", "[formats][gguf]") {
+  const std::string many((1 << 24) + 1, '\0');
+  CHECK(open_error(header(0, 1) + pair("k", kArray, array(kU8, many.size(), many))) ==
+        "k: expected an array of at most 16777216 elements, got 16777217");
+}
+
 TEST_CASE("Arrays nested without end are refused", "[formats][gguf]") {
   std::string nested = array(kU8, 0, "");
   for (int i = 0; i < 10'000; ++i) nested.insert(0, array(kArray, 1, ""));
