@@ -4,6 +4,7 @@
 #include <array>
 
 #include "data/base/error.h"
+#include "data/formats/pickle.h"
 #include "modules/decoder.h"
 #include "modules/gguf_store.h"
 #include "modules/safetensors_store.h"
@@ -90,6 +91,7 @@ Model open_model(const fs::path& path) {
     throw Error("{}: no such model; expected a Hugging Face directory or a .gguf file",
                 fs::absolute(path).string());
   }
+  data::refuse_pickle(path);
   if (fs::is_directory(path)) return open_directory(path);
   if (path.extension() == ".gguf") return open_gguf(path);
   throw Error("{}: expected a Hugging Face directory or a .gguf file", path.string());

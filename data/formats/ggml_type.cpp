@@ -1,11 +1,12 @@
 #include "data/formats/ggml_type.h"
 
+#include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <string_view>
 
 #include "data/base/error.h"
+#include "data/formats/ggml_blocks.h"
 #include "data/formats/half.h"
 
 namespace dualpath::data {
@@ -19,92 +20,57 @@ constexpr std::array<std::string_view, 40> kNames{
     "I8",      "I16",    "I32",     "I64",   "F64",    "IQ1_M", "BF16",  "",
     "",        "",       "TQ1_0",   "TQ2_0", "",       "",      "",      "MXFP4"};
 
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
-
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-// One block each, as ggml lays it out.
-
-void dequantize_f32(const std::byte* block, float* values) { values[0] = load<float>(block); }
+void dequantize_f32(const std::byte* block, float* values) { std::memcpy(values, block, 4); }
 
 void dequantize_f16(const std::byte* block, float* values) {
-  values[0] = float16_to_float(load<std::uint16_t>(block));
+  std::uint16_t bits;
+  std::memcpy(&bits, block, sizeof bits);
+  values[0] = float16_to_float(bits);
 }
 
 void dequantize_bf16(const std::byte* block, float* values) {
-  values[0] = bfloat16_to_float(load<std::uint16_t>(block));
+  std::uint16_t bits;
+  std::memcpy(&bits, block, sizeof bits);
+  values[0] = bfloat16_to_float(bits);
 }
 
-/// float16 scale, 32 × int8.
-void dequantize_q8_0(const std::byte* block, float* values) {
-  const float scale = float16_to_float(load<std::uint16_t>(block));
-  for (int i = 0; i < 32; ++i) values[i] = scale * load<std::int8_t>(block + 2 + i);
+struct Row {
+  GgmlType type;
+  GgmlBlock block;
+  void (*dequantize)(const std::byte* block, float* values);
+};
+
+constexpr std::array<Row, 13> kRows{{{GgmlType::kF32, {1, 4}, dequantize_f32},
+                                     {GgmlType::kF16, {1, 2}, dequantize_f16},
+                                     {GgmlType::kBF16, {1, 2}, dequantize_bf16},
+                                     {GgmlType::kQ4_0, {32, 18}, dequantize_q4_0},
+                                     {GgmlType::kQ4_1, {32, 20}, dequantize_q4_1},
+                                     {GgmlType::kQ5_0, {32, 22}, dequantize_q5_0},
+                                     {GgmlType::kQ5_1, {32, 24}, dequantize_q5_1},
+                                     {GgmlType::kQ8_0, {32, 34}, dequantize_q8_0},
+                                     {GgmlType::kQ2_K, {256, 84}, dequantize_q2_k},
+                                     {GgmlType::kQ3_K, {256, 110}, dequantize_q3_k},
+                                     {GgmlType::kQ4_K, {256, 144}, dequantize_q4_k},
+                                     {GgmlType::kQ5_K, {256, 176}, dequantize_q5_k},
+                                     {GgmlType::kQ6_K, {256, 210}, dequantize_q6_k}}};
+
+const Row* find_row(GgmlType type) {
+  const auto found = std::ranges::find(kRows, type, &Row::type);
+  return found == kRows.end() ? nullptr : &*found;
 }
 
-/// float16 scale, float16 minimum, 16 bytes: the low halves are the first 16 values, the high ones
-/// the last.
-void dequantize_q4_1(const std::byte* block, float* values) {
-  const float scale = float16_to_float(load<std::uint16_t>(block));
-  const float minimum = float16_to_float(load<std::uint16_t>(block + 2));
-  for (int i = 0; i < 16; ++i) {
-    const auto pair = load<std::uint8_t>(block + 4 + i);
-    values[i] = scale * static_cast<float>(pair & 0x0f) + minimum;
-    values[i + 16] = scale * static_cast<float>(pair >> 4) + minimum;
-  }
-}
-
-using DequantizeBlock = void (*)(const std::byte*, float*);
-
-DequantizeBlock dequantizer_of(GgmlType type) {
-  switch (type) {
-    case GgmlType::kF32:
-      return dequantize_f32;
-    case GgmlType::kF16:
-      return dequantize_f16;
-    case GgmlType::kBF16:
-      return dequantize_bf16;
-    case GgmlType::kQ8_0:
-      return dequantize_q8_0;
-    case GgmlType::kQ4_1:
-      return dequantize_q4_1;
-  }
-  throw Error("GGUF: cannot dequantize {}", ggml_type_name(static_cast<std::uint32_t>(type)));
+const Row& row_of(GgmlType type) {
+  if (const Row* row = find_row(type)) return *row;
+  throw Error("GGUF: cannot read {}", ggml_type_name(static_cast<std::uint32_t>(type)));
 }
 
 }  // namespace
 
-GgmlBlock block_of(GgmlType type) {
-  switch (type) {
-    case GgmlType::kF32:
-      return {1, 4};
-    case GgmlType::kF16:
-      return {1, 2};
-    case GgmlType::kBF16:
-      return {1, 2};
-    case GgmlType::kQ8_0:
-      return {32, 34};
-    case GgmlType::kQ4_1:
-      return {32, 20};
-  }
-  throw Error("GGUF: cannot read {}", ggml_type_name(static_cast<std::uint32_t>(type)));
-}
+GgmlBlock block_of(GgmlType type) { return row_of(type).block; }
 
 std::optional<GgmlType> ggml_type(std::uint32_t id) {
   const auto type = static_cast<GgmlType>(id);
-  switch (type) {
-    case GgmlType::kF32:
-    case GgmlType::kF16:
-    case GgmlType::kBF16:
-    case GgmlType::kQ8_0:
-    case GgmlType::kQ4_1:
-      return type;
-  }
-  return std::nullopt;
+  return find_row(type) == nullptr ? std::nullopt : std::optional(type);
 }
 
 std::string ggml_type_name(std::uint32_t id) {
@@ -113,8 +79,7 @@ std::string ggml_type_name(std::uint32_t id) {
 }
 
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> values) {
-  const GgmlBlock block = block_of(type);
-  const DequantizeBlock dequantize_block = dequantizer_of(type);
+  const auto& [same_type, block, dequantize_block] = row_of(type);
   const std::size_t blocks = bytes.size() / block.bytes;
   const auto elements = static_cast<std::size_t>(block.elements);
   if (bytes.size() % block.bytes != 0 || values.size() != blocks * elements) {

@@ -9,7 +9,21 @@
 namespace dualpath::data {
 
 /// The storage types of GGUF tensors that we read; the values are the file's.
-enum class GgmlType : std::uint32_t { kF32 = 0, kF16 = 1, kQ4_1 = 3, kQ8_0 = 8, kBF16 = 30 };
+enum class GgmlType : std::uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ2_K = 10,
+  kQ3_K = 11,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBF16 = 30
+};
 
 /// Elements lie in blocks along the last dimension: block.elements of them take block.bytes.
 struct GgmlBlock {

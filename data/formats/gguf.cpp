@@ -25,6 +25,8 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint32_t kMaxDimensions = 4;   // ggml's own limit
 constexpr int kMaxArrayDepth = 4;
+// An element takes more memory than file; the largest arrays are merges, half a million of them.
+constexpr std::size_t kMaxArrayElements = 1 << 24;
 constexpr std::size_t kLeastPairBytes = 8 + 4 + 1;
 constexpr std::size_t kLeastTensorBytes = 8 + 4 + 4 + 8;
 
@@ -108,6 +110,10 @@ GgufValue read_array(GgufCursor& cursor, std::string_view key, int depth) {
   if (depth > kMaxArrayDepth) cursor.refuse(key, "arrays are nested too deep");
   const auto kind = static_cast<Kind>(cursor.number<std::uint32_t>(key));
   const std::size_t count = cursor.count(least_bytes(kind), key);
+  if (count > kMaxArrayElements) {
+    cursor.refuse(key, fmt::format("expected an array of at most {} elements, got {}",
+                                   kMaxArrayElements, count));
+  }
   GgufValue::Array array;
   array.reserve(count);
   for (std::size_t i = 0; i < count; ++i) array.push_back(read_value(cursor, kind, key, depth));

@@ -1,6 +1,7 @@
 #include "data/formats/safetensors_directory.h"
 
 #include "data/base/error.h"
+#include "data/base/file_descriptor.h"
 #include "data/formats/json.h"
 
 namespace dualpath::data {
@@ -9,7 +10,17 @@ namespace {
 namespace fs = std::filesystem;
 using Reader = std::shared_ptr<const SafetensorsReader>;
 
-/// A shard lies beside its index; a name that leads elsewhere is refused.
+/// Whether the file lies in the directory once links are followed, or among the blobs that a
+/// Hugging Face cache's snapshots/<revision> links to.
+bool lies_within(const fs::path& directory, const fs::path& file) {
+  const fs::path home = fs::weakly_canonical(fs::absolute(directory));
+  const fs::path place = fs::canonical(file).parent_path();
+  const fs::path snapshots = home.parent_path();
+  return place == home ||
+         (snapshots.filename() == "snapshots" && place == snapshots.parent_path() / "blobs");
+}
+
+/// A shard lies beside its index; a name or a link that leads elsewhere is refused.
 fs::path shard_path(const fs::path& index, const std::string& tensor, const std::string& shard) {
   if (shard.empty() || shard == "." || shard == ".." || shard.find('/') != std::string::npos) {
     throw Error("{}: {}: expected the name of a file beside it, got \"{}\"", index.string(),
@@ -19,6 +30,10 @@ fs::path shard_path(const fs::path& index, const std::string& tensor, const std:
   if (!fs::exists(path)) {
     throw Error("{}: {}: its shard {} does not exist", index.string(), printable(tensor),
                 path.string());
+  }
+  if (!lies_within(parent_directory(index), path)) {
+    throw Error("{}: {}: its shard {} is a link out of the directory", index.string(),
+                printable(tensor), path.string());
   }
   return path;
 }

@@ -81,10 +81,13 @@ TEST_CASE("a path that is no model is an error with the full path", "[modules][m
   CHECK(error_message([&] { open_model(directory / "absent"); }) ==
         (directory / "absent").string() +
             ": no such model; expected a Hugging Face directory or a .gguf file");
-  write_plain(directory / "weights.bin", "?");
-  CHECK(error_message([&] { open_model(directory / "weights.bin"); }) ==
-        (directory / "weights.bin").string() +
+  write_plain(directory / "weights.onnx", "?");
+  CHECK(error_message([&] { open_model(directory / "weights.onnx"); }) ==
+        (directory / "weights.onnx").string() +
             ": expected a Hugging Face directory or a .gguf file");
+  write_plain(directory / "weights.bin", "?");
+  CHECK_THAT(error_message([&] { open_model(directory / "weights.bin"); }),
+             Catch::StartsWith((directory / "weights.bin").string() + ": is a pickle"));
 }
 
 TEST_CASE("an opened directory knows the files that an export copies", "[modules][model]") {

@@ -20,6 +20,7 @@ TEXTS = HERE.parent / "data" / "texts"
 
 # Script -> its output inside --out, and inputs out of the same folder: --name -> the script that makes it.
 JOBS = {
+    "gguf_blocks": ("gguf_blocks", {}),
     "onnx_quantize": ("onnx_quantize.safetensors", {}),
     "tiny_llama": ("tiny_llama", {}),
     "int8_export": ("int8_export", {"tiny": "tiny_llama"}),

@@ -30,7 +30,7 @@ enum Kind : std::uint32_t {
   kI64,
   kF64
 };
-enum Type : std::uint32_t { kTypeF32 = 0, kTypeQ8 = 8, kTypeQ4K = 12 };
+enum Type : std::uint32_t { kTypeF32 = 0, kTypeQ8 = 8, kTypeIQ4XS = 23 };
 
 /// Two tensors, "b" [2, 3] and "a" [32] in one Q8_0 block, and one key of each kind.
 std::string small_file() {
@@ -200,6 +200,12 @@ TEST_CASE("Absurd counts and lengths are refused before any memory is asked for"
         "k: expected a kind of value from 0 to 12, got 13");
 }
 
+TEST_CASE("An array that would take many times its file in memory is refused", "[formats][gguf]") {
+  const std::string many((1 << 24) + 1, '\0');
+  CHECK(open_error(header(0, 1) + pair("k", kArray, array(kU8, many.size(), many))) ==
+        "k: expected an array of at most 16777216 elements, got 16777217");
+}
+
 TEST_CASE("Arrays nested without end are refused", "[formats][gguf]") {
   std::string nested = array(kU8, 0, "");
   for (int i = 0; i < 10'000; ++i) nested.insert(0, array(kArray, 1, ""));
@@ -215,7 +221,7 @@ TEST_CASE("Keys and tensors given twice are refused, and odd names are shown esc
 }
 
 TEST_CASE("A tensor that cannot be is refused by name", "[formats][gguf]") {
-  CHECK(tensor_error(1, tensor("a", {256}, kTypeQ4K, 0)) == "a: Q4_K is not supported");
+  CHECK(tensor_error(1, tensor("a", {256}, kTypeIQ4XS, 0)) == "a: IQ4_XS is not supported");
   CHECK(tensor_error(1, tensor("a", {256}, 77, 0)) == "a: type 77 is not supported");
   CHECK(tensor_error(1, tensor("a", {1, 1, 1, 1, 1}, kTypeF32, 0)) ==
         "a: expected at most 4 dimensions, got 5");

@@ -78,6 +78,29 @@ TEST_CASE("A wrong index is an Error naming tensor and shard", "[formats][safete
   }
 }
 
+TEST_CASE("A shard that is a link must stay in the directory or in its cache's blobs",
+          "[formats][safetensors]") {
+  namespace fs = std::filesystem;
+  const TemporaryDirectory cache;
+  const fs::path snapshot = cache / "snapshots/1f";
+  fs::create_directories(snapshot);
+  fs::create_directory(cache / "blobs");
+  fs::create_directory(cache / "elsewhere");
+  write_shard(cache / "blobs/5e", "a", "A");
+  write_shard(cache / "elsewhere/5e", "a", "A");
+  write_file(snapshot / "model.safetensors.index.json",
+             R"({"weight_map": {"a": "one.safetensors"}})");
+
+  fs::create_symlink("../../blobs/5e", snapshot / "one.safetensors");
+  CHECK(SafetensorsDirectory(snapshot).contains("a"));
+
+  fs::remove(snapshot / "one.safetensors");
+  fs::create_symlink("../../elsewhere/5e", snapshot / "one.safetensors");
+  CHECK(error_message([&] { SafetensorsDirectory{snapshot}; }) ==
+        (snapshot / "model.safetensors.index.json").string() + ": a: its shard " +
+            (snapshot / "one.safetensors").string() + " is a link out of the directory");
+}
+
 TEST_CASE("A directory without a model is an Error that says what was looked for",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;

@@ -127,8 +127,11 @@ TEST_CASE("A wrong header entry is an Error that names tensor and place",
   CHECK(header_error(R"("a": 1)") == "a: expected an object, got 1");
   CHECK(header_error(R"("a": {"shape": [2], "data_offsets": [0, 8]})") ==
         "a.dtype: expected a string, but the key is missing");
-  CHECK(header_error(R"("a": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]})") ==
-        "a.dtype: F8_E4M3 is not supported");
+  for (const std::string float8 : {"F8_E4M3", "F8_E5M2", "F8_E8M0"}) {
+    CHECK(header_error("\"a\": {\"dtype\": \"" + float8 +
+                       "\", \"shape\": [8], \"data_offsets\": [0, 8]}") ==
+          "a.dtype: " + float8 + " is not supported");
+  }
   CHECK(header_error(R"("a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]})") ==
         "a.shape[0]: expected a non-negative integer, got -2");
   CHECK(header_error(R"("a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]})") ==
