@@ -5,8 +5,9 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
+# GCC's are the warnings that count; clang builds only the fuzzers.
 # restrict: GCC 12 sees overlaps in std::string where there are none (GCC bug 105651).
-add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Werror;-Wno-restrict>")
+add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Werror;-Wno-restrict>")
 
 # The arithmetic is the same on every machine: no contraction into fused multiply-adds, and no -march=native
 # (kernels choose their instructions at run time). The other two change no result, and let loops become vectors.
@@ -17,7 +18,7 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 if(DUALPATH_SANITIZE)
   # vptr looks into type information that torch's libraries hide; instrumented code misleads maybe-uninitialized.
   set(sanitize -fsanitize=${DUALPATH_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all)
-  add_compile_options(${sanitize} -fno-omit-frame-pointer $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
+  add_compile_options(${sanitize} -fno-omit-frame-pointer $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   add_link_options(${sanitize})
 endif()
 
@@ -32,7 +33,7 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
       ${CCACHE_PROGRAM})
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
 endif()
 
 if(DUALPATH_CUDA)

@@ -1,0 +1,13 @@
+#include <nlohmann/json.hpp>
+
+#include "modules/decoder_config.h"
+#include "tests/fuzz/target.h"
+
+using namespace dualpath;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return fuzz::judge(data, size, [](std::string_view content) {
+    const auto json = data::JsonObject::parse(content, "config.json");
+    modules::DecoderConfig::from_json(json).to_json();
+  });
+}
