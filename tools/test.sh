@@ -33,7 +33,6 @@ case "$*" in
     check_layout
     test_sanitized_torch_free
     test_preset release
-    tools/fuzz.sh 60
     ;;
   --cuda)
     PATH=$PATH:/usr/local/cuda/bin
