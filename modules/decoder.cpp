@@ -21,6 +21,7 @@ class Layer {
     state.hidden = residual(executor, "self_attn", state.hidden, attention(executor, state));
     state.hidden = residual(executor, "mlp", state.hidden, mlp(executor, state.hidden));
   }
+  std::vector<ChannelFold> folds() const;
 
  private:
   Tensor attention(Executor& executor, State& state) const;
@@ -57,6 +58,29 @@ Layer::Layer(const DecoderConfig& c, std::int64_t index)
   gate_up_ = {linear(".mlp.gate_proj", c.hidden_size, c.intermediate_size, c.mlp_bias),
               linear(".mlp.up_proj", c.hidden_size, c.intermediate_size, c.mlp_bias)};
   down_ = {linear(".mlp.down_proj", c.intermediate_size, c.hidden_size, c.mlp_bias)};
+}
+
+ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
+  return {.weight = norm.weight_name(), .bias = "", .channels = norm.width, .consumers = consumers};
+}
+
+/// The last `channels` outputs: a fused gate and up_proj ends with up's.
+ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearRefs& consumers) {
+  return {.weight = producer.weight_name(),
+          .bias = producer.bias ? producer.bias_name() : "",
+          .first_row = producer.out_features - channels,
+          .channels = channels,
+          .consumers = consumers};
+}
+
+/// The gate passes through a function that is not linear, so it is up_proj that carries the factors
+/// of their product; attention mixes the rows of values but not their channels.
+std::vector<ChannelFold> Layer::folds() const {
+  ChannelFold values = fold(qkv_.back(), qkv_.back().out_features, output_);
+  values.block = attention_.head_dim;
+  values.repeats = attention_.num_heads / attention_.num_key_value_heads;
+  return {fold(input_norm_, qkv_), std::move(values), fold(post_attention_norm_, gate_up_),
+          fold(gate_up_.back(), down_.front().in_features, down_)};
 }
 
 Tensor Layer::attention(Executor& executor, State& state) const {
@@ -102,6 +126,7 @@ Network make_decoder(const DecoderConfig& config) {
   network.stages.push_back(embedding_stage(config));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const Layer layer(config, i);
+    for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
     network.stages.push_back(
         {layer.name(), /*correctable=*/true,
          [layer](Executor& executor, State& state) { layer.forward(executor, state); }});

@@ -37,6 +37,7 @@ class Planner {
   Plan make() {
     require_matches();
     for (const LinearUse& use : structure_.linears) add(use);
+    if (options_.smoothing) add_folds(*options_.smoothing);
     if (!problems_.empty()) throw UsageError("quantize: {}", fmt::join(problems_, "\n"));
     return std::move(plan_);
   }
@@ -102,6 +103,16 @@ class Planner {
     if (scheme.input_activations)
       plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
     if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
+  }
+
+  void add_folds(const SmoothingOptions& smoothing) {
+    plan_.smoothing = smoothing;
+    for (const modules::ChannelFold& fold : structure_.folds) {
+      const PlannedLinear* consumer = plan_.linear(fold.consumers.front().name);
+      if (consumer && consumer->input_activations) plan_.folds.push_back({consumer->group, fold});
+    }
+    if (plan_.folds.empty())
+      problems_.push_back("smoothing: no quantized input has channels that can be folded");
   }
 
   void require_whole_groups(const LinearRef& ref, const QuantArgs& weights) {
@@ -174,6 +185,9 @@ std::string Plan::fingerprint() const {
                         l.input_activations ? spelled(*l.input_activations) : "float");
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
+  for (const PlannedFold& planned : folds)
+    text += fmt::format("smoothed: {} {}\n", planned.group, planned.fold.weight);
+  if (!folds.empty()) text += smoothing.search ? "searched" : fmt::to_string(smoothing.strength);
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 

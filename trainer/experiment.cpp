@@ -87,10 +87,10 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
   return hash.hex();
 }
 
-QuantizedPath::QuantizedPath(const Experiment& experiment, quant::ActivationScales scales,
+QuantizedPath::QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
                              const modules::FloatExecutor& reference)
-    : trainables(quantized_trainables(experiment.recipe, experiment.model, experiment.plan,
-                                      std::move(scales))),
+    : trainables(
+          quantized_trainables(experiment.recipe, experiment.model, experiment.plan, calibration)),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
           experiment.plan, trainables.scales, experiment.recipe.compute),

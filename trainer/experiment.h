@@ -42,7 +42,7 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {
   /// Shares with `reference` what is frozen and stays in float.
-  QuantizedPath(const Experiment& experiment, quant::ActivationScales scales,
+  QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
                 const modules::FloatExecutor& reference);
   QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
   QuantizedPath& operator=(const QuantizedPath&) = delete;

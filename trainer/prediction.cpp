@@ -171,7 +171,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
-  QuantizedPath path(experiment, quant::unit_scales(experiment.plan), control.executor);
+  QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
                                  experiment.plan);
   std::vector<EvaluatedRow> rows{
@@ -240,9 +240,10 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
 
   const auto calibrated =
-      experiment.plan.has_static_groups()
-          ? std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
-                             static_cast<double>(texts.train.size()))
+      experiment.plan.needs_calibration()
+          ? quant::calibration_passes(experiment.plan) *
+                std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
+                                 static_cast<double>(texts.train.size()))
           : 0.0;
   Prediction prediction{
       .export_bytes = costs.export_bytes,

@@ -37,6 +37,12 @@ json site_json(const quant::PlannedLinear& linear) {
           {"input_activations", text_of(linear.input_activations)}};
 }
 
+json smoothed_json(const quant::Plan& plan) {
+  json groups = json::array();
+  for (const quant::PlannedFold& planned : plan.folds) groups.push_back(planned.group);
+  return groups;
+}
+
 json plan_json(const trainer::Experiment& experiment) {
   const trainer::Texts texts =
       trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
@@ -48,6 +54,7 @@ json plan_json(const trainer::Experiment& experiment) {
   return {{"sites", sites},
           {"groups", experiment.plan.groups.size()},
           {"ignored", experiment.plan.ignored},
+          {"smoothed", smoothed_json(experiment.plan)},
           {"corrected_stages", experiment.plan.stages},
           {"fingerprint", experiment.plan.fingerprint()},
           {"hidden_size", experiment.model.config.hidden_size},
@@ -86,6 +93,8 @@ std::string table_of(const json& plan) {
                   fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
                   plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
                   bytes_text(plan["bytes"]["quantized"].get<double>()));
+  if (!plan["smoothed"].empty())
+    table += fmt::format("{} inputs smoothed before they are quantized\n", plan["smoothed"].size());
   table += saved_line(plan);
   const json &seconds = plan["prediction"]["seconds"],
              &peak = plan["prediction"]["peak_resident_bytes"];
