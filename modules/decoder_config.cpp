@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -37,16 +36,21 @@ const char* name_of(Activation activation) {
   return "";
 }
 
-/// transformers 5 keeps these in rope_parameters, older files beside the sizes.
+/// Where a rotation is described besides the sizes; in a file of transformers 5, all of it.
+constexpr std::array kRotationKeys{"rope_scaling", "rope_parameters"};
+
 double rope_number(const data::JsonObject& config, const char* key, double fallback,
                    data::NumberRange range) {
-  const double beside = config.number_or(key, fallback, range);
-  const auto parameters = config.object_if("rope_parameters");
-  return parameters ? parameters->number_or(key, beside, range) : beside;
+  double value = config.number_or(key, fallback, range);
+  for (const char* place : kRotationKeys) {
+    if (const auto rotation = config.object_if(place))
+      value = rotation->number_or(key, value, range);
+  }
+  return value;
 }
 
 void require_plain_rotation(const data::JsonObject& config) {
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+  for (const char* key : kRotationKeys) {
     const auto scaling = config.object_if(key);
     if (!scaling) continue;
     const std::string type = scaling->string_or("rope_type", scaling->string_or("type", "default"));
@@ -90,21 +94,24 @@ void read_qwen3(const data::JsonObject& config, DecoderConfig& c) {
   c.qk_norm = true;
 }
 
-/// What transformers takes for a model_type where config.json is silent, and what it computes there
-/// beside what all have in common.
+/// What transformers takes for a model_type where config.json is silent, and, by read, what it
+/// computes there that others do not.
 struct Family {
   const char* model_type;
-  std::int64_t num_key_value_heads, head_dim;  // 0: as many as query heads; what these leave of H
-  double rms_norm_eps, rotated;                // the share of a head that is rotated
+  std::int64_t num_key_value_heads;  // 0: as many as there are query heads
+  std::int64_t head_dim;             // 0: hidden_size / num_attention_heads
+  std::int64_t max_position_embeddings;
+  double rms_norm_eps;
+  double rotated_share;  // of a head's dimensions
   void (*read)(const data::JsonObject&, DecoderConfig&);
 };
 
 constexpr std::array<Family, 5> kFamilies{{
-    {"llama", 0, 0, 1e-6, 1.0, read_llama},
-    {"glm", 2, 128, 1.5625e-7, 0.5, read_glm},
-    {"glm4", 2, 128, 1.5625e-7, 0.5, read_glm4},
-    {"qwen2", 0, 0, 1e-6, 1.0, read_qwen2},
-    {"qwen3", 0, 128, 1e-6, 1.0, read_qwen3},
+    {"llama", 0, 0, 2048, 1e-6, 1.0, read_llama},
+    {"glm", 2, 128, 131072, 1.5625e-7, 0.5, read_glm},
+    {"glm4", 2, 128, 131072, 1.5625e-7, 0.5, read_glm4},
+    {"qwen2", 32, 0, 32768, 1e-6, 1.0, read_qwen2},
+    {"qwen3", 32, 128, 32768, 1e-6, 1.0, read_qwen3},
 }};
 
 const Family& family_of(const data::JsonObject& config) {
@@ -116,19 +123,21 @@ const Family& family_of(const data::JsonObject& config) {
               config.where(), type);
 }
 
-/// Only where a family rotates a part of each head does transformers look at the key.
+/// transformers heeds the key only where a family rotates a part of each head; elsewhere it may
+/// only say what is done anyway.
 std::int64_t rotated_dim(const data::JsonObject& config, const Family& family,
                          std::int64_t head_dim) {
-  constexpr data::NumberRange kShare{.low = std::numeric_limits<double>::denorm_min(), .high = 1.0};
-  const double share = rope_number(config, "partial_rotary_factor", family.rotated, kShare);
-  if (family.rotated == 1.0 && share != 1.0) {
-    throw Error("{}: partial_rotary_factor: expected 1 for model_type {}, got {}", config.where(),
+  constexpr const char* kKey = "partial_rotary_factor";
+  constexpr data::NumberRange kShare{.low = 0.0, .high = 1.0};
+  const double share = rope_number(config, kKey, family.rotated_share, kShare);
+  if (family.rotated_share == 1.0 && share != 1.0) {
+    throw Error("{}: {}: expected 1 in a model of type {}, got {}", config.where(), kKey,
                 family.model_type, share);
   }
   const auto dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * share);
   if (dim < 2 || dim % 2 != 0) {
-    throw Error("{}: partial_rotary_factor: expected an even part of head_dim {}, got {} of it",
-                config.where(), head_dim, dim);
+    throw Error("{}: {}: expected pairs of dimensions to rotate, got {} of head_dim {}",
+                config.where(), kKey, dim, head_dim);
   }
   return dim;
 }
@@ -164,15 +173,17 @@ DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
   c.intermediate_size = config.integer("intermediate_size", kSize);
   c.num_hidden_layers = config.integer("num_hidden_layers", kCount);
   c.num_attention_heads = config.integer("num_attention_heads", kCount);
-  c.num_key_value_heads = config.integer_or(
-      "num_key_value_heads",
-      family.num_key_value_heads ? family.num_key_value_heads : c.num_attention_heads, kCount);
-  c.head_dim = family.head_dim == 0 && !config.contains("head_dim")
-                   ? default_head_dim(c, config.where())
-                   : config.integer_or("head_dim", family.head_dim, kCount);
-  c.max_position_embeddings = config.integer_or("max_position_embeddings", 2048, kSize);
-  c.rms_norm_eps = 
-      config.number_or("rms_norm_eps", family.rms_norm_eps, data::kPositiveNumber);
+  const auto size_or = [&](const char* key, std::int64_t of_family, const auto& otherwise) {
+    if (config.contains(key)) return config.integer(key, kCount);
+    return of_family > 0 ? of_family : otherwise();
+  };
+  c.num_key_value_heads = size_or("num_key_value_heads", family.num_key_value_heads,
+                                  [&] { return c.num_attention_heads; });
+  c.head_dim =
+      size_or("head_dim", family.head_dim, [&] { return default_head_dim(c, config.where()); });
+  c.max_position_embeddings =
+      config.integer_or("max_position_embeddings", family.max_position_embeddings, kSize);
+  c.rms_norm_eps = config.number_or("rms_norm_eps", family.rms_norm_eps, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "silu"), config.where());
   c.tie_word_embeddings = config.boolean_or("tie_word_embeddings", false);
   checked(c, config.where());

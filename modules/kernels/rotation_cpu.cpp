@@ -33,9 +33,9 @@ DP_INLINE void rotate_all(const RotationRows& in, void* y_out) {
   }
 }
 
-#define DP_ROTATION_KERNEL(Type)                                                            \
-  DP_VECTOR_CLONES void rotate_##Type(const RotationRows& in, void* y) {                    \
-    in.interleaved ? rotate_all<Type, true>(in, y) : rotate_all<Type, false>(in, y);        \
+#define DP_ROTATION_KERNEL(Type)                                                     \
+  DP_VECTOR_CLONES void rotate_##Type(const RotationRows& in, void* y) {             \
+    in.interleaved ? rotate_all<Type, true>(in, y) : rotate_all<Type, false>(in, y); \
   }
 
 DP_ROTATION_KERNEL(Float32)
