@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "modules/gated.h"
 #include "modules/rotation.h"
 
@@ -18,14 +20,19 @@ class Layer {
 
   const std::string& name() const { return name_; }
   void forward(Executor& executor, State& state) const {
-    state.hidden = residual(executor, "self_attn", state.hidden, attention(executor, state));
-    state.hidden = residual(executor, "mlp", state.hidden, mlp(executor, state.hidden));
+    const Tensor mixed = normed(executor, after_attention_norm_, attention(executor, state));
+    state.hidden = residual(executor, "self_attn", state.hidden, mixed);
+    const Tensor update = normed(executor, after_mlp_norm_, mlp(executor, state.hidden));
+    state.hidden = residual(executor, "mlp", state.hidden, update);
   }
   std::vector<ChannelFold> folds() const;
 
  private:
   Tensor attention(Executor& executor, State& state) const;
   Tensor mlp(Executor& executor, const Tensor& x) const;
+  static Tensor normed(Executor& executor, const std::optional<NormRef>& norm, const Tensor& x) {
+    return norm ? executor.norm(*norm, x) : x;
+  }
   Tensor residual(Executor& executor, const char* branch, const Tensor& x,
                   const Tensor& update) const {
     return executor.tap(site(name_, branch) + ".residual", x + update);
@@ -34,29 +41,42 @@ class Layer {
   DecoderConfig config_;
   std::string name_;
   NormRef input_norm_, post_attention_norm_;
+  std::optional<NormRef> query_norm_, key_norm_, after_attention_norm_, after_mlp_norm_;
   LinearRefs qkv_, output_, gate_up_, down_;
   AttentionRef attention_;
 };
 
 Layer::Layer(const DecoderConfig& c, std::int64_t index)
     : config_(c), name_(fmt::format("model.layers.{}", index)) {
-  const auto norm = [&](const char* name) {
-    return NormRef{name_ + name, c.hidden_size, c.rms_norm_eps};
+  const auto norm = [&](const char* name, std::int64_t width) {
+    return NormRef{name_ + name, width, c.rms_norm_eps};
   };
   const auto linear = [&](const char* name, std::int64_t in, std::int64_t out, bool bias) {
     return LinearRef{name_ + name, in, out, bias};
   };
   const std::int64_t q = c.num_attention_heads * c.head_dim,
                      kv = c.num_key_value_heads * c.head_dim;
-  input_norm_ = norm(".input_layernorm");
-  qkv_ = {linear(".self_attn.q_proj", c.hidden_size, q, c.attention_bias),
-          linear(".self_attn.k_proj", c.hidden_size, kv, c.attention_bias),
-          linear(".self_attn.v_proj", c.hidden_size, kv, c.attention_bias)};
+  input_norm_ = norm(".input_layernorm", c.hidden_size);
+  qkv_ = {linear(".self_attn.q_proj", c.hidden_size, q, c.qkv_bias),
+          linear(".self_attn.k_proj", c.hidden_size, kv, c.qkv_bias),
+          linear(".self_attn.v_proj", c.hidden_size, kv, c.qkv_bias)};
+  if (c.qk_norm) {
+    query_norm_ = norm(".self_attn.q_norm", c.head_dim);
+    key_norm_ = norm(".self_attn.k_norm", c.head_dim);
+  }
   attention_ = {name_ + ".self_attn", c.num_attention_heads, c.num_key_value_heads, c.head_dim};
-  output_ = {linear(".self_attn.o_proj", q, c.hidden_size, c.attention_bias)};
-  post_attention_norm_ = norm(".post_attention_layernorm");
-  gate_up_ = {linear(".mlp.gate_proj", c.hidden_size, c.intermediate_size, c.mlp_bias),
-              linear(".mlp.up_proj", c.hidden_size, c.intermediate_size, c.mlp_bias)};
+  output_ = {linear(".self_attn.o_proj", q, c.hidden_size, c.output_bias)};
+  post_attention_norm_ = norm(".post_attention_layernorm", c.hidden_size);
+  if (c.fused_gate_up) {
+    gate_up_ = {linear(".mlp.gate_up_proj", c.hidden_size, 2 * c.intermediate_size, c.mlp_bias)};
+  } else {
+    gate_up_ = {linear(".mlp.gate_proj", c.hidden_size, c.intermediate_size, c.mlp_bias),
+                linear(".mlp.up_proj", c.hidden_size, c.intermediate_size, c.mlp_bias)};
+  }
+  if (c.sandwich_norms) {
+    after_attention_norm_ = norm(".post_self_attn_layernorm", c.hidden_size);
+    after_mlp_norm_ = norm(".post_mlp_layernorm", c.hidden_size);
+  }
   down_ = {linear(".mlp.down_proj", c.intermediate_size, c.hidden_size, c.mlp_bias)};
 }
 
@@ -88,9 +108,12 @@ Tensor Layer::attention(Executor& executor, State& state) const {
   const auto heads = [&](const Tensor& x, std::int64_t count) {  // -> [B, T, count, D]
     return x.unflatten(-1, {count, config_.head_dim});
   };
+  const auto turned = [&](const Tensor& x, const std::optional<NormRef>& norm) {
+    return rotate(normed(executor, norm, x), state.rotation).transpose(1, 2);
+  };
   const std::int64_t kv_heads = attention_.num_key_value_heads;
-  const Tensor q = rotate(heads(qkv[0], attention_.num_heads), state.rotation).transpose(1, 2);
-  Tensor k = rotate(heads(qkv[1], kv_heads), state.rotation).transpose(1, 2);
+  const Tensor q = turned(heads(qkv[0], attention_.num_heads), query_norm_);
+  Tensor k = turned(heads(qkv[1], kv_heads), key_norm_);
   Tensor v = heads(qkv[2], kv_heads).transpose(1, 2);
   if (state.cache) std::tie(k, v) = state.cache->append(attention_.name, k, v);
   const Tensor mixed = executor.attention(attention_, q, k, v).transpose(1, 2).flatten(2);
@@ -98,7 +121,8 @@ Tensor Layer::attention(Executor& executor, State& state) const {
 }
 
 Tensor Layer::mlp(Executor& executor, const Tensor& x) const {
-  const std::vector<Tensor> gate_up = executor.norm_linear(post_attention_norm_, gate_up_, x);
+  std::vector<Tensor> gate_up = executor.norm_linear(post_attention_norm_, gate_up_, x);
+  if (config_.fused_gate_up) gate_up = gate_up.front().chunk(2, -1);
   const Tensor product = gated(config_.activation, gate_up[0], gate_up[1]);
   return executor.linear(down_, product).front();
 }

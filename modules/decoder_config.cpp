@@ -36,15 +36,21 @@ const char* name_of(Activation activation) {
   return "";
 }
 
-/// transformers 5 keeps theta in rope_parameters, older files beside the sizes.
-double rope_theta(const data::JsonObject& config) {
-  const double beside = config.number_or("rope_theta", 10000.0, data::kPositiveNumber);
-  const auto parameters = config.object_if("rope_parameters");
-  return parameters ? parameters->number_or("rope_theta", beside, data::kPositiveNumber) : beside;
+/// Where a rotation is described besides the sizes; in a file of transformers 5, all of it.
+constexpr std::array kRotationKeys{"rope_scaling", "rope_parameters"};
+
+double rope_number(const data::JsonObject& config, const char* key, double fallback,
+                   data::NumberRange range) {
+  double value = config.number_or(key, fallback, range);
+  for (const char* place : kRotationKeys) {
+    if (const auto rotation = config.object_if(place))
+      value = rotation->number_or(key, value, range);
+  }
+  return value;
 }
 
 void require_plain_rotation(const data::JsonObject& config) {
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+  for (const char* key : kRotationKeys) {
     const auto scaling = config.object_if(key);
     if (!scaling) continue;
     const std::string type = scaling->string_or("rope_type", scaling->string_or("type", "default"));
@@ -52,6 +58,88 @@ void require_plain_rotation(const data::JsonObject& config) {
       throw Error("{}: rope_type: expected \"default\", got \"{}\"", scaling->where(), type);
     }
   }
+}
+
+void require_full_attention(const data::JsonObject& config) {
+  if (config.boolean_or("use_sliding_window", false))
+    throw Error("{}: use_sliding_window: expected false, got true", config.where());
+  if (!config.contains("layer_types")) return;
+  for (const std::string& type : config.strings("layer_types")) {
+    if (type != "full_attention") {
+      throw Error("{}: layer_types: expected \"full_attention\", got \"{}\"", config.where(), type);
+    }
+  }
+}
+
+void read_llama(const data::JsonObject& config, DecoderConfig& c) {
+  c.qkv_bias = c.output_bias = config.boolean_or("attention_bias", false);
+  c.mlp_bias = config.boolean_or("mlp_bias", false);
+}
+
+void read_glm(const data::JsonObject& config, DecoderConfig& c) {
+  c.qkv_bias = config.boolean_or("attention_bias", true);
+  c.rotation.interleaved = true;
+  c.fused_gate_up = true;
+}
+
+void read_glm4(const data::JsonObject& config, DecoderConfig& c) {
+  read_glm(config, c);
+  c.sandwich_norms = true;
+}
+
+void read_qwen2(const data::JsonObject&, DecoderConfig& c) { c.qkv_bias = true; }
+
+void read_qwen3(const data::JsonObject& config, DecoderConfig& c) {
+  c.qkv_bias = c.output_bias = config.boolean_or("attention_bias", false);
+  c.qk_norm = true;
+}
+
+/// What transformers takes for a model_type where config.json is silent, and, by read, what it
+/// computes there that others do not.
+struct Family {
+  const char* model_type;
+  std::int64_t num_key_value_heads;  // 0: as many as there are query heads
+  std::int64_t head_dim;             // 0: hidden_size / num_attention_heads
+  std::int64_t max_position_embeddings;
+  double rms_norm_eps;
+  double rotated_share;  // of a head's dimensions
+  void (*read)(const data::JsonObject&, DecoderConfig&);
+};
+
+constexpr std::array<Family, 5> kFamilies{{
+    {"llama", 0, 0, 2048, 1e-6, 1.0, read_llama},
+    {"glm", 2, 128, 131072, 1.5625e-7, 0.5, read_glm},
+    {"glm4", 2, 128, 131072, 1.5625e-7, 0.5, read_glm4},
+    {"qwen2", 32, 0, 32768, 1e-6, 1.0, read_qwen2},
+    {"qwen3", 32, 128, 32768, 1e-6, 1.0, read_qwen3},
+}};
+
+const Family& family_of(const data::JsonObject& config) {
+  const std::string type = config.string("model_type");
+  for (const Family& family : kFamilies) {
+    if (type == family.model_type) return family;
+  }
+  throw Error("{}: model_type: expected llama, glm, glm4, qwen2 or qwen3, got \"{}\"",
+              config.where(), type);
+}
+
+/// transformers heeds the key only where a family rotates a part of each head; elsewhere it may
+/// only say what is done anyway.
+std::int64_t rotated_dim(const data::JsonObject& config, const Family& family,
+                         std::int64_t head_dim) {
+  constexpr const char* kKey = "partial_rotary_factor";
+  constexpr data::NumberRange kShare{.low = 0.0, .high = 1.0};
+  const double share = rope_number(config, kKey, family.rotated_share, kShare);
+  if (family.rotated_share == 1.0 && share != 1.0) {
+    throw Error("{}: {}: expected 1 in a model of type {}, got {}", config.where(), kKey,
+                family.model_type, share);
+  }
+  const auto dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * share);
+  if (dim < 2 || dim % 2 != 0) {
+    throw Error("{}: {}: expected pairs of dimensions to rotate, got {} of head_dim {}",
+                config.where(), kKey, dim, head_dim);
+  }
+  return dim;
 }
 
 const DecoderConfig& checked(const DecoderConfig& c, const std::string& where) {
@@ -76,27 +164,33 @@ std::int64_t default_head_dim(const DecoderConfig& c, const std::string& where) 
 }  // namespace
 
 DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
-  const std::string type = config.string("model_type");
-  if (type != "llama")
-    throw Error("{}: model_type: expected \"llama\", got \"{}\"", config.where(), type);
+  const Family& family = family_of(config);
   require_plain_rotation(config);
+  require_full_attention(config);
   DecoderConfig c;
   c.vocab_size = config.integer("vocab_size", kSize);
   c.hidden_size = config.integer("hidden_size", kSize);
   c.intermediate_size = config.integer("intermediate_size", kSize);
   c.num_hidden_layers = config.integer("num_hidden_layers", kCount);
   c.num_attention_heads = config.integer("num_attention_heads", kCount);
-  c.num_key_value_heads = config.integer_or("num_key_value_heads", c.num_attention_heads, kCount);
-  c.head_dim = config.contains("head_dim") ? config.integer("head_dim", kCount)
-                                           : default_head_dim(c, config.where());
-  c.max_position_embeddings = config.integer_or("max_position_embeddings", 2048, kSize);
-  c.rms_norm_eps = config.number_or("rms_norm_eps", 1e-6, data::kPositiveNumber);
-  c.rotation = {.theta = rope_theta(config), .dim = c.head_dim};
+  const auto size_or = [&](const char* key, std::int64_t of_family, const auto& otherwise) {
+    if (config.contains(key)) return config.integer(key, kCount);
+    return of_family > 0 ? of_family : otherwise();
+  };
+  c.num_key_value_heads = size_or("num_key_value_heads", family.num_key_value_heads,
+                                  [&] { return c.num_attention_heads; });
+  c.head_dim =
+      size_or("head_dim", family.head_dim, [&] { return default_head_dim(c, config.where()); });
+  c.max_position_embeddings =
+      config.integer_or("max_position_embeddings", family.max_position_embeddings, kSize);
+  c.rms_norm_eps = config.number_or("rms_norm_eps", family.rms_norm_eps, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "silu"), config.where());
   c.tie_word_embeddings = config.boolean_or("tie_word_embeddings", false);
-  c.attention_bias = config.boolean_or("attention_bias", false);
-  c.mlp_bias = config.boolean_or("mlp_bias", false);
-  return checked(c, config.where());
+  checked(c, config.where());
+  c.rotation = {.theta = rope_number(config, "rope_theta", 10000.0, data::kPositiveNumber),
+                .dim = rotated_dim(config, family, c.head_dim)};
+  family.read(config, c);
+  return c;
 }
 
 DecoderConfig DecoderConfig::from_gguf(const data::GgufReader& gguf) {
@@ -160,7 +254,7 @@ nlohmann::json DecoderConfig::to_json() const {
       {"rope_theta", rotation.theta},
       {"hidden_act", name_of(activation)},
       {"tie_word_embeddings", tie_word_embeddings},
-      {"attention_bias", attention_bias},
+      {"attention_bias", qkv_bias},
       {"mlp_bias", mlp_bias},
   };
 }

@@ -9,16 +9,17 @@
 
 namespace dualpath::modules {
 
-/// The rotation of queries and keys by position (RoFormer, section 3.4.2), halves side by side as
-/// Hugging Face has them.
+/// The rotation of queries and keys by position (RoFormer, section 3.4.2).
 struct Rotation {
   double theta = 10000.0;
-  std::int64_t dim = 0;  ///< how many of a head's dimensions are rotated, the first ones
+  std::int64_t dim = 0;      ///< so many of a head's dimensions turn, the first; the others stay
+  bool interleaved = false;  ///< 2i turns with 2i + 1; else i with i + dim / 2
 };
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
 
-/// A decoder of the Llama family: RMSNorm, rotation, grouped-query attention, gated MLP.
+/// A decoder of Llama's form: RMSNorm, rotation, grouped-query attention, gated MLP; and what GLM-4
+/// and Qwen do otherwise, each in a field of its own.
 struct DecoderConfig {
   std::int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0;
   std::int64_t num_hidden_layers = 0, num_attention_heads = 0, num_key_value_heads = 0,
@@ -28,15 +29,19 @@ struct DecoderConfig {
   Rotation rotation;
   Activation activation = Activation::kSilu;
   bool tie_word_embeddings = false;
-  bool attention_bias = false;  ///< q, k, v and o
+  bool qkv_bias = false;        ///< q, k and v
+  bool output_bias = false;     ///< o
   bool mlp_bias = false;        ///< gate, up and down
+  bool fused_gate_up = false;   ///< gate and up are the halves of one linear, gate_up_proj
+  bool qk_norm = false;         ///< RMSNorm over each head of q and k, before the rotation
+  bool sandwich_norms = false;  ///< RMSNorm over what attention and MLP add, too
 
-  /// Reads and checks a Hugging Face config.json of model_type "llama"; what we do not compute is
-  /// an Error.
+  /// Reads and checks a Hugging Face config.json of model_type llama, glm, glm4, qwen2 or qwen3;
+  /// what we do not compute is an Error.
   static DecoderConfig from_json(const data::JsonObject& config);
   /// Reads and checks GGUF metadata of architecture "llama".
   static DecoderConfig from_gguf(const data::GgufReader& gguf);
-  /// A Hugging Face config.json for a model that came without one.
+  /// A Hugging Face config.json for a model that came without one, as GGUF's do: Llama's.
   nlohmann::json to_json() const;
 };
 

@@ -16,18 +16,20 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-Tensor turned(const Tensor& any_x, const Tensor& cos, const Tensor& sin, bool back) {
+Tensor turned(const Tensor& any_x, const RotationTable& table, bool back) {
   const Tensor x = any_x.contiguous();
   if (x.is_meta()) return x;  // only shapes are asked for
   const Tensor y = at::empty_like(x);
-  const std::int64_t heads = x.size(2), dim = x.size(3), half = dim / 2;
+  const std::int64_t heads = x.size(2), dim = x.size(3), half = table.cos.size(-1);
   const RotationRows all{element_of(x.scalar_type()),
                          x.const_data_ptr(),
-                         cos.const_data_ptr<float>(),
-                         sin.const_data_ptr<float>(),
+                         table.cos.const_data_ptr<float>(),
+                         table.sin.const_data_ptr<float>(),
                          x.size(0) * x.size(1),
                          heads,
                          dim,
+                         2 * half,
+                         table.interleaved,
                          back};
 #ifdef DUALPATH_CUDA
   if (x.is_cuda()) {
@@ -49,15 +51,17 @@ Tensor turned(const Tensor& any_x, const Tensor& cos, const Tensor& sin, bool ba
 }
 
 struct Rotate : torch::autograd::Function<Rotate> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& cos,
-                        const Tensor& sin) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& cos, const Tensor& sin,
+                        bool interleaved) {
     ctx->save_for_backward({cos, sin});
-    return turned(x, cos, sin, /*back=*/false);
+    ctx->saved_data["interleaved"] = interleaved;
+    return turned(x, {cos, sin, interleaved}, /*back=*/false);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
-    return {turned(grads[0], saved[0], saved[1], /*back=*/true), Tensor(), Tensor()};
+    const RotationTable table{saved[0], saved[1], ctx->saved_data["interleaved"].toBool()};
+    return {turned(grads[0], table, /*back=*/true), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -68,11 +72,11 @@ RotationTable rotation_table(const Rotation& rotation, const Tensor& positions) 
   const Tensor exponent = at::arange(0, rotation.dim, 2, options) / double(rotation.dim);
   const Tensor frequency = at::pow(rotation.theta, exponent).reciprocal();
   const Tensor angle = positions.to(at::kFloat).unsqueeze(-1) * frequency;  // [B, T, dim / 2]
-  return {angle.cos(), angle.sin()};
+  return {angle.cos(), angle.sin(), rotation.interleaved};
 }
 
 Tensor rotate(const Tensor& x, const RotationTable& table) {
-  return Rotate::apply(x, table.cos, table.sin);
+  return Rotate::apply(x, table.cos, table.sin, table.interleaved);
 }
 
 }  // namespace dualpath::modules

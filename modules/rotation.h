@@ -10,8 +10,9 @@ namespace dualpath::modules {
 /// positions: [B, T] int64.
 RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions);
 
-/// x: [B, T, heads, D]; channel i of a head is turned with channel i + D / 2, in float32, and cast
-/// back. Differentiable in x; keeps nothing but the table.
+/// x: [B, T, heads, D]; the first dimensions of a head, as many as the table has for them, turn in
+/// pairs, in float32, and are cast back; the others stay as they are. Differentiable in x; keeps
+/// nothing but the table.
 at::Tensor rotate(const at::Tensor& x, const RotationTable& table);
 
 }  // namespace dualpath::modules

@@ -22,9 +22,11 @@ class KvCache {
   std::map<std::string, std::pair<at::Tensor, at::Tensor>> entries_;
 };
 
-/// Cosines and sines by position, each [B, T, dim / 2] float32.
+/// Cosines and sines by position, each [B, T, dim / 2] float32, and which dimensions are a pair: i
+/// and i + dim / 2, or 2i and 2i + 1.
 struct RotationTable {
   at::Tensor cos, sin;
+  bool interleaved = false;
 };
 
 /// What travels from stage to stage. Padding lies on the right, where causal attention of a real

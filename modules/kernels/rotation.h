@@ -6,16 +6,18 @@
 
 namespace dualpath::modules {
 
-/// x: [tokens, heads, dim] of the element type; cos, sin: [tokens, dim / 2].
+/// x: [tokens, heads, dim] of the element type; cos, sin: [tokens, rotated / 2].
 struct RotationRows {
   data::Element element;
   const void* x;
   const float *cos, *sin;
   std::int64_t tokens, heads, dim;
-  bool back;  ///< turns the other way: the gradient
+  std::int64_t rotated;  ///< the first so many channels of a head turn, the others stay
+  bool interleaved;      ///< channel 2i turns with 2i + 1, else i with i + rotated / 2
+  bool back;             ///< turns the other way: the gradient
 };
 
-/// y: as x. Channel i of a head turns with channel i + dim / 2, in float32, then one cast.
+/// y: as x. In float32, then one cast.
 void rotate_cpu(const RotationRows& in, void* y);
 
 #ifdef DUALPATH_CUDA

@@ -43,7 +43,8 @@ TEST_CASE("a config.json of the required keys alone gets Hugging Face's defaults
   CHECK(c.rms_norm_eps == 1e-6);
   CHECK(c.activation == Activation::kSilu);
   CHECK_FALSE(c.tie_word_embeddings);
-  CHECK_FALSE(c.attention_bias);
+  CHECK_FALSE(c.qkv_bias);
+  CHECK_FALSE(c.output_bias);
   CHECK_FALSE(c.mlp_bias);
 }
 
@@ -73,6 +74,58 @@ TEST_CASE("the config.json that we write reads back the same", "[modules][config
   CHECK(read(written).to_json() == written);
 }
 
+TEST_CASE("a family's config.json of the required keys alone gets that family's defaults",
+          "[modules][config]") {
+  const DecoderConfig glm4 = read(with("model_type", "glm4"));
+  CHECK(glm4.num_key_value_heads == 2);
+  CHECK(glm4.head_dim == 128);
+  CHECK(glm4.rotation.dim == 64);
+  CHECK(glm4.rotation.interleaved);
+  CHECK(glm4.rms_norm_eps == 1.5625e-7);
+  CHECK(glm4.qkv_bias);
+  CHECK_FALSE(glm4.output_bias);
+  CHECK(glm4.fused_gate_up);
+  CHECK(glm4.sandwich_norms);
+  CHECK_FALSE(read(with("model_type", "glm")).sandwich_norms);
+
+  json qwen = with("num_key_value_heads", 2);
+  qwen["model_type"] = "qwen2";
+  CHECK(read(qwen).qkv_bias);
+  CHECK_FALSE(read(qwen).output_bias);
+  CHECK(read(qwen).head_dim == 16);
+  qwen["model_type"] = "qwen3";
+  CHECK_FALSE(read(qwen).qkv_bias);
+  CHECK(read(qwen).qk_norm);
+  CHECK(read(qwen).head_dim == 128);
+  CHECK(read(qwen).rotation.dim == 128);
+}
+
+TEST_CASE("the rotated share of a head may stand beside the sizes or in rope_parameters",
+          "[modules][config]") {
+  json glm4 = with("model_type", "glm4");
+  glm4["partial_rotary_factor"] = 0.25;
+  CHECK(read(glm4).rotation.dim == 32);
+  glm4["rope_parameters"] = {{"rope_type", "default"}, {"partial_rotary_factor", 0.75}};
+  CHECK(read(glm4).rotation.dim == 96);
+  glm4["rope_parameters"]["partial_rotary_factor"] = 0.01;
+  CHECK(error_message([&] { read(glm4); }) ==
+        "config.json: partial_rotary_factor: expected pairs of dimensions to rotate, got 1 of "
+        "head_dim 128");
+}
+
+TEST_CASE("Qwen's windows are refused where they are used", "[modules][config]") {
+  json qwen = with("num_key_value_heads", 2);
+  qwen.update({{"model_type", "qwen2"}, {"use_sliding_window", false}, {"sliding_window", 4096}});
+  qwen["layer_types"] = {"full_attention", "full_attention", "full_attention"};
+  CHECK_NOTHROW(read(qwen));
+  qwen["layer_types"][1] = "sliding_attention";
+  CHECK(error_message([&] { read(qwen); }) ==
+        R"(config.json: layer_types: expected "full_attention", got "sliding_attention")");
+  qwen["use_sliding_window"] = true;
+  CHECK(error_message([&] { read(qwen); }) ==
+        "config.json: use_sliding_window: expected false, got true");
+}
+
 TEST_CASE("a key that is missing from config.json is named", "[modules][config]") {
   for (const auto& [key, value] : kLeast.items()) {
     json config = kLeast;
@@ -85,7 +138,10 @@ TEST_CASE("a key that is missing from config.json is named", "[modules][config]"
 
 TEST_CASE("a key of config.json with a value that cannot be is named", "[modules][config]") {
   const auto [key, value, message] = GENERATE(table<std::string, json, std::string>({
-      {"model_type", "mamba", R"(model_type: expected "llama", got "mamba")"},
+      {"model_type", "glm4_moe",
+       R"(model_type: expected llama, glm, glm4, qwen2 or qwen3, got "glm4_moe")"},
+      {"partial_rotary_factor", 0.5,
+       "partial_rotary_factor: expected 1 in a model of type llama, got 0.5"},
       {"hidden_size", -64, "hidden_size: expected an integer in [1, 4294967296], got -64"},
       {"hidden_size", "64", R"(hidden_size: expected an integer in [1, 4294967296], got "64")"},
       {"vocab_size", 1e30, "vocab_size: expected an integer in [1, 4294967296], got 1e+30"},

@@ -29,6 +29,17 @@ TEST_CASE("dimension i turns with dimension i + dim/2, each pair slower than the
                      torch::tensor({0.0f, std::cos(slow), 0.0f, std::sin(slow)})));
 }
 
+TEST_CASE("interleaved, dimension 2i turns with 2i + 1; dimensions past the rotated ones stay",
+          "[modules][rotation]") {
+  const Rotation rotation{.theta = 100.0, .dim = 4, .interleaved = true};
+  const auto table = rotation_table(rotation, torch::tensor({{3}}, at::kLong));
+  const at::Tensor x = torch::tensor({1.0f, 0.0f, 0.0f, 1.0f, 5.0f, 6.0f}).view({1, 1, 1, 6});
+  const float fast = 3.0f, slow = 0.3f;
+  CHECK(at::allclose(rotate(x, table).flatten(),
+                     torch::tensor({std::cos(fast), std::sin(fast), -std::sin(slow), std::cos(slow),
+                                    5.0f, 6.0f})));
+}
+
 TEST_CASE("position 0 turns nothing", "[modules][rotation]") {
   CHECK(rotated({1, 2, 3, 4}, 0).equal(torch::tensor({1.0f, 2.0f, 3.0f, 4.0f})));
 }
@@ -61,6 +72,28 @@ TEST_CASE("the gradient turns back, head by head", "[modules][rotation]") {
                {halves[0] * cos - sign * halves[1] * sin, halves[1] * cos + sign * halves[0] * sin},
                -1)
         .to(dtype);
+  };
+  CHECK(y.equal(turned(x, 1.0)));
+  CHECK(x.grad().equal(turned(slope, -1.0)));
+}
+
+TEST_CASE("of a head that turns in part, interleaved, the gradient turns back in part",
+          "[modules][rotation]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(14);
+  const auto table = rotation_table({.theta = 100.0, .dim = 6, .interleaved = true},
+                                    torch::arange(10, at::kLong).view({2, 5}));
+  const at::Tensor x = torch::randn({2, 5, 3, 10}).to(dtype).requires_grad_();
+  const at::Tensor slope = torch::randn({2, 5, 3, 10}).to(dtype);
+  const at::Tensor y = rotate(x, table);
+  y.backward(slope);
+  const at::Tensor cos = table.cos.unsqueeze(2), sin = table.sin.unsqueeze(2);
+  const auto turned = [&](const at::Tensor& from, double sign) {
+    const at::Tensor pairs = from.narrow(-1, 0, 6).to(at::kFloat).unflatten(-1, {3, 2});
+    const at::Tensor first = pairs.select(-1, 0), second = pairs.select(-1, 1);
+    const at::Tensor part =
+        torch::stack({first * cos - sign * second * sin, second * cos + sign * first * sin}, -1);
+    return torch::cat({part.flatten(-2).to(dtype), from.narrow(-1, 6, 4)}, -1);
   };
   CHECK(y.equal(turned(x, 1.0)));
   CHECK(x.grad().equal(turned(slope, -1.0)));

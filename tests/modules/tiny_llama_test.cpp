@@ -63,7 +63,7 @@ TEST_CASE("padding on the right changes nothing for the tokens before it", "[mod
 TEST_CASE("a prompt fed to the KV cache in pieces gives the logits of the whole",
           "[modules][decoder]") {
   const torch::NoGradGuard no_grad;
-  const Model model = tiny_llama("untied_sharded");
+  const Model model = GENERATE(tiny_llama("untied_sharded"), tiny_family("glm4"));
   const at::Tensor ids =
       expected_tensors("tiny_llama/untied_sharded.safetensors")["ids"].narrow(0, 0, 2);
   FloatExecutor executor(model.weights, at::kFloat);

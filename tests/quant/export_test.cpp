@@ -87,6 +87,11 @@ Run tiny_run(const std::string& variant, at::ScalarType dtype, QuantizeOptions o
           dtype, std::move(options)};
 }
 
+Run tiny_family_run(const std::string& family, at::ScalarType dtype) {
+  return {tiny_family(family), expected_tensors("tiny_families/" + family + ".safetensors")["ids"],
+          dtype};
+}
+
 /// The same, opened from a directory.
 Tensor exported_logits(const std::filesystem::path& directory, at::ScalarType dtype,
                        const Tensor& ids) {
@@ -145,6 +150,17 @@ TEST_CASE("an export opened again has the run's logits to the bit", "[quant][exp
   INFO(variant << " " << c10::toString(dtype));
   const TemporaryDirectory directory;
   const Run run = tiny_run(variant, dtype);
+  run.export_to(directory / "export");
+  CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
+}
+
+TEST_CASE("an export of any family opened again has the run's logits to the bit",
+          "[quant][export]") {
+  const std::string family = GENERATE("glm4", "glm", "qwen2", "qwen3");
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  INFO(family << " " << c10::toString(dtype));
+  const TemporaryDirectory directory;
+  const Run run = tiny_family_run(family, dtype);
   run.export_to(directory / "export");
   CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
 }

@@ -58,6 +58,18 @@ TEST_CASE("by default every linear but the head is quantized, in four groups a l
   CHECK(plan.linear("lm_head") == nullptr);
 }
 
+TEST_CASE("a fused gate_up is one linear of the plan and a tensor group of its own",
+          "[quant][plan]") {
+  const modules::Model glm4 = tiny_family("glm4");
+  const Plan plan = make_plan(glm4.structure, QuantizeOptions{});
+  CHECK(plan.linears.size() == 3 * 6);
+  CHECK(plan.groups.size() == 3 * 4);
+  const PlannedLinear* gate_up = plan.linear(kMlp + "gate_up_proj");
+  REQUIRE(gate_up);
+  CHECK(gate_up->group == kMlp + "gate_up_proj.input");
+  CHECK(gate_up->ref.out_features == 2 * 136);
+}
+
 TEST_CASE("a plan takes what is targeted and leaves the rest in float", "[quant][plan]") {
   const Plan plan = make_plan(tied().structure,
                               targeting({"re:.*down_proj", kMlp + "gate_proj", kMlp + "up_proj"}));

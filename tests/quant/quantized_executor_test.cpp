@@ -2,6 +2,7 @@
 
 #include <torch/utils.h>
 
+#include "quant/calibration.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"
@@ -27,14 +28,9 @@ double largest_relative_difference(const Tensor& hidden, const Tensor& expected)
   return ((hidden - expected).norm(2, {-1}) / expected.norm(2, {-1})).max().item<double>();
 }
 
-/// Logits and gradients by integer kernels and by simulation. scaled: a directory that has scales
-/// for the model's inputs.
-void check_computes(const modules::Model& model, const modules::Model& scaled,
-                    const QuantizeOptions& options, const std::string& variant,
-                    at::ScalarType dtype) {
-  const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
-  const Plan plan = make_plan(model.structure, options);
-  const ActivationScales scales = stored_scales(plan, *scaled.weights);
+/// Logits and gradients by integer kernels and by simulation.
+void check_computes(const modules::Model& model, const Plan& plan, const ActivationScales& scales,
+                    const Tensor& ids, at::ScalarType dtype) {
   const auto run = [&](Compute compute) {
     QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
     modules::State state = modules::make_state(ids);
@@ -50,6 +46,15 @@ void check_computes(const modules::Model& model, const modules::Model& scaled,
   const auto integer = run(Compute::kInteger), simulated = run(Compute::kSimulate);
   CHECK(integer.first.equal(simulated.first));
   CHECK(integer.second.equal(simulated.second));
+}
+
+/// scaled: a directory that has scales for the model's inputs.
+void check_computes(const modules::Model& model, const modules::Model& scaled,
+                    const QuantizeOptions& options, const std::string& variant,
+                    at::ScalarType dtype) {
+  const Tensor ids = expected_tensors("int8_export/" + variant + ".safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, options);
+  check_computes(model, plan, stored_scales(plan, *scaled.weights), ids, dtype);
 }
 
 }  // namespace
@@ -120,6 +125,18 @@ TEST_CASE("integer kernels and simulation agree to the bit for weights of few bi
                all_by(weights_of(3, Strategy::kGroup, 32, true), kInputInt8));
   check_computes(tiny_llama("tied"), modules::open_model(kReference / "int8_export/tied"), options,
                  "tied", dtype);
+}
+
+TEST_CASE("integer kernels and simulation agree to the bit for every family", "[quant][simulate]") {
+  const std::string family = GENERATE("glm4", "qwen2", "qwen3");
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  INFO(family);
+  const modules::Model model = tiny_family(family);
+  const Tensor ids = expected_tensors("tiny_families/" + family + ".safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, QuantizeOptions{});
+  const ActivationScales scales =
+      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {}).scales();
+  check_computes(model, plan, scales, ids, dtype);
 }
 
 TEST_CASE("a linear that is not planned is computed in float", "[quant][simulate]") {

@@ -23,6 +23,7 @@ JOBS = {
     "gguf_blocks": ("gguf_blocks", {}),
     "onnx_quantize": ("onnx_quantize.safetensors", {}),
     "tiny_llama": ("tiny_llama", {}),
+    "tiny_families": ("tiny_families", {}),
     "int8_export": ("int8_export", {"tiny": "tiny_llama"}),
     "smollm2_logits": ("smollm2", {}),
     "tokens": ("tokens", {}),

@@ -28,6 +28,11 @@ inline modules::Model tiny_llama(const std::string& variant) {
   return modules::open_model(kReference / "tiny_llama" / variant);
 }
 
+/// A small random model of another family: "glm4", "glm", "qwen2", "qwen3".
+inline modules::Model tiny_family(const std::string& family) {
+  return modules::open_model(kReference / "tiny_families" / family);
+}
+
 /// ids, mask: [B, T]. Result: [B, T, V].
 inline at::Tensor logits_of(const modules::Network& network, modules::Executor& executor,
                             const at::Tensor& ids, const at::Tensor& mask) {

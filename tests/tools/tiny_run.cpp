@@ -70,8 +70,8 @@ std::string comparable(const fs::path& file) {
 
 }  // namespace
 
-TinyRun::TinyRun(const std::string& model) {
-  fs::create_directory_symlink(fs::absolute("build/reference/tiny_llama") / model, *this / "model");
+TinyRun::TinyRun(const std::string& model, const std::string& script) {
+  fs::create_directory_symlink(fs::absolute("build/reference") / script / model, *this / "model");
   write_book(*this / "book.jsonl", 1);
   write_book(*this / "other.jsonl", 2);
   write_plain(*this / "recipe.yaml", kRecipe);

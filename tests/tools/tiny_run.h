@@ -12,13 +12,13 @@ namespace dualpath::testing {
 
 using Arguments = std::vector<std::string>;
 
-/// A folder with a recipe for a tiny random Llama, two texts and room for a run, in which the real
+/// A folder with a recipe for a tiny random model, two texts and room for a run, in which the real
 /// program is started. The recipe's paths are relative to it, so that whole runs compare equal:
 ///   recipe.yaml, model/ (a link), book.jsonl, other.jsonl; then run/ and export/
 class TinyRun {
  public:
-  /// model: of the reference's tiny models.
-  explicit TinyRun(const std::string& model = "outliers");
+  /// model: of those that this script of tests/reference makes.
+  explicit TinyRun(const std::string& model = "outliers", const std::string& script = "tiny_llama");
 
   std::filesystem::path path() const { return folder_.path(); }
   std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }

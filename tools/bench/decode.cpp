@@ -23,7 +23,8 @@ modules::DecoderConfig nine_billion_shape() {
           .rotation = {.theta = 10000.0, .dim = 128},
           .activation = modules::Activation::kSilu,
           .tie_word_embeddings = false,
-          .attention_bias = true,
+          .qkv_bias = true,
+          .output_bias = true,
           .mlp_bias = false};
 }
 

@@ -199,7 +199,16 @@ struct Rotate : Case {
   static constexpr std::int64_t kDim = 64;
 
   modules::RotationRows in(const std::byte* rows, const float* c, const float* s) const {
-    return {element, rows, c, s, shape.rows, shape.width / kDim, kDim, /*back=*/false};
+    return {element,
+            rows,
+            c,
+            s,
+            shape.rows,
+            shape.width / kDim,
+            kDim,
+            /*rotated=*/kDim,
+            /*interleaved=*/false,
+            /*back=*/false};
   }
 
   void expect() {
