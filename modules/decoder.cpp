@@ -113,11 +113,10 @@ Tensor Layer::attention(Executor& executor, State& state) const {
   };
   const std::int64_t kv_heads = attention_.num_key_value_heads;
   const Tensor q = turned(heads(qkv[0], attention_.num_heads), query_norm_);
-  Tensor k = turned(heads(qkv[1], kv_heads), key_norm_);
-  Tensor v = heads(qkv[2], kv_heads).transpose(1, 2);
-  if (state.cache) std::tie(k, v) = state.cache->append(attention_.name, k, v);
-  const Tensor mixed = executor.attention(attention_, q, k, v).transpose(1, 2).flatten(2);
-  return executor.linear(output_, mixed).front();
+  const Tensor k = turned(heads(qkv[1], kv_heads), key_norm_);
+  const Tensor v = heads(qkv[2], kv_heads).transpose(1, 2);
+  const Tensor mixed = executor.attention(attention_, q, k, v, state.cache);
+  return executor.linear(output_, mixed.transpose(1, 2).flatten(2)).front();
 }
 
 Tensor Layer::mlp(Executor& executor, const Tensor& x) const {

@@ -11,6 +11,7 @@
 
 namespace dualpath::modules {
 
+class KvCache;
 struct Stage;
 
 /// y = x W^T + b. The weight is "<name>.weight" [out_features, in_features], the bias
@@ -66,10 +67,10 @@ struct Executor {
   virtual at::Tensor norm(const NormRef& ref, const at::Tensor& x) = 0;
   /// ids: int64 [...]. Result: [..., width].
   virtual at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) = 0;
-  /// q: [B, heads, T, D]; k, v: [B, kv_heads, S, D] with S >= T; row t of q sees keys up to S - T +
-  /// t.
+  /// q: [B, heads, T, D]; k, v: [B, kv_heads, T, D], which go behind what the cache holds, if there
+  /// is one: S keys in all. Row t of q sees keys up to S - T + t.
   virtual at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                               const at::Tensor& v) = 0;
+                               const at::Tensor& v, KvCache* cache) = 0;
   /// A place to look at or to quantize that belongs to no linear (residual stream, FFN product).
   virtual at::Tensor tap(const Site&, const at::Tensor& x) { return x; }
 

@@ -38,9 +38,11 @@ Tensor FloatExecutor::embedding(const EmbeddingRef& ref, const Tensor& ids) {
   return at::embedding(weights_->get(ref.weight_name()), ids);
 }
 
-Tensor FloatExecutor::attention(const AttentionRef&, const Tensor& q, const Tensor& k,
-                                const Tensor& v) {
-  return causal_attention(q, k, v);
+Tensor FloatExecutor::attention(const AttentionRef& ref, const Tensor& q, const Tensor& k,
+                                const Tensor& v, KvCache* cache) {
+  if (!cache) return causal_attention(q, k, v);
+  const auto [keys, values] = cache->append(ref.name, k, v);
+  return causal_attention(q, keys, values);
 }
 
 }  // namespace dualpath::modules

@@ -27,7 +27,7 @@ class FloatExecutor : public Executor {
   at::Tensor norm(const NormRef& ref, const at::Tensor& x) override;
   at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) override;
   at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v) override;
+                       const at::Tensor& v, KvCache* cache) override;
 
  protected:
   at::Tensor linear(const LinearRef& ref, const at::Tensor& x);

@@ -9,7 +9,8 @@
 
 namespace dualpath::modules {
 
-/// Keys and values seen so far, by attention name; each [B, kv_heads, S, D].
+/// Keys and values seen so far, by attention name; each [B, kv_heads, S, D], of whatever dtype the
+/// executor keeps them in.
 class KvCache {
  public:
   /// Appends k, v: [B, kv_heads, T, D] and returns all so far.

@@ -33,9 +33,9 @@ class Recorder : public Executor {
     structure_.embeddings.push_back(ref);
     return with_last(ids.unsqueeze(-1), ref.width);
   }
-  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&,
-                   const Tensor&) override {
-    structure_.attentions.push_back(ref);
+  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&, const Tensor&,
+                   KvCache*) override {
+    structure_.attentions.push_back({stage_, ref});
     return q;
   }
   Tensor tap(const Site& site, const Tensor& x) override {
@@ -70,11 +70,9 @@ class WeightCheck {
   }
 
   /// Or, where the file holds its codes packed into words, the shape that is written beside them.
-  void expect_linear(const LinearRef& ref) {
-    const Shape shape{ref.out_features, ref.in_features};
-    const std::string stored = ref.name + ".weight_shape";
-    if (weights_.contains(ref.weight_name()) || !weights_.contains(stored))
-      return expect(ref.weight_name(), shape);
+  void expect_matrix(const std::string& weight, const Shape& shape) {
+    const std::string stored = weight + "_shape";
+    if (weights_.contains(weight) || !weights_.contains(stored)) return expect(weight, shape);
     const Tensor sizes = weights_.get(stored).to(at::kLong).contiguous();
     const auto* first = sizes.const_data_ptr<std::int64_t>();
     const Shape got(first, first + sizes.numel());
@@ -115,11 +113,11 @@ void check_weights(const Structure& structure, const WeightStore& weights,
                    const std::string& where) {
   WeightCheck check(weights);
   for (const EmbeddingRef& ref : structure.embeddings)
-    check.expect(ref.weight_name(), {ref.rows, ref.width});
+    check.expect_matrix(ref.weight_name(), {ref.rows, ref.width});
   for (const NormRef& ref : structure.norms) check.expect(ref.weight_name(), {ref.width});
   for (const LinearUse& use : structure.linears) {
     for (const LinearRef& ref : use.refs) {
-      check.expect_linear(ref);
+      check.expect_matrix(ref.weight_name(), {ref.out_features, ref.in_features});
       if (ref.bias) check.expect(ref.bias_name(), {ref.out_features});
     }
   }

@@ -15,6 +15,11 @@ struct LinearUse {
   LinearRefs refs;
 };
 
+struct AttentionUse {
+  std::string stage;
+  AttentionRef ref;
+};
+
 /// What a network is made of, in the order of execution, found by running it once on tensors
 /// without data. So every network that is written against Executor can be planned, checked and
 /// listed without code of its own.
@@ -22,7 +27,7 @@ struct Structure {
   std::vector<LinearUse> linears;  ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
-  std::vector<AttentionRef> attentions;
+  std::vector<AttentionUse> attentions;
   std::vector<Site> taps;
   std::vector<ChannelFold> folds;
 };

@@ -20,8 +20,10 @@ WeightInfo TiedWeights::info(const std::string& name) const {
 at::Tensor TiedWeights::get(const std::string& name) const { return below_->get(canonical(name)); }
 
 std::string TiedWeights::canonical(const std::string& name) const {
-  const auto alias = aliases_.find(name);
-  return below_->canonical(alias == aliases_.end() ? name : alias->second);
+  for (const auto& [alias, target] : aliases_) {
+    if (name.starts_with(alias)) return below_->canonical(target + name.substr(alias.size()));
+  }
+  return below_->canonical(name);
 }
 
 void WeightOverlay::set(const std::string& name, at::Tensor value) {

@@ -42,7 +42,7 @@ class WeightStore {
   virtual bool is_changed(const std::string& name) const { return is_trained(name); }
 };
 
-/// One tensor under two names: what `alias` asks for, `target` of the store below answers.
+/// One tensor under two names, with what is stored beside it (its scale: the name and an ending).
 class TiedWeights : public WeightStore {
  public:
   TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);

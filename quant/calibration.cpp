@@ -23,12 +23,14 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
   return found->second;
 }
 
-void observe(const modules::Network& network, ObserveExecutor& executor,
+void observe(const modules::Network& network, const Plan& plan, ObserveExecutor& executor,
              const std::vector<at::Tensor>& windows,
              const std::function<void(std::int64_t)>& progress) {
+  const PlannedLinear* head = plan.linear(network.head.ref.name);
   for (const at::Tensor& ids : windows) {
     modules::State state = modules::make_state(ids);
     modules::run(network, executor, state);
+    if (head && head->is_static()) network.head.logits(executor, state.hidden.flatten(0, 1));
     progress(ids.numel());
   }
 }
@@ -80,13 +82,13 @@ Calibration calibrate(const modules::Network& network,
                       const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   ObserveExecutor plain(weights, dtype, plan);
-  observe(network, plain, windows, progress);
+  observe(network, plan, plain, windows, progress);
   Calibration calibration = calibration_of(plain);
   if (plan.folds.empty()) return calibration;
   Smoothing smoothing =
       find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), windows);
   ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
-  observe(network, executor, windows, progress);
+  observe(network, plan, executor, windows, progress);
   Calibration result = calibration_of(executor);
   result.smoothing = std::move(smoothing);
   result.unsmoothed_scales = std::move(calibration.scale_tensors);

@@ -61,8 +61,8 @@ class Corrected : public modules::Executor {
     return executor_.embedding(ref, ids);
   }
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v) override {
-    return executor_.attention(ref, q, k, v);
+                       const at::Tensor& v, modules::KvCache* cache) override {
+    return executor_.attention(ref, q, k, v, cache);
   }
   at::Tensor tap(const modules::Site& site, const at::Tensor& x) override {
     return executor_.tap(site, x);

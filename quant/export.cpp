@@ -1,5 +1,6 @@
 #include "quant/export.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -47,6 +48,7 @@ class WeightWriter {
  public:
   WeightWriter(const fs::path& path, const ExportSource& source)
       : source_(source),
+        linears_(source.plan.by_weight(source.weights)),
         planned_(planned_bytes(source.plan, source.weights, source.dtype)),
         writer_(path, infos()) {}
 
@@ -55,6 +57,7 @@ class WeightWriter {
       write_weight(name);
       progress(1);
     }
+    for (const PlannedAttention& attention : source_.plan.attentions) write_scales(attention);
     writer_.commit();
   }
 
@@ -68,20 +71,27 @@ class WeightWriter {
   }
 
   void write_weight(const std::string& name) {
-    constexpr std::string_view kWeight = ".weight";
-    const std::string module =
-        name.ends_with(kWeight) ? name.substr(0, name.size() - kWeight.size()) : "";
-    const PlannedLinear* linear = source_.plan.linear(module);
-    if (!linear || name != linear->ref.weight_name()) {
+    const auto found = linears_.find(name);
+    if (found == linears_.end()) {
       const modules::WeightInfo info = source_.weights.info(name);
       return append(name,
                     source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
     }
-    const QuantizedWeight weight = quantized_weight(source_.weights, *linear);
-    for (const auto& [tensor, value] : stored_tensors(weight, *linear))
-      append(module + tensor, value);
-    if (linear->is_static())
-      append(module + ".input_scale", source_.scales.get(linear->group).detach());
+    const PlannedLinear& linear = *found->second;
+    const QuantizedWeight weight = quantized_weight(source_.weights, linear);
+    for (const auto& [tensor, value] : stored_tensors(weight, linear))
+      append(module_of(name) + tensor, value);
+    if (linear.is_static())
+      append(linear.ref.name + ".input_scale", source_.scales.get(linear.group).detach());
+  }
+
+  void write_scales(const PlannedAttention& attention) {
+    for (const std::string& operand : attention.operands()) {
+      std::vector<at::Tensor> scales;
+      for (const std::string& head : attention.head_groups(operand))
+        scales.push_back(source_.scales.get(head).detach());
+      append(attention.scale_name(operand), at::cat(scales).view({-1, 1, 1}));
+    }
   }
 
   void append(const std::string& name, const at::Tensor& tensor) {
@@ -90,6 +100,7 @@ class WeightWriter {
   }
 
   const ExportSource& source_;
+  std::map<std::string, const PlannedLinear*> linears_;
   std::vector<PlannedBytes> planned_;
   data::SafetensorsWriter writer_;
 };
@@ -146,13 +157,31 @@ std::vector<std::string> linears_of(const Plan& plan, const ConfigGroup& group) 
   return names;
 }
 
+/// compressed-tensors' scheme of an attention is one of inputs alone: of query, key and value.
+void add_attention_group(const Plan& plan, bool with_format, json& groups) {
+  std::vector<std::string> names;
+  const QuantArgs* args = nullptr;
+  for (const PlannedAttention& attention : plan.attentions) {
+    if (!attention.products) continue;
+    names.push_back(attention.ref.name);
+    args = &attention.args;
+  }
+  if (!args) return;
+  json entry{{"targets", names},
+             {"weights", nullptr},
+             {"input_activations", to_json(*args)},
+             {"output_activations", nullptr}};
+  if (with_format) entry["format"] = kInt;
+  groups[fmt::format("group_{}", groups.size())] = std::move(entry);
+}
+
 }  // namespace
 
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   std::set<std::string> formats;
   for (const PlannedLinear& linear : plan.linears) formats.insert(format_of(linear));
+  const bool with_format = formats.contains(kPacked);
   json groups = json::object();
-  std::size_t index = 0;
   for (const ConfigGroup& group : options.config_groups) {
     const std::vector<std::string> names = linears_of(plan, group);
     if (names.empty()) continue;  // all it targets belongs to groups before it
@@ -160,14 +189,17 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
                {"weights", to_json(group.weights)},
                {"input_activations", to_json(group.input_activations)},
                {"output_activations", nullptr}};
-    if (formats.contains(kPacked)) entry["format"] = format_of(*plan.linear(names.front()));
-    groups["group_" + std::to_string(index++)] = std::move(entry);
+    if (with_format) entry["format"] = format_of(*plan.linear(names.front()));
+    groups[fmt::format("group_{}", groups.size())] = std::move(entry);
   }
-  return {{"quant_method", "compressed-tensors"},
-          {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
-          {"quantization_status", "compressed"},
-          {"config_groups", groups},
-          {"ignore", plan.ignored}};
+  add_attention_group(plan, with_format, groups);
+  json config{{"quant_method", "compressed-tensors"},
+              {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
+              {"quantization_status", "compressed"},
+              {"config_groups", groups},
+              {"ignore", plan.ignored}};
+  if (options.kv_cache_scheme) config["kv_cache_scheme"] = to_json(*options.kv_cache_scheme);
+  return config;
 }
 
 void export_model(const fs::path& directory, const ExportSource& source,

@@ -12,6 +12,8 @@ ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> wei
   for (const TensorGroup& group : plan.groups) {
     if (!group.args.dynamic) observers_[group.name] = make_observer(group.args.observer);
   }
+  for (const PlannedAttention& attention : plan.attentions)
+    attentions_[attention.ref.name] = &attention;
   for (const PlannedFold& planned : plan.folds) {
     const std::int64_t inputs = planned.fold.consumers.front().in_features;
     channel_ranges_[planned.group] = at::zeros({inputs});
@@ -24,10 +26,31 @@ void ObserveExecutor::begin(const modules::Stage&, const modules::State& state) 
 
 std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
                                                 const at::Tensor& x) {
-  const std::string site = refs.front().input_site();
-  if (mask_.defined() && (observers_.contains(site) || channel_ranges_.contains(site)))
-    observe(site, x);
+  for (const modules::LinearRef& ref : refs) {
+    const std::string site = ref.input_site();
+    if (mask_.defined() && (observers_.contains(site) || channel_ranges_.contains(site)))
+      observe(site, x);
+  }
   return FloatExecutor::linear(refs, x);
+}
+
+at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
+                                      const at::Tensor& k, const at::Tensor& v,
+                                      modules::KvCache* cache) {
+  const auto found = attentions_.find(ref.name);
+  if (mask_.defined() && found != attentions_.end()) {
+    const PlannedAttention& planned = *found->second;
+    if (planned.products) observe_heads(planned.head_groups("query"), q);
+    observe_heads(planned.head_groups("key"), k);
+    observe_heads(planned.head_groups("value"), v);
+  }
+  return FloatExecutor::attention(ref, q, k, v, cache);
+}
+
+/// x: [B, heads, T, D].
+void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, const at::Tensor& x) {
+  for (std::size_t head = 0; head < groups.size(); ++head)
+    observe(groups[head], x.select(1, static_cast<std::int64_t>(head)));
 }
 
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {

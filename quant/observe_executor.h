@@ -11,17 +11,19 @@
 
 namespace dualpath::quant {
 
-/// Runs in float and shows each static tensor group's input to its observer, and of the plan's
-/// folds looks at each channel. Padding is never shown, a stage that is recomputed not again.
+/// Runs in float and shows each static tensor group to its observer, and of the plan's folds looks
+/// at each channel. Padding is never shown, a stage that is recomputed not again.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                  const Plan& plan);
+                  const Plan& plan);  // which must outlive it
 
   void begin(const modules::Stage& stage, const modules::State& state) override;
   /// A value that is not finite is an Error naming the site.
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
+  at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, modules::KvCache* cache) override;
 
   /// By group name.
   const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }
@@ -30,7 +32,9 @@ class ObserveExecutor : public modules::FloatExecutor {
 
  private:
   void observe(const std::string& site, const at::Tensor& x);
+  void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
+  std::map<std::string, const PlannedAttention*> attentions_;
   std::map<std::string, std::unique_ptr<Observer>> observers_;
   modules::NamedTensors channel_ranges_;
   at::Tensor mask_;  // [B * T]; undefined where nothing is observed

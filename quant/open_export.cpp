@@ -32,6 +32,17 @@ QuantArgs read_inputs(const JsonObject& object) {
   return args;
 }
 
+QuantArgs read_heads(const JsonObject& object) {
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .dynamic = object.boolean_or("dynamic", false),
+                 .observer = one_of(object, "observer", kObservers)};
+  if (!args.symmetric || args.dynamic || args.strategy != Strategy::kHead)
+    throw Error("{}: only symmetric static scales per attn_head are supported", object.where());
+  return args;
+}
+
 QuantArgs read_weights(const JsonObject& object) {
   QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 2, .high = 8})),
                  .strategy = one_of(object, "strategy", kStrategies),
@@ -53,6 +64,10 @@ QuantizeOptions read_options(const JsonObject& config) {
   const JsonObject groups = config.object("config_groups");
   for (const std::string& name : groups.keys()) {
     const JsonObject group = groups.object(name);
+    if (!group.object_if("weights")) {
+      options.attention_scheme = read_heads(group.object("input_activations"));
+      continue;
+    }
     ConfigGroup& read = options.config_groups.emplace_back();
     read.name = name;
     read.targets = group.strings("targets");
@@ -62,6 +77,8 @@ QuantizeOptions read_options(const JsonObject& config) {
       read.input_activations = read_inputs(*inputs);
   }
   options.ignore = config.strings("ignore");
+  if (const auto scheme = config.object_if("kv_cache_scheme"))
+    options.kv_cache_scheme = read_heads(*scheme);
   return options;
 }
 
@@ -87,6 +104,20 @@ Corrections read_corrections(const fs::path& directory) {
   return corrections;
 }
 
+void read_scales(const modules::WeightStore& weights, const PlannedAttention& attention,
+                 modules::NamedTensors& scales) {
+  for (const std::string& operand : attention.operands()) {
+    const std::vector<std::string> heads = attention.head_groups(operand);
+    const std::string name = attention.scale_name(operand);
+    const at::Tensor stored = weights.get(name);
+    const auto count = static_cast<std::int64_t>(heads.size());
+    if (stored.numel() != count)
+      throw Error("{}: expected {} scales, got {}", name, count, stored.numel());
+    for (std::int64_t head = 0; head < count; ++head)
+      scales[heads[static_cast<std::size_t>(head)]] = stored.flatten().narrow(0, head, 1);
+  }
+}
+
 }  // namespace
 
 ExportedModel open_export(const modules::Model& model) {
@@ -99,6 +130,8 @@ ExportedModel open_export(const modules::Model& model) {
     if (linear.is_static())
       scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
   }
+  for (const PlannedAttention& attention : plan.attentions)
+    read_scales(*model.weights, attention, scales);
   return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};
 }
 

@@ -16,6 +16,7 @@
 namespace dualpath::quant {
 namespace {
 
+using modules::AttentionUse;
 using modules::LinearRef;
 using modules::LinearUse;
 using modules::Structure;
@@ -32,11 +33,15 @@ class Planner {
     for (const LinearUse& use : structure.linears) {
       for (const LinearRef& ref : use.refs) names_.push_back(ref.name);
     }
+    if (!options.attention_scheme) return;
+    for (const AttentionUse& use : structure.attentions) names_.push_back(use.ref.name);
   }
 
   Plan make() {
     require_matches();
     for (const LinearUse& use : structure_.linears) add(use);
+    for (const AttentionUse& use : structure_.attentions) add(use);
+    add_stages();
     if (options_.smoothing) add_folds(*options_.smoothing);
     if (!problems_.empty()) throw UsageError("quantize: {}", fmt::join(problems_, "\n"));
     return std::move(plan_);
@@ -69,26 +74,17 @@ class Planner {
     return nullptr;
   }
 
-  /// The members of a tensor group share one quantized input, so they are quantized alike or not at
-  /// all.
+  /// Neighbours that are quantized alike are one tensor group.
   void add(const LinearUse& use) {
-    const ConfigGroup* first = group_of(use.refs.front().name);
-    for (const LinearRef& ref : use.refs) {
-      if (group_of(ref.name) == first) continue;
-      problems_.push_back(fmt::format("{} and {} share one input but not one scheme",
-                                      use.refs.front().name, ref.name));
-      return;
+    for (auto first = use.refs.begin(); first != use.refs.end();) {
+      const ConfigGroup* scheme = group_of(first->name);
+      const auto last = std::find_if(first, use.refs.end(), [&](const LinearRef& ref) {
+        return group_of(ref.name) != scheme;
+      });
+      if (scheme) add_quantized({use.stage, {first, last}}, *scheme);
+      for (; first != last; ++first)
+        if (!scheme) plan_.ignored.push_back(first->name);
     }
-    if (!first) {
-      for (const LinearRef& ref : use.refs) plan_.ignored.push_back(ref.name);
-      return;
-    }
-    if (&use == &structure_.linears.back()) {
-      problems_.push_back(fmt::format("{} is the head, which stays in float: keep it in ignore",
-                                      use.refs.front().name));
-      return;
-    }
-    add_quantized(use, *first);
   }
 
   void add_quantized(const LinearUse& use, const ConfigGroup& scheme) {
@@ -102,14 +98,41 @@ class Planner {
     }
     if (scheme.input_activations)
       plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
-    if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
+  }
+
+  void add(const AttentionUse& use) {
+    const bool products = options_.attention_scheme && !matches_any(options_.ignore, use.ref.name);
+    if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
+    if (!products && !options_.kv_cache_scheme) return;
+    const QuantArgs& args = products ? *options_.attention_scheme : *options_.kv_cache_scheme;
+    const PlannedAttention& planned =
+        plan_.attentions.emplace_back(PlannedAttention{use.ref, use.stage, args, products});
+    for (const std::string& operand : planned.operands()) {
+      for (const std::string& head : planned.head_groups(operand))
+        plan_.groups.push_back({head, {head}, args});
+    }
+  }
+
+  void add_stages() {
+    std::set<std::string> quantized;
+    for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
+    for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
+    quantized.erase(structure_.linears.back().stage);  // the head's, which has no hidden output
+    for (const LinearUse& use : structure_.linears) {
+      if (quantized.erase(use.stage) > 0) plan_.stages.push_back(use.stage);
+    }
   }
 
   void add_folds(const SmoothingOptions& smoothing) {
     plan_.smoothing = smoothing;
     for (const modules::ChannelFold& fold : structure_.folds) {
-      const PlannedLinear* consumer = plan_.linear(fold.consumers.front().name);
-      if (consumer && consumer->input_activations) plan_.folds.push_back({consumer->group, fold});
+      const auto consumer =
+          std::find_if(fold.consumers.begin(), fold.consumers.end(), [&](const LinearRef& ref) {
+            const PlannedLinear* linear = plan_.linear(ref.name);
+            return linear && linear->input_activations;
+          });
+      if (consumer != fold.consumers.end())
+        plan_.folds.push_back({plan_.linear(consumer->name)->group, fold});
     }
     if (plan_.folds.empty())
       problems_.push_back("smoothing: no quantized input has channels that can be folded");
@@ -142,15 +165,16 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
           numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
-/// What an export holds of a quantized weight and its input.
-void append_quantized(const PlannedLinear& linear, std::vector<PlannedBytes>& planned) {
+/// What an export holds of a quantized weight, under its module's name, and of its input.
+void append_quantized(const PlannedLinear& linear, const std::string& module,
+                      std::vector<PlannedBytes>& planned) {
   const LinearRef& ref = linear.ref;
   const QuantArgs& args = linear.weights;
   const std::int64_t outputs = ref.out_features, inputs = ref.in_features,
                      groups = args.strategy == Strategy::kGroup ? inputs / args.group_size : 1;
   const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
                        at::ScalarType dtype) {
-    planned.push_back(bytes_of(ref.name + name, shape, dtype));
+    planned.push_back(bytes_of(module + name, shape, dtype));
   };
   if (linear.is_packed()) {
     add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
@@ -161,16 +185,50 @@ void append_quantized(const PlannedLinear& linear, std::vector<PlannedBytes>& pl
   if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
   if (!args.symmetric)
     add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
-  if (linear.is_static()) add(".input_scale", {1}, at::kFloat);
+  if (linear.is_static()) planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+}
+
+void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {
+  for (const std::string& operand : attention.operands()) {
+    const auto heads = static_cast<std::int64_t>(attention.head_groups(operand).size());
+    planned.push_back(bytes_of(attention.scale_name(operand), {heads, 1, 1}, at::kFloat));
+  }
 }
 
 }  // namespace
+
+std::vector<std::string> PlannedAttention::head_groups(const std::string& operand) const {
+  const std::int64_t heads = operand == "query" ? ref.num_heads : ref.num_key_value_heads;
+  std::vector<std::string> groups;
+  for (std::int64_t head = 0; head < heads; ++head)
+    groups.push_back(fmt::format("{}.{}", modules::site(ref.name, operand.c_str()), head));
+  return groups;
+}
+
+std::vector<std::string> PlannedAttention::operands() const {
+  if (products) return {"query", "key", "value"};
+  return {"key", "value"};
+}
+
+std::string PlannedAttention::scale_name(const std::string& operand) const {
+  return fmt::format("{}.{}_scale", ref.name, operand.front());
+}
 
 const PlannedLinear* Plan::linear(const std::string& name) const {
   const auto found = std::find_if(linears.begin(), linears.end(),
                                   [&](const PlannedLinear& l) { return l.ref.name == name; });
   return found == linears.end() ? nullptr : &*found;
 }
+
+std::map<std::string, const PlannedLinear*> Plan::by_weight(
+    const modules::WeightStore& weights) const {
+  std::map<std::string, const PlannedLinear*> planned;
+  for (const PlannedLinear& linear : linears)
+    planned[weights.canonical(linear.ref.weight_name())] = &linear;
+  return planned;
+}
+
+std::string module_of(const std::string& weight) { return weight.substr(0, weight.rfind('.')); }
 
 bool Plan::has_static_groups() const {
   return std::any_of(groups.begin(), groups.end(),
@@ -183,6 +241,11 @@ std::string Plan::fingerprint() const {
     text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features,
                         l.ref.in_features, l.group, spelled(l.weights),
                         l.input_activations ? spelled(*l.input_activations) : "float");
+  }
+  for (const PlannedAttention& a : attentions) {
+    text +=
+        fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads, a.ref.num_key_value_heads,
+                    a.ref.head_dim, fmt::join(a.operands(), " "), spelled(a.args));
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
   for (const PlannedFold& planned : folds)
@@ -201,19 +264,32 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute) {
-  std::map<std::string, const PlannedLinear*> quantized;
-  for (const PlannedLinear& linear : plan.linears) quantized[linear.ref.weight_name()] = &linear;
+  const std::map<std::string, const PlannedLinear*> quantized = plan.by_weight(weights);
   std::vector<PlannedBytes> planned;
   for (const std::string& name : weights.names()) {
     const auto linear = quantized.find(name);
     if (linear != quantized.end()) {
-      append_quantized(*linear->second, planned);
+      append_quantized(*linear->second, module_of(name), planned);
     } else {
       const modules::WeightInfo info = weights.info(name);
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));
     }
   }
+  for (const PlannedAttention& attention : plan.attentions) append_scales(attention, planned);
   return planned;
+}
+
+std::int64_t cache_bytes_per_token(const Plan& plan, const Structure& structure,
+                                   at::ScalarType compute) {
+  std::set<std::string> quantized;
+  for (const PlannedAttention& attention : plan.attentions) quantized.insert(attention.ref.name);
+  std::int64_t bytes = 0;
+  for (const auto& [stage, ref] : structure.attentions) {
+    const auto each = static_cast<std::int64_t>(
+        c10::elementSize(quantized.contains(ref.name) ? at::kChar : compute));
+    bytes += 2 * ref.num_key_value_heads * ref.head_dim * each;
+  }
+  return bytes;
 }
 
 std::int64_t total_bytes(const std::vector<PlannedBytes>& weights) {

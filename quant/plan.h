@@ -28,8 +28,24 @@ struct PlannedLinear {
   bool is_packed() const { return weights.num_bits < 8 || !input_activations; }
 };
 
-/// Sites that are one quantized tensor (the inputs of q, k and v): one observer, one scale, one
-/// quantization. Named by its first site.
+/// One attention whose operands are quantized, each head by its own scale. Probabilities need no
+/// observer: a row's are at most 1, and the first row's are 1.
+struct PlannedAttention {
+  modules::AttentionRef ref;
+  std::string stage;
+  QuantArgs args;
+  bool products = false;  ///< query and probabilities too; else key and value alone
+
+  /// The tensor groups of an operand ("query", "key" or "value"), head by head: "<name>.key.0".
+  std::vector<std::string> head_groups(const std::string& operand) const;
+  /// Those that have scales.
+  std::vector<std::string> operands() const;
+  /// What an export calls an operand's scales: "<name>.k_scale", [heads, 1, 1].
+  std::string scale_name(const std::string& operand) const;
+};
+
+/// Sites that are one quantized tensor (the inputs of q, k and v; a head of an attention's
+/// operand): one observer, one scale, one quantization. Named by its first site.
 struct TensorGroup {
   std::string name;
   std::vector<modules::Site> sites;
@@ -53,14 +69,17 @@ struct PlannedBytes {
 /// Recipe × model -> what is quantized and how: made once, checked before any work, and the same
 /// from calibration to export.
 struct Plan {
-  std::vector<PlannedLinear> linears;  ///< in the order of execution
-  std::vector<TensorGroup> groups;     ///< in the order of execution
-  std::vector<std::string> ignored;    ///< linears that stay in float
-  std::vector<std::string> stages;     ///< those that hold a quantized linear
-  std::vector<PlannedFold> folds;      ///< of inputs that are quantized; none without smoothing
-  SmoothingOptions smoothing;          ///< of the folds
+  std::vector<PlannedLinear> linears;        ///< in the order of execution
+  std::vector<PlannedAttention> attentions;  ///< in the order of execution
+  std::vector<TensorGroup> groups;   ///< of linears, then of attentions, in the order of execution
+  std::vector<std::string> ignored;  ///< linears and, if asked for, attentions that stay in float
+  std::vector<std::string> stages;   ///< those that hold something quantized
+  std::vector<PlannedFold> folds;    ///< of inputs that are quantized; none without smoothing
+  SmoothingOptions smoothing;        ///< of the folds
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
+  /// By the name under which a store holds the weight: a tied head's is the table's.
+  std::map<std::string, const PlannedLinear*> by_weight(const modules::WeightStore& weights) const;
   /// Whether a group has a static scale, which is calibrated and may be trained.
   bool has_static_groups() const;
   /// Whether calibration has anything to look at.
@@ -70,9 +89,13 @@ struct Plan {
   std::string fingerprint() const;
 };
 
-/// Targets that match nothing, groups whose members differ, and inputs that a group_size does not
-/// divide are a UsageError that lists every case.
+/// Linears of one input that are quantized differently are tensor groups of their own. Targets that
+/// match nothing and inputs that a group_size does not divide are a UsageError that lists every
+/// case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
+
+/// "model.embed_tokens.weight" -> "model.embed_tokens".
+std::string module_of(const std::string& weight);
 
 /// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks
 /// or the weight is trained, `compute` (the dtype the model runs in) and float32 for vectors
@@ -82,6 +105,9 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 /// Every tensor an export writes, in the order of the store.
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute);
+/// What a cache holds of one token: keys and values of all attentions.
+std::int64_t cache_bytes_per_token(const Plan& plan, const modules::Structure& structure,
+                                   at::ScalarType compute);
 std::int64_t total_bytes(const std::vector<PlannedBytes>& weights);
 
 }  // namespace dualpath::quant

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "modules/attention.h"
+#include "quant/integer_attention.h"
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
 #include "quant/quantized_linear.h"
@@ -15,16 +17,48 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
                                      Compute compute)
     : FloatExecutor(std::move(weights)), scales_(scales), compute_(compute) {
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
+  by_weight_ = plan.by_weight(this->weights().store());
+  for (const PlannedAttention& attention : plan.attentions)
+    attentions_[attention.ref.name] = &attention;
 }
 
-const PlannedLinear* QuantizedExecutor::planned(const modules::LinearRefs& refs) const {
-  const auto found = planned_.find(refs.front().name);
+const PlannedLinear* QuantizedExecutor::planned(const modules::LinearRef& ref) const {
+  const auto found = planned_.find(ref.name);
   return found == planned_.end() ? nullptr : found->second;
+}
+
+std::size_t QuantizedExecutor::alike(const modules::LinearRefs& refs, std::size_t first) const {
+  const auto group = [&](std::size_t i) {
+    const PlannedLinear* linear = planned(refs[i]);
+    return linear ? &linear->group : nullptr;
+  };
+  const std::string* wanted = group(first);
+  std::size_t last = first + 1;
+  while (last < refs.size()) {
+    const std::string* found = group(last);
+    if (!wanted != !found || (wanted && *wanted != *found)) break;
+    ++last;
+  }
+  return last - first;
 }
 
 std::vector<at::Tensor> QuantizedExecutor::linear(const modules::LinearRefs& refs,
                                                   const at::Tensor& x) {
-  const PlannedLinear* linear = planned(refs);
+  std::vector<at::Tensor> results;
+  for (std::size_t first = 0; first < refs.size();) {
+    const std::size_t count = alike(refs, first);
+    if (count == refs.size()) return linear_alike(refs, x);
+    const auto begin = refs.begin() + static_cast<std::ptrdiff_t>(first);
+    for (at::Tensor& y : linear_alike({begin, begin + static_cast<std::ptrdiff_t>(count)}, x))
+      results.push_back(std::move(y));
+    first += count;
+  }
+  return results;
+}
+
+std::vector<at::Tensor> QuantizedExecutor::linear_alike(const modules::LinearRefs& refs,
+                                                        const at::Tensor& x) {
+  const PlannedLinear* linear = planned(refs.front());
   if (!linear) return FloatExecutor::linear(refs, x);
   const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
   if (!linear->input_activations) return weight_only_linear(x, *group);
@@ -35,14 +69,53 @@ std::vector<at::Tensor> QuantizedExecutor::linear(const modules::LinearRefs& ref
 std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& norm_ref,
                                                        const modules::LinearRefs& refs,
                                                        const at::Tensor& x) {
-  const PlannedLinear* linear = planned(refs);
-  if (!linear || !linear->is_static()) return FloatExecutor::norm_linear(norm_ref, refs, x);
+  const PlannedLinear* linear = planned(refs.front());
+  if (!linear || !linear->is_static() || alike(refs, 0) < refs.size())
+    return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   const at::Tensor scale = scales_.get(linear->group);
   if (weight.requires_grad() || scale.requires_grad())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
   return norm_quantized_linear(x, weight, norm_ref.eps, scale.item<float>(),
                                packed(linear->group, refs));
+}
+
+at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) {
+  const auto found = by_weight_.find(weights().store().canonical(ref.weight_name()));
+  if (found == by_weight_.end()) return FloatExecutor::embedding(ref, ids);
+  const PlannedLinear& head = *found->second;
+  return packed(head.group, {head.ref})->weights.front().rows(ids, weights().dtype());
+}
+
+at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
+                                        const at::Tensor& k, const at::Tensor& v,
+                                        modules::KvCache* cache) {
+  const auto found = attentions_.find(ref.name);
+  if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, cache);
+  const PlannedAttention& planned = *found->second;
+  HeadCodes keys = quantize_heads(k, head_scales(planned, "key"), modules::site(ref.name, "key"));
+  HeadCodes values =
+      quantize_heads(v, head_scales(planned, "value"), modules::site(ref.name, "value"));
+  if (cache) {
+    const auto [held_keys, held_values] =
+        cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
+    keys.codes = held_keys.to(at::kFloat);
+    values.codes = held_values.to(at::kFloat);
+  }
+  if (!planned.products)
+    return modules::causal_attention(q, keys.dequantized(k.scalar_type()),
+                                     values.dequantized(v.scalar_type()));
+  const HeadCodes queries =
+      quantize_heads(q, head_scales(planned, "query"), modules::site(ref.name, "query"));
+  return integer_attention(queries, keys, values).to(q.scalar_type());
+}
+
+at::Tensor QuantizedExecutor::head_scales(const PlannedAttention& attention,
+                                          const std::string& operand) const {
+  std::vector<at::Tensor> scales;
+  for (const std::string& head : attention.head_groups(operand))
+    scales.push_back(scales_.get(head));
+  return at::cat(scales).view({-1, 1, 1});
 }
 
 const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::string& group,

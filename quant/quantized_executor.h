@@ -34,10 +34,20 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
                                       const modules::LinearRefs& refs,
                                       const at::Tensor& x) override;
+  /// The rows of a table that is a planned head's, too, are its codes' values.
+  at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
+  /// A cache holds the codes of keys and values.
+  at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, modules::KvCache* cache) override;
 
  private:
   /// Null if it stays in float.
-  const PlannedLinear* planned(const modules::LinearRefs& refs) const;
+  const PlannedLinear* planned(const modules::LinearRef& ref) const;
+  /// The first linears that are quantized alike, or not at all.
+  std::size_t alike(const modules::LinearRefs& refs, std::size_t first) const;
+  std::vector<at::Tensor> linear_alike(const modules::LinearRefs& refs, const at::Tensor& x);
+  /// [heads, 1, 1] of an attention's operand.
+  at::Tensor head_scales(const PlannedAttention& attention, const std::string& operand) const;
   /// The group's weights as they are now.
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
@@ -45,8 +55,10 @@ class QuantizedExecutor : public modules::FloatExecutor {
   bool packs(const PlannedLinear& linear) const;
   void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
 
-  std::map<std::string, const PlannedLinear*> planned_;  // by linear
-  const ActivationScales& scales_;                       // of static groups
+  std::map<std::string, const PlannedLinear*> planned_;    // by linear
+  std::map<std::string, const PlannedLinear*> by_weight_;  // by the stored weight
+  std::map<std::string, const PlannedAttention*> attentions_;
+  const ActivationScales& scales_;  // of static groups
   Compute compute_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
 };

@@ -8,6 +8,32 @@ namespace dualpath::quant {
 
 using torch::Tensor;
 
+namespace {
+
+/// Has the values of one tensor and gives its gradient to another.
+struct StandIn : torch::autograd::Function<StandIn> {
+  static Tensor forward(torch::autograd::AutogradContext*, const Tensor& /*trained*/,
+                        const Tensor& values) {
+    return values.clone();
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext*,
+                                               const torch::autograd::tensor_list& grads) {
+    return {grads.front(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor QuantizedWeight::rows(const Tensor& ids, torch::ScalarType dtype) const {
+  const Tensor flat = ids.flatten();
+  const Tensor made =
+      dequantize(codes.index_select(0, flat), scale.index_select(0, flat).flatten(), dtype);
+  std::vector<std::int64_t> shape = ids.sizes().vec();
+  shape.push_back(codes.size(1));
+  const Tensor values = made.view(shape);
+  return is_trained() ? StandIn::apply(torch::embedding(source, ids).to(dtype), values) : values;
+}
+
 Tensor QuantizedWeight::dequantized(torch::ScalarType dtype) const {
   return dequantize(codes, scale, dtype);
 }

@@ -27,6 +27,9 @@ struct QuantizedWeight {
   bool is_trained() const { return source.defined() && source.requires_grad(); }
   bool is_grouped() const { return scale.dim() == 2; }
   bool trains_bias() const { return bias.defined() && bias.requires_grad(); }
+  /// Of each id (int64, [...]) its row's codes * scale in `dtype`: [..., in]. Straight through the
+  /// rounding to a weight that is trained.
+  torch::Tensor rows(const torch::Tensor& ids, torch::ScalarType dtype) const;
   /// codes * scale in `dtype`: what the gradient flows back through.
   torch::Tensor dequantized(torch::ScalarType dtype) const;
 };

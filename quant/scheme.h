@@ -10,11 +10,12 @@
 namespace dualpath::quant {
 
 /// What shares one scale. The words are compressed-tensors'.
-enum class Strategy { kTensor, kChannel, kGroup, kToken };
+enum class Strategy { kTensor, kChannel, kGroup, kToken, kHead };
 inline constexpr Named<Strategy> kStrategies[] = {{"tensor", Strategy::kTensor},
                                                   {"channel", Strategy::kChannel},
                                                   {"group", Strategy::kGroup},
-                                                  {"token", Strategy::kToken}};
+                                                  {"token", Strategy::kToken},
+                                                  {"attn_head", Strategy::kHead}};
 
 enum class ObserverKind { kMinMax, kMovingAverage };
 inline constexpr Named<ObserverKind> kObservers[] = {
@@ -35,6 +36,7 @@ struct QuantArgs {
 inline constexpr QuantArgs kWeightInt8{.strategy = Strategy::kChannel};
 inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
 inline constexpr QuantArgs kTokenInt8{.strategy = Strategy::kToken, .dynamic = true};
+inline constexpr QuantArgs kHeadInt8{.strategy = Strategy::kHead};
 
 /// What weights may be. With 8 bits and a zero point, a code's distance from it would not fit into
 /// a byte.
@@ -80,6 +82,11 @@ struct QuantizeOptions {
   std::vector<ConfigGroup> config_groups{
       {.name = "group_0"}};                    ///< the first that targets a linear counts
   std::vector<std::string> ignore{"lm_head"};  ///< as targets; these stay in float
+  /// Keys and values of every attention, as a cache holds them.
+  std::optional<QuantArgs> kv_cache_scheme;
+  /// All four operands of the attentions that are not ignored: keys, values, queries and
+  /// probabilities, so that both products are of integers.
+  std::optional<QuantArgs> attention_scheme;
   CalibrationOptions calibration;
   std::optional<SmoothingOptions> smoothing;
 

@@ -48,9 +48,10 @@ class StrengthSearch : public modules::FloatExecutor {
   }
 
   std::vector<Tensor> linear(const LinearRefs& refs, const Tensor& x) override {
-    const std::string group = refs.front().input_site();
-    const auto fold = folds_.find(group);
-    if (fold != folds_.end()) search(group, *fold->second, x);
+    for (const LinearRef& ref : refs) {
+      const auto fold = folds_.find(ref.input_site());
+      if (fold != folds_.end()) search(fold->first, *fold->second, x);
+    }
     return FloatExecutor::linear(refs, x);
   }
   using FloatExecutor::linear;
@@ -95,12 +96,12 @@ class StrengthSearch : public modules::FloatExecutor {
     const Tensor by_input = spread(factors, fold);
     const Tensor range = input_ranges_.at(group) / by_input;
     double sum = 0.0;
-    Tensor inputs;
     for (std::size_t i = 0; i < fold.consumers.size(); ++i) {
-      const PlannedLinear& linear = *plan_.linear(fold.consumers[i].name);
-      if (!inputs.defined()) inputs = quantized(linear, exact.inputs / by_input, range);
+      const PlannedLinear* linear = plan_.linear(fold.consumers[i].name);
+      if (!linear) continue;  // in float
+      const Tensor inputs = quantized(*linear, exact.inputs / by_input, range);
       const Tensor weight =
-          quantize_weight(exact.weights[i] * by_input, linear.ref.weight_site(), linear.weights)
+          quantize_weight(exact.weights[i] * by_input, linear->ref.weight_site(), linear->weights)
               .dequantized(at::kFloat);
       const Tensor wanted = at::linear(exact.inputs, exact.weights[i]);
       const Tensor wrong = (at::linear(inputs, weight) - wanted).square().sum(1);
@@ -112,6 +113,7 @@ class StrengthSearch : public modules::FloatExecutor {
 
   static Tensor quantized(const PlannedLinear& linear, const Tensor& x, const Tensor& range) {
     const std::string site = linear.ref.input_site();
+    if (!linear.input_activations) return x;
     if (!linear.is_static()) {
       const ScaledCodes made = quantize_tokens(x, /*unsigned_codes=*/false, site);
       return dequantize(made.values, made.scale, at::kFloat);

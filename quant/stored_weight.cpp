@@ -60,6 +60,7 @@ class StoredWeight {
   }
 
  private:
+  /// A tied table's tensors are stored under its other name: the store knows.
   std::string name(const char* tensor) const { return linear_.ref.name + tensor; }
 
   Tensor codes(std::int64_t outputs, std::int64_t inputs) const {

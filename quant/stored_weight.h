@@ -14,7 +14,7 @@ QuantizedWeight quantized_weight(const modules::WeightStore& weights, const Plan
 /// Its bias in float32; undefined where it has none.
 at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
 
-/// The tensors an export holds of a weight, by their names behind the linear's, in the order of
+/// The tensors an export holds of a weight, by their names behind the module's, in the order of
 /// planned_bytes().
 modules::NamedTensors stored_tensors(const QuantizedWeight& weight, const PlannedLinear& linear);
 

@@ -35,6 +35,8 @@ constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strat
 constexpr std::int64_t kUsualGroupSize = 128;
 constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor},
                                                        {"token", quant::Strategy::kToken}};
+constexpr Named<quant::Strategy> kHeadStrategies[] = {{"attn_head", quant::Strategy::kHead}};
+constexpr Named<bool> kStatic[] = {{"false", false}};
 
 void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
   visitor.path("path", model.path, Presence::kRequired);
@@ -90,6 +92,17 @@ void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
   }
 }
 
+void visit_heads(RecipeVisitor& visitor, quant::QuantArgs& heads) {
+  bool is_int = true;
+  heads.strategy = quant::Strategy::kHead;
+  visitor.choice("num_bits", heads.num_bits, kInputBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", heads.strategy, kHeadStrategies);
+  visitor.choice("symmetric", heads.symmetric, kSymmetric);
+  visitor.choice("dynamic", heads.dynamic, kStatic);
+  visitor.choice("observer", heads.observer, quant::kObservers);
+}
+
 bool is_target(const std::string& target) {
   try {
     quant::matches(target, "");
@@ -140,6 +153,9 @@ void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing)
 void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
   visit_targets(visitor, "ignore", quantize.ignore);
+  const auto heads = [&](quant::QuantArgs& args) { visit_heads(visitor, args); };
+  visitor.section_or_null<quant::QuantArgs>("kv_cache_scheme", quantize.kv_cache_scheme, heads);
+  visitor.section_or_null<quant::QuantArgs>("attention_scheme", quantize.attention_scheme, heads);
   visitor.section("calibration", [&] {
     visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
   });

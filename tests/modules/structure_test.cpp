@@ -28,8 +28,8 @@ TEST_CASE("a network run without data tells what it is made of", "[modules][stru
   CHECK(structure.embeddings.size() == 1);
   CHECK(structure.embeddings.front().rows == 512);
   CHECK(structure.attentions.size() == 2);
-  CHECK(structure.attentions.front().num_heads == 6);
-  CHECK(structure.attentions.front().num_key_value_heads == 1);
+  CHECK(structure.attentions.front().ref.num_heads == 6);
+  CHECK(structure.attentions.front().ref.num_key_value_heads == 1);
   CHECK(structure.taps ==
         std::vector<Site>{"model.layers.0.self_attn.residual", "model.layers.0.mlp.residual",
                           "model.layers.1.self_attn.residual", "model.layers.1.mlp.residual"});

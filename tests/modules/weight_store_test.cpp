@@ -31,6 +31,7 @@ TEST_CASE("a tied name gives the tensor it stands for and is not listed", "[modu
   CHECK(weights->canonical("b.weight") == "b.weight");
   CHECK(weights->get("head.weight").is_same(weights->get("a.weight")));
   CHECK(weights->info("head.weight").shape == std::vector<std::int64_t>{2});
+  CHECK(weights->canonical("head.weight_scale") == "a.weight_scale");
 }
 
 TEST_CASE("an overlay shows what is trained and leaves the store below alone",

@@ -80,6 +80,40 @@ inline quant::QuantizeOptions mixed_schemes() {
   return options;
 }
 
+/// Of linears that read one tensor, some have weights of 4 bits, some inputs by token, some stay in
+/// float or keep their inputs so; attention multiplies integers, but for one layer that only caches
+/// them.
+inline quant::QuantizeOptions torn_schemes() {
+  using quant::Strategy;
+  quant::QuantizeOptions options;
+  options.config_groups = {
+      {.name = "values",
+       .targets = {"re:.*v_proj"},
+       .weights = weights_of(4, Strategy::kChannel, 0, true)},
+      {.name = "gates", .targets = {"re:.*gate_proj"}, .input_activations = quant::kTokenInt8},
+      {.name = "weight_only",
+       .targets = {"model.layers.2.mlp.up_proj"},
+       .weights = weights_of(4, Strategy::kGroup, 32, false),
+       .input_activations = std::nullopt},
+      {.name = "rest"}};
+  options.ignore = {"lm_head", "model.layers.1.self_attn.k_proj", "model.layers.1.self_attn"};
+  options.kv_cache_scheme = quant::kHeadInt8;
+  options.attention_scheme = quant::kHeadInt8;
+  return options;
+}
+
+/// The head, too, by 4 bits: with a tied table's rows.
+inline quant::QuantizeOptions table_in_four_bits() {
+  using quant::Strategy;
+  quant::QuantizeOptions options;
+  options.config_groups = {{.name = "table",
+                            .targets = {"lm_head"},
+                            .weights = weights_of(4, Strategy::kChannel, 0, true)},
+                           {.name = "rest"}};
+  options.ignore.clear();
+  return options;
+}
+
 /// Every linear but the head by one scheme.
 inline quant::QuantizeOptions all_by(const quant::QuantArgs& weights,
                                      std::optional<quant::QuantArgs> inputs) {

@@ -107,21 +107,72 @@ TEST_CASE("every target and ignore that matches nothing is listed with the neare
   CHECK_THAT(message, Catch::Contains("ignore: \"lm_haed\" matches no linear; nearest: lm_head"));
 }
 
-TEST_CASE("consumers of one tensor that differ in scheme are all listed", "[quant][plan]") {
+TEST_CASE("consumers of one tensor that differ in scheme are tensor groups of their own",
+          "[quant][plan]") {
   QuantizeOptions options;
-  options.ignore.push_back("re:.*k_proj");
-  const std::string message = mistake(options);
-  for (const char* layer : {"0", "1", "2"}) {
-    const std::string attention = std::string("model.layers.") + layer + ".self_attn.";
-    CHECK_THAT(message, Catch::Contains(attention + "q_proj and " + attention +
-                                        "k_proj share one input but not one scheme"));
-  }
+  options.config_groups.push_back({.name = "values",
+                                   .targets = {"re:.*v_proj"},
+                                   .weights = weights_of(4, Strategy::kChannel, 0, true)});
+  std::swap(options.config_groups[0], options.config_groups[1]);
+  options.ignore.push_back("re:.*gate_proj");
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.groups.size() == 3 * 5);
+  CHECK(plan.linear(kAttention + "q_proj")->group == kAttention + "q_proj.input");
+  CHECK(plan.linear(kAttention + "k_proj")->group == kAttention + "q_proj.input");
+  CHECK(plan.linear(kAttention + "v_proj")->group == kAttention + "v_proj.input");
+  CHECK(plan.linear(kMlp + "up_proj")->group == kMlp + "up_proj.input");
+  CHECK_FALSE(plan.linear(kMlp + "gate_proj"));
 }
 
-TEST_CASE("the head stays in float", "[quant][plan]") {
+TEST_CASE("operands of attention are a tensor group a head", "[quant][plan]") {
+  QuantizeOptions options;
+  options.kv_cache_scheme = kHeadInt8;
+  const Plan cache = make_plan(tied().structure, options);
+  const modules::AttentionRef ref = tied().structure.attentions[1].ref;
+  REQUIRE(cache.attentions.size() == 3);
+  CHECK_FALSE(cache.attentions[1].products);
+  CHECK(cache.groups.size() == static_cast<std::size_t>(3 * (4 + 2 * ref.num_key_value_heads)));
+  CHECK(cache.attentions[1].head_groups("key").front() == "model.layers.1.self_attn.key.0");
+
+  // All operands of two layers; of the third what a cache holds.
+  options.attention_scheme = kHeadInt8;
+  options.ignore.push_back("model.layers.1.self_attn");
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.attentions[0].products);
+  CHECK_FALSE(plan.attentions[1].products);
+  CHECK(plan.groups.size() == cache.groups.size() + static_cast<std::size_t>(2 * ref.num_heads));
+  CHECK(plan.fingerprint() != cache.fingerprint());
+  CHECK(plan.ignored == std::vector<std::string>{"lm_head", "model.layers.1.self_attn"});
+  const std::int64_t values = 3 * 2 * ref.num_key_value_heads * ref.head_dim;
+  CHECK(cache_bytes_per_token({}, tied().structure, at::kBFloat16) == 2 * values);
+  CHECK(cache_bytes_per_token(plan, tied().structure, at::kBFloat16) == values);
+}
+
+TEST_CASE("a stage of which only the attention is quantized counts", "[quant][plan]") {
+  QuantizeOptions options = targeting({"re:model[.]layers[.]0[.].*"});
+  options.attention_scheme = kHeadInt8;
+  options.ignore.push_back("model.layers.1.self_attn");
+  CHECK(make_plan(tied().structure, options).stages ==
+        std::vector<std::string>{"model.layers.0", "model.layers.2"});
+}
+
+TEST_CASE("a head that is not ignored is quantized, a tied table with it, but is no stage",
+          "[quant][plan]") {
   QuantizeOptions options;
   options.ignore.clear();
-  CHECK_THAT(mistake(options), Catch::Contains("lm_head is the head, which stays in float"));
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.linears.back().ref.name == "lm_head");
+  CHECK(plan.stages.back() == "model.layers.2");
+  CHECK(plan.by_weight(*tied().weights).at("model.embed_tokens.weight") == &plan.linears.back());
+  const std::vector<PlannedBytes> planned = planned_bytes(plan, *tied().weights, at::kFloat);
+  const auto named = [&](const std::string& name) {
+    return std::ranges::find(planned, name, &PlannedBytes::name) != planned.end();
+  };
+  CHECK(planned.front().name == "model.embed_tokens.weight");
+  CHECK(planned.front().dtype == "I8");
+  CHECK(named("model.embed_tokens.weight_scale"));
+  CHECK(named("lm_head.input_scale"));
+  CHECK_FALSE(named("lm_head.weight_scale"));
 }
 
 TEST_CASE("a broken pattern is named", "[quant][plan]") {
@@ -135,19 +186,13 @@ TEST_CASE("a pattern matches from the start of a name, not to its end", "[quant]
   CHECK_FALSE(matches("a.b", "a.b.c"));
 }
 
-TEST_CASE("static and dynamic groups stand side by side, but consumers of one tensor agree",
-          "[quant][plan]") {
+TEST_CASE("static and dynamic groups stand side by side", "[quant][plan]") {
   const Plan plan = make_plan(tied().structure, mlp_by_token());
   CHECK(plan.linear(kMlp + "up_proj")->input_activations == kTokenInt8);
   CHECK(plan.linear(kAttention + "q_proj")->input_activations == kInputInt8);
   CHECK(plan.groups.size() == 3 * 4);
   CHECK(plan.has_static_groups());
   CHECK_FALSE(make_plan(tied().structure, token_inputs()).has_static_groups());
-
-  QuantizeOptions torn = mlp_by_token();
-  torn.config_groups.front().targets = {"re:.*up_proj"};
-  CHECK_THAT(mistake(torn), Catch::Contains(kMlp + "gate_proj and " + kMlp +
-                                            "up_proj share one input but not one scheme"));
 }
 
 TEST_CASE("linears of which only the weight is quantized have no tensor group", "[quant][plan]") {

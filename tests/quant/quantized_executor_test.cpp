@@ -127,6 +127,63 @@ TEST_CASE("integer kernels and simulation agree to the bit for weights of few bi
                  "tied", dtype);
 }
 
+TEST_CASE("integer kernels and simulation agree to the bit where one input meets several schemes",
+          "[quant][simulate]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const modules::Model model = tiny_llama("tied");
+  const Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, torn_schemes());
+  const ActivationScales scales =
+      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {}).scales();
+  check_computes(model, plan, scales, ids, dtype);
+}
+
+TEST_CASE("linears of one input have the results that each has alone", "[quant][simulate]") {
+  const torch::NoGradGuard no_grad;
+  const modules::Model model = tiny_llama("tied");
+  const Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"];
+  const Plan plan = make_plan(model.structure, torn_schemes());
+  const ActivationScales scales =
+      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [](auto) {}).scales();
+  QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
+  torch::manual_seed(8);
+  for (const modules::LinearUse& use : model.structure.linears) {
+    const Tensor x = torch::randn({1, 5, use.refs.front().in_features});
+    const std::vector<Tensor> together =
+        static_cast<modules::Executor&>(executor).linear(use.refs, x);
+    REQUIRE(together.size() == use.refs.size());
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      CHECK(together[i].size(2) == use.refs[i].out_features);
+      const Tensor near = torch::linear(x, model.weights->get(use.refs[i].weight_name()));
+      CHECK(largest_relative_difference(together[i], near) < 0.3);
+    }
+  }
+}
+
+TEST_CASE("a cache of codes gives the logits of the whole prompt", "[quant][simulate]") {
+  const torch::NoGradGuard no_grad;
+  const bool products = GENERATE(false, true);
+  const modules::Model model = tiny_llama("tied");
+  const Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"].narrow(0, 0, 1);
+  QuantizeOptions options;
+  (products ? options.attention_scheme : options.kv_cache_scheme) = kHeadInt8;
+  options.config_groups.front().targets = {"model.layers.2.mlp.down_proj"};
+  const Plan plan = make_plan(model.structure, options);
+  const ActivationScales scales =
+      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [](auto) {}).scales();
+  QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
+  const Tensor whole = logits_of(model.network, executor, ids);
+  modules::KvCache cache;
+  std::vector<Tensor> pieces;
+  for (const Tensor& piece : ids.split(5, 1)) {
+    modules::State state = modules::make_state(piece, &cache);
+    modules::run(model.network, executor, state);
+    pieces.push_back(model.network.head.logits(executor, state.hidden));
+  }
+  CHECK(cache.length() == ids.size(1));
+  CHECK(mean_kl(whole, torch::cat(pieces, 1)) < 1e-5);
+}
+
 TEST_CASE("integer kernels and simulation agree to the bit for every family", "[quant][simulate]") {
   const std::string family = GENERATE("glm4", "qwen2", "qwen3");
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);

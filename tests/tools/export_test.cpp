@@ -37,7 +37,8 @@ TEST_CASE(
     "a run of mixed schemes goes through training, export and reload, and transformers reads it",
     "[tools][export]") {
   const TinyRun run("outliers");
-  // Layer 0: W8A8 attention, W4A8 MLP by group. Layer 1: in float. Layer 2: W4A16, no correction.
+  // Layer 0: W8A8 attention, W4A8 MLP by group. Layer 1: in float
+  // but for its cache. Layer 2: W4A16, no correction.
   const Arguments mixed{
       "--set",
       "quantize={ignore: [lm_head, 're:model[.]layers[.]1[.].*'], calibration: {num_samples: 6}, "
@@ -45,7 +46,8 @@ TEST_CASE(
       "weight_only: {targets: ['re:model[.]layers[.]2[.].*'], input_activations: null, weights: "
       "{num_bits: 4, strategy: group, group_size: 32, symmetric: false}}, "
       "attention: {targets: ['re:.*self_attn.*']}, "
-      "mlp: {weights: {num_bits: 4, strategy: group, group_size: 32}}}}",
+      "mlp: {weights: {num_bits: 4, strategy: group, group_size: 32}}}, "
+      "kv_cache_scheme: {}}",
       "--set", "correction.ignore=[model.layers.2]"};
   const nlohmann::json plan = nlohmann::json::parse(run.done("plan", with(mixed, "--json")).out);
   CHECK(plan["sites"].size() == 14);
@@ -71,7 +73,7 @@ TEST_CASE(
   }
   const nlohmann::json correction =
       nlohmann::json::parse(read_file(run / "export/correction.json"));
-  CHECK(correction["stages"] == std::vector<std::string>{"model.layers.0"});
+  CHECK(correction["stages"] == std::vector<std::string>{"model.layers.0", "model.layers.1"});
 }
 
 TEST_CASE("transformers loads weights of few bits", "[tools][export]") {

@@ -55,6 +55,45 @@ TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeli
   CHECK(report["evaluation"]["sets"] == table["sets"]);
 }
 
+TEST_CASE("A smoothed model has rows of its own and goes through training, export and reload",
+          "[tools][pipeline]") {
+  const TinyRun run;
+  const Arguments smoothed{"--set", "quantize.smoothing={search: true}", "--set",
+                           "quantize.kv_cache_scheme={}"};
+  const auto with = [&](const std::string& more) {
+    Arguments arguments = smoothed;
+    arguments.push_back(more);
+    return arguments;
+  };
+  const json plan = result(run, "plan", smoothed);
+  CHECK(plan["smoothed"].size() == 12);
+  CHECK(plan["cache_bytes_per_token"]["quantized"].get<int>() * 4 ==
+        plan["cache_bytes_per_token"]["fp"].get<int>());
+  CHECK_THAT(run.done("calibrate", smoothed).out,
+             Contains("strength") && Contains("self_attn.key.0"));
+  run.done("train", smoothed);
+  const json sets = result(run, "evaluate", smoothed)["sets"];
+  for (const char* set : {"in_domain", "out_of_domain"}) {
+    const json& rows = sets[set];
+    CHECK(rows["smoothed"]["kl"] < rows["quantized"]["kl"]);
+    CHECK(rows.contains("smoothed_corrected"));
+    CHECK_FALSE(rows.contains("corrected"));
+    CHECK(rows["smoothed"]["bytes"] == plan["bytes"]["quantized"]);
+    for (const char* row : {"smoothed", "smoothed_corrected"})
+      CHECK(rows["recovery"][row].contains("kl"));
+  }
+  CHECK(result(run, "export", smoothed)["weight_bytes"] == plan["bytes"]["quantized"]);
+  const json reloaded = result(run, "evaluate", {"--set", "model.path=export"})["sets"];
+  for (const char* set : {"in_domain", "out_of_domain"}) {
+    for (const char* figure : {"perplexity", "accuracy", "bytes"}) {
+      CHECK(reloaded[set]["quantized"][figure] == sets[set]["smoothed"][figure]);
+      CHECK(reloaded[set]["corrected"][figure] == sets[set]["smoothed_corrected"][figure]);
+    }
+  }
+  CHECK_THAT(run.run("evaluate", with("--set=quantize.smoothing=null")).err,
+             Contains("made by another recipe"));
+}
+
 TEST_CASE("With dynamic inputs nothing is calibrated, and the rest goes its way",
           "[tools][pipeline]") {
   const Arguments dynamic{

@@ -70,7 +70,11 @@ quantize:
                           dynamic: false, observer: moving_average}
     antelope: {}
   ignore: []
+  kv_cache_scheme: {num_bits: 8, type: int, strategy: attn_head, symmetric: true, dynamic: false,
+                    observer: moving_average}
+  attention_scheme: {}
   calibration: {num_samples: 7}
+  smoothing: {strength: 0.6}
 correction: {reduction: 16, input: raw, beta: scalar, ignore: [model.layers.3]}
 loss: {kl: 0.5, ce: 2, hidden: 1e-3, distance: squared}
 train:
@@ -105,7 +109,12 @@ seed: 9223372036854775807
   CHECK(zebra.input_activations->observer == quant::ObserverKind::kMovingAverage);
   CHECK(recipe.quantize.config_groups[1] == quant::ConfigGroup{.name = "antelope"});
   CHECK(recipe.quantize.ignore.empty());
+  REQUIRE(recipe.quantize.kv_cache_scheme);
+  CHECK(recipe.quantize.kv_cache_scheme->strategy == quant::Strategy::kHead);
+  CHECK(recipe.quantize.kv_cache_scheme->observer == quant::ObserverKind::kMovingAverage);
+  CHECK(recipe.quantize.attention_scheme == quant::kHeadInt8);
   CHECK(recipe.quantize.calibration.num_samples == 7);
+  CHECK(recipe.quantize.smoothing == quant::SmoothingOptions{.strength = 0.6});
   CHECK(recipe.correction == modules::CorrectionOptions{16,
                                                         modules::CorrectionInput::kRaw,
                                                         modules::CorrectionBeta::kScalar,
@@ -145,13 +154,16 @@ TEST_CASE("A recipe written out reads back equal", "[recipe]") {
   recipe.data.split = {1.0 / 3, 1.0 / 7, 1 - 1.0 / 3 - 1.0 / 7};
   recipe.quantize.config_groups = {{.name = "null"}, {.name = "b c"}, {.name = ""}};
   recipe.quantize.ignore = {"re:.*\\.down_proj", "true", "8", "~"};
+  recipe.quantize.smoothing = quant::SmoothingOptions{.search = true};
+  recipe.quantize.attention_scheme = quant::kHeadInt8;
   recipe.train.learning_rate = {.corrections = 1e-300, .activation_scales = 0.1};
   recipe.export_.output_dir = "x";
   CHECK(load(to_yaml(recipe)) == recipe);
 }
 
 TEST_CASE("The recipes of the project load", "[recipe]") {
-  for (const char* name : {"quickstart", "design_literal", "own_model", "smollm2_w8a8_dynamic"}) {
+  for (const char* name : {"quickstart", "design_literal", "own_model", "smollm2_w8a8_dynamic",
+                           "smollm2_w4a8", "smollm2_mixed"}) {
     const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
     CHECK(load(to_yaml(recipe)) == recipe);
   }
@@ -351,6 +363,26 @@ TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {
   const std::string place = "r.yaml:4:51: " + inputs + ": expected ";
   CHECK(mistake_of("strategy: token") == place + "dynamic: true with strategy: token, got false");
   CHECK(mistake_of("dynamic: true") == place + "dynamic: false with strategy: tensor, got true");
+}
+
+TEST_CASE("Smoothing has one strength or searches, and none unless asked for", "[recipe]") {
+  CHECK_FALSE(load(kLeast).quantize.smoothing);
+  CHECK(load(kLeast + "quantize: {smoothing: {}}\n").quantize.smoothing ==
+        quant::SmoothingOptions{.strength = 0.75, .search = false});
+  CHECK(load(kLeast + "quantize: {smoothing: {search: true}}\n").quantize.smoothing ==
+        quant::SmoothingOptions{.search = true});
+  CHECK(mistake_in("quantize: {smoothing: {search: true, strength: 0.5}}\n") ==
+        "r.yaml:4:48: quantize.smoothing.strength: expected nothing, since search: true finds it, "
+        "got 0.5");
+  CHECK(mistake_in("quantize: {smoothing: {strength: 2}}\n") ==
+        "r.yaml:4:34: quantize.smoothing.strength: expected a number from 0 to 1, got 2");
+}
+
+TEST_CASE("Operands of attention are static a head", "[recipe]") {
+  CHECK(mistake_in("quantize: {kv_cache_scheme: {strategy: tensor}}\n") ==
+        "r.yaml:4:40: quantize.kv_cache_scheme.strategy: expected attn_head, got tensor");
+  CHECK(mistake_in("quantize: {attention_scheme: {dynamic: true}}\n") ==
+        "r.yaml:4:40: quantize.attention_scheme.dynamic: expected false, got true");
 }
 
 TEST_CASE("What does not fit together is refused", "[recipe]") {

@@ -110,7 +110,7 @@ class DecodeBench : public Bench {
  private:
   modules::KvCache filled(std::int64_t windows, std::int64_t tokens) const {
     modules::KvCache cache;
-    for (const modules::AttentionRef& ref : structure_.attentions) {
+    for (const auto& [stage, ref] : structure_.attentions) {
       const at::Tensor seen =
           torch::randn({windows, ref.num_key_value_heads, tokens, ref.head_dim}, torch::kBFloat16);
       cache.append(ref.name, seen, seen);

@@ -37,6 +37,25 @@ json site_json(const quant::PlannedLinear& linear) {
           {"input_activations", text_of(linear.input_activations)}};
 }
 
+json attentions_json(const quant::Plan& plan) {
+  json attentions = json::array();
+  for (const quant::PlannedAttention& attention : plan.attentions) {
+    attentions.push_back({{"attention", attention.ref.name},
+                          {"operands", attention.operands()},
+                          {"integer_products", attention.products},
+                          {"scheme", text_of(attention.args)}});
+  }
+  return attentions;
+}
+
+json cache_json(const trainer::Experiment& experiment) {
+  const auto bytes = [&](const quant::Plan& plan) {
+    return quant::cache_bytes_per_token(plan, experiment.model.structure,
+                                        experiment.recipe.model.dtype);
+  };
+  return {{"fp", bytes({})}, {"quantized", bytes(experiment.plan)}};
+}
+
 json smoothed_json(const quant::Plan& plan) {
   json groups = json::array();
   for (const quant::PlannedFold& planned : plan.folds) groups.push_back(planned.group);
@@ -53,6 +72,8 @@ json plan_json(const trainer::Experiment& experiment) {
     sites.push_back(site_json(linear));
   return {{"sites", sites},
           {"groups", experiment.plan.groups.size()},
+          {"attentions", attentions_json(experiment.plan)},
+          {"cache_bytes_per_token", cache_json(experiment)},
           {"ignored", experiment.plan.ignored},
           {"smoothed", smoothed_json(experiment.plan)},
           {"corrected_stages", experiment.plan.stages},
@@ -88,6 +109,12 @@ std::string table_of(const json& plan) {
                     site["weights"].get<std::string>(),
                     site["input_activations"].get<std::string>(), site["group"].get<std::string>());
   }
+  for (const json& attention : plan["attentions"]) {
+    table += fmt::format("{:<40} {:>13} {:<19} {}\n", attention["attention"].get<std::string>(),
+                         attention["integer_products"].get<bool>() ? "products" : "cache",
+                         fmt::join(attention["operands"].get<std::vector<std::string>>(), " "),
+                         attention["scheme"].get<std::string>());
+  }
   table +=
       fmt::format("in float: {}\n{} tensor groups; weights {} -> {}\n",
                   fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
@@ -95,6 +122,10 @@ std::string table_of(const json& plan) {
                   bytes_text(plan["bytes"]["quantized"].get<double>()));
   if (!plan["smoothed"].empty())
     table += fmt::format("{} inputs smoothed before they are quantized\n", plan["smoothed"].size());
+  const json& cache = plan["cache_bytes_per_token"];
+  table +=
+      fmt::format("keys and values of a token: {} -> {}\n", bytes_text(cache["fp"].get<double>()),
+                  bytes_text(cache["quantized"].get<double>()));
   table += saved_line(plan);
   const json &seconds = plan["prediction"]["seconds"],
              &peak = plan["prediction"]["peak_resident_bytes"];

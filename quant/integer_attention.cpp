@@ -1,0 +1,84 @@
+#include "quant/integer_attention.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "data/base/error.h"
+#include "quant/arithmetic.h"
+
+namespace dualpath::quant {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+constexpr int kProbabilityQmax = 255;
+constexpr float kProbabilityScale = 1.0f / kProbabilityQmax;
+
+/// The code of a level (value / scale): rounded half to even, saturated.
+struct ToCode : torch::autograd::Function<ToCode> {
+  static Tensor forward(AutogradContext* context, const Tensor& level, int qmin, int qmax) {
+    Tensor code = level.round();
+    context->save_for_backward({(code >= qmin).logical_and_(code <= qmax)});
+    return code.clamp_(qmin, qmax);
+  }
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    return {grads.front() * context->get_saved_variables().front(), Tensor(), Tensor()};
+  }
+};
+
+/// [T, S]: the keys that a row does not see.
+Tensor unseen(const Tensor& scores) {
+  const std::int64_t rows = scores.size(-2), keys = scores.size(-1);
+  return at::ones({rows, keys}, scores.options().dtype(at::kBool)).triu(keys - rows + 1);
+}
+
+/// Of probabilities' codes and values', which float32 sums exactly up to 512 keys: beyond, the sums
+/// of so many are added in float64.
+Tensor exact_product(const Tensor& probabilities, const Tensor& values) {
+  constexpr std::int64_t kExact = 512;  // 512 * 255 * 128 < 2^24
+  const std::int64_t keys = values.size(-2);
+  if (keys <= kExact) return at::matmul(probabilities, values);
+  Tensor sum;
+  for (std::int64_t first = 0; first < keys; first += kExact) {
+    const std::int64_t count = std::min(kExact, keys - first);
+    const Tensor part =
+        at::matmul(probabilities.narrow(-1, first, count), values.narrow(-2, first, count))
+            .to(at::kDouble);
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum.to(at::kFloat);
+}
+
+}  // namespace
+
+HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
+  if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
+  return {ToCode::apply(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax), scale};
+}
+
+Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
+  constexpr std::int64_t kWidest = 1024;  // 1024 * 128 * 128 = 2^24
+  const std::int64_t heads = query.codes.size(1), rows = query.codes.size(2),
+                     width = query.codes.size(3), kv_heads = key.codes.size(1),
+                     keys = key.codes.size(2), repeats = heads / kv_heads;
+  TORCH_CHECK(width <= kWidest, "heads are ", width, " wide, expected at most ", kWidest);
+  const Tensor queries = query.codes.reshape({-1, kv_heads, repeats * rows, width});
+  const Tensor sums =
+      at::matmul(queries, key.codes.transpose(-2, -1)).view({-1, kv_heads, repeats, rows, keys});
+  const Tensor scale = query.scale.view({kv_heads, repeats, 1, 1}) *
+                       key.scale.view({kv_heads, 1, 1, 1}) / std::sqrt(static_cast<float>(width));
+  const Tensor scores =
+      (sums * scale).masked_fill(unseen(sums), -std::numeric_limits<float>::infinity());
+  const Tensor probabilities =
+      ToCode::apply(at::softmax(scores, -1) / kProbabilityScale, 0, kProbabilityQmax);
+  const Tensor mixed =
+      exact_product(probabilities.view({-1, kv_heads, repeats * rows, keys}), value.codes);
+  return (mixed * (value.scale * kProbabilityScale)).reshape({-1, heads, rows, width});
+}
+
+}  // namespace dualpath::quant
