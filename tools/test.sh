@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 machine to passed tests: sets up, builds, checks the layout of the code, runs the tests.
 #
-#   tools/test.sh          the CPU build; the torch-free targets with sanitizers too
+#   tools/test.sh          the CPU build; the torch-free targets with sanitizers too; a minute of fuzzing
 #   tools/test.sh --cuda   the CUDA build, which needs nvcc; without a GPU, tests of kernels skip themselves
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +32,7 @@ case "$*" in
     tools/setup.sh --tests
     check_layout
     test_sanitized_torch_free
+    tools/fuzz.sh 60
     test_preset release
     ;;
   --cuda)
