@@ -13,6 +13,9 @@
 namespace dualpath::data {
 namespace {
 
+// The largest we know, of a quarter of a million tokens with merges, has 33 MB.
+constexpr std::uint64_t kMaxTokenizerBytes = 256 << 20;
+
 // Words longer than this hardly come twice.
 constexpr std::size_t kLongestCachedWord = 32;
 
@@ -89,7 +92,8 @@ class WordEncoder {
 Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
   const std::filesystem::path config = directory / "tokenizer_config.json";
   const bool has_config = std::filesystem::exists(config);
-  return Tokenizer({read_file(directory / "tokenizer.json"), has_config ? read_file(config) : ""},
+  return Tokenizer({read_file(directory / "tokenizer.json", kMaxTokenizerBytes),
+                    has_config ? read_file(config, kMaxJsonBytes) : ""},
                    directory);
 }
 

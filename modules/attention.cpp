@@ -68,14 +68,11 @@ Tensor batched_queries(const Tensor& q, const Sizes& sizes, const Block& block) 
 /// Calls kernel(rows) from several threads. scores: [products, group * block, keys], contiguous.
 template <class Kernel>
 void for_score_rows(const Tensor& scores, const Block& block, const Kernel& kernel) {
-  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
   const std::int64_t rows = scores.size(0) * scores.size(1);
-  at::parallel_for(
-      0, rows, std::max<std::int64_t>(1, kGrain / block.keys),
-      [&](std::int64_t begin, std::int64_t end) {
-        kernel(ScoreRows{element_of(scores.scalar_type()), scores.data_ptr(), begin, end - begin,
-                         block.size, block.keys, block.keys - block.size + 1});
-      });
+  at::parallel_for(0, rows, rows_of_grain(block.keys), [&](std::int64_t begin, std::int64_t end) {
+    kernel(ScoreRows{element_of(scores.scalar_type()), scores.data_ptr(), begin, end - begin,
+                     block.size, block.keys, block.keys - block.size + 1});
+  });
 }
 
 /// softmax(q k^T / sqrt(D)) of a block: [products, group * block, keys].

@@ -136,7 +136,8 @@ GradientSets run_backward(const Tensor& x, const Tensor& grad, const Operands& o
 #endif
   const CorrectionWeights weights = of.weights();
   const std::int64_t rows = rows_of(x);
-  const std::int64_t share = (rows + at::get_num_threads() - 1) / at::get_num_threads();
+  const std::int64_t threads = at::get_num_threads();
+  const std::int64_t share = std::max<std::int64_t>(1, (rows + threads - 1) / threads);
   const std::int64_t sets = (rows + share - 1) / share;
   GradientSets sums(sets, of);
   at::parallel_for(0, sets, 1, [&](std::int64_t first, std::int64_t last) {

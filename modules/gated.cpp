@@ -14,13 +14,6 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
-
-std::byte* element_at(const Tensor& tensor, std::int64_t i) {
-  return static_cast<std::byte*>(tensor.data_ptr()) +
-         i * static_cast<std::int64_t>(tensor.element_size());
-}
-
 GatedRows part(const Tensor& gate, const Tensor& up, std::int64_t begin, std::int64_t end) {
   return {element_of(gate.scalar_type()), element_at(gate, begin), element_at(up, begin),
           end - begin};

@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "data/formats/element.h"
 
@@ -33,6 +35,20 @@ inline data::Element element_of(at::ScalarType type) {
 inline std::byte* row_at(const at::Tensor& tensor, std::int64_t row) {
   return static_cast<std::byte*>(tensor.data_ptr()) +
          row * tensor.size(-1) * static_cast<std::int64_t>(tensor.element_size());
+}
+
+/// Where element i of a contiguous tensor is.
+inline std::byte* element_at(const at::Tensor& tensor, std::int64_t i) {
+  return static_cast<std::byte*>(tensor.data_ptr()) +
+         i * static_cast<std::int64_t>(tensor.element_size());
+}
+
+/// Elements that a thread takes at least, where each costs a few operations.
+inline constexpr std::int64_t kGrain = 1 << 14;
+
+/// As many rows as that is.
+inline std::int64_t rows_of_grain(std::int64_t width) {
+  return std::max<std::int64_t>(1, kGrain / width);
 }
 
 #ifdef DUALPATH_CUDA

@@ -45,7 +45,7 @@ Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json
 
 /// Not config.json, which an export rewrites, and no weights of whatever kind.
 bool is_companion(const fs::path& file) {
-  constexpr std::array kWeights{".safetensors", ".bin",  ".pt", ".pth",
+  constexpr std::array kWeights{".safetensors", ".bin",  ".pt", ".pth",    ".ckpt",
                                 ".gguf",        ".onnx", ".h5", ".msgpack"};
   const std::string name = file.filename().string();
   return name != "config.json" && !name.ends_with(".index.json") &&

@@ -3,8 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
-
 #include "modules/kernel_call.h"
 #include "modules/kernels/norm.h"
 
@@ -22,14 +20,12 @@ inline NormRows norm_rows_of(const at::Tensor& x, const at::Tensor& weight) {
 /// Calls kernel(rows begin .. end of in, begin) from several threads.
 template <class Kernel>
 void for_norm_rows(const NormRows& in, const at::Tensor& x, const Kernel& kernel) {
-  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
-  at::parallel_for(0, in.rows, std::max<std::int64_t>(1, kGrain / in.width),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     NormRows part = in;
-                     part.x = row_at(x, begin);
-                     part.rows = end - begin;
-                     kernel(part, begin);
-                   });
+  at::parallel_for(0, in.rows, rows_of_grain(in.width), [&](std::int64_t begin, std::int64_t end) {
+    NormRows part = in;
+    part.x = row_at(x, begin);
+    part.rows = end - begin;
+    kernel(part, begin);
+  });
 }
 
 }  // namespace dualpath::modules

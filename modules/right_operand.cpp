@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <exception>
+
 namespace dualpath::modules {
 namespace {
 
@@ -33,9 +35,10 @@ Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& packed)
 bool packing_works() {
   constexpr std::int64_t kSize = 16;
   try {
-    const Tensor one = at::eye(kSize, at::kBFloat16);
-    return product(one, pack(one)).equal(one);
-  } catch (const c10::Error&) {
+    const Tensor one = at::eye(kSize, at::kBFloat16), packed = pack(one);
+    return product(one, packed).equal(one) &&
+           product_and_sum(one, one.clone(), packed).equal(one + one);
+  } catch (const std::exception&) {
     return false;
   }
 }

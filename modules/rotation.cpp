@@ -37,8 +37,7 @@ Tensor turned(const Tensor& any_x, const RotationTable& table, bool back) {
     return y;
   }
 #endif
-  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
-  at::parallel_for(0, all.tokens, std::max<std::int64_t>(1, kGrain / (heads * dim)),
+  at::parallel_for(0, all.tokens, rows_of_grain(heads * dim),
                    [&](std::int64_t begin, std::int64_t end) {
                      RotationRows part = all;
                      part.x = row_at(x, begin * heads);

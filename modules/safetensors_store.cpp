@@ -14,4 +14,9 @@ at::Tensor SafetensorsStore::get(const std::string& name) const {
   return wrap(reader.tensor(name), reader.file());
 }
 
+std::optional<std::string> SafetensorsStore::file_with(const std::string& name) const {
+  const auto file = files_.readers().size() > 1 ? files_.file_with(name) : std::nullopt;
+  return file ? std::optional(file->string()) : std::nullopt;
+}
+
 }  // namespace dualpath::modules

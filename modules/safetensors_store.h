@@ -16,6 +16,7 @@ class SafetensorsStore : public WeightStore {
   bool contains(const std::string& name) const override { return files_.contains(name); }
   WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
+  std::optional<std::string> file_with(const std::string& name) const override;
   const data::SafetensorsDirectory& files() const { return files_; }
 
  private:

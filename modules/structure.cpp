@@ -61,11 +61,13 @@ class WeightCheck {
   explicit WeightCheck(const WeightStore& weights) : weights_(weights) {}
 
   void expect(const std::string& name, const Shape& shape) {
+    const std::optional<std::string> file = weights_.file_with(name);
     if (!weights_.contains(name)) {
-      problems_.push_back(fmt::format("{} is missing", name));
+      const std::string there = file ? " in the index, but in " + *file : "";
+      problems_.push_back(fmt::format("{} is missing{}", name, there));
     } else if (weights_.info(name).shape != shape) {
-      problems_.push_back(
-          fmt::format("{}: expected shape {}, got {}", name, shape, weights_.info(name).shape));
+      problems_.push_back(fmt::format("{}: expected shape {}, got {}{}", name, shape,
+                                      weights_.info(name).shape, file ? " in " + *file : ""));
     }
   }
 

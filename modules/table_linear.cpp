@@ -2,6 +2,8 @@
 
 #include <torch/autograd.h>
 
+#include "modules/held.h"
+
 namespace dualpath::modules {
 namespace {
 
@@ -9,21 +11,16 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct Holder : torch::CustomClassHolder {
-  explicit Holder(std::shared_ptr<PackedTable> held) : table(std::move(held)) {}
-  std::shared_ptr<PackedTable> table;
-};
-
 struct TableLinear : torch::autograd::Function<TableLinear> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x,
                         const std::shared_ptr<PackedTable>& table) {
-    ctx->saved_data["table"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(table));
+    ctx->saved_data["table"] = held(table);
     return table->forward().multiply(x);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
-    const c10::intrusive_ptr<torch::CustomClassHolder> held = ctx->saved_data["table"].toCapsule();
-    return {static_cast<Holder&>(*held).table->backward().multiply(grads.front()), Tensor()};
+    auto& table = held_in<PackedTable>(ctx->saved_data["table"]);
+    return {table.backward().multiply(grads.front()), Tensor()};
   }
 };
 

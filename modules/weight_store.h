@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class WeightStore {
   virtual at::Tensor get(const std::string& name) const = 0;
   /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
   virtual std::string canonical(const std::string& name) const { return name; }
+  /// The file that a tensor lies in, where there are several and it may be asked for; contains()
+  /// need not know the name. For messages.
+  virtual std::optional<std::string> file_with(const std::string&) const { return std::nullopt; }
   /// Whether get() gives a trained tensor instead of the file's.
   virtual bool is_trained(const std::string&) const { return false; }
   /// Whether get() gives other values than the file's: trained ones, or ones that carry folded
@@ -52,6 +56,9 @@ class TiedWeights : public WeightStore {
   WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
   std::string canonical(const std::string& name) const override;
+  std::optional<std::string> file_with(const std::string& name) const override {
+    return below_->file_with(canonical(name));
+  }
 
  private:
   std::shared_ptr<const WeightStore> below_;

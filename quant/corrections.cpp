@@ -3,6 +3,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "data/base/error.h"
 #include "data/base/generator.h"
@@ -68,6 +69,14 @@ std::int64_t Corrections::parameter_count() const {
   std::int64_t count = 0;
   for (const auto& [name, parameter] : parameters()) count += parameter.numel();
   return count;
+}
+
+double Corrections::norm(const std::string& stage) const {
+  const torch::NoGradGuard no_grad;
+  const modules::DualPathCorrectionImpl& correction = *by_stage_.at(stage);
+  const auto square = [](const torch::Tensor& t) { return t.square().sum().item<double>(); };
+  const double up = square(correction.up->weight) + square(correction.up->bias);
+  return std::sqrt(square(correction.alpha) * up + square(correction.beta));
 }
 
 }  // namespace dualpath::quant

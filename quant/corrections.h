@@ -12,11 +12,11 @@
 
 namespace dualpath::quant {
 
-/// The corrections of a model, by stage. A stage without one passes unchanged.
 /// `correction.ignore` names at least one of `stages` with every entry, else a UsageError.
 void check_ignored(const modules::CorrectionOptions& options,
                    const std::vector<std::string>& stages);
 
+/// The corrections of a model, by stage. A stage without one passes unchanged.
 class Corrections {
  public:
   Corrections() = default;
@@ -34,6 +34,9 @@ class Corrections {
   /// Copies values in; a missing tensor or a wrong shape is an Error naming it and `where`.
   void load(const modules::NamedTensors& values, const std::string& where);
   std::int64_t parameter_count() const;
+  /// How far a stage's correction is from the identity: the L2 norm of alpha times its
+  /// up-projection, and of beta.
+  double norm(const std::string& stage) const;
   std::int64_t bytes() const { return parameter_count() * 4; }  // float32
 
  private:

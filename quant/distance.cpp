@@ -14,6 +14,7 @@ namespace {
 
 using modules::element_of;
 using modules::row_at;
+using modules::rows_of_grain;
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -22,11 +23,6 @@ struct Squares {
   Tensor difference;           // [B, T, H]
   Tensor squares, fp_squares;  // [B, T] float32
 };
-
-std::int64_t rows_of_grain(std::int64_t width) {
-  constexpr std::int64_t kGrain = 1 << 14;  // elements a thread takes at least
-  return std::max<std::int64_t>(1, kGrain / width);
-}
 
 Squares squares_of(const Tensor& any_fp, const Tensor& any_q) {
   const Tensor fp = any_fp.contiguous(), q = any_q.contiguous();

@@ -4,8 +4,11 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cpu/Utils.h>
 
+#include <exception>
+
 #include "quant/grouped_linear.h"
 #include "quant/integer_sums.h"
+#include "quant/kernels/grouped_product.h"
 #include "quant/onednn_weight.h"
 
 namespace dualpath::quant {
@@ -57,7 +60,7 @@ bool onednn_is_exact() {
       }
     }
     return true;
-  } catch (const c10::Error&) {
+  } catch (const std::exception&) {
     return false;
   }
 }
@@ -82,7 +85,11 @@ Tensor unscaled_sums(const Tensor& codes, const QuantizedWeight& weight) {
 
 }  // namespace
 
-bool packs_weights(Compute compute) { return compute == Compute::kInteger && serves_onednn(); }
+bool packs(const PlannedLinear& linear, Compute compute) {
+  if (compute != Compute::kInteger || !linear.input_activations) return false;
+  const bool grouped = linear.weights.strategy == Strategy::kGroup;
+  return at::hasCUDA() || (grouped ? has_grouped_product() : serves_onednn());
+}
 
 void pack(QuantizedWeight& weight) {
   if (weight.is_grouped()) return pack_grouped(weight);
@@ -111,7 +118,7 @@ Tensor integer_linear(const Tensor& codes, const InputScale& input_scale,
 }
 
 std::string integer_kernel(Compute compute) {
-  if (!packs_weights(compute)) return integer_sums_route();
+  if (compute != Compute::kInteger || !serves_onednn()) return integer_sums_route();
   if (__builtin_cpu_supports("amx-int8")) return "oneDNN (AMX)";
   if (at::cpu::is_avx512_vnni_supported()) return "oneDNN (AVX-512 VNNI)";
   return "oneDNN (AVX2 VNNI)";

@@ -4,13 +4,13 @@
 
 #include <string>
 
+#include "quant/plan.h"
 #include "quant/quantized_group.h"
-#include "quant/scheme.h"
 
 namespace dualpath::quant {
 
-/// Whether planned weights are kept packed here, beside their codes.
-bool packs_weights(Compute compute);
+/// Whether a planned weight is kept packed here, beside its codes.
+bool packs(const PlannedLinear& linear, Compute compute);
 
 /// Packs a weight's codes for the device's integer kernel where there is one: on the CPU oneDNN
 /// through ATen, by AMX or VNNI, and for weights by group one of our own; on CUDA at::_int_mm on
@@ -28,8 +28,9 @@ bool takes_unsigned(const QuantizedWeight& weight);
 at::Tensor integer_linear(const at::Tensor& codes, const InputScale& input_scale,
                           const QuantizedWeight& weight, at::ScalarType dtype);
 
-/// What serves integer_linear on the CPU, for inspect and logs: "oneDNN (AVX-512 VNNI)", or a
-/// portable way.
+/// What multiplies weights per channel in integers on the CPU, for inspect and logs: "oneDNN
+/// (AVX-512 VNNI)", or a portable way. Weights by group have a kernel of our own, and those whose
+/// input stays in float are multiplied by their values.
 std::string integer_kernel(Compute compute = Compute::kInteger);
 
 }  // namespace dualpath::quant

@@ -2,6 +2,7 @@
 
 #include <torch/autograd.h>
 
+#include "modules/held.h"
 #include "quant/tensor_kernels.h"
 
 namespace dualpath::quant {
@@ -21,7 +22,7 @@ struct NormQuantizedLinear : torch::autograd::Function<NormQuantizedLinear> {
     ctx->set_materialize_grads(false);
     ctx->save_for_backward({x, weight, made.inverse_rms, trained.empty() ? Tensor() : made.codes});
     ctx->saved_data["scale"] = scale;
-    ctx->saved_data["group"] = held(group);
+    ctx->saved_data["group"] = modules::held(group);
     return multiply(made.codes, grid.scale, *group, x.sizes(), x.scalar_type());
   }
 
@@ -29,7 +30,7 @@ struct NormQuantizedLinear : torch::autograd::Function<NormQuantizedLinear> {
     constexpr std::size_t kTrained = 1, kRest = 4;  // behind x; weight, eps, scale and group
     const variable_list saved = ctx->get_saved_variables();
     const auto scale = static_cast<float>(ctx->saved_data["scale"].toDouble());
-    QuantizedGroup& group = group_in(ctx->saved_data["group"]);
+    QuantizedGroup& group = modules::held_in<QuantizedGroup>(ctx->saved_data["group"]);
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0)) {
       const Tensor grad = input_gradient(grads, group);

@@ -10,7 +10,8 @@
 namespace dualpath::quant {
 
 /// quantized_linear(rms_norm(x, weight, eps), scale, group) with norm and quantize as one kernel
-/// each way and the same bits; nothing but x is saved, and where weights are trained the codes. x:
+/// each way and the same bits; x and each row's 1 / rms are saved, and where weights are trained
+/// the codes. x:
 /// [..., in]; weight: [in] float32, frozen.
 std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
                                                  const torch::Tensor& weight, double eps,

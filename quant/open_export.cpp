@@ -26,7 +26,7 @@ QuantArgs read_inputs(const JsonObject& object) {
                  .symmetric = object.boolean("symmetric"),
                  .dynamic = object.boolean_or("dynamic", false)};
   if (!args.dynamic) args.observer = one_of(object, "observer", kObservers);
-  if (!args.symmetric || args.dynamic != (args.strategy == Strategy::kToken))
+  if (!args.symmetric || args.strategy != (args.dynamic ? Strategy::kToken : Strategy::kTensor))
     throw Error("{}: only symmetric inputs are supported, static or dynamic per token",
                 object.where());
   return args;

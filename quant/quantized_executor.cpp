@@ -136,17 +136,13 @@ QuantizedWeight QuantizedExecutor::first(const PlannedLinear& linear) {
   const modules::WeightStore& store = weights().store();
   if (!store.is_trained(linear.ref.weight_name())) {
     QuantizedWeight weight = quantized_weight(store, linear);
-    if (packs(linear)) pack(weight);
+    if (packs(linear, compute_)) pack(weight);
     return weight;
   }
   QuantizedWeight weight;
   weight.args = linear.weights;
   weight.bias = bias_of(store, linear.ref);
   return weight;
-}
-
-bool QuantizedExecutor::packs(const PlannedLinear& linear) const {
-  return compute_ == Compute::kInteger && linear.input_activations;
 }
 
 /// What is trained is taken from the store again, and quantized and packed if it has changed.
@@ -157,7 +153,7 @@ void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs
     if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
     if (!store.is_trained(ref.weight_name())) continue;
     const bool changed = group.requantize(i, store.get(ref.weight_name()), ref.weight_site());
-    if (changed && packs(*planned_.at(ref.name))) pack(group.weights[i]);
+    if (changed && packs(*planned_.at(ref.name), compute_)) pack(group.weights[i]);
   }
 }
 

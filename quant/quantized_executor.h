@@ -52,7 +52,6 @@ class QuantizedExecutor : public modules::FloatExecutor {
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
   QuantizedWeight first(const PlannedLinear& linear);
-  bool packs(const PlannedLinear& linear) const;
   void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
 
   std::map<std::string, const PlannedLinear*> planned_;    // by linear

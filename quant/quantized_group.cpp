@@ -13,11 +13,6 @@ namespace {
 using modules::RightOperand;
 using torch::Tensor;
 
-struct Holder : torch::CustomClassHolder {
-  explicit Holder(std::shared_ptr<QuantizedGroup> held) : group(std::move(held)) {}
-  std::shared_ptr<QuantizedGroup> group;
-};
-
 Tensor rows_of(const Tensor& grad) { return grad.reshape({-1, grad.size(-1)}); }
 
 /// An input's values as factors of a weight's gradient: where all rows have one scale it is left
@@ -76,15 +71,8 @@ bool QuantizedGroup::requantize(std::size_t index, const Tensor& source,
   QuantizedWeight& weight = weights[index];
   if (!requantize_weight(source, weight_site, weight)) return false;
   if (!dequantized.empty()) dequantized[index] = transposed(weight, dequantized_dtype);
+  values.clear();
   return true;
-}
-
-c10::IValue held(std::shared_ptr<QuantizedGroup> group) {
-  return c10::IValue::make_capsule(c10::make_intrusive<Holder>(std::move(group)));
-}
-
-QuantizedGroup& group_in(const c10::IValue& value) {
-  return *static_cast<Holder&>(*value.toCapsule()).group;
 }
 
 std::vector<Tensor> multiply(const Tensor& codes, const InputScale& scale,

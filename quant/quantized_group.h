@@ -40,10 +40,6 @@ struct QuantizedGroup {
   bool requantize(std::size_t index, const torch::Tensor& source, const std::string& weight_site);
 };
 
-/// A group travels through autograd in a node's saved data.
-c10::IValue held(std::shared_ptr<QuantizedGroup> group);
-QuantizedGroup& group_in(const c10::IValue& value);
-
 /// What one step of an input's codes is worth: the same for the whole tensor (static), or a value
 /// for each row (dynamic per token).
 struct InputScale {

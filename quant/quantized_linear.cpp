@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "modules/held.h"
 #include "quant/tensor_kernels.h"
 
 namespace dualpath::quant {
@@ -32,13 +33,13 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     const Tensor rows = x.reshape({-1, x.size(-1)});
     const Grid grid = group->input_grid(scale.item<float>());
     const bool trains_scale = scale.requires_grad();
-    const Codes codes = quantize(rows, grid, group->site, x.requires_grad() || trains_scale);
+    const Codes codes = quantize(rows, grid, group->site, x.requires_grad());
     ctx->set_materialize_grads(false);
     ctx->save_for_backward({codes.in_range, trains_scale ? rows : Tensor(),
                             trained.empty() ? Tensor() : codes.values});
     ctx->saved_data["scale"] = static_cast<double>(grid.scale);
     ctx->saved_data["sizes"] = x.sizes();
-    ctx->saved_data["group"] = held(group);
+    ctx->saved_data["group"] = modules::held(group);
     return multiply(codes.values, grid.scale, *group, x.sizes(), x.scalar_type());
   }
 
@@ -46,7 +47,7 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     constexpr std::size_t kTrained = 2;  // behind x and scale
     const variable_list saved = ctx->get_saved_variables();
     const auto scale = static_cast<float>(ctx->saved_data["scale"].toDouble());
-    QuantizedGroup& group = group_in(ctx->saved_data["group"]);
+    QuantizedGroup& group = modules::held_in<QuantizedGroup>(ctx->saved_data["group"]);
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0) || ctx->needs_input_grad(1)) {
       const Tensor &in_range = saved[0], &rows = saved[1];
@@ -73,13 +74,13 @@ struct TokenQuantizedLinear : torch::autograd::Function<TokenQuantizedLinear> {
     ctx->set_materialize_grads(false);
     if (!trained.empty()) ctx->save_for_backward({codes.values, codes.scale});
     ctx->saved_data["sizes"] = x.sizes();
-    ctx->saved_data["group"] = held(group);
+    ctx->saved_data["group"] = modules::held(group);
     return multiply(codes.values, codes.scale, *group, x.sizes(), x.scalar_type());
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     constexpr std::size_t kTrained = 1;  // behind x
-    QuantizedGroup& group = group_in(ctx->saved_data["group"]);
+    QuantizedGroup& group = modules::held_in<QuantizedGroup>(ctx->saved_data["group"]);
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0)) {
       const Tensor grad = input_gradient(grads, group);

@@ -18,9 +18,10 @@ namespace dualpath::quant {
 namespace {
 
 using at::Tensor;
+using modules::element_at;
 using modules::element_of;
-
-constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
+using modules::kGrain;
+using modules::rows_of_grain;
 
 template <class T>
 T* data(const Tensor& tensor) {
@@ -34,10 +35,6 @@ void require_finite(std::int64_t non_finite, const Tensor& x, const std::string&
 
 Tensor empty_codes(const Tensor& like, Grid grid) {
   return at::empty(like.sizes(), like.options().dtype(grid.qmin < 0 ? at::kChar : at::kByte));
-}
-
-std::int64_t rows_of_grain(std::int64_t columns) {
-  return std::max<std::int64_t>(1, kGrain / columns);
 }
 
 Tensor one_a_row(const Tensor& x, at::ScalarType dtype) {
@@ -55,18 +52,13 @@ void for_elements(std::int64_t n, const Kernel& kernel) {
                    });
 }
 
-/// Where element i of a contiguous tensor is.
-std::byte* at_element(const Tensor& tensor, std::int64_t i) {
-  return data<std::byte>(tensor) + i * static_cast<std::int64_t>(tensor.element_size());
-}
-
 std::int64_t quantize_on_cpu(const Tensor& x, Grid grid, const Codes& codes) {
   const data::Element element = element_of(x.scalar_type());
   auto* values = data<std::int8_t>(codes.values);
   auto* in_range = data<std::uint8_t>(codes.in_range);
   std::atomic<std::int64_t> non_finite = 0;
   for_elements(x.numel(), [&](std::int64_t begin, std::int64_t end) {
-    non_finite += quantize_cpu(element, at_element(x, begin), end - begin, grid, values + begin,
+    non_finite += quantize_cpu(element, element_at(x, begin), end - begin, grid, values + begin,
                                in_range ? in_range + begin / 8 : nullptr);
   });
   return non_finite;
@@ -186,8 +178,8 @@ Tensor mask_gradient(const Tensor& any_grad, const Tensor& in_range) {
   }
 #endif
   for_elements(grad.numel(), [&](std::int64_t begin, std::int64_t end) {
-    mask_gradient_cpu(element, at_element(grad, begin), bits + begin / 8, end - begin,
-                      at_element(y, begin));
+    mask_gradient_cpu(element, element_at(grad, begin), bits + begin / 8, end - begin,
+                      element_at(y, begin));
   });
   return y;
 }
@@ -233,7 +225,7 @@ Tensor dequantize(const Tensor& any_codes, const Tensor& scale, at::ScalarType d
   const auto part = [&](std::int64_t row, std::int64_t rows, std::int64_t begin,
                         std::int64_t width) {
     const CodeRows some{in.codes + begin, in.is_unsigned, in.scale + row, rows, width};
-    dequantize_cpu(some, element, at_element(y, begin));
+    dequantize_cpu(some, element, element_at(y, begin));
   };
   if (in.rows == 1) {
     for_elements(in.width,

@@ -218,6 +218,8 @@ void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state,
   const torch::NoGradGuard no_grad;
   for (auto& [name, parameter] : parameters_) {
     parameter.copy_(saved(parameters, name, parameter, where));
+    moments_.erase(name);
+    if (!state.contains(name + ".step")) continue;  // it never had a gradient
     const auto moment = [&](const char* which) {
       return torch::empty_like(parameter).copy_(saved(state, name + which, parameter, where));
     };

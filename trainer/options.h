@@ -27,6 +27,11 @@ inline constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
                                                  {"linear", Schedule::kLinear},
                                                  {"constant", Schedule::kConstant}};
 
+/// Where a run's figures go beside its log. kTensorboard: event files in <output_dir>/runs.
+enum class ReportTo { kTensorboard, kNone };
+inline constexpr Named<ReportTo> kReportTo[] = {{"tensorboard", ReportTo::kTensorboard},
+                                                {"none", ReportTo::kNone}};
+
 /// What is trained; each with its own learning rate, 0 = frozen.
 struct TrainableOptions {
   double corrections = 1e-3;
@@ -52,6 +57,7 @@ struct TrainOptions {
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;
   std::int64_t logging_steps = 10;
+  ReportTo report_to = ReportTo::kTensorboard;
   /// Drops, after training, corrections that do not bring their own stage closer to the reference
   /// on the selection text. Off: corrections trained end to end also prepare for later stages'
   /// errors, so most would go, and with them what they win together. What each does is reported all

@@ -124,9 +124,8 @@ double weight_bytes(const Experiment& experiment) {
     if (info.decoded || info.dtype != dtype)
       bytes += static_cast<double>(c10::multiply_integers(info.shape)) * element;
   }
-  const bool packs = quant::packs_weights(experiment.recipe.compute);
   for (const quant::PlannedLinear& linear : experiment.plan.linears) {
-    const double codes = packs && linear.input_activations ? 2.0 : 1.0;
+    const double codes = quant::packs(linear, experiment.recipe.compute) ? 2.0 : 1.0;
     bytes +=
         static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
   }

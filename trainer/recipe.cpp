@@ -1,6 +1,5 @@
 #include "trainer/recipe.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 #include <cmath>
 
 #include "data/base/error.h"
-#include "data/base/file_descriptor.h"
+#include "data/base/file.h"
 #include "quant/target.h"
 #include "trainer/recipe_reader.h"
 #include "trainer/recipe_writer.h"
@@ -203,6 +202,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.integer("save_steps", train.save_steps, kCount);
   visitor.integer("save_total_limit", train.save_total_limit, kCount);
   visitor.integer("logging_steps", train.logging_steps, kCount);
+  visitor.choice("report_to", train.report_to, kReportTo);
   visitor.boolean("drop_corrections", train.drop_corrections);
   visitor.boolean("control", train.control);
 }
@@ -245,21 +245,9 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   recipe.seed = static_cast<std::uint64_t>(seed);
 }
 
-/// Stops reading where a recipe would be too large, so that no device or pipe can fill the memory.
-std::string read_text(const std::filesystem::path& path) {
-  const FileDescriptor file(path, O_RDONLY);
-  std::string text(kMaxBytes + 1, '\0');
-  std::size_t size = 0;
-  const auto rest = [&] { return std::as_writable_bytes(std::span(text).subspan(size)); };
-  while (const std::size_t n = file.read(rest())) size += n;
-  if (size > kMaxBytes) throw UsageError("{}: expected at most {} bytes", path.string(), kMaxBytes);
-  text.resize(size);
-  return text;
-}
-
 std::string read_recipe_text(const std::filesystem::path& path) {
   try {
-    return read_text(std::filesystem::absolute(path));
+    return read_file(std::filesystem::absolute(path), kMaxBytes);
   } catch (const Error& error) {
     throw UsageError("{}", error.what());
   }

@@ -58,6 +58,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.num_threads = 0;
   recipe.compute = {};                          // changes no bit
   recipe.train.gradient_checkpointing = false;  // neither does this
+  recipe.train.report_to = {};
   recipe.train.output_dir.clear();
   std::vector<std::string> lines;
   std::istringstream yaml(to_yaml(recipe));
@@ -82,6 +83,7 @@ std::string first_difference(const Recipe& there, const Recipe& here) {
 RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
     : path_(access == RunAccess::kRead ? existing(recipe.train.output_dir)
                                        : created(recipe.train.output_dir)),
+      report_to_(recipe.train.report_to),
       lock_(path_ / kLock) {
   if (access == RunAccess::kRestart) remove_contents(path_);
   remove_stale_temporaries(path_);
@@ -99,6 +101,13 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
     throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(),
                      difference);
   }
+}
+
+fs::path RunDirectory::resolved_recipe() const { return path_ / kResolved; }
+
+std::optional<fs::path> RunDirectory::events(const std::string& name) const {
+  if (report_to_ == ReportTo::kNone) return std::nullopt;
+  return path_ / "runs" / name;
 }
 
 nlohmann::json RunDirectory::read_report() const {

@@ -1,6 +1,10 @@
+#include <cmath>
+#include <map>
+
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/progress.h"
+#include "data/formats/event_file.h"
 #include "data/text.h"
 #include "quant/export.h"
 #include "quant/smoothed_weights.h"
@@ -130,6 +134,25 @@ class UntrainedRows {
   quant::QuantizedExecutor executor_, smoothed_;
 };
 
+/// Each row is a curve of its own, with the figures of the text's own domain under the usual names.
+/// An evaluation made again takes the place of the one before.
+void show(const json& sets, std::int64_t step, const RunDirectory& directory) {
+  std::map<std::string, std::vector<data::Scalar>> rows;
+  for (const auto& [set, figures] : sets.items()) {
+    const std::string prefix = set == "in_domain" ? "eval/" : "eval/" + set + "_";
+    for (const auto& [row, metrics] : figures.items()) {
+      if (row == "recovery") continue;
+      rows[row].push_back({prefix + "loss", std::log(metrics["perplexity"].get<double>())});
+      rows[row].push_back({prefix + "kl", metrics["kl"].get<double>()});
+      rows[row].push_back({prefix + "accuracy", metrics["accuracy"].get<double>()});
+    }
+  }
+  for (const auto& [row, scalars] : rows) {
+    if (const auto events = directory.events("eval/" + row))
+      data::EventFile(*events, step).write(step, scalars);
+  }
+}
+
 }  // namespace
 
 const char* corrected_row(const quant::Plan& plan) {
@@ -171,6 +194,9 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   result["steps"] = steps;
   result["fingerprint"] = paths.calibration.fingerprint;
   directory.update_report("evaluation", result);
+  show(result["sets"], paths.steps, directory);
+  run_sqnr(experiment, texts, path, paths.steps, directory);
+  write_html_report(directory);
   return result;
 }
 

@@ -3,33 +3,29 @@
 #include <cerrno>
 #include <cstring>
 #include <sstream>
-#include <vector>
 
 #include "data/base/atomic_file.h"
 #include "data/base/error.h"
 #include "data/base/file.h"
 
 namespace dualpath::trainer {
-namespace {
 
-/// A line that a kill cut short does not parse and goes too.
-std::vector<nlohmann::json> lines_up_to(const std::filesystem::path& path, std::int64_t step) {
+std::vector<nlohmann::json> read_log(const std::filesystem::path& path, std::int64_t last_step) {
   std::vector<nlohmann::json> kept;
   if (!std::filesystem::exists(path)) return kept;
   std::istringstream text(read_file(path));
   for (std::string line; std::getline(text, line);) {
     const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_object() && parsed.value("step", step + 1) <= step) kept.push_back(parsed);
+    if (parsed.is_object() && parsed.value("step", last_step + 1) <= last_step)
+      kept.push_back(parsed);
   }
   return kept;
 }
 
-}  // namespace
-
 RunLog::RunLog(const std::filesystem::path& path, std::int64_t resumed_step)
     : path_(path), last_(nlohmann::json::object()), file_(nullptr, std::fclose) {
   std::string text;
-  for (const nlohmann::json& line : lines_up_to(path, resumed_step)) {
+  for (const nlohmann::json& line : read_log(path, resumed_step)) {
     text += line.dump() + "\n";
     last_ = line;
   }

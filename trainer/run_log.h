@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace dualpath::trainer {
 
@@ -23,5 +24,9 @@ class RunLog {
   nlohmann::json last_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
+
+/// The lines of a log up to this step; none where there is no log. One that a kill cut short is
+/// left out.
+std::vector<nlohmann::json> read_log(const std::filesystem::path& path, std::int64_t last_step);
 
 }  // namespace dualpath::trainer

@@ -94,7 +94,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
       checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
       chunk_rows(experiment.model.network.head, *path.trainables.weights));
   Optimizer optimizer(path.trainables.groups, recipe.train);
-  const TrainJob job{"train", directory.path(), calibration.fingerprint};
+  const TrainJob job{"train", directory.path(), calibration.fingerprint, directory.events("train"),
+                     &path.trainables.corrections};
   json report;
   report["train"] = part_report(
       train_loop(job, recipe.train, recipe.seed, texts.train, repair, optimizer), before, "train");
@@ -112,7 +113,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
         experiment.model.network, control.corrected,
         checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
-    const TrainJob control_job{"control", directory.control(), calibration.fingerprint};
+    const TrainJob control_job{"control", directory.control(), calibration.fingerprint,
+                               directory.events("control"), &control.trainables.corrections};
     report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, texts.train,
                                                adaptation, control_optimizer),
                                     before, "control");
@@ -120,6 +122,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   report["peak_resident_bytes"] =
       std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
   directory.update_report("training", report);
+  run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
+  write_html_report(directory);
   return report;
 }
 

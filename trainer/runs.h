@@ -23,6 +23,14 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
 nlohmann::json run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory);
 
+/// How well each planned linear's output survives quantization, on some windows of the selection
+/// text: into the report's section "sqnr" and, at this step, TensorBoard's curves "quant".
+void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
+              std::int64_t step, const RunDirectory& directory);
+
+/// report.html: what the run's directory holds, for people.
+void write_html_report(const RunDirectory& directory);
+
 /// The row of the trained model in the table: "corrected", or over smoothed weights
 /// "smoothed_corrected".
 const char* corrected_row(const quant::Plan& plan);

@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/interrupt.h"
 #include "data/base/memory.h"
 #include "data/base/progress.h"
+#include "data/formats/event_file.h"
 #include "trainer/checkpoint.h"
 #include "trainer/run_log.h"
 
@@ -35,6 +37,8 @@ class Loop {
     result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
     std::filesystem::create_directories(job_.directory);
     RunLog log(job_.directory / "log.jsonl", result.resumed);
+    if (job_.events && result.resumed < options_.max_steps)
+      events_.emplace(*job_.events, result.resumed + 1);
     Progress progress(job_.label, options_.max_steps, "steps");
     progress.resume_at(result.resumed);
     for (std::int64_t step = result.resumed; step < options_.max_steps; ++step) {
@@ -86,7 +90,7 @@ class Loop {
     throw Error("{}: step {}: {}; last good checkpoint: {}", job_.label, step + 1, what, good);
   }
 
-  void report(std::int64_t step, const StepLosses& losses, Progress& progress, RunLog& log) const {
+  void report(std::int64_t step, const StepLosses& losses, Progress& progress, RunLog& log) {
     const double seconds = std::max(progress.elapsed_seconds(), 1e-9);
     const double tokens_per_second = static_cast<double>(tokens_) / seconds;
     progress.advance(
@@ -103,6 +107,20 @@ class Loop {
                {"grad_norm", gradient_norm_},
                {"tokens_per_second", tokens_per_second},
                {"resident_bytes", resident_bytes()}});
+    if (events_) show(step, losses);
+  }
+
+  void show(std::int64_t step, const StepLosses& losses) {
+    std::vector<data::Scalar> scalars{{"train/loss", losses.total},
+                                      {"train/loss_kl", losses.kl},
+                                      {"train/loss_ce", losses.ce},
+                                      {"train/loss_hidden", losses.hidden},
+                                      {"train/learning_rate", optimizer_.learning_rate(step)},
+                                      {"train/grad_norm", gradient_norm_}};
+    const auto stages = job_.corrections ? job_.corrections->stages() : std::vector<std::string>();
+    for (const std::string& stage : stages)
+      scalars.push_back({"correction/" + stage + "/norm", job_.corrections->norm(stage)});
+    events_->write(step + 1, scalars);
   }
 
   void save_if_due(std::int64_t done) {
@@ -127,6 +145,7 @@ class Loop {
   Objective& objective_;
   Optimizer& optimizer_;
   Checkpoints checkpoints_;
+  std::optional<data::EventFile> events_;
   std::int64_t saved_ = 0, tokens_ = 0;
   double gradient_norm_ = 0.0;
 };

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "data/windows.h"
+#include "quant/corrections.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
 
@@ -15,6 +17,8 @@ struct TrainJob {
   std::string label;                ///< of the progress line: "train", "control"
   std::filesystem::path directory;  ///< for checkpoints and log.jsonl
   std::string fingerprint;          ///< of the run; a checkpoint with another is refused
+  std::optional<std::filesystem::path> events = {};  ///< for TensorBoard's event files, if wanted
+  const quant::Corrections* corrections = nullptr;   ///< whose norms they show
 };
 
 struct TrainResult {

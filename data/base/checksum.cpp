@@ -16,6 +16,18 @@ void require(bool ok) {
   if (!ok) throw Error("SHA-256: the cryptographic library failed");
 }
 
+/// The checksum's register after a byte, by the register's low byte.
+constexpr std::array<std::uint32_t, 256> kCrc32c = [] {
+  constexpr std::uint32_t kPolynomial = 0x82f63b78;  // its bits reversed, as the register has them
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    table[byte] = byte;
+    for (int bit = 0; bit < 8; ++bit)
+      table[byte] = table[byte] >> 1 ^ ((table[byte] & 1) != 0 ? kPolynomial : 0);
+  }
+  return table;
+}();
+
 }  // namespace
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
@@ -47,6 +59,13 @@ std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset)
   Sha256 sha;
   while (const std::size_t n = file.read(buffer)) sha.update(std::span(buffer).first(n));
   return sha.hex();
+}
+
+std::uint32_t crc32c(std::span<const std::byte> bytes) {
+  std::uint32_t crc = ~0U;
+  for (const std::byte byte : bytes)
+    crc = crc >> 8 ^ kCrc32c[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xff];
+  return ~crc;
 }
 
 void verify_sha256(const std::filesystem::path& path, const std::string& expected,

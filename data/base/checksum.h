@@ -26,6 +26,8 @@ class Sha256 {
 std::string sha256_hex(std::span<const std::byte> bytes);
 /// Of a file from an offset on; reads it in pieces, so that it never counts as resident memory.
 std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset = 0);
+/// CRC-32C (Castagnoli, RFC 3720), as frames of small records carry it.
+std::uint32_t crc32c(std::span<const std::byte> bytes);
 /// An Error naming the file if its digest is not `expected`, which the file `list` gave.
 void verify_sha256(const std::filesystem::path& path, const std::string& expected,
                    const std::string& list);

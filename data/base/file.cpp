@@ -6,16 +6,26 @@
 #include <array>
 #include <utility>
 
+#include "data/base/error.h"
 #include "data/base/file_descriptor.h"
 
 namespace dualpath {
 
-std::string read_file(const std::filesystem::path& path) {
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   const FileDescriptor file(path, O_RDONLY);
+  const std::uint64_t size = file.regular_file_size();
+  const auto check = [&](std::uint64_t bytes) {
+    if (bytes > max_bytes)
+      throw Error("{}: expected at most {} bytes, got {}", path.string(), max_bytes, bytes);
+  };
+  check(size);
   std::string content;
-  std::array<char, 1 << 16> buffer;
+  content.reserve(size);
+  std::array<char, 1 << 16>
+      buffer;  // a file may grow meanwhile; those of /proc have no size at all
   while (const std::size_t n = file.read(std::as_writable_bytes(std::span(buffer)))) {
     content.append(buffer.data(), n);
+    check(content.size());
   }
   return content;
 }

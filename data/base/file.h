@@ -1,14 +1,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 
 namespace dualpath {
 
-/// The whole content of a file, as bytes.
-std::string read_file(const std::filesystem::path& path);
+/// The whole content of a regular file, as bytes. A directory, device or pipe is an Error, and so
+/// is a file of more than max_bytes, before any of it is read.
+std::string read_file(const std::filesystem::path& path,
+                      std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max());
 
 /// A regular file mapped read-only: opening costs nothing, pages come when they are touched.
 /// Bytes stay valid while this object lives; safe to read from several threads. Truncating the file

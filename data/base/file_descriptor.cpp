@@ -18,7 +18,8 @@ void throw_system_error(const std::filesystem::path& path, std::string_view acti
 }
 
 FileDescriptor::FileDescriptor(std::filesystem::path path, int flags, mode_t mode)
-    : path_(std::move(path)), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC, mode)) {
+    : path_(std::move(path)),
+      descriptor_(::open(path_.c_str(), flags | O_CLOEXEC | O_NONBLOCK, mode)) {
   if (descriptor_ < 0) throw_system_error(path_, (flags & O_CREAT) != 0 ? "create" : "open");
 }
 

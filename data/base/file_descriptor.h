@@ -13,7 +13,8 @@ namespace dualpath {
 /// An open file that closes itself. Every failure is an Error "<path>: cannot <action>: <reason>".
 class FileDescriptor {
  public:
-  /// flags as for open(2); O_CLOEXEC is added.
+  /// flags as for open(2); O_CLOEXEC is added, and O_NONBLOCK: a pipe to which nobody writes must
+  /// not keep us waiting.
   FileDescriptor(std::filesystem::path path, int flags, mode_t mode = 0666);
   ~FileDescriptor();
   FileDescriptor(const FileDescriptor&) = delete;

@@ -25,8 +25,8 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint32_t kMaxDimensions = 4;   // ggml's own limit
 constexpr int kMaxArrayDepth = 4;
-// An element takes more memory than file; the largest arrays are merges, half a million of them.
-constexpr std::size_t kMaxArrayElements = 1 << 24;
+// An entry takes more memory than file; the largest models have some ten thousand tensors.
+constexpr std::size_t kMaxEntries = 1 << 20;
 constexpr std::size_t kLeastPairBytes = 8 + 4 + 1;
 constexpr std::size_t kLeastTensorBytes = 8 + 4 + 4 + 8;
 
@@ -109,11 +109,7 @@ GgufValue read_value(GgufCursor& cursor, Kind kind, std::string_view key, int de
 GgufValue read_array(GgufCursor& cursor, std::string_view key, int depth) {
   if (depth > kMaxArrayDepth) cursor.refuse(key, "arrays are nested too deep");
   const auto kind = static_cast<Kind>(cursor.number<std::uint32_t>(key));
-  const std::size_t count = cursor.count(least_bytes(kind), key);
-  if (count > kMaxArrayElements) {
-    cursor.refuse(key, fmt::format("expected an array of at most {} elements, got {}",
-                                   kMaxArrayElements, count));
-  }
+  const std::size_t count = cursor.array_count(least_bytes(kind), sizeof(GgufValue), key);
   GgufValue::Array array;
   array.reserve(count);
   for (std::size_t i = 0; i < count; ++i) array.push_back(read_value(cursor, kind, key, depth));
@@ -131,8 +127,14 @@ Counts read_counts(GgufCursor& cursor) {
   if (version != 2 && version != 3) {
     cursor.refuse("version", fmt::format("expected 2 or 3, little-endian, got {}", version));
   }
-  const std::size_t tensors = cursor.count(kLeastTensorBytes, "number of tensors");
-  return {tensors, cursor.count(kLeastPairBytes, "number of metadata pairs")};
+  const auto count = [&](std::size_t least, std::string_view what) {
+    const std::size_t n = cursor.count(least, what);
+    if (n > kMaxEntries)
+      cursor.refuse(what, fmt::format("expected at most {}, got {}", kMaxEntries, n));
+    return n;
+  };
+  const std::size_t tensors = count(kLeastTensorBytes, "number of tensors");
+  return {tensors, count(kLeastPairBytes, "number of metadata pairs")};
 }
 
 GgufReader::Metadata read_metadata(GgufCursor& cursor, std::size_t pairs) {

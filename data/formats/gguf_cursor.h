@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -41,6 +42,18 @@ class GgufCursor {
     return n;
   }
 
+  /// The same of an array whose elements take `each` bytes of memory: all the arrays of a file
+  /// together may take as much as the file has bytes, or kFreeBytes.
+  std::size_t array_count(std::size_t least, std::size_t each, std::string_view what) {
+    const std::size_t n = count(least, what), limit = std::max(file_.bytes().size(), kFreeBytes);
+    if (n > (limit - array_bytes_) / each) {
+      refuse(what,
+             fmt::format("expected arrays of at most {} bytes in memory, all together", limit));
+    }
+    array_bytes_ += n * each;
+    return n;
+  }
+
   /// Throws "<path>: byte <position>: <what>: <problem>".
   [[noreturn]] void refuse(std::string_view what, std::string_view problem) const {
     throw Error("{}: byte {}: {}: {}", file_.path().string(), position_, printable(what), problem);
@@ -56,8 +69,10 @@ class GgufCursor {
     return bytes;
   }
 
+  static constexpr std::size_t kFreeBytes = 256 << 20;  // a file of nothing but a vocabulary
+
   const MappedFile& file_;
-  std::size_t position_ = 0;
+  std::size_t position_ = 0, array_bytes_ = 0;
 };
 
 }  // namespace dualpath::data

@@ -120,7 +120,7 @@ Json parse_json(std::string_view text, std::string_view source) {
 }
 
 Json read_json(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+  return parse_json(read_file(path, kMaxJsonBytes), path.string());
 }
 
 JsonObject::JsonObject(Value value, std::string source, std::string place)
@@ -129,7 +129,7 @@ JsonObject::JsonObject(Value value, std::string source, std::string place)
 }
 
 JsonObject JsonObject::read(const std::filesystem::path& path) {
-  return parse(read_file(path), path.string());
+  return parse(read_file(path, kMaxJsonBytes), path.string());
 }
 
 JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {

@@ -15,6 +15,8 @@ namespace dualpath::data {
 /// Parses JSON text; source names it in errors. Besides broken JSON ("source:line:col: …") it
 /// refuses keys given twice and nesting deeper than 64.
 nlohmann::json parse_json(std::string_view text, std::string_view source);
+/// What a JSON file has at most: configurations, indices and reports are far smaller.
+inline constexpr std::uint64_t kMaxJsonBytes = 64 << 20;
 nlohmann::json read_json(const std::filesystem::path& path);
 
 /// Inclusive bounds of a number; described in errors ("a positive integer").

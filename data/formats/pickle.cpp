@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 bool is_pickle(const fs::path& file) {
   const fs::path kind = file.extension();
-  return kind == ".bin" || kind == ".pt" || kind == ".pth";
+  return kind == ".bin" || kind == ".pt" || kind == ".pth" || kind == ".ckpt";
 }
 
 bool holds_only_pickles(const fs::path& directory) {

@@ -1,5 +1,7 @@
 #include "data/formats/safetensors_directory.h"
 
+#include <set>
+
 #include "data/base/error.h"
 #include "data/base/file_descriptor.h"
 #include "data/formats/json.h"
@@ -38,6 +40,18 @@ fs::path shard_path(const fs::path& index, const std::string& tensor, const std:
   return path;
 }
 
+/// " but in <shard>", of the first other shard that the index lists and that holds the tensor.
+std::string other_holder(const fs::path& index, const JsonObject& shard_of,
+                         const std::string& tensor) {
+  std::set<std::string> shards;
+  for (const std::string& other : shard_of.keys()) shards.insert(shard_of.string(other));
+  for (const std::string& shard : shards) {
+    const fs::path path = shard_path(index, tensor, shard);
+    if (SafetensorsReader(path).contains(tensor)) return " but in " + path.string();
+  }
+  return "";
+}
+
 }  // namespace
 
 SafetensorsDirectory::SafetensorsDirectory(const fs::path& directory) : directory_(directory) {
@@ -69,12 +83,20 @@ void SafetensorsDirectory::open_shards(const fs::path& index) {
     Reader& reader = shards[shard];
     if (!reader) reader = std::make_shared<const SafetensorsReader>(path);
     if (!reader->contains(tensor)) {
-      throw Error("{}: {}: is not in its shard {}", index.string(), printable(tensor),
-                  path.string());
+      throw Error("{}: {}: is not in its shard {}{}", index.string(), printable(tensor),
+                  path.string(), other_holder(index, shard_of, tensor));
     }
     reader_of_[tensor] = reader.get();
   }
   for (const auto& [name, reader] : shards) readers_.push_back(reader);
+}
+
+std::optional<fs::path> SafetensorsDirectory::file_with(std::string_view name) const {
+  if (contains(name)) return reader_of(name).file()->path();
+  for (const Reader& reader : readers_) {
+    if (reader->contains(name)) return reader->file()->path();
+  }
+  return std::nullopt;
 }
 
 const SafetensorsReader& SafetensorsDirectory::reader_of(std::string_view name) const {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,7 @@ namespace dualpath::data {
 
 /// A Hugging Face model directory: model.safetensors, or the shards that
 /// model.safetensors.index.json lists. A missing shard, or a tensor that is not in the shard said,
-/// is an Error naming both.
+/// is an Error naming both, and where the tensor is instead.
 class SafetensorsDirectory {
  public:
   explicit SafetensorsDirectory(const std::filesystem::path& directory);
@@ -23,6 +24,8 @@ class SafetensorsDirectory {
   bool contains(std::string_view name) const { return reader_of_.contains(name); }
   /// The file that holds a tensor. An unknown name is an Error.
   const SafetensorsReader& reader_of(std::string_view name) const;
+  /// The file that holds a tensor, listed in the index or not; nothing if none does.
+  std::optional<std::filesystem::path> file_with(std::string_view name) const;
   const TensorView& tensor(std::string_view name) const { return reader_of(name).tensor(name); }
   /// One, or the shards in the order of their names.
   const std::vector<std::shared_ptr<const SafetensorsReader>>& readers() const { return readers_; }

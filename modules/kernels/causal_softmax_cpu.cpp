@@ -31,9 +31,8 @@ struct CausalRow {
     const V values = modules::HWY_NAMESPACE::load<Row>(d, row, i, keys);
     return hn::IfThenElse(seen(i), values, hn::Set(d, hidden));
   }
-  /// Stores 0 where a key is not visible.
+  /// What it stores where a key is not visible is cleared later, with the rest of the row.
   void store(V values, Stored* row, std::int64_t i) const {
-    if (i + lanes() > visible) values = hn::IfThenElseZero(seen(i), values);
     modules::HWY_NAMESPACE::store<Row>(values, row, i, keys);
   }
 

@@ -13,8 +13,6 @@ using data::BFloat16;
 using data::Float16;
 using data::Float32;
 
-#define DP_LAMBDA __attribute__((always_inline))
-
 DP_INLINE float dot(const float* a, const float* b, std::int64_t n) {
   return lane_sum(n, [&](std::int64_t i) DP_LAMBDA { return a[i] * b[i]; });
 }

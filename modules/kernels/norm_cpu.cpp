@@ -1,4 +1,7 @@
-#include "modules/kernels/norm_rows.h"
+#include <cmath>
+
+#include "modules/kernels/lane_sum.h"
+#include "modules/kernels/norm.h"
 
 namespace dualpath::modules {
 namespace {
@@ -12,11 +15,14 @@ DP_INLINE void norm_rows(const NormRows& in, float eps, void* y_out, float* inve
   const auto* x = static_cast<const typename Type::Stored*>(in.x);
   auto* y = static_cast<typename Type::Stored*>(y_out);
   for (std::int64_t row = 0; row < in.rows; ++row, x += in.width, y += in.width) {
-    inverse_rms[row] = norm_row<Type>(
-        x, in,
-        eps, [&](std::int64_t i, typename Type::Stored value) __attribute__((always_inline)) {
-          y[i] = value;
-        });
+    const float sum = lane_sum(in.width, [&](std::int64_t i) DP_LAMBDA {
+      const float value = Type::load(x[i]);
+      return value * value;
+    });
+    const float inverse = 1.0f / std::sqrt(sum / static_cast<float>(in.width) + eps);
+    for (std::int64_t i = 0; i < in.width; ++i)
+      y[i] = Type::store(Type::load(x[i]) * inverse * in.weight[i]);
+    inverse_rms[row] = inverse;
   }
 }
 
@@ -28,9 +34,15 @@ DP_INLINE void backward_rows(const NormRows& in, const float* inverse_rms, const
   auto* grad_x = static_cast<typename Type::Stored*>(grad_x_out);
   for (std::int64_t row = 0; row < in.rows;
        ++row, x += in.width, grad += in.width, grad_x += in.width) {
-    norm_backward_row<Type>(
-        x, in, inverse_rms[row],
-        [&](std::int64_t i) __attribute__((always_inline)) { return Type::load(grad[i]); }, grad_x);
+    const float inverse = inverse_rms[row];
+    const float dot = lane_sum(in.width, [&](std::int64_t i) DP_LAMBDA {
+      return Type::load(grad[i]) * in.weight[i] * Type::load(x[i]);
+    });
+    const float along_x = inverse * inverse * (dot / static_cast<float>(in.width));
+    for (std::int64_t i = 0; i < in.width; ++i) {
+      const float g = Type::load(grad[i]) * in.weight[i];
+      grad_x[i] = Type::store(inverse * (g - Type::load(x[i]) * along_x));
+    }
   }
 }
 

@@ -38,8 +38,8 @@ struct BFloat16Row {
     const hn::Rebind<std::uint32_t, Floats> d32;
     return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, x))));
   }
-  /// To nearest, ties to even, as data::float_to_bfloat16; gradients that are not finite have
-  /// stopped the run before.
+  /// To nearest, ties to even, as data::float_to_bfloat16; of NaNs those that processors make stay
+  /// what they are.
   static void store(V v, Stored* y) {
     const hn::Rebind<std::uint16_t, Floats> d16;
     const hn::Rebind<std::uint32_t, Floats> d32;

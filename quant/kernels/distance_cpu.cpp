@@ -11,11 +11,10 @@ using data::Float32;
 
 template <class Type>
 DP_INLINE float sum_of_squares(const typename Type::Stored* x, std::int64_t width) {
-  return modules::lane_sum(
-      width, [&](std::int64_t i) __attribute__((always_inline)) {
-        const float value = Type::load(x[i]);
-        return value * value;
-      });
+  return modules::lane_sum(width, [&](std::int64_t i) DP_LAMBDA {
+    const float value = Type::load(x[i]);
+    return value * value;
+  });
 }
 
 template <class Type>

@@ -14,7 +14,7 @@ using modules::device::to_float;
 constexpr int kWarp = 32;
 constexpr unsigned kWholeWarp = 0xffffffffu;
 
-/// The code of one value, zero's where it is not finite.
+/// The level of one value before it is saturated, zero's where it is not finite.
 template <class T>
 __device__ float level_of(T x, Grid grid, bool* finite) {
   const float value = to_float(x);

@@ -4,7 +4,9 @@
 #include <torch/utils.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/vector_target.h"
 
+using namespace dualpath::testing;
 using dualpath::modules::causal_attention;
 using torch::Tensor;
 
@@ -17,6 +19,11 @@ Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v) {
   const Tensor seen = torch::ones({queries, keys}, torch::kBool).tril(keys - queries);
   const Tensor scores = q.matmul(all_k.transpose(2, 3)) / std::sqrt(double(q.size(3)));
   return scores.masked_fill(~seen, -INFINITY).softmax(-1).matmul(all_v);
+}
+
+double relative_difference(const Tensor& a, const Tensor& b) {
+  const Tensor x = a.to(torch::kDouble), y = b.to(torch::kDouble);
+  return ((x - y).norm() / y.norm()).item<double>();
 }
 
 }  // namespace
@@ -53,4 +60,52 @@ TEST_CASE("attention in half precision is close to float32's", "[modules][attent
   CHECK(y.scalar_type() == dtype);
   const Tensor wide = plain(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat));
   CHECK((y.to(at::kFloat) - wide).norm().item<double>() < 0.01 * wide.norm().item<double>());
+}
+
+TEST_CASE("gradients of attention in half precision are close to float32's",
+          "[modules][attention]") {
+  const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kHalf);
+  torch::manual_seed(18);
+  const auto random = [&](std::int64_t heads) {
+    return torch::randn({2, heads, 150, 32}).to(dtype).requires_grad_();
+  };
+  const Tensor q = random(6), k = random(2), v = random(2);
+  const Tensor slope = torch::randn({2, 6, 150, 32}).to(dtype);
+  const auto ours = torch::autograd::grad({causal_attention(q, k, v)}, {q, k, v}, {slope});
+  const auto wide = [](const Tensor& x) { return x.detach().to(at::kFloat).requires_grad_(); };
+  const std::vector<Tensor> leaves{wide(q), wide(k), wide(v)};
+  const auto theirs = torch::autograd::grad({plain(leaves[0], leaves[1], leaves[2])}, leaves,
+                                            {slope.to(at::kFloat)});
+  for (std::size_t i = 0; i < 3; ++i) {
+    INFO("gradient " << i);
+    CHECK(ours[i].scalar_type() == dtype);
+    CHECK(relative_difference(ours[i], theirs[i]) < (dtype == at::kHalf ? 0.003 : 0.02));
+  }
+}
+
+TEST_CASE("attention is the same with every kind of vectors, but for the last bits of exp",
+          "[modules][attention]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(19);
+  const auto random = [&](std::int64_t heads) {
+    return torch::randn({1, heads, 133, 16}).to(dtype).requires_grad_();
+  };
+  const Tensor q = random(2), k = random(1), v = random(1);
+  const Tensor slope = torch::randn({1, 2, 133, 16}).to(dtype);
+  const auto results = [&] {
+    const Tensor y = causal_attention(q, k, v);
+    std::vector<Tensor> all = torch::autograd::grad({y}, {q, k, v}, {slope});
+    all.push_back(y.detach());
+    return all;
+  };
+  const std::vector<Tensor> usual = results();
+  const double tolerance = dtype == at::kFloat ? 1e-6 : dtype == at::kHalf ? 1e-3 : 8e-3;
+  for (const std::int64_t kind : vector_targets()) {
+    const VectorTarget target(kind);
+    const std::vector<Tensor> here = results();
+    for (std::size_t i = 0; i < usual.size(); ++i) {
+      INFO(target.name << ", tensor " << i);
+      CHECK(relative_difference(here[i], usual[i]) < tolerance);
+    }
+  }
 }

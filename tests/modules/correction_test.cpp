@@ -231,3 +231,41 @@ TEST_CASE("a correction whose weights change computes with the new ones", "[modu
   CHECK_FALSE(correction(x).equal(before));
   CHECK(at::allclose(correction(x), correction->composed(x)));
 }
+
+TEST_CASE("a correction's gradients in half precision are close to float32's",
+          "[modules][correction]") {
+  const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
+  const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
+  DualPathCorrection correction =
+      random_correction(64, options(input, CorrectionBeta::kChannel, /*reduction=*/4));
+  torch::manual_seed(6);
+  const at::Tensor x = torch::randn({2, 5, 64}).to(dtype).requires_grad_(),
+                   wide = x.detach().to(at::kFloat).requires_grad_(),
+                   slope = torch::randn({2, 5, 64}).to(dtype);
+  std::vector<at::Tensor> leaves = correction->parameters(), wide_leaves = leaves;
+  leaves.push_back(x);
+  wide_leaves.push_back(wide);
+  const auto ours = torch::autograd::grad({correction(x)}, leaves, {slope});
+  const auto theirs =
+      torch::autograd::grad({correction->composed(wide)}, wide_leaves, {slope.to(at::kFloat)});
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    INFO("gradient of leaf " << i);
+    CHECK(ours[i].scalar_type() == leaves[i].scalar_type());
+    const at::Tensor difference = ours[i].to(at::kFloat) - theirs[i];
+    // The parameters' are sums in float32; x's is rounded once.
+    const double tolerance = i + 1 < leaves.size() ? 1e-5 : dtype == at::kHalf ? 1e-3 : 5e-3;
+    CHECK((difference.norm() / theirs[i].norm()).item<double>() < tolerance);
+  }
+}
+
+TEST_CASE("a correction of no rows has gradients of zeros", "[modules][correction]") {
+  DualPathCorrection correction =
+      random_correction(64, options(CorrectionInput::kRmsNorm, CorrectionBeta::kChannel, 4));
+  const at::Tensor x = torch::zeros({0, 64}).requires_grad_();
+  const at::Tensor y = correction(x);
+  CHECK(y.sizes() == x.sizes());
+  y.sum().backward();
+  CHECK(x.grad().sizes() == x.sizes());
+  for (const at::Tensor& parameter : correction->parameters())
+    CHECK(parameter.grad().equal(torch::zeros_like(parameter)));
+}

@@ -4,8 +4,10 @@
 #include <torch/utils.h>
 
 #include "tests/support/catch.h"
+#include "tests/support/vector_target.h"
 
 using namespace dualpath::modules;
+using namespace dualpath::testing;
 
 TEST_CASE("a gated product and its gradients are those of torch's own operations",
           "[modules][gated]") {
@@ -51,4 +53,41 @@ TEST_CASE("a gate far from zero is open or shut, never NaN", "[modules][gated]")
   CHECK(at::allclose(y, torch::tensor({0.0f, 0.0f, 0.0f, 200.0f})));
   y.sum().backward();
   CHECK(at::allclose(gate.grad(), torch::tensor({0.0f, 0.0f, 1.0f, 2.0f})));
+}
+
+TEST_CASE("gradients of SiLU's gated product in half precision are float32's, rounded once",
+          "[modules][gated]") {
+  const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kHalf);
+  torch::manual_seed(16);
+  const auto random = [&] { return (torch::randn({5, 33}) * 4.0).to(dtype).requires_grad_(); };
+  const at::Tensor gate = random(), up = random(), slope = torch::randn({5, 33}).to(dtype);
+  const auto wide = [](const at::Tensor& x) { return x.detach().to(at::kFloat).requires_grad_(); };
+  const at::Tensor wide_gate = wide(gate), wide_up = wide(up);
+  const auto ours =
+      torch::autograd::grad({gated(Activation::kSilu, gate, up)}, {gate, up}, {slope});
+  const auto theirs = torch::autograd::grad({gated(Activation::kSilu, wide_gate, wide_up)},
+                                            {wide_gate, wide_up}, {slope.to(at::kFloat)});
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(ours[i].scalar_type() == dtype);
+    CHECK(ours[i].equal(theirs[i].to(dtype)));
+  }
+}
+
+TEST_CASE("SiLU's gated product is torch's with every kind of vectors", "[modules][gated]") {
+  torch::manual_seed(17);
+  const at::Tensor gate = (torch::randn({3, 67}) * 4.0).requires_grad_(),
+                   up = torch::randn({3, 67}).requires_grad_(), slope = torch::randn({3, 67});
+  const at::Tensor expected = at::silu(gate) * up;
+  const auto theirs = torch::autograd::grad({expected}, {gate, up}, {slope});
+  for (const std::int64_t kind : vector_targets()) {
+    const VectorTarget target(kind);
+    INFO(target.name);
+    const at::Tensor y = gated(Activation::kSilu, gate, up);
+    CHECK(at::allclose(y, expected, /*rtol=*/1e-5, /*atol=*/1e-6));
+    const auto ours = torch::autograd::grad({y}, {gate, up}, {slope});
+    for (std::size_t i = 0; i < 2; ++i)
+      CHECK(at::allclose(ours[i], theirs[i], /*rtol=*/1e-4, /*atol=*/1e-5));
+    const at::Tensor half = gated(Activation::kSilu, gate.to(at::kHalf), up.to(at::kHalf));
+    CHECK(at::allclose(half.to(at::kFloat), expected, /*rtol=*/3e-3, /*atol=*/3e-3));
+  }
 }

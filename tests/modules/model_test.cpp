@@ -112,3 +112,27 @@ TEST_CASE("mapped weights are the file's own values in its own dtype", "[modules
     CHECK(model.weights->get(name).equal(values));
   }
 }
+
+TEST_CASE("of a model in shards the file is named that holds a wrong or unlisted tensor",
+          "[modules][model]") {
+  const std::string k_proj = "model.layers.0.self_attn.k_proj.weight";
+  const auto shard_of = [&](const EditedModel& model) {
+    const nlohmann::json index = data::read_json(model.path() / "model.safetensors.index.json");
+    return (model.path() / index["weight_map"][k_proj].get<std::string>()).string();
+  };
+  SECTION("of another shape") {
+    const EditedModel model("untied_sharded", {{"num_key_value_heads", 2}});
+    CHECK_THAT(model.mistake(), Catch::Contains(k_proj +
+                                                ": expected shape [40, 72], got [20, 72] "
+                                                "in " +
+                                                shard_of(model)));
+  }
+  SECTION("not in the index") {
+    const EditedModel model("untied_sharded", {});
+    const std::string shard = shard_of(model);
+    nlohmann::json index = data::read_json(model.path() / "model.safetensors.index.json");
+    index["weight_map"].erase(k_proj);
+    write_plain(model.path() / "model.safetensors.index.json", index.dump());
+    CHECK(model.mistake() == ": " + k_proj + " is missing in the index, but in " + shard);
+  }
+}

@@ -65,3 +65,19 @@ TEST_CASE("RMSNorm and its gradients are those of torch's own operations", "[mod
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(at::allclose(ours[i], theirs[i], /*rtol=*/1e-4, /*atol=*/1e-5));
 }
+
+TEST_CASE("RMSNorm's gradients in half precision are float32's, rounded once", "[modules][norm]") {
+  const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
+  torch::manual_seed(8);
+  const at::Tensor x = (torch::randn({3, 96}) * 5.0).to(dtype).requires_grad_(),
+                   wide = x.detach().to(at::kFloat).requires_grad_(),
+                   weight = torch::rand(96).requires_grad_();
+  const at::Tensor slope = torch::randn({3, 96}).to(dtype);
+  const auto ours = torch::autograd::grad({rms_norm(x, weight, 1e-5)}, {x, weight}, {slope});
+  const auto theirs =
+      torch::autograd::grad({rms_norm(wide, weight, 1e-5)}, {wide, weight}, {slope.to(at::kFloat)});
+  CHECK(ours[0].scalar_type() == dtype);
+  CHECK(ours[0].equal(theirs[0].to(dtype)));
+  CHECK(ours[1].scalar_type() == at::kFloat);
+  CHECK(ours[1].equal(theirs[1]));
+}

@@ -69,6 +69,41 @@ TEST_CASE("frozen weights are converted once, trained ones each time", "[modules
   CHECK(trained.grad().equal(at::ones(2)));
 }
 
+TEST_CASE("one conversion of a trained weight serves a whole step, and no longer",
+          "[modules][weights]") {
+  const auto overlay = std::make_shared<WeightOverlay>(two_weights());
+  at::Tensor trained = at::tensor({5.0f, 6.0f}).requires_grad_();
+  overlay->set("a.weight", trained);
+  ComputeWeights weights(overlay, at::kBFloat16);
+  at::Tensor without_graph;
+  {
+    const torch::NoGradGuard no_grad;
+    without_graph = weights.get("a.weight");
+    CHECK(weights.get("a.weight").is_same(without_graph));
+  }
+  const at::Tensor converted = weights.get("a.weight");
+  CHECK(converted.requires_grad());  // the one made without a graph would let no gradient through
+  CHECK(weights.get("a.weight").is_same(converted));
+  {
+    const torch::NoGradGuard no_grad;
+    CHECK(weights.get("a.weight").is_same(converted));
+  }
+  // Two batches of one step: each flows through it.
+  for (const double slope : {1.0, 3.0}) (weights.get("a.weight").sum() * slope).backward();
+  CHECK(trained.grad().equal(at::tensor({4.0f, 4.0f})));
+  {
+    const torch::NoGradGuard no_grad;
+    trained += 1.0;
+  }
+  CHECK_FALSE(weights.get("a.weight").is_same(converted));
+  CHECK(weights.get("a.weight", at::kHalf).scalar_type() == at::kHalf);
+  CHECK(weights.get("a.weight").scalar_type() == at::kBFloat16);
+  CHECK(weights.get("a.weight", at::kFloat).is_same(trained));
+
+  overlay->set("a.weight", at::tensor({8.0f, 9.0f}).requires_grad_());
+  CHECK(weights.get("a.weight").equal(at::tensor({8.0f, 9.0f}).to(at::kBFloat16)));
+}
+
 TEST_CASE("a conversion that changes nothing shares the store's memory", "[modules][weights]") {
   const auto store = two_weights();
   ComputeWeights weights(store, at::kFloat);

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "data/base/atomic_file.h"
+#include "data/base/checksum.h"
 #include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/json.h"
@@ -464,6 +466,26 @@ TEST_CASE("an export's plan and scales are the run's", "[quant][export]") {
       CHECK(exported.scales.get(group.name).equal(run.scales.get(group.name)));
   }
   CHECK(exported.corrections.stages() == run.corrections.stages());
+}
+
+TEST_CASE("an export whose inputs are quantized as none of ours is refused", "[quant][export]") {
+  const TemporaryDirectory directory;
+  tiny_run("tied", at::kFloat).export_to(directory / "export");
+  const std::string file = (directory / "export/config.json").string(),
+                    list = (directory / "export/dualpath.json").string();
+  nlohmann::json config = data::read_json(file), sums = data::read_json(list);
+  auto& inputs = config["quantization_config"]["config_groups"]["group_0"]["input_activations"];
+  for (const auto& [strategy, dynamic] : {std::pair{"channel", false}, std::pair{"group", false},
+                                          std::pair{"token", false}, std::pair{"tensor", true}}) {
+    inputs["strategy"] = strategy;
+    inputs["dynamic"] = dynamic;
+    write_file(file, config.dump());
+    sums["sha256"]["config.json"] = sha256_file(file);
+    write_file(list, sums.dump());
+    CHECK_THAT(
+        error_message([&] { open_export(modules::open_model(directory / "export")); }),
+        Catch::EndsWith(": only symmetric inputs are supported, static or dynamic per token"));
+  }
 }
 
 TEST_CASE("the source's other files are copied, and what made the export is written down",

@@ -31,12 +31,12 @@ struct Consumers {
   Plan plan;
   ActivationScales scales{{{"q.input", torch::tensor({kScale})}}};
 
-  explicit Consumers(const QuantArgs& inputs) {
+  explicit Consumers(std::optional<QuantArgs> inputs, const QuantArgs& of_weights = kWeightInt8) {
     modules::NamedTensors store{{"norm.weight", torch::rand(kWidth) + 0.5}};
     for (const modules::LinearRef& ref : refs) {
       store[ref.weight_name()] = torch::randn({ref.out_features, kWidth});
       if (ref.bias) store[ref.bias_name()] = torch::randn(ref.out_features);
-      plan.linears.push_back({ref, "stage", "q.input", kWeightInt8, inputs});
+      plan.linears.push_back({ref, "stage", "q.input", of_weights, inputs});
     }
     weights = std::make_shared<modules::WeightOverlay>(std::make_shared<MemoryStore>(store));
     for (const char* name : {"q.weight", "q.bias", "v.weight"})
@@ -64,8 +64,8 @@ Tensor fake_quantized(const Tensor& x, bool by_token) {
   return straight_through(passing, level.clamp(-128.0f, 127.0f) * kScale);
 }
 
-Tensor fake_quantized_weight(const Tensor& weight) {
-  const QuantizedWeight on_grid = quantize_weight(weight, "w");
+Tensor fake_quantized_weight(const Tensor& weight, const QuantArgs& args = kWeightInt8) {
+  const QuantizedWeight on_grid = quantize_weight(weight, "w", args);
   return straight_through(weight, on_grid.dequantized(at::kFloat));
 }
 
@@ -86,7 +86,63 @@ Gradients gradients_of(const Consumers& consumers, const Tensor& x, const std::v
       {loss}, {x, trained.at("q.weight"), trained.at("q.bias"), trained.at("v.weight")});
 }
 
+/// Few bits, groups, zero points, inputs in float: of weights, then inputs.
+struct Scheme {
+  QuantArgs weights;
+  std::optional<QuantArgs> inputs;
+};
+
+Scheme few_bits(int i) {
+  const std::vector<Scheme> schemes{
+      {weights_of(4, Strategy::kGroup, 16, true), kInputInt8},
+      {weights_of(4, Strategy::kGroup, 16, false), kTokenInt8},
+      {weights_of(6, Strategy::kChannel, 0, false), kInputInt8},
+      {weights_of(4, Strategy::kChannel, 0, true), kTokenInt8},
+      {weights_of(4, Strategy::kGroup, 16, false), std::nullopt},
+      {weights_of(3, Strategy::kChannel, 0, true), std::nullopt},
+  };
+  return schemes.at(static_cast<std::size_t>(i));
+}
+
 }  // namespace
+
+TEST_CASE("gradients of trained weights of few bits are a plain simulation's", "[quant][trained]") {
+  const Scheme scheme = few_bits(GENERATE(range(0, 6)));
+  const Compute compute = GENERATE(Compute::kInteger, Compute::kSimulate);
+  INFO(scheme.weights.num_bits << " bits, groups of " << scheme.weights.group_size);
+  torch::manual_seed(17);
+  const Consumers consumers(scheme.inputs, scheme.weights);
+  const Tensor x = leaf(torch::randn({kTokens, kWidth}) * 2.0f);
+  std::vector<Tensor> slopes;
+  for (const modules::LinearRef& ref : consumers.refs)
+    slopes.push_back(torch::randn({kTokens, ref.out_features}));
+
+  QuantizedExecutor executor = consumers.executor(at::kFloat, compute);
+  const auto y = executor.linear(consumers.refs, x);
+  const Gradients ours = gradients_of(consumers, x, y, slopes);
+
+  const Tensor seen = scheme.inputs ? fake_quantized(x, /*by_token=*/scheme.inputs->dynamic) : x;
+  std::vector<Tensor> plain;
+  for (const modules::LinearRef& ref : consumers.refs) {
+    const auto get = [&](const std::string& name) { return consumers.weights->get(name); };
+    plain.push_back(at::linear(seen, fake_quantized_weight(get(ref.weight_name()), scheme.weights),
+                               ref.bias ? get(ref.bias_name()) : Tensor()));
+  }
+  for (std::size_t i = 0; i < y.size(); ++i) CHECK(relative_difference(y[i], plain[i]) < 1e-5);
+  const Gradients expected = gradients_of(consumers, x, plain, slopes);
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    INFO("gradient " << i);
+    CHECK(relative_difference(ours[i], expected[i]) < 1e-5);
+  }
+}
+
+TEST_CASE("values that floats are multiplied by follow a weight that changes", "[quant][trained]") {
+  QuantizedGroup group{"x", {QuantizedWeight{}}, {}};
+  group.requantize(0, torch::tensor({{127.f, -2.f}}), "w");
+  CHECK(group.values_in(at::kFloat)[0].equal(torch::tensor({{127.f, -2.f}})));
+  group.requantize(0, torch::tensor({{-5.f, 127.f}}), "w");
+  CHECK(group.values_in(at::kFloat)[0].equal(torch::tensor({{-5.f, 127.f}})));
+}
 
 TEST_CASE("gradients of trained weights, biases and their input are a plain simulation's",
           "[quant][trained]") {
@@ -191,9 +247,13 @@ TEST_CASE("a weight that training made infinite is named at each try", "[quant][
 
 TEST_CASE("after a step an executor computes, each way, what a new one does", "[quant][trained]") {
   const Compute compute = GENERATE(Compute::kInteger, Compute::kSimulate);
-  const bool by_token = GENERATE(false, true);
+  const int number = GENERATE(range(-2, 6));
+  const Scheme scheme = number == -2   ? Scheme{kWeightInt8, kInputInt8}
+                        : number == -1 ? Scheme{kWeightInt8, kTokenInt8}
+                                       : few_bits(number);
+  INFO("scheme " << number);
   torch::manual_seed(16);
-  const Consumers consumers(by_token ? kTokenInt8 : kInputInt8);
+  const Consumers consumers(scheme.inputs, scheme.weights);
   const Tensor x = leaf(torch::randn({kTokens, kWidth}));
   std::vector<Tensor> slopes;
   for (const modules::LinearRef& ref : consumers.refs)

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/support/catch.h"
@@ -92,6 +94,33 @@ TEST_CASE("A smoothed model has rows of its own and goes through training, expor
   }
   CHECK_THAT(run.run("evaluate", with("--set=quantize.smoothing=null")).err,
              Contains("made by another recipe"));
+}
+
+TEST_CASE("A run's page is whole after training, and has the table after evaluation",
+          "[tools][pipeline]") {
+  const TinyRun run;
+  const auto page = [&] {
+    const ProgramEnd parsed = run_program({{DUALPATH_PYTHON, "-c",
+                                            "import sys, xml.etree.ElementTree as e; "
+                                            "e.parse(sys.argv[1])",
+                                            (run / "run/report.html").string()}});
+    CHECK(parsed.err == "");
+    return read_file(run / "run/report.html");
+  };
+  run.done("train");
+  const json sqnr = json::parse(read_file(run / "run/report.json"))["sqnr"]["linears"];
+  REQUIRE(sqnr.size() == 3 * 7);
+  CHECK(sqnr[0]["linear"] == "model.layers.0.self_attn.q_proj");
+  for (const json& linear : sqnr) {
+    CHECK(linear["sqnr_db"] > 5);
+    CHECK(linear["sqnr_db"] < 60);
+  }
+  CHECK_THAT(page(), Contains("Not evaluated yet") &&
+                         Contains("<title>model.layers.2.mlp.down_proj: ") &&
+                         Contains("max_steps: 8"));
+  const json fp = result(run, "evaluate")["sets"]["in_domain"]["fp"];
+  CHECK_THAT(page(), Contains("<td>fp</td><td>" +
+                              fmt::format("{:.2f}", fp["perplexity"].get<double>()) + "</td>"));
 }
 
 TEST_CASE("With dynamic inputs nothing is calibrated, and the rest goes its way",

@@ -97,7 +97,8 @@ std::map<std::string, std::string> TinyRun::results() const {
   for (const char* folder : {"run", "export"}) {
     if (!fs::exists(*this / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(*this / folder)) {
-      if (!entry.is_regular_file() || entry.path().filename() == ".lock") continue;
+      const std::string name = entry.path().filename().string();
+      if (!entry.is_regular_file() || name == ".lock" || name.starts_with("events.")) continue;
       results[fs::relative(entry.path(), path()).string()] = comparable(entry.path());
     }
   }

@@ -33,8 +33,9 @@ class TinyRun {
   /// The same, but a failure is a failed test.
   ProgramEnd done(const std::string& command, const Arguments& more = {}) const;
 
-  /// Every file of run/ and export/ by name, with what is in it; without times, memory and what
-  /// only the lock and the temporaries of a running process hold.
+  /// Every file of run/ and export/ by name, with what is in it; without times, memory,
+  /// TensorBoard's event files (a stopped run has more of them) and what only the lock and the
+  /// temporaries of a running process hold.
   std::map<std::string, std::string> results() const;
   /// Takes over run/ and export/ as they are there.
   void copy_results(const TinyRun& other) const;

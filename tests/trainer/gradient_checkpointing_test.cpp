@@ -1,5 +1,6 @@
 #include <torch/torch.h>
 
+#include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/objective.h"
@@ -69,9 +70,11 @@ void check_equal(const Trained& one, const Trained& other) {
   }
 }
 
-Trained train_repair(const TrainableOptions& rates, at::ScalarType dtype, bool checkpointed) {
+Trained train_repair(const TrainableOptions& rates, at::ScalarType dtype, bool checkpointed,
+                     const quant::QuantizeOptions& scheme = {}) {
   const Experiment experiment = tiny_experiment([&](Recipe& recipe) {
     recipe.model.dtype = dtype;
+    recipe.quantize = scheme;
     recipe.train.learning_rate = rates;
     recipe.train.max_steps = kSteps;
   });
@@ -105,6 +108,19 @@ TEST_CASE("Gradient checkpointing changes no bit of losses, gradients and traine
   const TrainableOptions scales{.corrections = 0.0, .activation_scales = 1e-3};
   for (const TrainableOptions& rates : {corrections, all, scales})
     check_equal(train_repair(rates, dtype, true), train_repair(rates, dtype, false));
+}
+
+TEST_CASE("Gradient checkpointing changes no bit of any scheme", "[trainer][checkpointing]") {
+  using quant::Strategy;
+  const auto grouped = weights_of(4, Strategy::kGroup, 32, /*symmetric=*/true);
+  const quant::QuantizeOptions scheme = GENERATE_COPY(
+      values({token_inputs(), mixed_schemes(), all_by(grouped, quant::kTokenInt8),
+              all_by(weights_of(4, Strategy::kChannel, 0, /*symmetric=*/false), std::nullopt)}));
+  const TrainableOptions all{.norm_weights = 1e-3, .weights = 1e-4};
+  for (const TrainableOptions& rates : {TrainableOptions{}, all}) {
+    check_equal(train_repair(rates, at::kBFloat16, true, scheme),
+                train_repair(rates, at::kBFloat16, false, scheme));
+  }
 }
 
 TEST_CASE("With gradient checkpointing the first stage's correction gets its gradient",

@@ -129,6 +129,33 @@ TEST_CASE("A saved optimizer goes on bit-identically", "[trainer][optimizer]") {
   for (const auto& [name, tensor] : unbroken.state()) CHECK(second.state().at(name).equal(tensor));
 }
 
+TEST_CASE("A parameter that never had a gradient has no state, and goes on so",
+          "[trainer][optimizer]") {
+  const auto make = [](const Tensor& a, const Tensor& b) {
+    return Optimizer({{{{"a", a}, {"b", b}}, 0.03, 0.1}}, constant_rate());
+  };
+  const Tensor a = parameter({0.5f}), b = parameter({0.25f});
+  Optimizer whole = make(a, b);
+  a.mutable_grad() = torch::ones(1);
+  whole.step(0);
+  const modules::NamedTensors state = whole.state();
+  CHECK(state.contains("a.step"));
+  CHECK_FALSE(state.contains("b.step"));
+
+  const Tensor loaded_a = parameter({7.0f}), loaded_b = parameter({7.0f});
+  Optimizer resumed = make(loaded_a, loaded_b);
+  step(resumed, 0);  // a state that must go
+  modules::NamedTensors values;
+  for (const auto& [name, tensor] : whole.parameters()) values[name] = tensor.detach().clone();
+  resumed.load(values, state, "here");
+  CHECK(loaded_b.equal(b));
+  step(whole, 1);
+  step(resumed, 1);
+  CHECK(loaded_a.equal(a));
+  CHECK(loaded_b.equal(b));  // its first step
+  CHECK(resumed.state().at("b.step").item<std::int64_t>() == 1);
+}
+
 TEST_CASE("Many steps of large parameters are torch's, with the same bits on any number of threads",
           "[trainer][optimizer]") {
   torch::manual_seed(4);

@@ -91,6 +91,7 @@ train:
   save_steps: 14
   save_total_limit: 15
   logging_steps: 16
+  report_to: none
   drop_corrections: true
   control: false
 evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
@@ -133,6 +134,7 @@ seed: 9223372036854775807
                                      14,
                                      15,
                                      16,
+                                     ReportTo::kNone,
                                      true,
                                      false});
   CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
@@ -420,5 +422,9 @@ TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") 
   CHECK_THROWS_WITH(load_recipe("no/such/recipe.yaml"),
                     Catch::StartsWith(std::filesystem::absolute("no/such/recipe.yaml").string()));
   CHECK_THROWS_AS(load_recipe("recipes"), UsageError);
-  CHECK_THROWS_WITH(load_recipe("/dev/zero"), "/dev/zero: expected at most 1048576 bytes");
+  CHECK_THROWS_WITH(load_recipe("/dev/zero"), "/dev/zero: expected a file, got a device or pipe");
+  const RecipeFile large(std::string((1 << 20) + 1, '#'));
+  CHECK_THROWS_AS(load_recipe(large.path()), UsageError);
+  CHECK_THROWS_WITH(load_recipe(large.path()),
+                    Catch::EndsWith("r.yaml: expected at most 1048576 bytes, got 1048577"));
 }

@@ -65,6 +65,7 @@ TEST_CASE("A larger max_steps and what training does not depend on go on", "[tra
   recipe.num_threads = 3;
   recipe.compute = quant::Compute::kSimulate;
   recipe.train.gradient_checkpointing = true;
+  recipe.train.report_to = ReportTo::kNone;
   { const RunDirectory directory(recipe); }
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }

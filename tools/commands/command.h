@@ -39,7 +39,8 @@ struct OpenRun {
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments);
 
-/// The first line of a long run, to stderr: by which kernel and how many threads it computes.
+/// The first line of a long run, to stderr: by which kernel (of INT8 per channel, see
+/// quant::integer_kernel) and how many threads it computes.
 void announce_kernel(const trainer::Recipe& recipe);
 
 /// With --json the object, else the text that `table` makes of it.

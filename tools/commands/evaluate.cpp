@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
+#include "trainer/rows.h"
 #include "trainer/runs.h"
 
 namespace dualpath::tools {
@@ -43,8 +44,7 @@ std::string recovery_line(const std::string& row, const json& recovery) {
 std::string set_table(const std::string& name, const json& set) {
   std::string table = fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity",
                                   "accuracy", "KL", "agreement", "bytes");
-  for (const char* row :
-       {"fp", "quantized", "smoothed", "corrected", "smoothed_corrected", "control"}) {
+  for (const char* row : trainer::kRows) {
     if (set.contains(row)) table += row_line(row, set[row]);
   }
   const json recovered = set.value("recovery", json::object());

@@ -42,3 +42,13 @@ TEST_CASE("sha256_file reads from the offset to the end, over many buffers", "[b
   CHECK(sha256_file(directory / "file") == sha256_hex(bytes_of(content)));
   CHECK(sha256_file(directory / "file", 6) == sha256_hex(bytes_of(content).subspan(6)));
 }
+
+TEST_CASE("CRC-32C gives the values of RFC 3720", "[base][checksum]") {
+  std::string rising;
+  for (char i = 0; i < 32; ++i) rising += i;
+  CHECK(crc32c({}) == 0);
+  CHECK(crc32c(bytes_of("123456789")) == 0xe3069283);
+  CHECK(crc32c(bytes_of(std::string(32, '\0'))) == 0x8a9136aa);
+  CHECK(crc32c(bytes_of(std::string(32, '\xff'))) == 0x62a8ab43);
+  CHECK(crc32c(bytes_of(rising)) == 0x46dd794e);
+}

@@ -1,9 +1,26 @@
 #include "data/base/memory.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "tests/support/child_process.h"
+
 using namespace dualpath;
+using dualpath::testing::in_child;
+
+namespace {
+
+constexpr std::int64_t kFreed = 24 << 20;
+
+/// Megabytes that stay resident of a block that is freed.
+int kept_megabytes() {
+  const std::int64_t before = resident_bytes();
+  { const std::vector<char> touched(kFreed, 'x'); }
+  return static_cast<int>(std::max<std::int64_t>(0, resident_bytes() - before) >> 20);
+}
+
+}  // namespace
 
 TEST_CASE("Resident memory follows what the process touches, and the peak stays",
           "[base][memory]") {
@@ -30,4 +47,25 @@ TEST_CASE("The peak can start anew where the kernel allows it", "[base][memory]"
   }
   CHECK(*restarted < old_peak - kSize / 2);
   CHECK(peak_resident_bytes() < old_peak - kSize / 2);
+}
+
+TEST_CASE("Freed memory goes back to the system, or stays where it was asked to",
+          "[base][memory]") {
+#ifdef __SANITIZE_ADDRESS__
+  WARN("SKIP: the sanitizer has an allocator of its own");
+#else
+  CHECK(in_child([] { return kept_megabytes(); }).code < 2);
+  CHECK(in_child([] {
+          keep_freed_memory();
+          return kept_megabytes();
+        }).code > 22);
+  CHECK(in_child([] {
+          keep_freed_memory();
+          const int kept = kept_megabytes();
+          const std::int64_t before = resident_bytes();
+          release_freed_memory();
+          const auto given_back = static_cast<int>((before - resident_bytes()) >> 20);
+          return kept - given_back;
+        }).code < 2);
+#endif
 }

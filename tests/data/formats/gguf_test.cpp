@@ -200,10 +200,27 @@ TEST_CASE("Absurd counts and lengths are refused before any memory is asked for"
         "k: expected a kind of value from 0 to 12, got 13");
 }
 
-TEST_CASE("An array that would take many times its file in memory is refused", "[formats][gguf]") {
-  const std::string many((1 << 24) + 1, '\0');
+TEST_CASE("Arrays that would take many times their file in memory are refused", "[formats][gguf]") {
+  static_assert(sizeof(GgufValue) == 32);
+  const std::string refused =
+      ": expected arrays of at most 268435456 bytes in memory, all together";
+  const std::string many((1 << 23) + 1, '\0');
   CHECK(open_error(header(0, 1) + pair("k", kArray, array(kU8, many.size(), many))) ==
-        "k: expected an array of at most 16777216 elements, got 16777217");
+        "k" + refused);
+  const std::string third((1 << 23) / 3 + 1, '\0');  // each alone would do
+  std::string bytes = header(0, 3);
+  for (const char* key : {"a", "b", "c"})
+    bytes += pair(key, kArray, array(kU8, third.size(), third));
+  CHECK(open_error(bytes) == "c" + refused);
+}
+
+TEST_CASE("More entries than any model has are refused", "[formats][gguf]") {
+  constexpr std::size_t kMany = (1 << 20) + 1;
+  const std::string room(kMany * 24, '\0');
+  CHECK(open_error(header(kMany, 0) + room) ==
+        "number of tensors: expected at most 1048576, got 1048577");
+  CHECK(open_error(header(0, kMany) + room) ==
+        "number of metadata pairs: expected at most 1048576, got 1048577");
 }
 
 TEST_CASE("Arrays nested without end are refused", "[formats][gguf]") {

@@ -52,6 +52,16 @@ TEST_CASE("Nesting is limited", "[formats][json]") {
   CHECK(parse_error(std::string(1'000'000, '[')) == "a.json: expected JSON nested at most 64 deep");
 }
 
+TEST_CASE("A JSON file larger than any should be is refused unread", "[formats][json]") {
+  const TemporaryDirectory directory;
+  write_file(directory / "config.json", "{}");
+  std::filesystem::resize_file(directory / "config.json", kMaxJsonBytes + 1);
+  const std::string refused =
+      (directory / "config.json").string() + ": expected at most 67108864 bytes, got 67108865";
+  CHECK(error_message([&] { JsonObject::read(directory / "config.json"); }) == refused);
+  CHECK(error_message([&] { read_json(directory / "config.json"); }) == refused);
+}
+
 TEST_CASE("JsonObject reads each kind of value", "[formats][json]") {
   const TemporaryDirectory directory;
   write_file(directory / "config.json",

@@ -12,7 +12,7 @@ using namespace dualpath::testing;
 
 TEST_CASE("A pickle is refused with the command that converts its directory", "[formats]") {
   const TemporaryDirectory directory;
-  for (const std::string name : {"pytorch_model.bin", "model.pt", "model.pth"}) {
+  for (const std::string name : {"pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"}) {
     const std::string message = error_message([&] { refuse_pickle(directory / name); });
     CHECK_THAT(message, Catch::StartsWith((directory / name).string() + ": is a pickle"));
     CHECK_THAT(message, Catch::Contains("from_pretrained('" + directory.path().string() + "')"));

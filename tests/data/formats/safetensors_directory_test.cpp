@@ -69,6 +69,8 @@ TEST_CASE("A wrong index is an Error naming tensor and shard", "[formats][safete
         index + "a: its shard three.safetensors does not exist");
   CHECK(index_error(R"({"a": "two.safetensors"})") ==
         index + "a: is not in its shard two.safetensors");
+  CHECK(index_error(R"({"a": "two.safetensors", "b": "one.safetensors"})") ==
+        index + "a: is not in its shard two.safetensors but in one.safetensors");
   CHECK(index_error(R"({"a": 1})") == index + "weight_map.a: expected a string, got 1");
   CHECK(index_error("[]") == index + "weight_map: expected an object, got an array");
   for (const std::string shard :

@@ -1,0 +1,90 @@
+#include "quant/output_sqnr.h"
+
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "quant/distance.h"
+
+namespace dualpath::quant {
+namespace {
+
+using at::Tensor;
+
+/// The reference; beside each planned linear it also runs the quantized one and keeps how far that
+/// is away.
+class Comparison : public modules::Executor {
+ public:
+  Comparison(modules::Executor& reference, modules::Executor& quantized, const Plan& plan)
+      : reference_(reference), quantized_(quantized), plan_(plan) {}
+
+  std::vector<Tensor> linear(const modules::LinearRefs& refs, const Tensor& x) override {
+    std::vector<Tensor> outputs = reference_.linear(refs, x);
+    if (is_planned(refs)) compare(refs, outputs, quantized_.linear(refs, x));
+    return outputs;
+  }
+  std::vector<Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
+                                  const Tensor& x) override {
+    std::vector<Tensor> outputs = reference_.norm_linear(norm, refs, x);
+    if (is_planned(refs)) compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
+    return outputs;
+  }
+  Tensor norm(const modules::NormRef& ref, const Tensor& x) override {
+    return reference_.norm(ref, x);
+  }
+  Tensor embedding(const modules::EmbeddingRef& ref, const Tensor& ids) override {
+    return reference_.embedding(ref, ids);
+  }
+  Tensor attention(const modules::AttentionRef& ref, const Tensor& q, const Tensor& k,
+                   const Tensor& v) override {
+    return reference_.attention(ref, q, k, v);
+  }
+  void begin(const modules::Stage&, const modules::State& state) override { mask_ = state.mask; }
+
+  /// Relative squared errors, summed over tokens.
+  double noise(const std::string& linear) const { return noise_.at(linear); }
+
+ private:
+  bool is_planned(const modules::LinearRefs& refs) const {
+    return plan_.linear(refs.front().name) != nullptr;
+  }
+  void compare(const modules::LinearRefs& refs, const std::vector<Tensor>& outputs,
+               const std::vector<Tensor>& quantized) {
+    for (std::size_t i = 0; i < refs.size(); ++i) {
+      noise_[refs[i].name] +=
+          hidden_distance(DistanceKind::kRelative, outputs[i], quantized[i], mask_).item<double>();
+    }
+  }
+
+  modules::Executor &reference_, &quantized_;
+  const Plan& plan_;
+  Tensor mask_;
+  std::map<std::string, double> noise_;
+};
+
+}  // namespace
+
+std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
+                                    const std::vector<data::Batch>& batches, const Plan& plan,
+                                    modules::Executor& reference, modules::Executor& quantized,
+                                    const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  Comparison comparison(reference, quantized, plan);
+  double tokens = 0.0;
+  for (const data::Batch& batch : batches) {
+    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::run(network, comparison, state);
+    tokens += batch.mask.sum().item<double>();
+    progress(batch.ids.numel());
+  }
+  std::vector<OutputSqnr> result;
+  for (const PlannedLinear& linear : plan.linears) {
+    const double decibels = -10.0 * std::log10(comparison.noise(linear.ref.name) / tokens);
+    result.push_back({linear.ref.name, linear.stage, std::min(decibels, kMostDecibels)});
+  }
+  return result;
+}
+
+}  // namespace dualpath::quant

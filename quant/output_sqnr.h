@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "modules/network.h"
+#include "quant/plan.h"
+
+namespace dualpath::quant {
+
+/// What quantizing one linear's weight and input does to its own output.
+struct OutputSqnr {
+  std::string linear, stage;
+  double decibels = 0.0;
+};
+
+/// Of outputs that are equal.
+inline constexpr double kMostDecibels = 200.0;
+
+/// The signal-to-quantization-noise ratio of every planned linear, in the plan's order: -10 log10
+/// of |q - y|^2 / |y|^2, its mean over the real tokens (each counts alike, the huge first one of a
+/// window too). Each linear alone: both executors are given the input that `reference` has there.
+/// They must compute from the same weights (smoothed, trained or not). Called after each batch.
+std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
+                                    const std::vector<data::Batch>& batches, const Plan& plan,
+                                    modules::Executor& reference, modules::Executor& quantized,
+                                    const std::function<void(std::int64_t)>& progress);
+
+}  // namespace dualpath::quant

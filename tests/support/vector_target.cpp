@@ -1,0 +1,24 @@
+#include "tests/support/vector_target.h"
+
+#include <hwy/highway.h>
+
+namespace dualpath::testing {
+namespace {
+
+/// 0: what the processor has.
+void support_only(std::int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+}  // namespace
+
+std::vector<std::int64_t> vector_targets() { return hwy::SupportedAndGeneratedTargets(); }
+
+VectorTarget::VectorTarget(std::int64_t target) : name(hwy::TargetName(target)) {
+  support_only(target);
+}
+
+VectorTarget::~VectorTarget() { support_only(0); }
+
+}  // namespace dualpath::testing

@@ -1,0 +1,44 @@
+#include "data/base/interrupt.h"
+#include "data/base/progress.h"
+#include "data/formats/event_file.h"
+#include "quant/output_sqnr.h"
+#include "trainer/runs.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kWindows = 4;
+
+std::vector<data::Batch> single_windows(const data::Windows& windows) {
+  std::vector<data::Batch> batches;
+  for (const std::size_t window : data::evenly_spaced(windows.size(), kWindows))
+    batches.push_back(data::make_batch(windows, std::span(&window, 1)));
+  return batches;
+}
+
+}  // namespace
+
+void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
+              std::int64_t step, const RunDirectory& directory) {
+  const std::vector<data::Batch> batches = single_windows(texts.selection);
+  modules::FloatExecutor reference(path.executor.shared_weights());  // smoothed and trained alike
+  Progress progress("sqnr", static_cast<std::int64_t>(batches.size()), "windows");
+  const auto sqnr = quant::output_sqnr(experiment.model.network, batches, experiment.plan,
+                                       reference, path.executor, [&](std::int64_t) {
+                                         throw_if_interrupted();
+                                         progress.advance(1);
+                                       });
+  json linears = json::array();
+  std::vector<data::Scalar> scalars;
+  for (const auto& [linear, stage, decibels] : sqnr) {
+    linears.push_back({{"linear", linear}, {"stage", stage}, {"sqnr_db", decibels}});
+    scalars.push_back({"quant/" + linear + "/sqnr_db", decibels});
+  }
+  directory.update_report("sqnr", {{"windows", batches.size()}, {"linears", linears}});
+  if (const auto events = directory.events("quant"))
+    data::EventFile(*events, step).write(step, scalars);
+}
+
+}  // namespace dualpath::trainer
