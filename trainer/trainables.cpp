@@ -2,8 +2,6 @@
 
 #include <torch/utils.h>
 
-#include <set>
-
 #include "data/base/error.h"
 
 namespace dualpath::trainer {
@@ -15,14 +13,14 @@ modules::NamedTensors prefixed(const char* prefix, const modules::NamedTensors& 
   return result;
 }
 
-std::set<std::string> norm_weights(const modules::Model& model) {
+std::set<std::string> norm_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
   for (const modules::NormRef& norm : model.structure.norms) names.insert(norm.weight_name());
   return names;
 }
 
 /// Linears with their biases, and tables; a tied one once.
-std::set<std::string> other_weights(const modules::Model& model) {
+std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
   for (const modules::LinearUse& use : model.structure.linears) {
     for (const modules::LinearRef& ref : use.refs) {
@@ -36,8 +34,8 @@ std::set<std::string> other_weights(const modules::Model& model) {
 }
 
 /// Puts float32 copies of these over the store, and makes them a group.
-void train_weights(const std::set<std::string>& names, const modules::Model& model, double rate,
-                   double weight_decay, Trainables& t) {
+void train_weights(const std::set<std::string>& names, const modules::WeightedNetwork& model,
+                   double rate, double weight_decay, Trainables& t) {
   ParameterGroup group{{}, rate, weight_decay};
   for (const std::string& name : names) {
     const torch::Tensor copy = model.weights->get(name).to(torch::kFloat).clone();
@@ -47,7 +45,7 @@ void train_weights(const std::set<std::string>& names, const modules::Model& mod
   t.groups.push_back(std::move(group));
 }
 
-Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
+Trainables with_corrections(const Recipe& recipe, const modules::WeightedNetwork& model,
                             const quant::Plan& plan) {
   Trainables t;
   t.weights = std::make_shared<modules::WeightOverlay>(model.weights);
@@ -62,7 +60,14 @@ Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
 
 }  // namespace
 
-Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model,
+std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model) {
+  std::set<std::string> names;
+  if (recipe.train.learning_rate.norm_weights > 0.0) names.merge(norm_weights(model));
+  if (recipe.train.learning_rate.weights > 0.0) names.merge(other_weights(model));
+  return names;
+}
+
+Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                                 const quant::Plan& plan, quant::ActivationScales scales) {
   const TrainableOptions& rate = recipe.train.learning_rate;
   Trainables t = with_corrections(recipe, model, plan);
@@ -78,7 +83,7 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::Model& mode
   return t;
 }
 
-Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
+Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan) {
   return with_corrections(recipe, model, plan);
 }

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "tools/commands/command.h"
+#include "trainer/config_prediction.h"
 #include "trainer/experiment.h"
-#include "trainer/prediction.h"
 
 namespace dualpath::tools {
 namespace {
@@ -37,24 +37,37 @@ json site_json(const quant::PlannedLinear& linear) {
           {"input_activations", text_of(linear.input_activations)}};
 }
 
-json plan_json(const trainer::Experiment& experiment) {
+json plan_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& model,
+               const quant::Plan& plan, const trainer::Prediction& prediction) {
+  json sites = json::array();
+  for (const quant::PlannedLinear& linear : plan.linears) sites.push_back(site_json(linear));
+  const auto fp = quant::planned_bytes({}, *model.weights, recipe.model.dtype);
+  return {{"sites", sites},
+          {"groups", plan.groups.size()},
+          {"ignored", plan.ignored},
+          {"corrected_stages", plan.stages},
+          {"fingerprint", plan.fingerprint()},
+          {"hidden_size", model.config.hidden_size},
+          {"prediction", trainer::to_json(prediction)},
+          {"bytes", {{"fp", quant::total_bytes(fp)}, {"quantized", prediction.export_bytes}}},
+          {"from_config_alone", nullptr}};
+}
+
+json plan_of_model(trainer::Recipe recipe) {
+  const trainer::Experiment experiment = trainer::open_experiment(std::move(recipe));
   const trainer::Texts texts =
       trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const trainer::Prediction prediction = trainer::predict(experiment, texts);
-  json sites = json::array();
-  for (const quant::PlannedLinear& linear : experiment.plan.linears)
-    sites.push_back(site_json(linear));
-  return {{"sites", sites},
-          {"groups", experiment.plan.groups.size()},
-          {"ignored", experiment.plan.ignored},
-          {"corrected_stages", experiment.plan.stages},
-          {"fingerprint", experiment.plan.fingerprint()},
-          {"hidden_size", experiment.model.config.hidden_size},
-          {"prediction", trainer::to_json(prediction)},
-          {"bytes",
-           {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
-            {"quantized", prediction.export_bytes}}}};
+  return plan_json(experiment.recipe, experiment.model, experiment.plan,
+                   trainer::predict(experiment, texts));
+}
+
+json plan_of_config(const trainer::Recipe& recipe) {
+  trainer::use_threads(recipe.num_threads);
+  const modules::WeightedNetwork model = modules::open_config(recipe.model.path);
+  const quant::Plan plan = trainer::checked_plan(recipe, model.structure);
+  json result = plan_json(recipe, model, plan, trainer::predict_from_config(recipe, model, plan));
+  result["from_config_alone"] = (recipe.model.path / "config.json").string();
+  return result;
 }
 
 /// "14784 bytes (25.7 H)": of a token in a layer.
@@ -68,6 +81,24 @@ std::string saved_line(const json& plan) {
   return fmt::format("saved for backward, a token and layer: {}; with gradient_checkpointing {}\n",
                      saved_text(saved["bytes_per_token_and_layer"], plan["hidden_size"]),
                      saved_text(saved["with_gradient_checkpointing"], plan["hidden_size"]));
+}
+
+std::string predicted_line(const json& prediction) {
+  const json &seconds = prediction["seconds"], &peak = prediction["peak_resident_bytes"];
+  return fmt::format(
+      "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control {:.0f} s, "
+      "evaluate {:.0f} s",
+      peak.is_null() ? "unknown" : bytes_text(peak.get<double>()),
+      seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
+      seconds["control"].get<double>(), seconds["evaluate"].get<double>());
+}
+
+std::string config_line(const json& plan) {
+  return fmt::format(
+      "from the configuration alone ({}: no weights beside it): sizes are what the network asks "
+      "for, peak memory of train is at least {}, times are unknown",
+      plan["from_config_alone"].get<std::string>(),
+      bytes_text(plan["prediction"]["peak_resident_bytes"].get<double>()));
 }
 
 std::string table_of(const json& plan) {
@@ -87,19 +118,15 @@ std::string table_of(const json& plan) {
                   plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
                   bytes_text(plan["bytes"]["quantized"].get<double>()));
   table += saved_line(plan);
-  const json &seconds = plan["prediction"]["seconds"],
-             &peak = plan["prediction"]["peak_resident_bytes"];
-  return table + fmt::format(
-                     "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control "
-                     "{:.0f} s, "
-                     "evaluate {:.0f} s",
-                     peak.is_null() ? "unknown" : bytes_text(peak.get<double>()),
-                     seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
-                     seconds["control"].get<double>(), seconds["evaluate"].get<double>());
+  return table + (plan["from_config_alone"].is_null() ? predicted_line(plan["prediction"])
+                                                      : config_line(plan));
 }
 
 void plan(const RecipeArguments& arguments) {
-  const json result = plan_json(trainer::open_experiment(arguments.load()));
+  trainer::Recipe recipe = arguments.load();
+  const json result = modules::holds_config_alone(recipe.model.path)
+                          ? plan_of_config(recipe)
+                          : plan_of_model(std::move(recipe));
   print(result, arguments.json, table_of(result));
 }
 

@@ -1,0 +1,55 @@
+#include "trainer/weight_memory.h"
+
+#include <c10/core/ScalarType.h>
+#include <c10/util/accumulate.h>
+
+#include "modules/float_executor.h"
+#include "modules/right_operand.h"
+#include "quant/integer_linear.h"
+
+namespace dualpath::trainer {
+namespace {
+
+double elements(const modules::WeightInfo& info) {
+  return static_cast<double>(c10::multiply_integers(info.shape));
+}
+
+}  // namespace
+
+double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
+                    const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  const auto element = static_cast<double>(c10::elementSize(dtype));
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    const modules::WeightInfo info = weights.info(name);
+    if (info.decoded || info.dtype != dtype) bytes += elements(info) * element;
+  }
+  const bool packs = quant::packs_weights(recipe.compute);
+  for (const quant::PlannedLinear& linear : plan.linears) {
+    const double codes = packs && linear.input_activations ? 2.0 : 1.0;
+    bytes +=
+        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
+  }
+  return bytes;
+}
+
+double table_bytes(const Recipe& recipe, const modules::Head& head,
+                   const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  if (!modules::is_table(head.ref) || !modules::packs(dtype, at::kCPU)) return 0.0;
+  const double directions = weights.is_trained(head.ref.weight_name()) ? 1.0 : 2.0;
+  return directions * static_cast<double>(head.ref.in_features * head.ref.out_features) *
+         static_cast<double>(c10::elementSize(dtype));
+}
+
+double trained_bytes(const modules::WeightStore& weights) {
+  constexpr double kBytes = 4 * sizeof(float);
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    if (weights.is_trained(name)) bytes += kBytes * elements(weights.info(name));
+  }
+  return bytes;
+}
+
+}  // namespace dualpath::trainer
