@@ -25,6 +25,7 @@ class Layer {
     const Tensor update = normed(executor, after_mlp_norm_, mlp(executor, state.hidden));
     state.hidden = residual(executor, "mlp", state.hidden, update);
   }
+  std::vector<ChannelFold> folds() const;
 
  private:
   Tensor attention(Executor& executor, State& state) const;
@@ -79,6 +80,29 @@ Layer::Layer(const DecoderConfig& c, std::int64_t index)
   down_ = {linear(".mlp.down_proj", c.intermediate_size, c.hidden_size, c.mlp_bias)};
 }
 
+ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
+  return {.weight = norm.weight_name(), .bias = "", .channels = norm.width, .consumers = consumers};
+}
+
+/// The last `channels` outputs: a fused gate and up_proj ends with up's.
+ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearRefs& consumers) {
+  return {.weight = producer.weight_name(),
+          .bias = producer.bias ? producer.bias_name() : "",
+          .first_row = producer.out_features - channels,
+          .channels = channels,
+          .consumers = consumers};
+}
+
+/// The gate passes through a function that is not linear, so it is up_proj that carries the factors
+/// of their product; attention mixes the rows of values but not their channels.
+std::vector<ChannelFold> Layer::folds() const {
+  ChannelFold values = fold(qkv_.back(), qkv_.back().out_features, output_);
+  values.block = attention_.head_dim;
+  values.repeats = attention_.num_heads / attention_.num_key_value_heads;
+  return {fold(input_norm_, qkv_), std::move(values), fold(post_attention_norm_, gate_up_),
+          fold(gate_up_.back(), down_.front().in_features, down_)};
+}
+
 Tensor Layer::attention(Executor& executor, State& state) const {
   const std::vector<Tensor> qkv = executor.norm_linear(input_norm_, qkv_, state.hidden);
   const auto heads = [&](const Tensor& x, std::int64_t count) {  // -> [B, T, count, D]
@@ -126,6 +150,7 @@ Network make_decoder(const DecoderConfig& config) {
   network.stages.push_back(embedding_stage(config));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const Layer layer(config, i);
+    for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
     network.stages.push_back(
         {layer.name(), /*correctable=*/true,
          [layer](Executor& executor, State& state) { layer.forward(executor, state); }});

@@ -71,6 +71,12 @@ std::vector<fs::path> companions(const fs::path& directory) {
 Model open_directory(const fs::path& path) {
   const data::JsonObject config = data::JsonObject::read(path / "config.json");
   const DecoderConfig decoder = DecoderConfig::from_json(config);
+  if (holds_config_alone(path)) {
+    throw Error(
+        "{}: holds config.json but no weights, and only plan does without: expected "
+        "model.safetensors or model.safetensors.index.json",
+        path.string());
+  }
   auto weights = std::make_shared<SafetensorsStore>(path);
   Model model = assemble(path, decoder, config.raw(), data::Tokenizer::from_directory(path),
                          std::move(weights));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -30,11 +31,23 @@ struct Head {
   at::Tensor logits(Executor& executor, const at::Tensor& rows) const;
 };
 
+/// Channels that can be scaled without changing what the network computes: what the producer makes
+/// of each is divided by a factor, what its only consumers take is multiplied by it.
+struct ChannelFold {
+  std::string weight;  ///< the producer's: a norm's [channels], or of a linear [rows, in]
+  std::string bias;    ///< a linear's [rows]; empty if it has none
+  std::int64_t first_row = 0, channels = 0;  ///< those of the producer's outputs that are meant
+  LinearRefs consumers;                      ///< of one x
+  /// Where x holds each `block` of channels `repeats` times in a row (grouped heads), else 1.
+  std::int64_t block = 1, repeats = 1;
+};
+
 /// An ordered list of stages and a head. Paired forward, evaluation, decoding and planning are
 /// loops over it.
 struct Network {
   std::vector<Stage> stages;
   Head head;
+  std::vector<ChannelFold> folds = {};
 };
 
 /// The network with only the first `layers` of its correctable stages.

@@ -101,6 +101,7 @@ class WeightCheck {
 
 Structure structure_of(const Network& network) {
   Structure structure;
+  structure.folds = network.folds;
   Recorder recorder(structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
   State state = make_state(ids);

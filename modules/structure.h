@@ -24,6 +24,7 @@ struct Structure {
   std::vector<EmbeddingRef> embeddings;
   std::vector<AttentionRef> attentions;
   std::vector<Site> taps;
+  std::vector<ChannelFold> folds;
 };
 
 Structure structure_of(const Network& network);

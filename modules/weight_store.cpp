@@ -2,8 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
 
 namespace dualpath::modules {
+
+std::int64_t parameter_count(const WeightStore& weights) {
+  std::int64_t count = 0;
+  for (const std::string& name : weights.names())
+    count += c10::multiply_integers(weights.info(name).shape);
+  return count;
+}
 
 TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
                          std::map<std::string, std::string> aliases)
@@ -42,7 +50,7 @@ at::Tensor WeightOverlay::get(const std::string& name) const {
 
 at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   const std::string key = store_->canonical(name);
-  if (below_ && !store_->is_trained(key)) return below_->get(key, dtype);
+  if (below_ && !store_->is_changed(key)) return below_->get(key, dtype);
   if (store_->is_trained(key)) return converted(key, dtype);
   at::Tensor& kept = kept_[key].value;
   if (!kept.defined() || kept.scalar_type() != dtype) kept = store_->get(key).to(dtype);
@@ -52,7 +60,7 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
 std::shared_ptr<PackedTable> ComputeWeights::packed_table(const std::string& name) {
   const std::string key = store_->canonical(name);
   if (store_->is_trained(key)) return nullptr;
-  if (below_) return below_->packed_table(key);
+  if (below_ && !store_->is_changed(key)) return below_->packed_table(key);
   const auto found = tables_.find(key);
   if (found != tables_.end()) return found->second;
   const at::Tensor table = get(key);
@@ -67,10 +75,10 @@ at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtyp
   if (source.scalar_type() == dtype) return source;
   Kept& kept = kept_[key];
   const bool current = kept.value.defined() && kept.value.scalar_type() == dtype &&
-                       kept.version == source._version();
+                       kept.source.is_same(source) && kept.version == source._version();
   const bool needs_graph = at::GradMode::is_enabled() && source.requires_grad();
   if (!current || (needs_graph && !kept.value.requires_grad()))
-    kept = {source.to(dtype), static_cast<std::uint32_t>(source._version())};
+    kept = {source.to(dtype), source, static_cast<std::uint32_t>(source._version())};
   return kept.value;
 }
 

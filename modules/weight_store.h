@@ -37,7 +37,13 @@ class WeightStore {
   virtual std::string canonical(const std::string& name) const { return name; }
   /// Whether get() gives a trained tensor instead of the file's.
   virtual bool is_trained(const std::string&) const { return false; }
+  /// Whether get() gives other values than the file's: trained ones, or ones that carry folded
+  /// scales.
+  virtual bool is_changed(const std::string& name) const { return is_trained(name); }
 };
+
+/// Of all tensors, a tied one once.
+std::int64_t parameter_count(const WeightStore& weights);
 
 /// One tensor under two names: what `alias` asks for, `target` of the store below answers.
 class TiedWeights : public WeightStore {
@@ -73,6 +79,9 @@ class WeightOverlay : public WeightStore {
   bool is_trained(const std::string& name) const override {
     return trained_.contains(canonical(name));
   }
+  bool is_changed(const std::string& name) const override {
+    return is_trained(name) || below_->is_changed(name);
+  }
 
  private:
   std::shared_ptr<const WeightStore> below_;
@@ -85,7 +94,7 @@ class ComputeWeights {
  public:
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype)
       : store_(std::move(store)), dtype_(dtype) {}
-  /// Of a store over the one that `below` reads: what is not trained is shared with `below`.
+  /// Of a store over the one that `below` reads: what is not changed is shared with `below`.
   ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
       : store_(std::move(store)), dtype_(below->dtype_), below_(std::move(below)) {}
 
@@ -107,7 +116,8 @@ class ComputeWeights {
 
   struct Kept {
     at::Tensor value;
-    std::uint32_t version = 0;  // of the trained tensor it was made from
+    at::Tensor source = {};     // the trained tensor it was made from,
+    std::uint32_t version = 0;  // at this version
   };
   std::map<std::string, Kept> kept_;
   std::map<std::string, std::shared_ptr<PackedTable>> tables_;

@@ -26,12 +26,4 @@ modules::NamedTensors ActivationScales::parameters() const {
   return parameters;
 }
 
-ActivationScales unit_scales(const Plan& plan) {
-  modules::NamedTensors scales;
-  for (const TensorGroup& group : plan.groups) {
-    if (!group.args.dynamic) scales[group.name] = torch::ones({1});
-  }
-  return ActivationScales(scales);
-}
-
 }  // namespace dualpath::quant

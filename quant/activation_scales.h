@@ -9,8 +9,6 @@
 
 namespace dualpath::quant {
 
-struct Plan;
-
 /// The static scale of each tensor group's input, [1] float32. They come from a calibration or an
 /// export; nothing recomputes them. When trained, log(scale) is the parameter, so that a step is
 /// relative and a scale stays positive.
@@ -32,8 +30,5 @@ class ActivationScales {
  private:
   std::map<std::string, torch::Tensor> scales_, log_scales_;
 };
-
-/// 1 for each static input: where only what computing costs is asked.
-ActivationScales unit_scales(const Plan& plan);
 
 }  // namespace dualpath::quant

@@ -7,6 +7,7 @@
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
 #include "quant/observe_executor.h"
+#include "quant/smoothed_weights.h"
 
 namespace dualpath::quant {
 namespace {
@@ -22,24 +23,17 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
   return found->second;
 }
 
-std::string fingerprint_of(const data::SafetensorsReader& reader) {
-  const auto found = reader.metadata().find(kFingerprint);
-  return found == reader.metadata().end() ? "" : found->second;
-}
-
-}  // namespace
-
-Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const std::vector<at::Tensor>& windows,
-                      const std::function<void(std::int64_t)>& progress) {
-  const torch::NoGradGuard no_grad;
-  ObserveExecutor executor(std::move(weights), dtype, plan);
+void observe(const modules::Network& network, ObserveExecutor& executor,
+             const std::vector<at::Tensor>& windows,
+             const std::function<void(std::int64_t)>& progress) {
   for (const at::Tensor& ids : windows) {
     modules::State state = modules::make_state(ids);
     modules::run(network, executor, state);
     progress(ids.numel());
   }
+}
+
+Calibration calibration_of(const ObserveExecutor& executor) {
   Calibration calibration;
   for (const auto& [group, observer] : executor.observers()) {
     if (observer->range().count == 0) throw Error("{}: calibration saw no value", group);
@@ -47,6 +41,56 @@ Calibration calibrate(const modules::Network& network,
     calibration.scale_tensors[group] = scalar(activation_scale(observer->range()));
   }
   return calibration;
+}
+
+void load_smoothing(const modules::NamedTensors& tensors, const std::filesystem::path& path,
+                    const Plan& plan, Calibration& calibration) {
+  Smoothing& smoothing = calibration.smoothing;
+  for (const auto& [group, fold] : plan.folds) {
+    smoothing.factors[group] = entry(tensors, group + ".factors", path);
+    const auto strength = tensors.find(group + ".strength");
+    if (strength != tensors.end()) smoothing.strengths[group] = strength->second.item<double>();
+  }
+  for (const auto& [group, scale] : calibration.scale_tensors)
+    calibration.unsmoothed_scales[group] = entry(tensors, group + ".unsmoothed_scale", path);
+}
+
+std::string fingerprint_of(const data::SafetensorsReader& reader) {
+  const auto found = reader.metadata().find(kFingerprint);
+  return found == reader.metadata().end() ? "" : found->second;
+}
+
+}  // namespace
+
+Calibration unit_calibration(const Plan& plan) {
+  Calibration calibration;
+  for (const TensorGroup& group : plan.groups) {
+    if (!group.args.dynamic) calibration.scale_tensors[group.name] = scalar(1.0f);
+  }
+  for (const auto& [group, fold] : plan.folds)
+    calibration.smoothing.factors[group] = torch::ones({fold.channels});
+  return calibration;
+}
+
+int calibration_passes(const Plan& plan) { return plan.folds.empty() ? 1 : 2; }
+
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const std::vector<at::Tensor>& windows,
+                      const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  ObserveExecutor plain(weights, dtype, plan);
+  observe(network, plain, windows, progress);
+  Calibration calibration = calibration_of(plain);
+  if (plan.folds.empty()) return calibration;
+  Smoothing smoothing =
+      find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), windows);
+  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
+  observe(network, executor, windows, progress);
+  Calibration result = calibration_of(executor);
+  result.smoothing = std::move(smoothing);
+  result.unsmoothed_scales = std::move(calibration.scale_tensors);
+  return result;
 }
 
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
@@ -57,6 +101,12 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
     tensors[group + ".max"] = scalar(range.max);
     tensors[group + ".count"] = torch::full({1}, range.count, torch::kLong);
   }
+  for (const auto& [group, factors] : calibration.smoothing.factors)
+    tensors[group + ".factors"] = factors;
+  for (const auto& [group, strength] : calibration.smoothing.strengths)
+    tensors[group + ".strength"] = scalar(static_cast<float>(strength));
+  for (const auto& [group, scale] : calibration.unsmoothed_scales)
+    tensors[group + ".unsmoothed_scale"] = scale;
   modules::write_tensors(path, tensors, {{kFingerprint, calibration.fingerprint}});
 }
 
@@ -77,6 +127,7 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
         entry(tensors, group.name + ".max", path).item<float>(),
         entry(tensors, group.name + ".count", path).item<std::int64_t>()};
   }
+  if (!plan.folds.empty()) load_smoothing(tensors, path, plan, calibration);
   return calibration;
 }
 

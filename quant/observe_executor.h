@@ -5,13 +5,14 @@
 #include <string>
 
 #include "modules/float_executor.h"
+#include "modules/tensor_view.h"
 #include "quant/observer.h"
 #include "quant/plan.h"
 
 namespace dualpath::quant {
 
-/// Runs in float and shows each static tensor group's input to its observer. Padding is never
-/// shown, a stage that is recomputed not again.
+/// Runs in float and shows each static tensor group's input to its observer, and of the plan's
+/// folds looks at each channel. Padding is never shown, a stage that is recomputed not again.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
@@ -24,9 +25,14 @@ class ObserveExecutor : public modules::FloatExecutor {
 
   /// By group name.
   const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }
+  /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
+  const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
 
  private:
+  void observe(const std::string& site, const at::Tensor& x);
+
   std::map<std::string, std::unique_ptr<Observer>> observers_;
+  modules::NamedTensors channel_ranges_;
   at::Tensor mask_;  // [B * T]; undefined where nothing is observed
 };
 

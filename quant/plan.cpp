@@ -37,6 +37,7 @@ class Planner {
   Plan make() {
     require_matches();
     for (const LinearUse& use : structure_.linears) add(use);
+    if (options_.smoothing) add_folds(*options_.smoothing);
     if (!problems_.empty()) throw UsageError("quantize: {}", fmt::join(problems_, "\n"));
     return std::move(plan_);
   }
@@ -104,6 +105,16 @@ class Planner {
     if (plan_.stages.empty() || plan_.stages.back() != use.stage) plan_.stages.push_back(use.stage);
   }
 
+  void add_folds(const SmoothingOptions& smoothing) {
+    plan_.smoothing = smoothing;
+    for (const modules::ChannelFold& fold : structure_.folds) {
+      const PlannedLinear* consumer = plan_.linear(fold.consumers.front().name);
+      if (consumer && consumer->input_activations) plan_.folds.push_back({consumer->group, fold});
+    }
+    if (plan_.folds.empty())
+      problems_.push_back("smoothing: no quantized input has channels that can be folded");
+  }
+
   void require_whole_groups(const LinearRef& ref, const QuantArgs& weights) {
     if (weights.strategy != Strategy::kGroup || ref.in_features % weights.group_size == 0) return;
     problems_.push_back(fmt::format("{} has {} inputs, which group_size {} does not divide",
@@ -140,6 +151,7 @@ void append_quantized(const PlannedLinear& linear, std::vector<PlannedBytes>& pl
   const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
                        at::ScalarType dtype) {
     planned.push_back(bytes_of(ref.name + name, shape, dtype));
+    planned.back().scheme = linear.scheme;
   };
   if (linear.is_packed()) {
     add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
@@ -174,6 +186,9 @@ std::string Plan::fingerprint() const {
                         l.input_activations ? spelled(*l.input_activations) : "float");
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
+  for (const PlannedFold& planned : folds)
+    text += fmt::format("smoothed: {} {}\n", planned.group, planned.fold.weight);
+  if (!folds.empty()) text += smoothing.search ? "searched" : fmt::to_string(smoothing.strength);
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 

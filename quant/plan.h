@@ -36,12 +36,19 @@ struct TensorGroup {
   QuantArgs args;
 };
 
+/// Channels whose range is moved into the weights that read them, if smoothing is asked for.
+struct PlannedFold {
+  std::string group;  ///< the tensor group of what its consumers read
+  modules::ChannelFold fold;
+};
+
 /// One tensor of an export.
 struct PlannedBytes {
   std::string name;
   std::vector<std::int64_t> shape;
   std::string dtype;  ///< as safetensors spells it: "I8", "BF16", "F32"
   std::int64_t bytes = 0;
+  std::string scheme = {};  ///< the config group's name; empty for what stays in float
 };
 
 /// Recipe × model -> what is quantized and how: made once, checked before any work, and the same
@@ -51,10 +58,14 @@ struct Plan {
   std::vector<TensorGroup> groups;     ///< in the order of execution
   std::vector<std::string> ignored;    ///< linears that stay in float
   std::vector<std::string> stages;     ///< those that hold a quantized linear
+  std::vector<PlannedFold> folds;      ///< of inputs that are quantized; none without smoothing
+  SmoothingOptions smoothing;          ///< of the folds
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
   /// Whether a group has a static scale, which is calibrated and may be trained.
   bool has_static_groups() const;
+  /// Whether calibration has anything to look at.
+  bool needs_calibration() const { return has_static_groups() || !folds.empty(); }
   /// SHA-256 over linears, schemes and what stays in float: a calibration or checkpoint made for
   /// another plan is not taken for this one.
   std::string fingerprint() const;

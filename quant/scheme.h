@@ -66,11 +66,22 @@ struct CalibrationOptions {
   bool operator==(const CalibrationOptions&) const = default;
 };
 
+/// SmoothQuant (Xiao et al. 2023, section 4): factor = max|x|^strength / max|w|^(1 - strength) of
+/// each channel of an input moves its range into the weight.
+struct SmoothingOptions {
+  double strength = 0.75;  ///< 0 to 1: how much of an input's range the weight takes over
+  /// Instead of one strength, each tensor group's own: the one that errs least on some windows.
+  bool search = false;
+
+  bool operator==(const SmoothingOptions&) const = default;
+};
+
 struct QuantizeOptions {
   std::vector<ConfigGroup> config_groups{
       {.name = "group_0"}};                    ///< the first that targets a linear counts
   std::vector<std::string> ignore{"lm_head"};  ///< as targets; these stay in float
   CalibrationOptions calibration;
+  std::optional<SmoothingOptions> smoothing;
 
   bool operator==(const QuantizeOptions&) const = default;
 };

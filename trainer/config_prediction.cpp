@@ -3,43 +3,30 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
-#include <set>
 
 #include "data/base/memory.h"
-#include "modules/decoder.h"
+#include "quant/smoothed_weights.h"
 #include "trainer/head_chunks.h"
 #include "trainer/weight_memory.h"
 
 namespace dualpath::trainer {
 namespace {
 
-using modules::WeightInfo;
 using modules::WeightStore;
 
-/// Another store, of which some weights count as trained: their bytes are what these take.
-class ToBeTrained : public WeightStore {
- public:
-  ToBeTrained(std::shared_ptr<const WeightStore> below, std::set<std::string> trained)
-      : below_(std::move(below)), trained_(std::move(trained)) {}
-
-  const std::vector<std::string>& names() const override { return below_->names(); }
-  bool contains(const std::string& name) const override { return below_->contains(name); }
-  WeightInfo info(const std::string& name) const override {
-    WeightInfo info = below_->info(name);
-    if (is_trained(name)) info = {at::kFloat, info.shape, /*decoded=*/true};
-    return info;
+/// What the quantized path reads, of which only dtypes and shapes are there.
+modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                       const quant::Plan& plan) {
+  modules::WeightOverlay weights(
+      quant::smoothed(model.weights, plan, quant::unit_calibration(plan).smoothing.factors));
+  for (const std::string& name : trained_weights(recipe, model)) {
+    const torch::TensorOptions options = torch::dtype(torch::kFloat).device(torch::kMeta);
+    weights.set(name, torch::empty(weights.info(name).shape, options));
   }
-  at::Tensor get(const std::string& name) const override { return below_->get(name); }
-  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
-  bool is_trained(const std::string& name) const override {
-    return trained_.contains(canonical(name));
-  }
-
- private:
-  std::shared_ptr<const WeightStore> below_;
-  std::set<std::string> trained_;
-};
+  return weights;
+}
 
 /// Another store's shapes with made-up values.
 class MadeUpWeights : public WeightStore {
@@ -48,7 +35,7 @@ class MadeUpWeights : public WeightStore {
 
   const std::vector<std::string>& names() const override { return below_->names(); }
   bool contains(const std::string& name) const override { return below_->contains(name); }
-  WeightInfo info(const std::string& name) const override { return below_->info(name); }
+  modules::WeightInfo info(const std::string& name) const override { return below_->info(name); }
   at::Tensor get(const std::string& name) const override {
     constexpr double kValue = 0.01;
     return torch::full(info(name).shape, kValue, info(name).dtype);
@@ -59,49 +46,26 @@ class MadeUpWeights : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
 };
 
-/// The plan's schemes for as many of its layers as a narrower, shorter network has.
-quant::Plan narrowed(const quant::Plan& plan, const modules::Structure& structure) {
-  quant::Plan result;
-  std::set<std::string> inputs;
-  for (const modules::LinearUse& use : structure.linears) {
-    for (const modules::LinearRef& ref : use.refs) {
-      const quant::PlannedLinear* planned = plan.linear(ref.name);
-      if (!planned) continue;
-      result.linears.push_back(*planned);
-      result.linears.back().ref = ref;
-      inputs.insert(planned->group);
-    }
-  }
-  std::copy_if(plan.groups.begin(), plan.groups.end(), std::back_inserter(result.groups),
-               [&](const quant::TensorGroup& group) { return inputs.contains(group.name); });
-  for (const quant::PlannedLinear& linear : result.linears) {
-    if (result.stages.empty() || result.stages.back() != linear.stage)
-      result.stages.push_back(linear.stage);
-  }
-  return result;
-}
-
-/// A model as wide as is asked, of few layers, words and tokens.
-SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config,
-                          const quant::Plan& plan, std::int64_t hidden_size,
-                          std::int64_t intermediate_size) {
+/// Measured on a model as wide as is asked, of few layers, words and tokens.
+SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config, quant::Plan plan,
+                          std::int64_t hidden_size, std::int64_t intermediate_size) {
   constexpr std::int64_t kLayers = 3, kTokens = 16;
   config.hidden_size = hidden_size;
   config.intermediate_size = intermediate_size;
   config.num_hidden_layers = std::min(config.num_hidden_layers, kLayers);
   config.vocab_size = 1;
+  plan.folds.clear();  // they change values alone
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
   narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
-  const quant::Plan narrow_plan = narrowed(plan, narrow.structure);
   const data::Windows window(std::vector<std::int32_t>(kTokens, 0), kTokens, "made-up tokens");
   modules::FloatExecutor reference(narrow.weights, recipe.model.dtype);
-  QuantizedPath path(recipe, narrow, narrow_plan, quant::unit_scales(narrow_plan), reference);
+  QuantizedPath path(recipe, narrow, plan, quant::unit_calibration(plan), reference);
   return saved_bytes_of_layer(narrow, recipe.loss.distance,
                               data::make_batch(window, std::array<std::size_t, 1>{0}), reference,
                               path);
 }
 
-/// Sizes of which every multiple is a size that the recipe's groups and corrections divide.
+/// A width that the recipe's groups and corrections divide, as its multiples.
 std::int64_t unit_of(const Recipe& recipe) {
   std::int64_t unit = std::lcm(std::int64_t{16}, recipe.correction.reduction);
   for (const quant::ConfigGroup& group : recipe.quantize.config_groups)
@@ -137,37 +101,29 @@ double chunk_bytes(const Recipe& recipe, const modules::Head& head, const Weight
          static_cast<double>(c10::elementSize(recipe.model.dtype));
 }
 
-/// In float32 with gradient and two moments, as trained weights are.
-double correction_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
-                        const quant::Plan& plan) {
-  if (recipe.train.learning_rate.corrections == 0.0) return 0.0;
-  const quant::Corrections corrections(plan.stages, model.config.hidden_size, recipe.correction,
-                                       recipe.seed);
-  return 4.0 * static_cast<double>(corrections.bytes());
-}
-
 }  // namespace
 
 Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan) {
-  const ToBeTrained weights(model.weights, trained_weights(recipe, model));
+  const auto baseline = static_cast<double>(resident_bytes());
+  const modules::WeightOverlay weights = trained_overlay(recipe, model, plan);
   const auto source = static_cast<double>(
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
   const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
                         static_cast<double>(recipe.data.window);
+  const std::int64_t corrections = correction_parameters(recipe, model, plan);
   const SavedBytes saved = saved_bytes(recipe, model.config, plan);
   const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
-  const double bytes = static_cast<double>(resident_bytes()) + source +
-                       weight_bytes(recipe, plan, *model.weights) + trained_bytes(weights) +
-                       correction_bytes(recipe, model, plan) +
+  const double bytes = baseline + source + weight_bytes(recipe, plan, *model.weights) +
+                       trained_bytes(weights) + kBytesOfTrained * static_cast<double>(corrections) +
                        table_bytes(recipe, model.network.head, weights) +
                        of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
                        chunk_bytes(recipe, model.network.head, weights, tokens);
-  return {
-      .export_bytes = quant::total_bytes(quant::planned_bytes(plan, weights, recipe.model.dtype)),
-      .peak_resident_bytes = static_cast<std::int64_t>(bytes),
-      .saved = saved,
-      .seconds = std::nullopt};
+  return {.exported = quant::planned_bytes(plan, weights, recipe.model.dtype),
+          .correction_parameters = corrections,
+          .peak_resident_bytes = static_cast<std::int64_t>(bytes),
+          .saved = saved,
+          .seconds = std::nullopt};
 }
 
 }  // namespace dualpath::trainer

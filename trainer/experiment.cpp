@@ -93,9 +93,9 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
 }
 
 QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
-                             const quant::Plan& plan, quant::ActivationScales scales,
+                             const quant::Plan& plan, const quant::Calibration& calibration,
                              const modules::FloatExecutor& reference)
-    : trainables(quantized_trainables(recipe, model, plan, std::move(scales))),
+    : trainables(quantized_trainables(recipe, model, plan, calibration)),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
           plan, trainables.scales, recipe.compute),

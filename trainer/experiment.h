@@ -45,11 +45,11 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
 struct QuantizedPath {
   /// Shares with `reference` what is frozen and stays in float.
   QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
-                const quant::Plan& plan, quant::ActivationScales scales,
+                const quant::Plan& plan, const quant::Calibration& calibration,
                 const modules::FloatExecutor& reference);
-  QuantizedPath(const Experiment& experiment, quant::ActivationScales scales,
+  QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
                 const modules::FloatExecutor& reference)
-      : QuantizedPath(experiment.recipe, experiment.model, experiment.plan, std::move(scales),
+      : QuantizedPath(experiment.recipe, experiment.model, experiment.plan, calibration,
                       reference) {}
   QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
   QuantizedPath& operator=(const QuantizedPath&) = delete;

@@ -115,11 +115,12 @@ struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
   std::optional<Cost> memory;                     ///< bytes, of a step
   SavedBytes saved;
-  std::int64_t export_bytes;  ///< of the trained weights
-  double trained_bytes;       ///< of what trained weights take beside what frozen ones do
-  double table_bytes;         ///< of the packed table
-  std::int64_t step_rows;     ///< of the head, at a time in `repaired`
-  bool control;               ///< whether there is one to train
+  std::vector<quant::PlannedBytes> exported;
+  std::int64_t correction_parameters;
+  double trained_bytes;    ///< of what trained weights take beside what frozen ones do
+  double table_bytes;      ///< of the packed table
+  std::int64_t step_rows;  ///< of the head, at a time in `repaired`
+  bool control;            ///< whether there is one to train
 };
 
 Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
@@ -128,7 +129,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
   ControlPath control(experiment);
-  QuantizedPath path(experiment, quant::unit_scales(experiment.plan), control.executor);
+  QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
                                  experiment.plan);
   std::vector<EvaluatedRow> rows{
@@ -169,8 +170,9 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
       .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
       .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
-      .export_bytes = quant::total_bytes(quant::planned_bytes(
-          experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
+      .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
+                                       experiment.recipe.model.dtype),
+      .correction_parameters = path.trainables.corrections.parameter_count(),
       .trained_bytes = trained_bytes(*path.trainables.weights),
       .table_bytes = table_bytes(experiment.recipe, network.head, *path.trainables.weights),
       .step_rows = rows_of_step,
@@ -198,12 +200,14 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
 
   const auto calibrated =
-      experiment.plan.has_static_groups()
-          ? std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
-                             static_cast<double>(texts.train.size()))
+      experiment.plan.needs_calibration()
+          ? quant::calibration_passes(experiment.plan) *
+                std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
+                                 static_cast<double>(texts.train.size()))
           : 0.0;
   Prediction prediction{
-      .export_bytes = costs.export_bytes,
+      .exported = costs.exported,
+      .correction_parameters = costs.correction_parameters,
       .peak_resident_bytes = std::nullopt,
       .saved = costs.saved,
       .seconds = PredictedSeconds{
@@ -230,7 +234,7 @@ nlohmann::json to_json(const Prediction& prediction) {
                {"control", prediction.seconds->control},
                {"evaluate", prediction.seconds->evaluate}};
   }
-  return {{"export_bytes", prediction.export_bytes},
+  return {{"export_bytes", quant::total_bytes(prediction.exported)},
           {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
           {"saved_for_backward",
            {{"bytes_per_token_and_layer", prediction.saved.kept},

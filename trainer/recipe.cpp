@@ -128,12 +128,24 @@ void visit_groups(RecipeVisitor& visitor, std::vector<quant::ConfigGroup>& group
   visitor.check(!groups.empty(), "at least one group", "none");
 }
 
+void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing) {
+  visitor.boolean("search", smoothing.search);
+  if (smoothing.search) {
+    visitor.absent("strength", "nothing, since search: true finds it");
+  } else {
+    visitor.number("strength", smoothing.strength, kShare);
+  }
+}
+
 void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
   visit_targets(visitor, "ignore", quantize.ignore);
   visitor.section("calibration", [&] {
     visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
   });
+  visitor.section_or_null<quant::SmoothingOptions>(
+      "smoothing", quantize.smoothing,
+      [&](quant::SmoothingOptions& smoothing) { visit_smoothing(visitor, smoothing); });
 }
 
 void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correction) {

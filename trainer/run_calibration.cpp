@@ -14,9 +14,11 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
     return quant::load_calibration(directory.calibration(), experiment.plan);
   }
   std::vector<at::Tensor> windows;
-  if (experiment.plan.has_static_groups())
+  if (experiment.plan.needs_calibration())
     windows = spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
-  Progress progress("calibrate", static_cast<std::int64_t>(windows.size()), "windows");
+  const auto runs =
+      static_cast<std::int64_t>(windows.size()) * quant::calibration_passes(experiment.plan);
+  Progress progress("calibrate", runs, "windows");
   quant::Calibration calibration =
       quant::calibrate(experiment.model.network, experiment.model.weights,
                        experiment.recipe.model.dtype, experiment.plan, windows, [&](std::int64_t) {

@@ -3,6 +3,7 @@
 #include "data/base/progress.h"
 #include "data/text.h"
 #include "quant/export.h"
+#include "quant/smoothed_weights.h"
 #include "trainer/evaluation.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
@@ -11,6 +12,9 @@ namespace dualpath::trainer {
 namespace {
 
 using nlohmann::json;
+
+constexpr const char *kQuantized = "quantized", *kSmoothed = "smoothed", *kCorrected = "corrected",
+                     *kSmoothedCorrected = "smoothed_corrected";
 
 /// Bytes a row's model takes on disk, by row.
 using RowBytes = std::map<std::string, std::int64_t>;
@@ -60,11 +64,12 @@ json set_json(const std::vector<RowSums>& rows, const RowBytes& bytes, const Rec
   const RowSums* fp = row_named(rows, "fp");
   for (const RowSums& row : rows)
     set[row.name] = to_json(metrics_of(row), bytes.at(row.name), fp != nullptr);
-  const RowSums *quantized = row_named(rows, "quantized"),
-                *corrected = row_named(rows, "corrected");
-  if (fp && quantized && corrected) {
-    set["recovery"] = to_json(
-        recovery(*fp, *quantized, *corrected, recipe.evaluate.bootstrap_samples, recipe.seed));
+  if (!fp) return set;
+  for (const char* row : {kSmoothed, kCorrected, kSmoothedCorrected}) {
+    const RowSums* repaired = row_named(rows, row);
+    if (!repaired) continue;
+    set["recovery"][row] = to_json(recovery(*fp, *row_named(rows, kQuantized), *repaired,
+                                            recipe.evaluate.bootstrap_samples, recipe.seed));
   }
   return set;
 }
@@ -95,31 +100,66 @@ json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedR
   return result;
 }
 
+/// The quantized model before anything of it is trained (which may be scales and norms, too), as it
+/// is and smoothed.
+class UntrainedRows {
+ public:
+  UntrainedRows(const Experiment& experiment, const quant::Calibration& calibration,
+                const modules::FloatExecutor& reference)
+      : is_smoothed_(!experiment.plan.folds.empty()),
+        scales_(is_smoothed_ ? calibration.unsmoothed_scales : calibration.scale_tensors),
+        smoothed_scales_(calibration.scales()),
+        executor_(reference.shared_weights(), experiment.plan, scales_, experiment.recipe.compute),
+        smoothed_(std::make_shared<modules::ComputeWeights>(
+                      quant::smoothed(experiment.model.weights, experiment.plan,
+                                      calibration.smoothing.factors),
+                      reference.shared_weights()),
+                  experiment.plan, smoothed_scales_, experiment.recipe.compute) {}
+  UntrainedRows(const UntrainedRows&) = delete;  // the executors refer to the members beside them
+  UntrainedRows& operator=(const UntrainedRows&) = delete;
+
+  std::vector<EvaluatedRow> rows() {
+    std::vector<EvaluatedRow> rows{{kQuantized, &executor_}};
+    if (is_smoothed_) rows.push_back({kSmoothed, &smoothed_});
+    return rows;
+  }
+
+ private:
+  bool is_smoothed_;
+  quant::ActivationScales scales_, smoothed_scales_;
+  quant::QuantizedExecutor executor_, smoothed_;
+};
+
 }  // namespace
+
+const char* corrected_row(const quant::Plan& plan) {
+  return plan.folds.empty() ? kCorrected : kSmoothedCorrected;
+}
 
 json run_evaluation(const Experiment& experiment, const Texts& texts,
                     const RunDirectory& directory) {
-  TrainedPaths paths = load_trained_paths(experiment, texts, directory);
+  const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
   QuantizedPath& path = *paths.quantized;
   ControlPath& control = *paths.control;
-  const at::ScalarType dtype = experiment.recipe.model.dtype;
-  // What was trained may include scales and norms: `quantized` is the model before all of it.
-  const quant::ActivationScales calibrated = paths.calibration.scales();
-  quant::QuantizedExecutor quantized(control.executor.shared_weights(), experiment.plan, calibrated,
-                                     experiment.recipe.compute);
+  UntrainedRows untrained(experiment, paths.calibration, control.executor);
   const auto bytes_of = [&](const quant::Plan& plan, const modules::WeightStore& weights) {
-    return quant::total_bytes(quant::planned_bytes(plan, weights, dtype));
+    return quant::total_bytes(quant::planned_bytes(plan, weights, experiment.recipe.model.dtype));
   };
-  const std::int64_t fp = bytes_of({}, *experiment.model.weights);
+  const std::int64_t fp = bytes_of({}, *experiment.model.weights),
+                     quantized = bytes_of(experiment.plan, *path.trainables.weights);
 
-  std::vector<EvaluatedRow> rows{{"fp", &control.executor}, {"quantized", &quantized}};
-  RowBytes bytes{{"fp", fp}, {"quantized", bytes_of(experiment.plan, *experiment.model.weights)}};
+  std::vector<EvaluatedRow> rows{{"fp", &control.executor}};
+  RowBytes bytes{{"fp", fp}};
+  for (const EvaluatedRow& row : untrained.rows()) {
+    rows.push_back(row);
+    bytes[row.name] = bytes_of(experiment.plan, *experiment.model.weights);
+  }
   json steps = json::object();
   if (paths.steps > 0) {
-    rows.push_back({"corrected", &path.corrected});
-    bytes["corrected"] =
-        bytes_of(experiment.plan, *path.trainables.weights) + path.trainables.corrections.bytes();
-    steps["corrected"] = paths.steps;
+    const char* row = corrected_row(experiment.plan);
+    rows.push_back({row, &path.corrected});
+    bytes[row] = quantized + path.trainables.corrections.bytes();
+    steps[row] = paths.steps;
   }
   if (paths.control_steps > 0) {
     rows.push_back({"control", &control.corrected});
@@ -148,8 +188,8 @@ json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   quant::Corrected corrected(executor, exported.corrections);
   const std::int64_t int8 =
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype));
-  const RowBytes bytes{{"quantized", int8}, {"corrected", int8 + exported.corrections.bytes()}};
-  return evaluate_sets(model.network, {{"quantized", &executor}, {"corrected", &corrected}}, bytes,
+  const RowBytes bytes{{kQuantized, int8}, {kCorrected, int8 + exported.corrections.bytes()}};
+  return evaluate_sets(model.network, {{kQuantized, &executor}, {kCorrected, &corrected}}, bytes,
                        sets_of(texts), recipe);
 }
 

@@ -29,7 +29,7 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
   const json steps = evaluation.value("steps", json::object());
   // Only figures of what is exported.
   if (evaluation.value("fingerprint", "") == paths.calibration.fingerprint &&
-      steps.value("corrected", std::int64_t{0}) == paths.steps) {
+      steps.value(corrected_row(experiment.plan), std::int64_t{0}) == paths.steps) {
     result["figures"] = evaluation.at("sets");
   }
   return result;

@@ -85,7 +85,7 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   directory.update_report("prediction", to_json(predict(experiment, texts)));
   const quant::Calibration calibration = run_calibration(experiment, texts, directory);
   ControlPath control(experiment);
-  QuantizedPath path(experiment, calibration.scales(), control.executor);
+  QuantizedPath path(experiment, calibration, control.executor);
   if (path.trainables.groups.empty())
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 

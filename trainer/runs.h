@@ -23,7 +23,11 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
 nlohmann::json run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory);
 
-/// The table: {"sets": {"in_domain": {row: metrics…, "recovery": …}, "out_of_domain": …}}.
+/// The row of the trained model in the table: "corrected", or over smoothed weights
+/// "smoothed_corrected".
+const char* corrected_row(const quant::Plan& plan);
+
+/// The table: {"sets": {"in_domain": {row: metrics…, "recovery": {row: …}}, "out_of_domain": …}}.
 nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
                               const RunDirectory& directory);
 

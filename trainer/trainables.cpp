@@ -3,6 +3,7 @@
 #include <torch/utils.h>
 
 #include "data/base/error.h"
+#include "quant/smoothed_weights.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -34,11 +35,11 @@ std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
 }
 
 /// Puts float32 copies of these over the store, and makes them a group.
-void train_weights(const std::set<std::string>& names, const modules::WeightedNetwork& model,
-                   double rate, double weight_decay, Trainables& t) {
+void train_weights(const std::set<std::string>& names, double rate, double weight_decay,
+                   Trainables& t) {
   ParameterGroup group{{}, rate, weight_decay};
   for (const std::string& name : names) {
-    const torch::Tensor copy = model.weights->get(name).to(torch::kFloat).clone();
+    const torch::Tensor copy = t.weights->get(name).to(torch::kFloat).clone();
     t.weights->set(name, copy.contiguous().requires_grad_());
     group.parameters["weight." + name] = t.weights->get(name);
   }
@@ -46,9 +47,10 @@ void train_weights(const std::set<std::string>& names, const modules::WeightedNe
 }
 
 Trainables with_corrections(const Recipe& recipe, const modules::WeightedNetwork& model,
-                            const quant::Plan& plan) {
+                            const quant::Plan& plan,
+                            std::shared_ptr<const modules::WeightStore> weights) {
   Trainables t;
-  t.weights = std::make_shared<modules::WeightOverlay>(model.weights);
+  t.weights = std::make_shared<modules::WeightOverlay>(std::move(weights));
   const double rate = recipe.train.learning_rate.corrections;
   if (rate == 0.0) return t;
   t.corrections =
@@ -68,24 +70,24 @@ std::set<std::string> trained_weights(const Recipe& recipe, const modules::Weigh
 }
 
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
-                                const quant::Plan& plan, quant::ActivationScales scales) {
+                                const quant::Plan& plan, const quant::Calibration& calibration) {
   const TrainableOptions& rate = recipe.train.learning_rate;
-  Trainables t = with_corrections(recipe, model, plan);
-  t.scales = std::move(scales);
+  Trainables t = with_corrections(
+      recipe, model, plan, quant::smoothed(model.weights, plan, calibration.smoothing.factors));
+  t.scales = calibration.scales();
   if (rate.activation_scales > 0.0) {
     t.scales.make_trainable();
     t.groups.push_back({prefixed("scale.", t.scales.parameters()), rate.activation_scales, 0.0});
   }
   const double decay = recipe.train.weight_decay;
-  if (rate.norm_weights > 0.0)
-    train_weights(norm_weights(model), model, rate.norm_weights, decay, t);
-  if (rate.weights > 0.0) train_weights(other_weights(model), model, rate.weights, decay, t);
+  if (rate.norm_weights > 0.0) train_weights(norm_weights(model), rate.norm_weights, decay, t);
+  if (rate.weights > 0.0) train_weights(other_weights(model), rate.weights, decay, t);
   return t;
 }
 
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan) {
-  return with_corrections(recipe, model, plan);
+  return with_corrections(recipe, model, plan, model.weights);
 }
 
 modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,

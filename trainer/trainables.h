@@ -8,7 +8,7 @@
 #include "modules/gradient_checkpointing.h"
 #include "modules/model.h"
 #include "modules/weight_store.h"
-#include "quant/activation_scales.h"
+#include "quant/calibration.h"
 #include "quant/corrections.h"
 #include "quant/plan.h"
 #include "trainer/optimizer.h"
@@ -28,9 +28,9 @@ struct Trainables {
 /// The model's own weights that the recipe trains: norms, all others, or none.
 std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model);
 
-/// For the quantized path: what the recipe trains.
+/// For the quantized path: what the recipe trains, over the smoothed weights if the plan has folds.
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
-                                const quant::Plan& plan, quant::ActivationScales scales);
+                                const quant::Plan& plan, const quant::Calibration& calibration);
 
 /// For the control, the float model with the same corrections from the same seed, and nothing else.
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,

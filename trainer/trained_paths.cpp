@@ -47,8 +47,8 @@ TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts
   const std::string fingerprint = run_fingerprint(experiment, texts, paths.model_sha256);
   paths.calibration = checked_calibration(experiment, directory, fingerprint);
   paths.control = std::make_unique<ControlPath>(experiment);
-  paths.quantized = std::make_unique<QuantizedPath>(experiment, paths.calibration.scales(),
-                                                    paths.control->executor);
+  paths.quantized =
+      std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
   const TrainOptions& options = experiment.recipe.train;
   paths.steps = load_newest(directory.path(), paths.quantized->trainables, options, fingerprint);
   drop_unselected(directory, paths.steps, paths.quantized->trainables.corrections);

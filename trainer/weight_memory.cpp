@@ -5,6 +5,7 @@
 
 #include "modules/float_executor.h"
 #include "modules/right_operand.h"
+#include "quant/corrections.h"
 #include "quant/integer_linear.h"
 
 namespace dualpath::trainer {
@@ -44,12 +45,18 @@ double table_bytes(const Recipe& recipe, const modules::Head& head,
 }
 
 double trained_bytes(const modules::WeightStore& weights) {
-  constexpr double kBytes = 4 * sizeof(float);
   double bytes = 0.0;
   for (const std::string& name : weights.names()) {
-    if (weights.is_trained(name)) bytes += kBytes * elements(weights.info(name));
+    if (weights.is_trained(name)) bytes += kBytesOfTrained * elements(weights.info(name));
   }
   return bytes;
+}
+
+std::int64_t correction_parameters(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                   const quant::Plan& plan) {
+  if (recipe.train.learning_rate.corrections == 0.0) return 0;
+  return quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed)
+      .parameter_count();
 }
 
 }  // namespace dualpath::trainer

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "modules/network.h"
-#include "modules/weight_store.h"
+#include "modules/model.h"
 #include "quant/plan.h"
 #include "trainer/options.h"
 
@@ -18,7 +17,14 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
 double table_bytes(const Recipe& recipe, const modules::Head& head,
                    const modules::WeightStore& weights);
 
-/// Trained weights are there in float32 with gradient and two moments.
+/// Of a trained parameter: it is there in float32 with gradient and two moments.
+inline constexpr double kBytesOfTrained = 4 * sizeof(float);
+
+/// Of the weights that the store calls trained.
 double trained_bytes(const modules::WeightStore& weights);
+
+/// Of all corrections that the recipe trains.
+std::int64_t correction_parameters(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                   const quant::Plan& plan);
 
 }  // namespace dualpath::trainer

@@ -41,11 +41,11 @@ TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeli
     CHECK(table["sets"][set]["fp"]["kl"] == 0);
     CHECK(table["sets"][set]["fp"]["agreement"] == 1);
     CHECK(table["sets"][set]["quantized"]["kl"] > 0.1);  // outliers are hard to quantize
-    CHECK(table["sets"][set]["recovery"].contains("kl"));
+    CHECK(table["sets"][set]["recovery"]["corrected"].contains("kl"));
   }
   CHECK(table["sets"]["in_domain"]["quantized"]["bytes"] == plan["bytes"]["quantized"]);
-  CHECK_THAT(run.done("evaluate").out,
-             Contains("out_of_domain") && Contains("\ncontrol ") && Contains("\nrecovered:"));
+  CHECK_THAT(run.done("evaluate").out, Contains("out_of_domain") && Contains("\ncontrol ") &&
+                                           Contains("\nrecovered, corrected:"));
 
   CHECK(result(run, "export")["weight_bytes"] == plan["bytes"]["quantized"]);
   const json report = json::parse(read_file(run / "run/report.json"));

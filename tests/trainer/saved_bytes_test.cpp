@@ -24,7 +24,7 @@ struct Paths {
 
   Experiment experiment;
   ControlPath control{experiment};
-  QuantizedPath quantized{experiment, quant::unit_scales(experiment.plan), control.executor};
+  QuantizedPath quantized{experiment, quant::unit_calibration(experiment.plan), control.executor};
 };
 
 Experiment smollm2() {

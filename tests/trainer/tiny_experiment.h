@@ -39,12 +39,11 @@ inline trainer::Experiment tiny_experiment(const std::function<void(trainer::Rec
   return trainer::open_experiment(std::move(recipe));
 }
 
-inline quant::ActivationScales calibrated(const trainer::Experiment& experiment) {
+inline quant::Calibration calibrated(const trainer::Experiment& experiment) {
   const data::Windows windows = made_windows(3, 24);
   return quant::calibrate(experiment.model.network, experiment.model.weights,
                           experiment.recipe.model.dtype, experiment.plan,
-                          trainer::spread_windows(windows, 3), [](std::int64_t) {})
-      .scales();
+                          trainer::spread_windows(windows, 3), [](std::int64_t) {});
 }
 
 inline modules::FloatExecutor reference_of(const trainer::Experiment& experiment) {

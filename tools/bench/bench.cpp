@@ -15,14 +15,13 @@ data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t
   return batch;
 }
 
-quant::ActivationScales random_scales(const trainer::Experiment& experiment) {
+quant::Calibration random_calibration(const trainer::Experiment& experiment) {
   const std::int64_t vocabulary = experiment.model.config.vocab_size;
   std::vector<at::Tensor> windows(4);
   for (at::Tensor& window : windows) window = torch::randint(vocabulary, {1, 128}, torch::kLong);
   return quant::calibrate(experiment.model.network, experiment.model.weights,
                           experiment.recipe.model.dtype, experiment.plan, windows,
-                          [](std::int64_t) {})
-      .scales();
+                          [](std::int64_t) {});
 }
 
 }  // namespace dualpath::bench

@@ -32,7 +32,7 @@ std::unique_ptr<Bench> decode_bench();
 
 data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t vocabulary);
 /// Scales from four windows of random tokens.
-quant::ActivationScales random_scales(const trainer::Experiment& experiment);
+quant::Calibration random_calibration(const trainer::Experiment& experiment);
 
 template <class Work>
 double seconds(const Work& work) {

@@ -92,7 +92,7 @@ class DecodeBench : public Bench {
       : network_(modules::make_decoder(nine_billion_shape())),
         structure_(modules::structure_of(network_)),
         plan_(quant::make_plan(structure_, {})),
-        scales_(quant::unit_scales(plan_)),
+        scales_(quant::unit_calibration(plan_).scales()),
         executor_(std::make_shared<RandomStore>(structure_), at::kBFloat16, plan_, scales_),
         corrections_(plan_.stages, nine_billion_shape().hidden_size, {}, /*seed=*/0) {}
 

@@ -10,7 +10,7 @@ class ForwardBench : public Bench {
   explicit ForwardBench(trainer::Experiment experiment)
       : experiment_(std::move(experiment)),
         control_(experiment_),
-        path_(experiment_, random_scales(experiment_), control_.executor) {}
+        path_(experiment_, random_calibration(experiment_), control_.executor) {}
 
   Times run(std::int64_t windows, std::int64_t tokens) override {
     const torch::NoGradGuard no_grad;

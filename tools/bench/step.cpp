@@ -12,7 +12,7 @@ class StepBench : public Bench {
   explicit StepBench(trainer::Experiment experiment)
       : experiment_(std::move(experiment)),
         control_(experiment_),
-        path_(experiment_, random_scales(experiment_), control_.executor),
+        path_(experiment_, random_calibration(experiment_), control_.executor),
         objective_(experiment_.model.network, control_.executor, path_.corrected,
                    experiment_.recipe.loss,
                    trainer::checkpointing_of(path_.trainables.groups,

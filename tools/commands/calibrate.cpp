@@ -10,26 +10,45 @@
 namespace dualpath::tools {
 namespace {
 
+using nlohmann::json;
+
 std::string table_of(const quant::Calibration& calibration) {
-  if (calibration.ranges.empty()) return "every input is dynamic: there is no scale to calibrate";
+  if (calibration.ranges.empty() && calibration.smoothing.factors.empty())
+    return "every input is dynamic: there is no scale to calibrate";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
     table += fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}\n", site, range.min, range.max,
                          quant::activation_scale(range), range.count);
   }
+  const auto& [factors, strengths] = calibration.smoothing;
+  if (!factors.empty())
+    table +=
+        fmt::format("{:<44} {:>12} {:>12} {:>12}\n", "smoothed", "strength", "least", "largest");
+  for (const auto& [group, factor] : factors) {
+    const auto strength = strengths.find(group);
+    table += fmt::format("{:<44} {:>12} {:>12.5g} {:>12.5g}\n", group,
+                         strength == strengths.end() ? "none" : fmt::to_string(strength->second),
+                         factor.min().item<float>(), factor.max().item<float>());
+  }
   return table;
 }
 
-nlohmann::json json_of(const quant::Calibration& calibration) {
-  nlohmann::json sites = nlohmann::json::object();
+json json_of(const quant::Calibration& calibration) {
+  json sites = nlohmann::json::object();
   for (const auto& [site, range] : calibration.ranges) {
     sites[site] = {{"min", range.min},
                    {"max", range.max},
                    {"scale", quant::activation_scale(range)},
                    {"count", range.count}};
   }
-  return {{"sites", sites}};
+  json result{{"sites", sites}};
+  for (const auto& [group, factor] : calibration.smoothing.factors) {
+    const auto strength = calibration.smoothing.strengths.find(group);
+    result["smoothing"][group] =
+        strength == calibration.smoothing.strengths.end() ? json() : json(strength->second);
+  }
+  return result;
 }
 
 void calibrate(const RecipeArguments& arguments) {

@@ -20,13 +20,13 @@ std::string percent(const json& value) {
 }
 
 std::string row_line(const std::string& name, const json& row) {
-  return fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name,
+  return fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name,
                      number(row["perplexity"], 2), percent(row["accuracy"]), number(row["kl"], 4),
                      percent(row["agreement"]), bytes_text(row["bytes"].get<double>()));
 }
 
-std::string recovery_line(const json& recovery) {
-  std::string line = "recovered:";
+std::string recovery_line(const std::string& row, const json& recovery) {
+  std::string line = fmt::format("recovered, {}:", row);
   for (const char* measure : {"accuracy", "kl", "nll"}) {
     const json& estimate = recovery[measure];
     if (estimate.is_null()) {
@@ -41,12 +41,14 @@ std::string recovery_line(const json& recovery) {
 }
 
 std::string set_table(const std::string& name, const json& set) {
-  std::string table = fmt::format("{:<14} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity",
+  std::string table = fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity",
                                   "accuracy", "KL", "agreement", "bytes");
-  for (const char* row : {"fp", "quantized", "corrected", "control"}) {
+  for (const char* row :
+       {"fp", "quantized", "smoothed", "corrected", "smoothed_corrected", "control"}) {
     if (set.contains(row)) table += row_line(row, set[row]);
   }
-  if (set.contains("recovery")) table += recovery_line(set["recovery"]);
+  const json recovered = set.value("recovery", json::object());
+  for (const auto& [row, recovery] : recovered.items()) table += recovery_line(row, recovery);
   return table;
 }
 
