@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace dualpath::data {
+
+/// Unicode's normalization form C: letters and marks that have a character of their own together
+/// become that character. text must be valid UTF-8.
+std::string to_nfc(std::string_view text);
+
+}  // namespace dualpath::data
