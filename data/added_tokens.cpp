@@ -32,8 +32,10 @@ std::vector<AddedToken> read_added_tokens(const JsonObject& tokenizer) {
   return tokens;
 }
 
-AddedTokenSplitter::AddedTokenSplitter(const std::vector<AddedToken>& tokens)
-    : first_(make_matcher(tokens, false)), second_(make_matcher(tokens, true)) {}
+AddedTokenSplitter::AddedTokenSplitter(const std::vector<AddedToken>& tokens, Normalize normalize)
+    : first_(make_matcher(tokens, false)),
+      second_(make_matcher(tokens, true)),
+      normalize_(std::move(normalize)) {}
 
 AddedTokenSplitter::Matcher AddedTokenSplitter::make_matcher(const std::vector<AddedToken>& tokens,
                                                              bool normalized) {
@@ -76,7 +78,11 @@ void AddedTokenSplitter::split(const Matcher& matcher, std::string_view text,
 void AddedTokenSplitter::split(std::string_view text, const TextSink& on_text,
                                const TokenSink& on_token) const {
   const TextSink look_again = [&](std::string_view rest) {
-    split(second_, rest, on_text, on_token);
+    if (normalize_) {
+      split(second_, normalize_(rest), on_text, on_token);
+    } else {
+      split(second_, rest, on_text, on_token);
+    }
   };
   split(first_, text, look_again, on_token);
 }

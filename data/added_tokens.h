@@ -25,12 +25,15 @@ std::vector<AddedToken> read_added_tokens(const JsonObject& tokenizer);
 /// Finds added tokens in text.
 class AddedTokenSplitter {
  public:
-  explicit AddedTokenSplitter(const std::vector<AddedToken>& tokens);
+  using Normalize = std::function<std::string(std::string_view text)>;
+  /// normalize: applied to what lies between the tokens that are not normalized; null changes
+  /// nothing.
+  explicit AddedTokenSplitter(const std::vector<AddedToken>& tokens, Normalize normalize = nullptr);
 
   using TextSink = std::function<void(std::string_view text)>;
   using TokenSink = std::function<void(std::int32_t id)>;
-  /// Hands over, in order, the tokens and the text between them (never empty). Where several tokens
-  /// start at one place the longest counts.
+  /// Hands over, in order, the tokens and the text between them (never empty, normalized). Where
+  /// several tokens start at one place the longest counts.
   void split(std::string_view text, const TextSink& on_text, const TokenSink& on_token) const;
 
  private:
@@ -42,6 +45,7 @@ class AddedTokenSplitter {
                     const TokenSink& on_token);
 
   Matcher first_, second_;
+  Normalize normalize_;
 };
 
 }  // namespace dualpath::data

@@ -8,6 +8,7 @@
 #include "data/bpe_reader.h"
 #include "data/byte_alphabet.h"
 #include "data/gguf_tokenizer.h"
+#include "data/nfc.h"
 #include "data/utf8.h"
 
 namespace dualpath::data {
@@ -21,14 +22,28 @@ constexpr std::size_t kLongestCachedWord = 32;
 
 JsonObject parse_tokenizer(const std::string& text, const std::filesystem::path& directory) {
   JsonObject description = JsonObject::parse(text, (directory / "tokenizer.json").string());
-  if (const auto normalizer = description.object_if("normalizer")) {
-    throw Error("{}: {} is not supported", normalizer->where(), normalizer->string("type"));
-  }
   const JsonObject decoder = description.object("decoder");
   if (decoder.string("type") != "ByteLevel") {
     throw Error("{}: expected ByteLevel, got {}", decoder.where(), decoder.string("type"));
   }
   return description;
+}
+
+bool reads_nfc(const JsonObject& description) {
+  const auto normalizer = description.object_if("normalizer");
+  if (!normalizer) return false;
+  const std::string type = normalizer->string("type");
+  if (type != "NFC") throw Error("{}: expected NFC or null, got {}", normalizer->where(), type);
+  return true;
+}
+
+/// Added tokens that are normalized are looked for in normalized text.
+AddedTokenSplitter make_splitter(std::vector<AddedToken> tokens, bool nfc) {
+  if (!nfc) return AddedTokenSplitter(tokens);
+  for (AddedToken& token : tokens) {
+    if (token.normalized) token.content = to_nfc(token.content);
+  }
+  return AddedTokenSplitter(tokens, to_nfc);
 }
 
 /// Every token by its id, "" where there is none. Error if two share an id or one has two.
@@ -115,7 +130,7 @@ Tokenizer::Tokenizer(TokenizerFiles files, const std::filesystem::path& director
 Tokenizer::Tokenizer(TokenizerFiles files, const JsonObject& description)
     : files_(std::move(files)),
       added_tokens_(read_added_tokens(description)),
-      splitter_(added_tokens_),
+      splitter_(make_splitter(added_tokens_, reads_nfc(description))),
       pre_tokenizer_(description.object("pre_tokenizer")),
       bpe_(read_bpe(description.object("model"))) {
   for (const std::string& token :

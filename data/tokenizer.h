@@ -32,8 +32,8 @@ struct SpecialTokens {
 class Tokenizer {
  public:
   /// Reads tokenizer.json and, if it is there, tokenizer_config.json. Error naming file and key
-  /// where the tokenizer is of a kind we do not support (a normalizer, a model that is no BPE over
-  /// bytes).
+  /// where the tokenizer is of a kind we do not support (a normalizer but NFC, a model that is no
+  /// BPE over bytes).
   static Tokenizer from_directory(const std::filesystem::path& directory);
   /// From the metadata `tokenizer.ggml.*`; see gguf_tokenizer.h.
   static Tokenizer from_gguf(const GgufReader& reader);

@@ -6,6 +6,7 @@
 #include "data/base/error.h"
 #include "data/formats/pickle.h"
 #include "modules/decoder.h"
+#include "modules/described_weights.h"
 #include "modules/gguf_store.h"
 #include "modules/safetensors_store.h"
 
@@ -14,12 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using Aliases = std::map<std::string, std::string>;
+
+Aliases ties_of(const DecoderConfig& config) {
+  if (!config.tie_word_embeddings) return {};
+  return {{"lm_head.weight", "model.embed_tokens.weight"}};
+}
+
 std::shared_ptr<const WeightStore> with_ties(std::shared_ptr<const WeightStore> weights,
-                                             const DecoderConfig& config) {
-  if (!config.tie_word_embeddings) return weights;
-  return std::make_shared<TiedWeights>(
-      std::move(weights),
-      std::map<std::string, std::string>{{"lm_head.weight", "model.embed_tokens.weight"}});
+                                             const Aliases& ties) {
+  if (ties.empty()) return weights;
+  return std::make_shared<TiedWeights>(std::move(weights), ties);
 }
 
 Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json config_json,
@@ -29,27 +35,28 @@ Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json
                 tokenizer.vocab_size(), config.vocab_size);
   }
   Network network = make_decoder(config);
-  weights = with_ties(std::move(weights), config);
   Structure structure = structure_of(network);
+  weights = with_ties(std::move(weights), ties_of(config));
   check_weights(structure, *weights, path.string());
-  return {.path = path,
-          .config = config,
-          .config_json = std::move(config_json),
-          .tokenizer = std::move(tokenizer),
-          .weights = std::move(weights),
-          .network = std::move(network),
-          .structure = std::move(structure),
-          .companion_files = {},
-          .made_files = {}};
+  return {{config, std::move(weights), std::move(network), std::move(structure)},
+          path,
+          std::move(config_json),
+          std::move(tokenizer),
+          /*companion_files=*/{},
+          /*made_files=*/{}};
 }
 
-/// Not config.json, which an export rewrites, and no weights of whatever kind.
-bool is_companion(const fs::path& file) {
+/// Weights of whatever kind, or the index of such.
+bool holds_weights(const fs::path& file) {
   constexpr std::array kWeights{".safetensors", ".bin",  ".pt", ".pth",    ".ckpt",
                                 ".gguf",        ".onnx", ".h5", ".msgpack"};
-  const std::string name = file.filename().string();
-  return name != "config.json" && !name.ends_with(".index.json") &&
-         std::find(kWeights.begin(), kWeights.end(), file.extension()) == kWeights.end();
+  return file.filename().string().ends_with(".index.json") ||
+         std::find(kWeights.begin(), kWeights.end(), file.extension()) != kWeights.end();
+}
+
+/// Not config.json, which an export rewrites, and no weights.
+bool is_companion(const fs::path& file) {
+  return file.filename() != "config.json" && !holds_weights(file);
 }
 
 std::vector<fs::path> companions(const fs::path& directory) {
@@ -63,9 +70,16 @@ std::vector<fs::path> companions(const fs::path& directory) {
 
 Model open_directory(const fs::path& path) {
   const data::JsonObject config = data::JsonObject::read(path / "config.json");
-  Model model =
-      assemble(path, DecoderConfig::from_json(config), config.raw(),
-               data::Tokenizer::from_directory(path), std::make_shared<SafetensorsStore>(path));
+  const DecoderConfig decoder = DecoderConfig::from_json(config);
+  if (holds_config_alone(path)) {
+    throw Error(
+        "{}: holds config.json but no weights, and only plan does without: expected "
+        "model.safetensors or model.safetensors.index.json",
+        path.string());
+  }
+  auto weights = std::make_shared<SafetensorsStore>(path);
+  Model model = assemble(path, decoder, config.raw(), data::Tokenizer::from_directory(path),
+                         std::move(weights));
   model.companion_files = companions(path);
   return model;
 }
@@ -84,7 +98,41 @@ Model open_gguf(const fs::path& path) {
   return model;
 }
 
+/// transformers 5 names it "dtype", older ones "torch_dtype".
+at::ScalarType dtype_of_weights(const data::JsonObject& config) {
+  const char* key = config.contains("dtype") ? "dtype" : "torch_dtype";
+  const std::string name = config.string_or(key, "float32");
+  for (const auto& [known, dtype] : kComputeDtypes) {
+    if (name == known) return dtype;
+  }
+  throw Error("{}: {}: expected bfloat16, float16 or float32, got \"{}\"", config.where(), key,
+              name);
+}
+
 }  // namespace
+
+WeightedNetwork describe(const DecoderConfig& config, at::ScalarType dtype,
+                         const std::string& where) {
+  Network network = make_decoder(config);
+  Structure structure = structure_of(network);
+  const Aliases ties = ties_of(config);
+  auto weights = std::make_shared<DescribedWeights>(structure, ties, dtype, where);
+  return {config, with_ties(std::move(weights), ties), std::move(network), std::move(structure)};
+}
+
+bool holds_config_alone(const fs::path& path) {
+  return fs::exists(path / "config.json") &&
+         std::none_of(fs::directory_iterator(path), fs::directory_iterator(),
+                      [](const auto& entry) { return holds_weights(entry.path()); });
+}
+
+WeightedNetwork open_config(const fs::path& directory) {
+  const data::JsonObject config = data::JsonObject::read(directory / "config.json");
+  if (config.contains("quantization_config")) {
+    throw Error("{}: quantization_config: expected a float model's config.json", config.where());
+  }
+  return describe(DecoderConfig::from_json(config), dtype_of_weights(config), directory.string());
+}
 
 Model open_model(const fs::path& path) {
   if (!fs::exists(path)) {

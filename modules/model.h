@@ -28,16 +28,20 @@ struct ModelOptions {
   bool operator==(const ModelOptions&) const = default;
 };
 
-/// A model on disk, opened and checked; weights stay where they are until an executor asks for
-/// them.
-struct Model {
-  std::filesystem::path path;
+/// A network and where its weights come from.
+struct WeightedNetwork {
   DecoderConfig config;
-  nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
-  data::Tokenizer tokenizer;
   std::shared_ptr<const WeightStore> weights;
   Network network;
   Structure structure;
+};
+
+/// A model on disk, opened and checked; weights stay where they are until an executor asks for
+/// them.
+struct Model : WeightedNetwork {
+  std::filesystem::path path;
+  nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
+  data::Tokenizer tokenizer;
   /// What an export copies byte for byte: the directory's files besides config and weights.
   std::vector<std::filesystem::path> companion_files;
   /// What an export writes instead where the source (GGUF) has no such files: name -> content.
@@ -48,5 +52,14 @@ struct Model {
 };
 
 Model open_model(const std::filesystem::path& path);
+
+/// Whether there is a config.json but no file of weights of whatever kind.
+bool holds_config_alone(const std::filesystem::path& path);
+/// What the config.json of a Hugging Face directory alone tells. The weights are described (see
+/// DescribedWeights) in the dtype that it names; where it names none, in transformers' float32.
+WeightedNetwork open_config(const std::filesystem::path& directory);
+/// The network of a config, its weights described; `where` says in errors whose they would be.
+WeightedNetwork describe(const DecoderConfig& config, at::ScalarType dtype,
+                         const std::string& where);
 
 }  // namespace dualpath::modules

@@ -2,8 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
 
 namespace dualpath::modules {
+
+std::int64_t parameter_count(const WeightStore& weights) {
+  std::int64_t count = 0;
+  for (const std::string& name : weights.names())
+    count += c10::multiply_integers(weights.info(name).shape);
+  return count;
+}
 
 TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
                          std::map<std::string, std::string> aliases)

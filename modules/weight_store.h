@@ -46,6 +46,9 @@ class WeightStore {
   virtual bool is_changed(const std::string& name) const { return is_trained(name); }
 };
 
+/// Of all tensors, a tied one once.
+std::int64_t parameter_count(const WeightStore& weights);
+
 /// One tensor under two names, with what is stored beside it (its scale: the name and an ending).
 class TiedWeights : public WeightStore {
  public:

@@ -175,6 +175,7 @@ void append_quantized(const PlannedLinear& linear, const std::string& module,
   const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
                        at::ScalarType dtype) {
     planned.push_back(bytes_of(module + name, shape, dtype));
+    planned.back().scheme = linear.scheme;
   };
   if (linear.is_packed()) {
     add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
@@ -185,7 +186,9 @@ void append_quantized(const PlannedLinear& linear, const std::string& module,
   if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
   if (!args.symmetric)
     add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
-  if (linear.is_static()) planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+  if (!linear.is_static()) return;
+  planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+  planned.back().scheme = linear.scheme;
 }
 
 void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {

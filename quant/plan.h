@@ -64,6 +64,7 @@ struct PlannedBytes {
   std::vector<std::int64_t> shape;
   std::string dtype;  ///< as safetensors spells it: "I8", "BF16", "F32"
   std::int64_t bytes = 0;
+  std::string scheme = {};  ///< the config group's name; empty for what stays in float
 };
 
 /// Recipe × model -> what is quantized and how: made once, checked before any work, and the same

@@ -42,6 +42,13 @@ void use_threads(std::int64_t wanted) {
   at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
 }
 
+quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structure) {
+  quant::Plan plan = quant::make_plan(structure, recipe.quantize);
+  quant::check_ignored(recipe.correction, plan.stages);
+  check_trained_scales(recipe, plan);
+  return plan;
+}
+
 Experiment open_experiment(Recipe recipe) {
   modules::Model model = modules::open_model(recipe.model.path);
   return open_experiment(std::move(recipe), std::move(model));
@@ -55,9 +62,7 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
         "model",
         recipe.model.path.string());
   }
-  quant::Plan plan = quant::make_plan(model.structure, recipe.quantize);
-  quant::check_ignored(recipe.correction, plan.stages);
-  check_trained_scales(recipe, plan);
+  quant::Plan plan = checked_plan(recipe, model.structure);
   return {std::move(recipe), std::move(model), std::move(plan)};
 }
 
@@ -87,13 +92,13 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
   return hash.hex();
 }
 
-QuantizedPath::QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
+QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
+                             const quant::Plan& plan, const quant::Calibration& calibration,
                              const modules::FloatExecutor& reference)
-    : trainables(
-          quantized_trainables(experiment.recipe, experiment.model, experiment.plan, calibration)),
+    : trainables(quantized_trainables(recipe, model, plan, calibration)),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
-          experiment.plan, trainables.scales, experiment.recipe.compute),
+          plan, trainables.scales, recipe.compute),
       corrected(executor, trainables.corrections) {}
 
 ControlPath::ControlPath(const Experiment& experiment)

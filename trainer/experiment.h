@@ -25,7 +25,9 @@ struct Experiment {
 /// 0: as many as the machine has cores.
 void use_threads(std::int64_t wanted);
 
-/// Checks all that recipe and model can get wrong together. Also calls use_threads.
+/// What is quantized and how, with all checked that recipe and network can get wrong together.
+quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structure);
+/// The same of a model that is opened. Also calls use_threads.
 Experiment open_experiment(Recipe recipe, modules::Model model);
 Experiment open_experiment(Recipe recipe);
 
@@ -42,8 +44,13 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {
   /// Shares with `reference` what is frozen and stays in float.
-  QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
+  QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
+                const quant::Plan& plan, const quant::Calibration& calibration,
                 const modules::FloatExecutor& reference);
+  QuantizedPath(const Experiment& experiment, const quant::Calibration& calibration,
+                const modules::FloatExecutor& reference)
+      : QuantizedPath(experiment.recipe, experiment.model, experiment.plan, calibration,
+                      reference) {}
   QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
   QuantizedPath& operator=(const QuantizedPath&) = delete;
 

@@ -11,14 +11,13 @@
 
 #include "data/base/memory.h"
 #include "modules/float_executor.h"
-#include "modules/right_operand.h"
-#include "quant/integer_linear.h"
 #include "quant/observe_executor.h"
 #include "quant/paired_forward.h"
 #include "trainer/evaluation.h"
 #include "trainer/head_chunks.h"
 #include "trainer/objective.h"
 #include "trainer/saved_bytes.h"
+#include "trainer/weight_memory.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -111,57 +110,17 @@ class Probe {
   data::Batch narrow_, wide_;
 };
 
-/// Bytes of weights that `train` keeps: the reference's where computing makes copies of what the
-/// file holds; of the quantized path its codes, twice where they are packed too, and what the
-/// gradient flows back through; and the model file's pages, which count as resident.
-double weight_bytes(const Experiment& experiment) {
-  const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const auto element = static_cast<double>(c10::elementSize(dtype));
-  auto bytes = static_cast<double>(model_bytes(experiment.model));
-  const modules::WeightStore& weights = *experiment.model.weights;
-  for (const std::string& name : weights.names()) {
-    const modules::WeightInfo info = weights.info(name);
-    if (info.decoded || info.dtype != dtype)
-      bytes += static_cast<double>(c10::multiply_integers(info.shape)) * element;
-  }
-  for (const quant::PlannedLinear& linear : experiment.plan.linears) {
-    const double codes = quant::packs(linear, experiment.recipe.compute) ? 2.0 : 1.0;
-    bytes +=
-        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
-  }
-  return bytes;
-}
-
-/// The head's packed table: one for the way forward, one for the way back, where the reference's
-/// is also the quantized path's.
-double table_bytes(const Experiment& experiment, const modules::WeightStore& weights) {
-  const modules::LinearRef& head = experiment.model.network.head.ref;
-  const at::ScalarType dtype = experiment.recipe.model.dtype;
-  if (!modules::is_table(head) || !modules::packs(dtype, at::kCPU)) return 0.0;
-  const double directions = weights.is_trained(head.weight_name()) ? 1.0 : 2.0;
-  return directions * static_cast<double>(head.in_features * head.out_features) *
-         static_cast<double>(c10::elementSize(dtype));
-}
-
-/// Trained weights are there in float32 with gradient and two moments.
-double trained_bytes(const modules::WeightOverlay& weights) {
-  constexpr double kBytes = 4 * sizeof(float);
-  double bytes = 0.0;
-  for (const auto& [name, weight] : weights.trained())
-    bytes += kBytes * static_cast<double>(weight.numel());
-  return bytes;
-}
-
 /// What one optimizer step, one calibration window and the evaluation of one batch cost.
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds
   std::optional<Cost> memory;                     ///< bytes, of a step
   SavedBytes saved;
-  std::int64_t export_bytes;  ///< of the trained weights
-  double trained_bytes;       ///< of what trained weights take beside what frozen ones do
-  double table_bytes;         ///< of the packed table
-  std::int64_t step_rows;     ///< of the head, at a time in `repaired`
-  bool control;               ///< whether there is one to train
+  std::vector<quant::PlannedBytes> exported;
+  std::int64_t correction_parameters;
+  double trained_bytes;    ///< of what trained weights take beside what frozen ones do
+  double table_bytes;      ///< of the packed table
+  std::int64_t step_rows;  ///< of the head, at a time in `repaired`
+  bool control;            ///< whether there is one to train
 };
 
 Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
@@ -204,18 +163,20 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const Probe on_step(network, step, kTimed, rows_of_step), adapted(network, step, kTimed),
       on_window(network, window, kTimed), on_evaluated(network, evaluated, kTimed),
       held(network, step, kHeld, rows_of_step);
-  return {.calibrated = on_window.seconds(calibrate),
-          .repaired = on_step.seconds(repair),
-          .adapted = adapted.seconds(adapt),
-          .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
-          .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
-          .saved = saved_bytes_of_layer(experiment, step, control.executor, path),
-          .export_bytes = quant::total_bytes(quant::planned_bytes(
-              experiment.plan, *path.trainables.weights, experiment.recipe.model.dtype)),
-          .trained_bytes = trained_bytes(*path.trainables.weights),
-          .table_bytes = table_bytes(experiment, *path.trainables.weights),
-          .step_rows = rows_of_step,
-          .control = has_control};
+  return {
+      .calibrated = on_window.seconds(calibrate),
+      .repaired = on_step.seconds(repair),
+      .adapted = adapted.seconds(adapt),
+      .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
+      .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
+      .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
+      .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
+                                       experiment.recipe.model.dtype),
+      .correction_parameters = path.trainables.corrections.parameter_count(),
+      .trained_bytes = trained_bytes(*path.trainables.weights),
+      .table_bytes = table_bytes(experiment.recipe, network.head, *path.trainables.weights),
+      .step_rows = rows_of_step,
+      .control = has_control};
 }
 
 }  // namespace
@@ -245,34 +206,40 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
                                  static_cast<double>(texts.train.size()))
           : 0.0;
   Prediction prediction{
-      .export_bytes = costs.export_bytes,
+      .exported = costs.exported,
+      .correction_parameters = costs.correction_parameters,
       .peak_resident_bytes = std::nullopt,
       .saved = costs.saved,
-      .calibrate_seconds = cost_of(costs.calibrated, window) * calibrated,
-      .train_seconds = cost_of(costs.repaired, step, costs.step_rows) * steps,
-      .control_seconds = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
-      .evaluate_seconds = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
-                          static_cast<double>(recipe.evaluate.batch_size)};
+      .seconds = PredictedSeconds{
+          .calibrate = cost_of(costs.calibrated, window) * calibrated,
+          .train = cost_of(costs.repaired, step, costs.step_rows) * steps,
+          .control = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
+          .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
+                      static_cast<double>(recipe.evaluate.batch_size)}};
   if (costs.memory) {
     prediction.peak_resident_bytes = static_cast<std::int64_t>(
-        baseline + weight_bytes(experiment) + costs.trained_bytes + costs.table_bytes +
-        cost_of(*costs.memory, step, costs.step_rows));
+        baseline + static_cast<double>(model_bytes(experiment.model)) +
+        weight_bytes(recipe, experiment.plan, *experiment.model.weights) + costs.trained_bytes +
+        costs.table_bytes + cost_of(*costs.memory, step, costs.step_rows));
   }
   return prediction;
 }
 
 nlohmann::json to_json(const Prediction& prediction) {
   const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
-  return {{"export_bytes", prediction.export_bytes},
+  nlohmann::json seconds;  // null
+  if (prediction.seconds) {
+    seconds = {{"calibrate", prediction.seconds->calibrate},
+               {"train", prediction.seconds->train},
+               {"control", prediction.seconds->control},
+               {"evaluate", prediction.seconds->evaluate}};
+  }
+  return {{"export_bytes", quant::total_bytes(prediction.exported)},
           {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
           {"saved_for_backward",
            {{"bytes_per_token_and_layer", prediction.saved.kept},
             {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
-          {"seconds",
-           {{"calibrate", prediction.calibrate_seconds},
-            {"train", prediction.train_seconds},
-            {"control", prediction.control_seconds},
-            {"evaluate", prediction.evaluate_seconds}}}};
+          {"seconds", seconds}};
 }
 
 }  // namespace dualpath::trainer

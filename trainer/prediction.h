@@ -3,19 +3,24 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <vector>
 
 #include "trainer/experiment.h"
 #include "trainer/saved_bytes.h"
 
 namespace dualpath::trainer {
 
+struct PredictedSeconds {
+  double calibrate = 0.0, train = 0.0, control = 0.0, evaluate = 0.0;
+};
+
 /// What a recipe will cost on this machine.
 struct Prediction {
-  std::int64_t export_bytes = 0;                    ///< of model.safetensors' tensors: exact
+  std::vector<quant::PlannedBytes> exported;        ///< model.safetensors' tensors: exact
+  std::int64_t correction_parameters = 0;           ///< beside them, in float32
   std::optional<std::int64_t> peak_resident_bytes;  ///< of `train`; needs a kernel that can tell
   SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact
-  double calibrate_seconds = 0.0, train_seconds = 0.0, control_seconds = 0.0,
-         evaluate_seconds = 0.0;
+  std::optional<PredictedSeconds> seconds;  ///< nothing where there are no weights to run with
 };
 
 /// Runs the recipe's own work (a calibration window, a training step of either path, an evaluated

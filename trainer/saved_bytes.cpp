@@ -43,15 +43,16 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
   return watch.bytes();
 }
 
-SavedBytes saved_bytes_of_layer(const Experiment& experiment, const data::Batch& batch,
-                                modules::Executor& reference, QuantizedPath& path) {
-  const modules::Network& whole = experiment.model.network;
-  const auto layers = static_cast<std::size_t>(experiment.model.config.num_hidden_layers);
+SavedBytes saved_bytes_of_layer(const modules::WeightedNetwork& model, quant::DistanceKind distance,
+                                const data::Batch& batch, modules::Executor& reference,
+                                QuantizedPath& path) {
+  const modules::Network& whole = model.network;
+  const auto layers = static_cast<std::size_t>(model.config.num_hidden_layers);
   const std::size_t deep = std::min<std::size_t>(layers, 3);
   const modules::Network one_less = modules::shortened(whole, deep - 1);
   const modules::Network network = modules::shortened(whole, deep);
   const auto held = [&](const modules::Network& of, bool checkpointed) {
-    return bytes_held(of, batch, reference, path.corrected, experiment.recipe.loss.distance,
+    return bytes_held(of, batch, reference, path.corrected, distance,
                       checkpointing_of(path.trainables.groups, checkpointed));
   };
   const auto of_layer = [&](bool checkpointed) {

@@ -39,7 +39,8 @@ struct SavedBytes {
 };
 
 /// Measured on the model's first layers: what the third adds to two, or the last to those before.
-SavedBytes saved_bytes_of_layer(const Experiment& experiment, const data::Batch& batch,
-                                modules::Executor& reference, QuantizedPath& path);
+SavedBytes saved_bytes_of_layer(const modules::WeightedNetwork& model, quant::DistanceKind distance,
+                                const data::Batch& batch, modules::Executor& reference,
+                                QuantizedPath& path);
 
 }  // namespace dualpath::trainer

@@ -2,8 +2,6 @@
 
 #include <torch/utils.h>
 
-#include <set>
-
 #include "data/base/error.h"
 #include "quant/smoothed_weights.h"
 
@@ -16,14 +14,14 @@ modules::NamedTensors prefixed(const char* prefix, const modules::NamedTensors& 
   return result;
 }
 
-std::set<std::string> norm_weights(const modules::Model& model) {
+std::set<std::string> norm_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
   for (const modules::NormRef& norm : model.structure.norms) names.insert(norm.weight_name());
   return names;
 }
 
 /// Linears with their biases, and tables; a tied one once.
-std::set<std::string> other_weights(const modules::Model& model) {
+std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
   for (const modules::LinearUse& use : model.structure.linears) {
     for (const modules::LinearRef& ref : use.refs) {
@@ -48,7 +46,7 @@ void train_weights(const std::set<std::string>& names, double rate, double weigh
   t.groups.push_back(std::move(group));
 }
 
-Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
+Trainables with_corrections(const Recipe& recipe, const modules::WeightedNetwork& model,
                             const quant::Plan& plan,
                             std::shared_ptr<const modules::WeightStore> weights) {
   Trainables t;
@@ -64,7 +62,14 @@ Trainables with_corrections(const Recipe& recipe, const modules::Model& model,
 
 }  // namespace
 
-Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model,
+std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model) {
+  std::set<std::string> names;
+  if (recipe.train.learning_rate.norm_weights > 0.0) names.merge(norm_weights(model));
+  if (recipe.train.learning_rate.weights > 0.0) names.merge(other_weights(model));
+  return names;
+}
+
+Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                                 const quant::Plan& plan, const quant::Calibration& calibration) {
   const TrainableOptions& rate = recipe.train.learning_rate;
   Trainables t = with_corrections(
@@ -80,7 +85,7 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::Model& mode
   return t;
 }
 
-Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
+Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan) {
   return with_corrections(recipe, model, plan, model.weights);
 }

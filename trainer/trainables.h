@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "modules/gradient_checkpointing.h"
@@ -23,12 +25,15 @@ struct Trainables {
   std::vector<ParameterGroup> groups;
 };
 
+/// The model's own weights that the recipe trains: norms, all others, or none.
+std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model);
+
 /// For the quantized path: what the recipe trains, over the smoothed weights if the plan has folds.
-Trainables quantized_trainables(const Recipe& recipe, const modules::Model& model,
+Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                                 const quant::Plan& plan, const quant::Calibration& calibration);
 
 /// For the control, the float model with the same corrections from the same seed, and nothing else.
-Trainables control_trainables(const Recipe& recipe, const modules::Model& model,
+Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan);
 
 /// How the path's stages run: by `train.gradient_checkpointing`. Which stage trains what is read

@@ -55,6 +55,12 @@ TEST_CASE("a long stretch of one kind matches without running out of stack", "[d
   CHECK(marked("(?:a|b)+", std::string(100'000, 'a')).size() == 100'002);
 }
 
+TEST_CASE("an expression that would search for ever ends in an error that shows it",
+          "[data][pattern]") {
+  CHECK_THROWS_WITH(marked("(?:a+)+\\d", std::string(64, 'a')),
+                    Catch::Contains("'(?:a+)+\\d'") && Catch::Contains("match limit exceeded"));
+}
+
 TEST_CASE("what the two engines understand differently is refused by name", "[data][pattern]") {
   const auto refused = [](const char* expression, const char* because) {
     INFO(expression);

@@ -46,6 +46,18 @@ TEST_CASE("text becomes ids and ids become text", "[data][tokenizer]") {
   CHECK(t.decode({}).empty());
 }
 
+TEST_CASE("a normalizer joins letters and marks before anything looks at them, but no added token",
+          "[data][tokenizer]") {
+  const json added = {{{"id", 6}, {"content", "<e\u0301>"}, {"normalized", false}},
+                      {{"id", 8}, {"content", "[e\u0301]"}, {"normalized", true}}};
+  const Tokenizer t = tokenizer({{"normalizer", {{"type", "NFC"}}}, {"added_tokens", added}});
+  CHECK(t.encode("e\u0301") == Ids{5, 7});
+  CHECK(t.encode("ae\u0301b") == Ids{0, 5, 7, 1});
+  CHECK(t.encode("<e\u0301>") == Ids{6});
+  CHECK(t.encode("<\u00E9>") == Ids{5, 7});  // < and > have no tokens
+  CHECK(t.encode("[e\u0301][\u00E9]") == Ids{8, 8});
+}
+
 TEST_CASE("decoding replaces a character cut short and leaves out ids that are none",
           "[data][tokenizer]") {
   CHECK(tokenizer().decode(Ids{0, 5, 1, 99, -1, 7}) == "a\uFFFDb\uFFFD");
@@ -107,7 +119,7 @@ TEST_CASE("a tokenizer of another kind is refused by name", "[data][tokenizer]")
     CHECK_THROWS_WITH(tokenizer(patch),
                       Catch::Contains("model/tokenizer.json") && Catch::Contains(message));
   };
-  refused({{"normalizer", {{"type", "NFC"}}}}, "NFC is not supported");
+  refused({{"normalizer", {{"type", "NFKC"}}}}, "expected NFC or null, got NFKC");
   refused({{"decoder", {{"type", "Metaspace"}}}}, "expected ByteLevel, got Metaspace");
   refused({{"pre_tokenizer", {{"type", "Whitespace"}}}}, "got Whitespace");
   refused({{"pre_tokenizer", nullptr}}, "pre_tokenizer");

@@ -113,3 +113,17 @@ TEST_CASE("every supported option of a tokenizer.json gives the ids of tokenizer
     }
   }
 }
+
+TEST_CASE("ids of GLM-4's, Qwen2's and Llama 3's kinds are those of tokenizers", "[data][tokens]") {
+  CHECK(expected()["families"].size() == 3);
+  for (const json& family : expected()["families"]) {
+    const Tokenizer tokenizer({family["tokenizer"].dump(), ""}, "family");
+    for (const json& text : family["texts"]) {
+      INFO(family["name"] << ": " << text["name"]);
+      check_equal(tokenizer.encode(text["text"].get<std::string>()), text["ids"]);
+      const bool whole =
+          tokenizer.decode(text["ids"].get<Ids>()) == text.value("decoded", text["text"]);
+      CHECK(whole);
+    }
+  }
+}

@@ -136,3 +136,40 @@ TEST_CASE("of a model in shards the file is named that holds a wrong or unlisted
     CHECK(model.mistake() == ": " + k_proj + " is missing in the index, but in " + shard);
   }
 }
+
+TEST_CASE("config.json alone describes the tensors that transformers makes of it",
+          "[modules][model]") {
+  const std::filesystem::path directory = kReference / "glm4_9b";
+  CHECK(holds_config_alone(directory));
+  CHECK_FALSE(holds_config_alone(kReference / "tiny_llama/tied"));
+  const WeightedNetwork model = open_config(directory);
+  const nlohmann::json expected = data::read_json(directory / "parameters.json");
+  CHECK(model.weights->names().size() == expected.size());
+  for (const auto& [name, shape] : expected.items()) {
+    const WeightInfo info = model.weights->info(name);
+    CHECK(info.shape == shape.get<std::vector<std::int64_t>>());
+    CHECK(info.dtype == at::kBFloat16);
+  }
+  // 40 layers of 203 948 032 in linears, 4 608 biases and 4 norms; two tables and the last norm.
+  CHECK(parameter_count(*model.weights) ==
+        40LL * (203'948'032 + 4'608 + 4 * 4'096) + 2LL * 151'552 * 4'096 + 4'096);
+  CHECK_THAT(error_message([&] { model.weights->get("model.norm.weight"); }),
+             Catch::EndsWith("holds no weights, so model.norm.weight has no values"));
+  CHECK_THAT(error_message([&] { open_model(directory); }),
+             Catch::Contains("holds config.json but no weights, and only plan does without"));
+}
+
+TEST_CASE("a config without weights is a float model's, of a dtype that we compute in",
+          "[modules][model]") {
+  const auto mistake = [](const nlohmann::json& changes) {
+    const EditedModel model("tied", changes);
+    std::filesystem::remove(model.path() / "model.safetensors");
+    return error_message([&] { open_config(model.path()); });
+  };
+  CHECK(mistake({}).empty());
+  CHECK_THAT(
+      mistake({{"dtype", "float8_e4m3fn"}}),
+      Catch::EndsWith("dtype: expected bfloat16, float16 or float32, got \"float8_e4m3fn\""));
+  CHECK_THAT(mistake({{"quantization_config", nlohmann::json::object()}}),
+             Catch::EndsWith("quantization_config: expected a float model's config.json"));
+}

@@ -26,10 +26,10 @@ QuantizeOptions smoothing_by(const SmoothingOptions& smoothing) {
 
 /// A small model whose inputs have outliers.
 struct Smoothed {
-  explicit Smoothed(const QuantizeOptions& options, const std::string& variant = "tied")
-      : model(tiny_llama(variant)),
+  explicit Smoothed(const QuantizeOptions& options, const std::string& which = "tiny_llama/tied")
+      : model(modules::open_model(kReference / which)),
         plan(make_plan(model.structure, options)),
-        ids(expected_tensors("tiny_llama/" + variant + ".safetensors")["ids"]),
+        ids(expected_tensors(which + ".safetensors")["ids"]),
         calibration(calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1),
                               [](std::int64_t) {})) {}
 
@@ -115,7 +115,7 @@ TEST_CASE("the strength is part of the plan's fingerprint", "[quant][smoothing]"
 
 TEST_CASE("folding leaves the float model's logits as they are", "[quant][smoothing]") {
   // The second has biases and six query heads on one value head.
-  for (const char* variant : {"tied", "untied_sharded"}) {
+  for (const char* variant : {"tiny_llama/tied", "tiny_llama/untied_sharded"}) {
     const Smoothed smoothed(smoothing_by({.strength = 0.75}), variant);
     const Tensor plain = smoothed.float_logits(smoothed.model.weights);
     CHECK(largest_difference(plain, smoothed.float_logits(smoothed.weights())) < 1e-4f);
@@ -123,6 +123,44 @@ TEST_CASE("folding leaves the float model's logits as they are", "[quant][smooth
     CHECK(largest_difference(smoothed.weights()->get(norm), smoothed.model.weights->get(norm)) >
           0.1f);
   }
+}
+
+TEST_CASE("folding leaves the logits of other families as they are", "[quant][smoothing]") {
+  // GLM-4: norms after attention and MLP, too, q, k, v with biases, five query heads on one value
+  // head, gate and up in one tensor; GLM: three heads of each; Qwen3: norms over q's and k's heads.
+  const std::string family = GENERATE("glm4", "glm", "qwen2", "qwen3");
+  INFO(family);
+  const Smoothed smoothed(smoothing_by({.strength = 0.75}), "tiny_families/" + family);
+  CHECK(smoothed.plan.folds.size() == 3 * 4);
+  const Tensor plain = smoothed.float_logits(smoothed.model.weights);
+  CHECK(largest_difference(plain, smoothed.float_logits(smoothed.weights())) < 1e-4f);
+  for (const PlannedFold& planned : smoothed.plan.folds) {
+    const modules::ChannelFold& fold = planned.fold;
+    INFO(fold.weight);
+    CHECK(largest_difference(smoothed.weights()->get(fold.weight),
+                             smoothed.model.weights->get(fold.weight)) > 0.01f);
+  }
+}
+
+TEST_CASE("GLM-4's norms behind attention and MLP are in no fold, and its gates carry no factor",
+          "[quant][smoothing]") {
+  const Smoothed smoothed(smoothing_by({.strength = 0.75}), "tiny_families/glm4");
+  const auto change = [&](const std::string& name) {
+    return smoothed.weights()->get(name) - smoothed.model.weights->get(name);
+  };
+  for (const char* norm : {"post_self_attn_layernorm.weight", "post_mlp_layernorm.weight"})
+    CHECK_FALSE(smoothed.weights()->is_changed(kLayer + norm));
+  // Columns of gate_up carry its norm's factors; only up's rows are divided, by those of down_proj.
+  const Tensor factors =
+      smoothed.calibration.smoothing.factors.at(kLayer + "mlp.gate_up_proj.input");
+  const std::string gate_up = kLayer + "mlp.gate_up_proj.weight";
+  const Tensor source = smoothed.model.weights->get(gate_up), halves = source * factors;
+  const auto [gate, up] = std::pair(halves.chunk(2)[0], halves.chunk(2)[1]);
+  const Tensor products = smoothed.calibration.smoothing.factors.at(kLayer + "mlp.down_proj.input");
+  const Tensor expected = torch::cat({gate, up / products.unsqueeze(1)});
+  CHECK(largest_difference(smoothed.weights()->get(gate_up), expected) < 1e-6f);
+  CHECK(change(kLayer + "self_attn.v_proj.bias").abs().max().item<float>() > 0.0f);
+  CHECK(change(kLayer + "self_attn.q_proj.bias").abs().max().item<float>() == 0.0f);
 }
 
 TEST_CASE("a smoothed model loses less when its inputs are quantized", "[quant][smoothing]") {

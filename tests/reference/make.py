@@ -24,6 +24,7 @@ JOBS = {
     "onnx_quantize": ("onnx_quantize.safetensors", {}),
     "tiny_llama": ("tiny_llama", {}),
     "tiny_families": ("tiny_families", {}),
+    "glm4_9b": ("glm4_9b", {}),
     "int8_export": ("int8_export", {"tiny": "tiny_llama"}),
     "smollm2_logits": ("smollm2", {}),
     "tokens": ("tokens", {}),

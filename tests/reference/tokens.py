@@ -5,7 +5,8 @@ Makes in --out:
   tokens.json               texts: [{name, text, ids}], with `decoded` where it is not the text, and with `hex` where the text
                             is what Python's errors="replace" makes of these bytes. variants: [{name, patch, ids}], the same
                             tokenizer after a JSON merge patch, ids for each of short_texts. fragments: [{ids, text}], ids in
-                            random order and what they decode to. versions
+                            random order and what they decode to. families: [{name, tokenizer, texts}], small tokenizers of the
+                            kinds that GLM-4, Qwen2 and Llama 3 have. versions
 Characters are those that Unicode had assigned in version 14, which PCRE2 10.42 knows.
 """
 
@@ -16,7 +17,7 @@ import unicodedata
 from pathlib import Path
 
 from common import GGUF_NAME, library_versions, parse_arguments, read_texts, tokenizer_from_gguf
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 LANGUAGES = Path(__file__).resolve().parents[1] / "data" / "texts" / "languages.txt"
 SEED = 20240607
@@ -44,6 +45,13 @@ def split(pattern: str, behavior: str, invert: bool) -> dict:
 def before_bytes(step: dict, last: dict) -> dict:
     return {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [step, last]}}
 
+
+# Pattern, normalizer, options of BPE and some of the special tokens.
+FAMILIES = {
+    "glm4": (LLAMA_PATTERN, None, {}, ["<|endoftext|>", "[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"]),
+    "qwen2": (LLAMA_PATTERN.replace("{1,3}", ""), normalizers.NFC(), {}, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]),
+    "llama3": (LLAMA_PATTERN, None, {"ignore_merges": True}, ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>"]),
+}
 
 VARIANTS = {
     "gpt-2": {"pre_tokenizer": byte_level()},
@@ -123,6 +131,43 @@ def describe_variant(tokenizer: Tokenizer, name: str, patch: dict, texts: list[s
     return {"name": name, "patch": patch, "ids": [variant.encode(text, add_special_tokens=False).ids for text in texts]}
 
 
+def family_texts(texts: dict[str, str]) -> dict[str, str]:
+    generator = random.Random(SEED)
+    kinds = [*SPACES, "\r\n", *NUMBERS, "007", "x", "-", ".", "'S", "Don'T"]
+    return {name: texts[name] for name in ("languages", "random characters", "medley", "empty")} | {
+        "handbook": texts["handbook"][:100_000],
+        "taken apart": unicodedata.normalize("NFD", texts["languages"]),
+        "marks": "".join(generator.choices("aeoAcnux q\u00e9\u1ea1\uac00\u1100\u1161\u0300\u0301\u0307\u0308\u0323\u0327\u0345\u3099", k=5_000)),
+        "carriage returns": texts["code"][:30_000].replace("\n", "\r\n"),
+        "digits and spaces": "".join(generator.choices(kinds, k=5_000)),
+    }
+
+
+def train_family(pattern: str, normalizer, options: dict, special: list[str], texts: list[str]) -> Tokenizer:
+    """As the models of a family have it, with a small vocabulary of its own."""
+    tokenizer = Tokenizer(models.BPE(**options))
+    tokenizer.normalizer = normalizer
+    isolated = pre_tokenizers.Split(Regex(pattern), "isolated", invert=False)
+    bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([isolated, bytes_of])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=1_000, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    return tokenizer
+
+
+def describe_family(name: str, texts: dict[str, str]) -> dict:
+    pattern, normalizer, options, special = FAMILIES[name]
+    tokenizer = train_family(pattern, normalizer, options, special, list(texts.values()))
+    generator = random.Random(SEED)
+    words = texts["handbook"][:20_000].split(" ")
+    chat = {"chat": "".join(generator.choice(special) + word for word in words)}
+    described = [describe(tokenizer, title, text) for title, text in (texts | chat).items()]
+    return {"name": name, "tokenizer": json.loads(tokenizer.to_str()), "texts": described}
+
+
 def describe_fragments(tokenizer: Tokenizer) -> list[dict]:
     generator = random.Random(SEED)
     lists = [generator.choices(range(tokenizer.get_vocab_size()), k=1_000) for _ in range(10)]
@@ -142,6 +187,7 @@ def main() -> None:
         "short_texts": short_texts,
         "variants": [describe_variant(tokenizer, name, patch, short_texts) for name, patch in VARIANTS.items()],
         "fragments": describe_fragments(tokenizer),
+        "families": [describe_family(name, family_texts(texts)) for name in FAMILIES],
     }
     (arguments.out / "tokenizer").mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(arguments.out / "tokenizer" / "tokenizer.json"))

@@ -234,6 +234,51 @@ TEST_CASE("plan lists what is quantized and writes nothing", "[tools][plan]") {
   CHECK_FALSE(fs::exists(run / "run"));
 }
 
+TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", "[tools][plan]") {
+  const TinyRun run("", "glm4_9b");
+  const Arguments bfloat16 = set("model.dtype=bfloat16");
+  const auto plan = [&](Arguments more) {
+    more.insert(more.end(), bfloat16.begin(), bfloat16.end());
+    return run.done("plan", more).out;
+  };
+  const nlohmann::json found =
+      nlohmann::json::parse(plan({"--json", "--set", "quantize.smoothing={strength: 0.5}"}));
+  CHECK(found["from_config_alone"] == "model/config.json");
+  CHECK(found["parameters"]["model"] == 9'400'279'040);
+  // Of 4096 -> 512 -> 4096, with a bias, an alpha and 4096 betas; 8 is the recipe's reduction.
+  CHECK(found["parameters"]["corrections"] == 40 * (2 * 4096 * 512 + 512 + 4096 + 1 + 4096));
+  CHECK(found["sites"].size() == 40 * 6);
+  CHECK(found["smoothed"].size() == 40 * 4);
+  CHECK(found["bytes"]["fp"] == 2 * 9'400'279'040);
+  // A layer: codes, a scale for each output, one for each input.
+  const std::int64_t codes = 40LL * 203'948'032, scales = 40LL * (40'192 + 6) * 4;
+  // bfloat16, but float32 for the two norms and the value bias that carry folded scales.
+  const std::int64_t rest = 2 * (9'400'279'040 - codes) + 2 * 40LL * (2 * 4096 + 256);
+  CHECK(found["bytes"]["quantized"] == codes + scales + rest);
+  CHECK(found["bytes"]["by_scheme"].size() == 2);
+  CHECK(found["prediction"]["seconds"].is_null());
+  const nlohmann::json& saved = found["prediction"]["saved_for_backward"];
+  CHECK(saved["with_gradient_checkpointing"].get<double>() == Approx(4 * 4096 + 4).margin(0.5));
+  // The model, codes twice, what the gradient flows back through, corrections with their moments,
+  // the head's table packed both ways; beside these a small step and the process itself.
+  const double least = 2 * 9'400'279'040.0 + 4.0 * static_cast<double>(codes) +
+                       16.0 * found["parameters"]["corrections"].get<double>() +
+                       4.0 * 151'552 * 4'096;
+  CHECK(found["prediction"]["peak_resident_bytes"] > least);
+  CHECK(found["prediction"]["peak_resident_bytes"] < least + 1.5e9);
+
+  CHECK_THAT(plan({}), Contains("\n9400279040 parameters; corrections ") &&
+                           Contains("\nno weights beside model/config.json: sizes are those of the "
+                                    "network it describes; predicted: peak memory of train at "
+                                    "least "));
+  for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
+    INFO(command);
+    CHECK(refusal(run, run.run(command), 1) ==
+          "model: holds config.json but no weights, and only plan does without: expected "
+          "model.safetensors or model.safetensors.index.json");
+  }
+}
+
 TEST_CASE("A correction that is ignored by a wrong name is found before the run begins",
           "[tools][plan]") {
   const TinyRun run;

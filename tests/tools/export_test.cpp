@@ -109,17 +109,34 @@ TEST_CASE("transformers loads an export and computes what our INT8 model does", 
 
 TEST_CASE("transformers loads an export of every family and computes what our INT8 model does",
           "[tools][export]") {
-  const auto [family, linears] =
-      GENERATE(table<std::string, int>({{"glm4", 6}, {"glm", 6}, {"qwen2", 7}, {"qwen3", 7}}));
-  INFO(family);
+  const auto [family, linears, smoothing] =
+      GENERATE(table<std::string, int, std::string>({{"glm4", 6, "null"},
+                                                     {"glm4", 6, "{search: true}"},
+                                                     {"glm", 6, "null"},
+                                                     {"qwen2", 7, "null"},
+                                                     {"qwen3", 7, "null"}}));
+  INFO(family << " " << smoothing);
   // With 6 windows one of Qwen3's inputs lies at a tie: its flipped code is in a key that all later
   // tokens see.
-  const Arguments calibration{"--set", "quantize.calibration.num_samples=5"};
+  const Arguments calibration{"--set", "quantize.calibration.num_samples=5", "--set",
+                              "quantize.smoothing=" + smoothing};
   const TinyRun run(family, "tiny_families");
   run.done("train", calibration);
+  const std::string table = run.done("evaluate", with(calibration, "--json")).out;
   run.done("export", calibration);
   const nlohmann::json report = check_export(run, family, "tiny_families");
   CHECK(report["linears"] == 3 * linears);
   CHECK(report["lock_step"]["kl"] <= 1e-4);
   CHECK(report["lock_step"]["agreement"] >= 0.999);
+  // Opened again it is the model that was evaluated; an export has no other INT8 model beside it.
+  const nlohmann::json rows = nlohmann::json::parse(table)["sets"]["in_domain"];
+  const nlohmann::json reloaded = nlohmann::json::parse(
+      run.done("evaluate", {"--set", "model.path=export", "--json"}).out)["sets"]["in_domain"];
+  const bool smoothed = smoothing != "null";
+  for (const auto& [opened, evaluated] :
+       {std::pair("quantized", smoothed ? "smoothed" : "quantized"),
+        std::pair("corrected", smoothed ? "smoothed_corrected" : "corrected")}) {
+    for (const char* figure : {"perplexity", "accuracy"})
+      CHECK(reloaded[opened][figure] == rows[evaluated][figure]);
+  }
 }

@@ -90,7 +90,8 @@ TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[train
   CHECK(checkpointed == Approx(static_cast<double>(2 * of.hidden + kDistance)).margin(0.1));
 
   const SavedBytes saved =
-      saved_bytes_of_layer(paths.experiment, batch, paths.control.executor, paths.quantized);
+      saved_bytes_of_layer(paths.experiment.model, quant::DistanceKind::kRelative, batch,
+                           paths.control.executor, paths.quantized);
   CHECK(saved.kept == kept);
   CHECK(saved.checkpointed == checkpointed);
 }

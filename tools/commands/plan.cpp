@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "tools/commands/command.h"
+#include "trainer/config_prediction.h"
 #include "trainer/experiment.h"
-#include "trainer/prediction.h"
 
 namespace dualpath::tools {
 namespace {
@@ -48,12 +48,12 @@ json attentions_json(const quant::Plan& plan) {
   return attentions;
 }
 
-json cache_json(const trainer::Experiment& experiment) {
-  const auto bytes = [&](const quant::Plan& plan) {
-    return quant::cache_bytes_per_token(plan, experiment.model.structure,
-                                        experiment.recipe.model.dtype);
+json cache_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& model,
+                const quant::Plan& plan) {
+  const auto bytes = [&](const quant::Plan& by) {
+    return quant::cache_bytes_per_token(by, model.structure, recipe.model.dtype);
   };
-  return {{"fp", bytes({})}, {"quantized", bytes(experiment.plan)}};
+  return {{"fp", bytes({})}, {"quantized", bytes(plan)}};
 }
 
 json smoothed_json(const quant::Plan& plan) {
@@ -62,27 +62,56 @@ json smoothed_json(const quant::Plan& plan) {
   return groups;
 }
 
-json plan_json(const trainer::Experiment& experiment) {
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
-  const at::ScalarType dtype = experiment.recipe.model.dtype;
-  const trainer::Prediction prediction = trainer::predict(experiment, texts);
+/// What an export holds, by config group; null: what stays in float.
+json schemes_json(const std::vector<quant::PlannedBytes>& exported) {
+  std::map<std::string, std::int64_t> bytes;
+  for (const quant::PlannedBytes& tensor : exported) bytes[tensor.scheme] += tensor.bytes;
+  json schemes = json::array();
+  for (const auto& [name, sum] : bytes)
+    schemes.push_back({{"scheme", name.empty() ? json() : json(name)}, {"bytes", sum}});
+  return schemes;
+}
+
+json plan_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& model,
+               const quant::Plan& plan, const trainer::Prediction& prediction) {
   json sites = json::array();
-  for (const quant::PlannedLinear& linear : experiment.plan.linears)
-    sites.push_back(site_json(linear));
+  for (const quant::PlannedLinear& linear : plan.linears) sites.push_back(site_json(linear));
+  const auto fp = quant::planned_bytes({}, *model.weights, recipe.model.dtype);
   return {{"sites", sites},
-          {"groups", experiment.plan.groups.size()},
-          {"attentions", attentions_json(experiment.plan)},
-          {"cache_bytes_per_token", cache_json(experiment)},
-          {"ignored", experiment.plan.ignored},
-          {"smoothed", smoothed_json(experiment.plan)},
-          {"corrected_stages", experiment.plan.stages},
-          {"fingerprint", experiment.plan.fingerprint()},
-          {"hidden_size", experiment.model.config.hidden_size},
+          {"groups", plan.groups.size()},
+          {"attentions", attentions_json(plan)},
+          {"cache_bytes_per_token", cache_json(recipe, model, plan)},
+          {"ignored", plan.ignored},
+          {"smoothed", smoothed_json(plan)},
+          {"corrected_stages", plan.stages},
+          {"fingerprint", plan.fingerprint()},
+          {"hidden_size", model.config.hidden_size},
+          {"parameters",
+           {{"model", modules::parameter_count(*model.weights)},
+            {"corrections", prediction.correction_parameters}}},
           {"prediction", trainer::to_json(prediction)},
           {"bytes",
-           {{"fp", quant::total_bytes(quant::planned_bytes({}, *experiment.model.weights, dtype))},
-            {"quantized", prediction.export_bytes}}}};
+           {{"fp", quant::total_bytes(fp)},
+            {"quantized", quant::total_bytes(prediction.exported)},
+            {"by_scheme", schemes_json(prediction.exported)}}},
+          {"from_config_alone", nullptr}};
+}
+
+json plan_of_model(trainer::Recipe recipe) {
+  const trainer::Experiment experiment = trainer::open_experiment(std::move(recipe));
+  const trainer::Texts texts =
+      trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer);
+  return plan_json(experiment.recipe, experiment.model, experiment.plan,
+                   trainer::predict(experiment, texts));
+}
+
+json plan_of_config(const trainer::Recipe& recipe) {
+  trainer::use_threads(1);  // there is too little to compute for more
+  const modules::WeightedNetwork model = modules::open_config(recipe.model.path);
+  const quant::Plan plan = trainer::checked_plan(recipe, model.structure);
+  json result = plan_json(recipe, model, plan, trainer::predict_from_config(recipe, model, plan));
+  result["from_config_alone"] = (recipe.model.path / "config.json").string();
+  return result;
 }
 
 /// "14784 bytes (25.7 H)": of a token in a layer.
@@ -96,6 +125,43 @@ std::string saved_line(const json& plan) {
   return fmt::format("saved for backward, a token and layer: {}; with gradient_checkpointing {}\n",
                      saved_text(saved["bytes_per_token_and_layer"], plan["hidden_size"]),
                      saved_text(saved["with_gradient_checkpointing"], plan["hidden_size"]));
+}
+
+std::string predicted_line(const json& prediction) {
+  const json &seconds = prediction["seconds"], &peak = prediction["peak_resident_bytes"];
+  return fmt::format(
+      "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control {:.0f} s, "
+      "evaluate {:.0f} s",
+      peak.is_null() ? "unknown" : bytes_text(peak.get<double>()),
+      seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
+      seconds["control"].get<double>(), seconds["evaluate"].get<double>());
+}
+
+/// "decoder 8.2 GB, in float 2.5 GB".
+std::string schemes_text(const json& schemes) {
+  std::vector<std::string> parts;
+  for (const json& part : schemes) {
+    parts.push_back(fmt::format(
+        "{} {}", part["scheme"].is_null() ? "in float" : part["scheme"].get<std::string>(),
+        bytes_text(part["bytes"].get<double>())));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+/// "134515008 parameters; corrections 345900 (0.26 %), 1.4 MB".
+std::string parameters_text(const json& parameters) {
+  const auto model = parameters["model"].get<double>(),
+             corrections = parameters["corrections"].get<double>();
+  return fmt::format("{:.0f} parameters; corrections {:.0f} ({:.2f} %), {}", model, corrections,
+                     100.0 * corrections / model, bytes_text(corrections * sizeof(float)));
+}
+
+std::string config_line(const json& plan) {
+  return fmt::format(
+      "no weights beside {}: sizes are those of the network it describes; predicted: peak memory "
+      "of train at least {}; times unknown",
+      plan["from_config_alone"].get<std::string>(),
+      bytes_text(plan["prediction"]["peak_resident_bytes"].get<double>()));
 }
 
 std::string table_of(const json& plan) {
@@ -115,11 +181,12 @@ std::string table_of(const json& plan) {
                          fmt::join(attention["operands"].get<std::vector<std::string>>(), " "),
                          attention["scheme"].get<std::string>());
   }
-  table +=
-      fmt::format("in float: {}\n{} tensor groups; weights {} -> {}\n",
-                  fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
-                  plan["groups"].get<std::size_t>(), bytes_text(plan["bytes"]["fp"].get<double>()),
-                  bytes_text(plan["bytes"]["quantized"].get<double>()));
+  const json& bytes = plan["bytes"];
+  table += fmt::format("in float: {}\n{} tensor groups; weights {} -> {}: {}\n{}\n",
+                       fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
+                       plan["groups"].get<std::size_t>(), bytes_text(bytes["fp"].get<double>()),
+                       bytes_text(bytes["quantized"].get<double>()),
+                       schemes_text(bytes["by_scheme"]), parameters_text(plan["parameters"]));
   if (!plan["smoothed"].empty())
     table += fmt::format("{} inputs smoothed before they are quantized\n", plan["smoothed"].size());
   const json& cache = plan["cache_bytes_per_token"];
@@ -127,19 +194,15 @@ std::string table_of(const json& plan) {
       fmt::format("keys and values of a token: {} -> {}\n", bytes_text(cache["fp"].get<double>()),
                   bytes_text(cache["quantized"].get<double>()));
   table += saved_line(plan);
-  const json &seconds = plan["prediction"]["seconds"],
-             &peak = plan["prediction"]["peak_resident_bytes"];
-  return table + fmt::format(
-                     "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control "
-                     "{:.0f} s, "
-                     "evaluate {:.0f} s",
-                     peak.is_null() ? "unknown" : bytes_text(peak.get<double>()),
-                     seconds["calibrate"].get<double>(), seconds["train"].get<double>(),
-                     seconds["control"].get<double>(), seconds["evaluate"].get<double>());
+  return table + (plan["from_config_alone"].is_null() ? predicted_line(plan["prediction"])
+                                                      : config_line(plan));
 }
 
 void plan(const RecipeArguments& arguments) {
-  const json result = plan_json(trainer::open_experiment(arguments.load()));
+  trainer::Recipe recipe = arguments.load();
+  const json result = modules::holds_config_alone(recipe.model.path)
+                          ? plan_of_config(recipe)
+                          : plan_of_model(std::move(recipe));
   print(result, arguments.json, table_of(result));
 }
 

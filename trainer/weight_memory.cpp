@@ -1,0 +1,61 @@
+#include "trainer/weight_memory.h"
+
+#include <c10/core/ScalarType.h>
+#include <c10/util/accumulate.h>
+
+#include "modules/float_executor.h"
+#include "modules/right_operand.h"
+#include "quant/corrections.h"
+#include "quant/integer_linear.h"
+
+namespace dualpath::trainer {
+namespace {
+
+double elements(const modules::WeightInfo& info) {
+  return static_cast<double>(c10::multiply_integers(info.shape));
+}
+
+}  // namespace
+
+double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
+                    const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  const auto element = static_cast<double>(c10::elementSize(dtype));
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    const modules::WeightInfo info = weights.info(name);
+    if (info.decoded || info.dtype != dtype) bytes += elements(info) * element;
+  }
+  for (const quant::PlannedLinear& linear : plan.linears) {
+    const double codes = quant::packs(linear, recipe.compute) ? 2.0 : 1.0;
+    bytes +=
+        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
+  }
+  return bytes;
+}
+
+double table_bytes(const Recipe& recipe, const modules::Head& head,
+                   const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  if (!modules::is_table(head.ref) || !modules::packs(dtype, at::kCPU)) return 0.0;
+  const double directions = weights.is_trained(head.ref.weight_name()) ? 1.0 : 2.0;
+  return directions * static_cast<double>(head.ref.in_features * head.ref.out_features) *
+         static_cast<double>(c10::elementSize(dtype));
+}
+
+double trained_bytes(const modules::WeightStore& weights) {
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    if (weights.is_trained(name)) bytes += kBytesOfTrained * elements(weights.info(name));
+  }
+  return bytes;
+}
+
+std::int64_t correction_parameters(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                   const quant::Plan& plan) {
+  if (recipe.train.learning_rate.corrections == 0.0) return 0;
+  return quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed)
+      .parameter_count();
+}
+
+}  // namespace dualpath::trainer
