@@ -38,21 +38,24 @@ class Comparison : public modules::Executor {
     return reference_.embedding(ref, ids);
   }
   Tensor attention(const modules::AttentionRef& ref, const Tensor& q, const Tensor& k,
-                   const Tensor& v) override {
-    return reference_.attention(ref, q, k, v);
+                   const Tensor& v, modules::KvCache* cache) override {
+    return reference_.attention(ref, q, k, v, cache);
   }
   void begin(const modules::Stage&, const modules::State& state) override { mask_ = state.mask; }
 
-  /// Relative squared errors, summed over tokens.
-  double noise(const std::string& linear) const { return noise_.at(linear); }
+  /// Relative squared errors by linear, summed over tokens.
+  const std::map<std::string, double>& noise() const { return noise_; }
 
  private:
   bool is_planned(const modules::LinearRefs& refs) const {
-    return plan_.linear(refs.front().name) != nullptr;
+    return std::any_of(refs.begin(), refs.end(), [&](const modules::LinearRef& ref) {
+      return plan_.linear(ref.name) != nullptr;
+    });
   }
   void compare(const modules::LinearRefs& refs, const std::vector<Tensor>& outputs,
                const std::vector<Tensor>& quantized) {
     for (std::size_t i = 0; i < refs.size(); ++i) {
+      if (!plan_.linear(refs[i].name)) continue;
       noise_[refs[i].name] +=
           hidden_distance(DistanceKind::kRelative, outputs[i], quantized[i], mask_).item<double>();
     }
@@ -81,7 +84,9 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
   }
   std::vector<OutputSqnr> result;
   for (const PlannedLinear& linear : plan.linears) {
-    const double decibels = -10.0 * std::log10(comparison.noise(linear.ref.name) / tokens);
+    const auto noise = comparison.noise().find(linear.ref.name);
+    if (noise == comparison.noise().end()) continue;  // the head is in no stage
+    const double decibels = -10.0 * std::log10(noise->second / tokens);
     result.push_back({linear.ref.name, linear.stage, std::min(decibels, kMostDecibels)});
   }
   return result;
