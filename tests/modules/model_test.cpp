@@ -166,7 +166,7 @@ TEST_CASE("a config without weights is a float model's, of a dtype that we compu
     std::filesystem::remove(model.path() / "model.safetensors");
     return error_message([&] { open_config(model.path()); });
   };
-  CHECK(mistake({}).empty());
+  CHECK(mistake(nlohmann::json::object()) == "(no Error was thrown)");
   CHECK_THAT(
       mistake({{"dtype", "float8_e4m3fn"}}),
       Catch::EndsWith("dtype: expected bfloat16, float16 or float32, got \"float8_e4m3fn\""));

@@ -18,11 +18,10 @@ Prediction from_config(const Experiment& experiment) {
                              experiment.plan);
 }
 
-std::vector<std::tuple<std::string, std::string, std::int64_t>> listed(
-    const std::vector<quant::PlannedBytes>& exported) {
-  std::vector<std::tuple<std::string, std::string, std::int64_t>> list;
+std::vector<std::string> listed(const std::vector<quant::PlannedBytes>& exported) {
+  std::vector<std::string> list;
   for (const quant::PlannedBytes& tensor : exported)
-    list.emplace_back(tensor.name, tensor.dtype, tensor.bytes);
+    list.push_back(tensor.name + " " + tensor.dtype + " " + std::to_string(tensor.bytes));
   return list;
 }
 
