@@ -34,6 +34,9 @@ struct Model {
   std::filesystem::path path;
   DecoderConfig config;
   nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
+  /// generation_config.json, or of GGUF metadata where that knows a second end; {} if there is
+  /// none.
+  nlohmann::json generation_config;
   data::Tokenizer tokenizer;
   std::shared_ptr<const WeightStore> weights;
   Network network;
