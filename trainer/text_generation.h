@@ -15,9 +15,9 @@ namespace dualpath::trainer {
 
 struct GenerationOptions {
   std::int64_t max_tokens = 128;
-  SamplingOptions sampling;
+  SamplingOptions sampling = {};
   std::uint64_t seed = 0;
-  std::vector<std::string> stop;  ///< the text ends before the first of these; none is empty
+  std::vector<std::string> stop = {};  ///< the text ends before the first of these; none is empty
 };
 
 /// Why a text ended.
