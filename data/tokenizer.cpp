@@ -132,7 +132,8 @@ Tokenizer::Tokenizer(TokenizerFiles files, const JsonObject& description)
       added_tokens_(read_added_tokens(description)),
       splitter_(make_splitter(added_tokens_, reads_nfc(description))),
       pre_tokenizer_(description.object("pre_tokenizer")),
-      bpe_(read_bpe(description.object("model"))) {
+      bpe_(read_bpe(description.object("model"))),
+      post_processor_(read_post_processor(description)) {
   for (const std::string& token :
        tokens_by_id(bpe_.vocabulary(), added_tokens_, description.where())) {
     bytes_of_.push_back(from_byte_alphabet(token).value_or(token));
@@ -154,12 +155,29 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
   return ids;
 }
 
+std::vector<std::int32_t> Tokenizer::encode_whole(std::string_view text) const {
+  if (!post_processor_.unsupported.empty()) {
+    throw Error("tokenizer.json: post_processor: {} is not supported",
+                printable(post_processor_.unsupported));
+  }
+  std::vector<std::int32_t> ids = post_processor_.before;
+  for (const std::int32_t id : encode(text)) ids.push_back(id);
+  ids.insert(ids.end(), post_processor_.after.begin(), post_processor_.after.end());
+  for (const std::int32_t id : ids) {
+    if (id >= vocab_size()) throw Error("tokenizer.json: post_processor: there is no token {}", id);
+  }
+  return ids;
+}
+
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   std::string bytes;
-  for (const std::int32_t id : ids) {
-    if (id >= 0 && id < vocab_size()) bytes += bytes_of_[static_cast<std::size_t>(id)];
-  }
+  for (const std::int32_t id : ids) bytes += this->bytes(id);
   return replace_invalid_utf8(bytes);
+}
+
+std::string_view Tokenizer::bytes(std::int32_t id) const {
+  if (id < 0 || id >= vocab_size()) return {};
+  return bytes_of_[static_cast<std::size_t>(id)];
 }
 
 std::optional<std::int32_t> Tokenizer::token_id(std::string_view token) const {

@@ -11,6 +11,7 @@
 #include "data/added_tokens.h"
 #include "data/bpe.h"
 #include "data/formats/gguf.h"
+#include "data/post_processor.h"
 #include "data/pre_tokenizer.h"
 
 namespace dualpath::data {
@@ -43,8 +44,13 @@ class Tokenizer {
   /// Added tokens ("<|im_start|>") inside the text become their ids. Bytes that are no UTF-8 count
   /// as U+FFFD, as in Python's errors="replace".
   std::vector<std::int32_t> encode(std::string_view text) const;
+  /// The same with what the tokenizer puts around a text ("add_special_tokens=True"), as before the
+  /// start of a text to go on with. Error if that is of a kind we do not know.
+  std::vector<std::int32_t> encode_whole(std::string_view text) const;
   /// Added tokens are spelled out, unknown ids left out; a piece of a character becomes U+FFFD.
   std::string decode(std::span<const std::int32_t> ids) const;
+  /// What one token adds to a text, which may be a piece of a character; "" for an unknown id.
+  std::string_view bytes(std::int32_t id) const;
 
   /// One more than the largest id: the rows an embedding needs.
   std::int64_t vocab_size() const { return static_cast<std::int64_t>(bytes_of_.size()); }
@@ -63,6 +69,7 @@ class Tokenizer {
   AddedTokenSplitter splitter_;
   PreTokenizer pre_tokenizer_;
   Bpe bpe_;
+  PostProcessor post_processor_;
   std::vector<std::string> bytes_of_;  // by id: what decode() writes
   SpecialTokens special_tokens_;
 };

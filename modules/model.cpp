@@ -41,6 +41,7 @@ Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json
   return {{config, std::move(weights), std::move(network), std::move(structure)},
           path,
           std::move(config_json),
+          /*generation_config=*/nlohmann::json::object(),
           std::move(tokenizer),
           /*companion_files=*/{},
           /*made_files=*/{}};
@@ -81,7 +82,19 @@ Model open_directory(const fs::path& path) {
   Model model = assemble(path, decoder, config.raw(), data::Tokenizer::from_directory(path),
                          std::move(weights));
   model.companion_files = companions(path);
+  const fs::path generation = path / "generation_config.json";
+  if (fs::exists(generation)) model.generation_config = data::JsonObject::read(generation).raw();
   return model;
+}
+
+/// A model's turns may end with another token than its texts; Hugging Face's place for that is
+/// generation_config.json.
+nlohmann::json ends_of(const data::GgufReader& gguf, const data::SpecialTokens& special) {
+  constexpr std::string_view kEndOfTurn = "tokenizer.ggml.eot_token_id";
+  if (!gguf.contains(kEndOfTurn)) return nlohmann::json::object();
+  nlohmann::json ids = nlohmann::json::array({gguf.require<std::int32_t>(kEndOfTurn)});
+  if (special.eos) ids.push_back(*special.eos);
+  return {{"eos_token_id", std::move(ids)}};
 }
 
 Model open_gguf(const fs::path& path) {
@@ -95,6 +108,9 @@ Model open_gguf(const fs::path& path) {
   Model model = assemble(path, config, std::move(config_json), std::move(tokenizer), weights);
   model.made_files = {{"tokenizer.json", model.tokenizer.files().tokenizer_json},
                       {"tokenizer_config.json", model.tokenizer.files().tokenizer_config_json}};
+  model.generation_config = ends_of(weights->reader(), special);
+  if (!model.generation_config.empty())
+    model.made_files["generation_config.json"] = model.generation_config.dump(2) + "\n";
   return model;
 }
 

@@ -41,6 +41,9 @@ struct WeightedNetwork {
 struct Model : WeightedNetwork {
   std::filesystem::path path;
   nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
+  /// generation_config.json, or of GGUF metadata where that knows a second end; {} if there is
+  /// none.
+  nlohmann::json generation_config;
   data::Tokenizer tokenizer;
   /// What an export copies byte for byte: the directory's files besides config and weights.
   std::vector<std::filesystem::path> companion_files;

@@ -10,17 +10,23 @@
 namespace dualpath::modules {
 
 /// Keys and values seen so far, by attention name; each [B, kv_heads, S, D], of whatever dtype the
-/// executor keeps them in.
+/// executor keeps them in. It keeps room for as many again, so that n tokens, one at a time, cost n
+/// appends and not n²; bits are as of one cat.
 class KvCache {
  public:
-  /// Appends k, v: [B, kv_heads, T, D] and returns all so far.
+  /// Appends k, v: [B, kv_heads, T, D] and returns all so far, views that the next append() leaves
+  /// as they are.
   std::pair<at::Tensor, at::Tensor> append(const std::string& name, const at::Tensor& k,
                                            const at::Tensor& v);
   /// Positions held; 0 before the first append.
   std::int64_t length() const;
 
  private:
-  std::map<std::string, std::pair<at::Tensor, at::Tensor>> entries_;
+  struct Entry {
+    at::Tensor keys, values;  // with room behind `length`
+    std::int64_t length = 0;
+  };
+  std::map<std::string, Entry> entries_;
 };
 
 /// Cosines and sines by position, each [B, T, dim / 2] float32, and which dimensions are a pair: i

@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   dualpath::tools::add_train(app);
   dualpath::tools::add_evaluate(app);
   dualpath::tools::add_export(app);
+  dualpath::tools::add_generate(app);
   dualpath::tools::add_inspect(app);
   try {
     app.parse(argc, argv);

@@ -9,14 +9,9 @@
 #include "modules/network.h"
 #include "trainer/metrics.h"
 #include "trainer/options.h"
+#include "trainer/evaluated_row.h"
 
 namespace dualpath::trainer {
-
-/// A row of the table and what computes it. Executors must outlive the evaluation.
-struct EvaluatedRow {
-  std::string name;
-  modules::Executor* executor = nullptr;
-};
 
 /// Every row on the same windows, evenly spaced over the text and enough for options.num_tokens
 /// scored tokens (or all there are). A window's first token is context only. rows[0] is the

@@ -2,8 +2,13 @@
 
 namespace dualpath::trainer {
 
-/// The rows of an evaluation's table, in the order in which they are shown; not every run has all.
-inline constexpr const char* kRows[] = {"fp",        "quantized",          "smoothed",
-                                        "corrected", "smoothed_corrected", "control"};
+/// The names of the table's rows, the same in report, command line and text.
+inline constexpr const char *kFp = "fp", *kQuantized = "quantized", *kSmoothed = "smoothed",
+                            *kCorrected = "corrected", *kSmoothedCorrected = "smoothed_corrected",
+                            *kControl = "control";
+
+/// In the order in which they are shown; not every run has all.
+inline constexpr const char* kRows[] = {kFp,        kQuantized,         kSmoothed,
+                                        kCorrected, kSmoothedCorrected, kControl};
 
 }  // namespace dualpath::trainer

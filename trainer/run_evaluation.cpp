@@ -7,18 +7,16 @@
 #include "data/formats/event_file.h"
 #include "data/text.h"
 #include "quant/export.h"
-#include "quant/smoothed_weights.h"
 #include "trainer/evaluation.h"
+#include "trainer/evaluated_row.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
+#include "trainer/untrained_rows.h"
 
 namespace dualpath::trainer {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char *kQuantized = "quantized", *kSmoothed = "smoothed", *kCorrected = "corrected",
-                     *kSmoothedCorrected = "smoothed_corrected";
 
 /// Bytes a row's model takes on disk, by row.
 using RowBytes = std::map<std::string, std::int64_t>;
@@ -65,7 +63,7 @@ const RowSums* row_named(const std::vector<RowSums>& rows, const std::string& na
 
 json set_json(const std::vector<RowSums>& rows, const RowBytes& bytes, const Recipe& recipe) {
   json set;
-  const RowSums* fp = row_named(rows, "fp");
+  const RowSums* fp = row_named(rows, kFp);
   for (const RowSums& row : rows)
     set[row.name] = to_json(metrics_of(row), bytes.at(row.name), fp != nullptr);
   if (!fp) return set;
@@ -104,36 +102,6 @@ json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedR
   return result;
 }
 
-/// The quantized model before anything of it is trained (which may be scales and norms, too), as it
-/// is and smoothed.
-class UntrainedRows {
- public:
-  UntrainedRows(const Experiment& experiment, const quant::Calibration& calibration,
-                const modules::FloatExecutor& reference)
-      : is_smoothed_(!experiment.plan.folds.empty()),
-        scales_(is_smoothed_ ? calibration.unsmoothed_scales : calibration.scale_tensors),
-        smoothed_scales_(calibration.scales()),
-        executor_(reference.shared_weights(), experiment.plan, scales_, experiment.recipe.compute),
-        smoothed_(std::make_shared<modules::ComputeWeights>(
-                      quant::smoothed(experiment.model.weights, experiment.plan,
-                                      calibration.smoothing.factors),
-                      reference.shared_weights()),
-                  experiment.plan, smoothed_scales_, experiment.recipe.compute) {}
-  UntrainedRows(const UntrainedRows&) = delete;  // the executors refer to the members beside them
-  UntrainedRows& operator=(const UntrainedRows&) = delete;
-
-  std::vector<EvaluatedRow> rows() {
-    std::vector<EvaluatedRow> rows{{kQuantized, &executor_}};
-    if (is_smoothed_) rows.push_back({kSmoothed, &smoothed_});
-    return rows;
-  }
-
- private:
-  bool is_smoothed_;
-  quant::ActivationScales scales_, smoothed_scales_;
-  quant::QuantizedExecutor executor_, smoothed_;
-};
-
 /// Each row is a curve of its own, with the figures of the text's own domain under the usual names.
 /// An evaluation made again takes the place of the one before.
 void show(const json& sets, std::int64_t step, const RunDirectory& directory) {
@@ -155,10 +123,6 @@ void show(const json& sets, std::int64_t step, const RunDirectory& directory) {
 
 }  // namespace
 
-const char* corrected_row(const quant::Plan& plan) {
-  return plan.folds.empty() ? kCorrected : kSmoothedCorrected;
-}
-
 json run_evaluation(const Experiment& experiment, const Texts& texts,
                     const RunDirectory& directory) {
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
@@ -171,8 +135,8 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   const std::int64_t fp = bytes_of({}, *experiment.model.weights),
                      quantized = bytes_of(experiment.plan, *path.trainables.weights);
 
-  std::vector<EvaluatedRow> rows{{"fp", &control.executor}};
-  RowBytes bytes{{"fp", fp}};
+  std::vector<EvaluatedRow> rows{{kFp, &control.executor}};
+  RowBytes bytes{{kFp, fp}};
   for (const EvaluatedRow& row : untrained.rows()) {
     rows.push_back(row);
     bytes[row.name] = bytes_of(experiment.plan, *experiment.model.weights);
@@ -185,9 +149,9 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
     steps[row] = paths.steps;
   }
   if (paths.control_steps > 0) {
-    rows.push_back({"control", &control.corrected});
-    bytes["control"] = fp + control.trainables.corrections.bytes();
-    steps["control"] = paths.control_steps;
+    rows.push_back({kControl, &control.corrected});
+    bytes[kControl] = fp + control.trainables.corrections.bytes();
+    steps[kControl] = paths.control_steps;
   }
   json result =
       evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
@@ -200,13 +164,17 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   return result;
 }
 
-json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
-  use_threads(recipe.num_threads);
+void check_export_dtype(const Recipe& recipe, const modules::Model& model) {
   const std::string made_in(name_in(modules::kComputeDtypes, recipe.model.dtype));
   if (model.config_json.value("dtype", made_in) != made_in) {
     throw UsageError("model.dtype: {} was exported in {}; another dtype gives other logits",
                      model.path.string(), model.config_json["dtype"].get<std::string>());
   }
+}
+
+json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
+  use_threads(recipe.num_threads);
+  check_export_dtype(recipe, model);
   const quant::ExportedModel exported = quant::open_export(model);
   const Texts texts = load_texts(recipe.data, model.tokenizer);
   quant::QuantizedExecutor executor(model.weights, recipe.model.dtype, exported.plan,

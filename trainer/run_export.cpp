@@ -9,6 +9,7 @@
 #include "data/formats/safetensors.h"
 #include "quant/export.h"
 #include "trainer/recipe.h"
+#include "trainer/evaluated_row.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
 

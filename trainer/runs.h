@@ -31,10 +31,6 @@ void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& p
 /// report.html: what the run's directory holds, for people.
 void write_html_report(const RunDirectory& directory);
 
-/// The row of the trained model in the table: "corrected", or over smoothed weights
-/// "smoothed_corrected".
-const char* corrected_row(const quant::Plan& plan);
-
 /// The table: {"sets": {"in_domain": {row: metrics…, "recovery": {row: …}}, "out_of_domain": …}}.
 nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
                               const RunDirectory& directory);
@@ -42,6 +38,10 @@ nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
 /// The same for an export, whose float model is gone: rows `quantized` and `corrected`, KL and
 /// agreement null.
 nlohmann::json run_export_evaluation(const Recipe& recipe, const modules::Model& model);
+
+/// An export computes what it promises only in the dtype it was made in: another one is a
+/// UsageError.
+void check_export_dtype(const Recipe& recipe, const modules::Model& model);
 
 /// Writes the deployable directory to recipe.export.output_dir, which must be given.
 nlohmann::json run_export(const Experiment& experiment, const Texts& texts,

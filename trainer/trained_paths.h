@@ -24,4 +24,9 @@ struct TrainedPaths {
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory);
 
+/// The same where the texts are not at hand: that the run is of this recipe is RunDirectory's to
+/// see, and checkpoints are held to the calibration; that model and texts are still those of the
+/// run is not looked at. model_sha256 stays empty.
+TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory);
+
 }  // namespace dualpath::trainer

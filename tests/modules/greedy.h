@@ -2,24 +2,19 @@
 
 #include <vector>
 
-#include "modules/network.h"
+#include "modules/generation.h"
 #include "tests/support/catch.h"
 
 namespace dualpath::testing {
 
-/// The next `steps` tokens behind the prompt [P], one at a time with a KV cache.
+/// The next `steps` (> 0) tokens behind the prompt [P], one at a time with a KV cache.
 inline torch::Tensor continue_greedily(const modules::Network& network, modules::Executor& executor,
                                        const torch::Tensor& prompt, std::int64_t steps) {
-  modules::KvCache cache;
-  torch::Tensor ids = prompt.unsqueeze(0);
   std::vector<std::int64_t> tokens;
-  for (std::int64_t step = 0; step < steps; ++step) {
-    modules::State state = modules::make_state(ids, &cache);
-    modules::run(network, executor, state);
-    const torch::Tensor last = state.hidden.select(1, -1);
-    ids = network.head.logits(executor, last).argmax(-1, /*keepdim=*/true);
-    tokens.push_back(ids.item<std::int64_t>());
-  }
+  modules::generate(network, executor, prompt, modules::most_likely, [&](std::int64_t token) {
+    tokens.push_back(token);
+    return std::ssize(tokens) < steps;
+  });
   return torch::tensor(tokens);
 }
 

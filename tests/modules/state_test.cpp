@@ -1,5 +1,7 @@
 #include "modules/state.h"
 
+#include "modules/attention.h"
+
 #include "tests/support/catch.h"
 
 using namespace dualpath::modules;
@@ -31,4 +33,36 @@ TEST_CASE("the cache keeps each attention's keys and values in order", "[modules
   const auto [keys, values] = cache.append("a", second, -second);
   CHECK(keys.flatten().equal(torch::tensor({1.0f, 1.0f, 2.0f})));
   CHECK(values.flatten().equal(torch::tensor({-1.0f, -1.0f, -2.0f})));
+}
+
+TEST_CASE("attention over the cache has the bits that it has over one concatenated tensor",
+          "[modules][state]") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const std::int64_t batch = GENERATE(1, 2);
+  torch::manual_seed(3);
+  const auto random = [&](std::int64_t heads, std::int64_t tokens) {
+    return torch::randn({batch, tokens, heads, 64}).to(dtype).transpose(1, 2);
+  };
+  KvCache cache;
+  at::Tensor keys, values;
+  for (const std::int64_t tokens : {37, 1, 1, 30, 1, 1}) {
+    const at::Tensor q = random(9, tokens), k = random(3, tokens), v = random(3, tokens);
+    keys = keys.defined() ? at::cat({keys, k}, 2) : k;
+    values = values.defined() ? at::cat({values, v}, 2) : v;
+    const auto [held_keys, held_values] = cache.append("layer", k, v);
+    CHECK(held_keys.equal(keys));
+    CHECK(held_values.equal(values));
+    CHECK(causal_attention(q, held_keys, held_values).equal(causal_attention(q, keys, values)));
+  }
+}
+
+TEST_CASE("what the cache has handed out stays as it was", "[modules][state]") {
+  KvCache cache;
+  const at::Tensor one = at::full({1, 1, 1, 2}, 1.0f);
+  const at::Tensor first = cache.append("a", one, one).first;
+  const at::Tensor second = cache.append("a", one * 2, one).first;
+  const at::Tensor third = cache.append("a", one * 3, one).first;
+  CHECK(first.flatten().equal(torch::tensor({1.0f, 1.0f})));
+  CHECK(second.flatten().equal(torch::tensor({1.0f, 1.0f, 2.0f, 2.0f})));
+  CHECK(third.size(2) == 3);
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parents[1] / "build" / "assets"
 TEXTS = HERE.parent / "data" / "texts"
+TEMPLATES = HERE.parent / "data" / "templates"
 
 # Script -> its output inside --out, and inputs out of the same folder: --name -> the script that makes it.
 JOBS = {
@@ -27,7 +28,9 @@ JOBS = {
     "glm4_9b": ("glm4_9b", {}),
     "int8_export": ("int8_export", {"tiny": "tiny_llama"}),
     "smollm2_logits": ("smollm2", {}),
+    "generation": ("generation.json", {"tiny": "tiny_llama", "families": "tiny_families"}),
     "tokens": ("tokens", {}),
+    "chat_templates": ("chat_templates.json", {}),
     "packed_codes": ("packed_codes.safetensors", {}),
 }
 
@@ -51,7 +54,7 @@ def is_shared(script: Path) -> bool:
 def shared_hash(assets: Path) -> str:
     """Of what any script may depend on."""
     modules = filter(is_shared, HERE.glob("*.py"))
-    data = [*assets.glob("*.gguf"), *assets.glob("*.jsonl"), *TEXTS.iterdir()]
+    data = [*assets.glob("*.gguf"), *assets.glob("*.jsonl"), *TEXTS.iterdir(), *TEMPLATES.iterdir()]
     packages = sorted(f"{package.name} {package.version}" for package in importlib.metadata.distributions())
     return hash_of(*(path.read_bytes() for path in sorted([*modules, *data])), *map(str.encode, packages))
 

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kCommands[] = {"plan", "calibrate", "train", "evaluate", "export", "inspect"};
+constexpr const char* kCommands[] = {"plan",   "calibrate", "train",  "evaluate",
+                                     "export", "generate",  "inspect"};
 
 Arguments set(const std::string& override) { return {"--set", override}; }
 

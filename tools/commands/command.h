@@ -54,6 +54,7 @@ void add_calibrate(CLI::App& app);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_export(CLI::App& app);
+void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 
 }  // namespace dualpath::tools

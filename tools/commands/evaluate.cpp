@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
-#include "trainer/rows.h"
+#include "trainer/evaluated_row.h"
 #include "trainer/runs.h"
 
 namespace dualpath::tools {

@@ -1,0 +1,82 @@
+#include "data/chat_template.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+
+namespace dualpath::data {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+JsonObject config_of(const fs::path& model, const Tokenizer& tokenizer) {
+  const std::string& text = tokenizer.files().tokenizer_config_json;
+  return JsonObject::parse(text.empty() ? "{}" : text, (model / "tokenizer_config.json").string());
+}
+
+/// Of a list of named ones.
+std::string default_of(const JsonObject& config) {
+  std::string names;
+  for (const JsonObject& entry : config.objects("chat_template")) {
+    if (entry.string("name") == "default") return entry.string("template");
+    names += " " + entry.string("name");
+  }
+  throw Error("{}: chat_template: expected one named default, got{}", config.where(),
+              printable(names));
+}
+
+std::string source_of(const fs::path& model, const JsonObject& config) {
+  const fs::path file = model / "chat_template.jinja";
+  if (fs::is_directory(model) && fs::exists(file)) return read_file(file);
+  if (!config.contains("chat_template")) {
+    throw Error(
+        "{}: the model has no chat template; expected chat_template.jinja, or chat_template in "
+        "tokenizer_config.json",
+        model.string());
+  }
+  if (config.raw()["chat_template"].is_array()) return default_of(config);
+  return config.string("chat_template");
+}
+
+/// "bos_token" and the like: a text or, in older files, an object with "content".
+std::map<std::string, std::string> special_tokens_of(const JsonObject& config) {
+  std::map<std::string, std::string> tokens;
+  for (const std::string& key : config.keys()) {
+    if (!key.ends_with("_token")) continue;
+    const auto& value = config.raw()[key];
+    if (value.is_string()) tokens[key] = value.get<std::string>();
+    if (value.is_object()) tokens[key] = config.object(key).string("content");
+  }
+  return tokens;
+}
+
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm time{};
+  ::localtime_r(&now, &time);
+  return time;
+}
+
+}  // namespace
+
+ChatTemplate ChatTemplate::of(const fs::path& model, const Tokenizer& tokenizer) {
+  const JsonObject config = config_of(model, tokenizer);
+  return {jinja::Template(source_of(model, config), "chat_template"), special_tokens_of(config)};
+}
+
+std::string ChatTemplate::render(const ordered_json& messages) const {
+  return render({{"messages", messages}, {"add_generation_prompt", true}}, local_time());
+}
+
+std::string ChatTemplate::render(ordered_json variables, const std::tm& now) const {
+  for (const auto& [name, token] : special_tokens_)
+    if (!variables.contains(name)) variables[name] = token;
+  for (const char* name : {"tools", "documents"})
+    if (!variables.contains(name)) variables[name] = nullptr;
+  return template_.render(variables, now);
+}
+
+}  // namespace dualpath::data

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "data/jinja/value.h"
+
+namespace dualpath::data::jinja {
+
+/// What every template can call: range, namespace, dict, raise_exception and strftime_now. Nothing
+/// for another name.
+std::optional<Value> function_named(const std::string& name);
+
+}  // namespace dualpath::data::jinja

@@ -1,0 +1,330 @@
+#include "data/jinja/interpreter.h"
+
+#include <algorithm>
+
+#include "data/jinja/filters.h"
+#include "data/jinja/functions.h"
+#include "data/jinja/operators.h"
+#include "data/jinja/parameters.h"
+#include "data/jinja/tests.h"
+
+namespace dualpath::data::jinja {
+namespace {
+
+/// Lives no longer than the scope that it was defined in, since neither data nor a namespace may
+/// hold it.
+struct Macro : Object {
+  Macro(Interpreter& by, const MacroDefinition& what, Scope& where)
+      : interpreter(by), definition(what), scope(where) {}
+  std::string_view type() const override { return "macro"; }
+  bool is_callable() const override { return true; }
+  Value attribute(Runtime&, const std::string& name) const override {
+    return name == "name" ? Value(definition.name) : Value::undefined(name);
+  }
+  Value call(Runtime&, const CallArguments& arguments) const override {
+    return interpreter.call(definition, scope, arguments);
+  }
+
+  Interpreter& interpreter;
+  const MacroDefinition& definition;
+  Scope& scope;
+};
+
+/// loop.cycle(a, b, …): one of them by turns.
+struct Cycle : Object {
+  explicit Cycle(std::size_t at) : index(at) {}
+  std::string_view type() const override { return "function"; }
+  bool is_callable() const override { return true; }
+  Value call(Runtime& runtime, const CallArguments& arguments) const override {
+    if (arguments.positional.empty()) runtime.fail("loop.cycle: no items");
+    return arguments.positional[index % arguments.positional.size()];
+  }
+
+  std::size_t index;
+};
+
+struct Loop : Object {
+  explicit Loop(std::vector<Value> over) : items(std::move(over)) {}
+  std::string_view type() const override { return "loop"; }
+  Value attribute(Runtime& runtime, const std::string& name) const override;
+
+  std::vector<Value> items;
+  std::size_t index = 0;
+};
+
+Value Loop::attribute(Runtime& runtime, const std::string& name) const {
+  const auto number = [](std::size_t value) { return Value(static_cast<std::int64_t>(value)); };
+  const std::size_t size = items.size();
+  if (name == "index") return number(index + 1);
+  if (name == "index0") return number(index);
+  if (name == "revindex") return number(size - index);
+  if (name == "revindex0") return number(size - index - 1);
+  if (name == "first") return Value(index == 0);
+  if (name == "last") return Value(index + 1 == size);
+  if (name == "length") return number(size);
+  if (name == "depth") return number(1);
+  if (name == "depth0") return number(0);
+  if (name == "previtem") return index == 0 ? Value::undefined(name) : items[index - 1];
+  if (name == "nextitem") return index + 1 == size ? Value::undefined(name) : items[index + 1];
+  if (name == "cycle") return Value(std::shared_ptr<Object>(std::make_shared<Cycle>(index)));
+  if (name == "changed") runtime.fail("loop.changed is not supported");
+  return Value::undefined(name);
+}
+
+}  // namespace
+
+const Value* Scope::find(const std::string& name) const {
+  for (const Scope* scope = this; scope; scope = scope->around) {
+    const auto found = scope->names.find(name);
+    if (found != scope->names.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::string Interpreter::render(const Body& body, const Dict& variables) {
+  Scope given, own{&given};
+  for (const auto& [name, value] : variables.items()) given.names[name] = value;
+  run(body, own);
+  return std::move(output_);
+}
+
+void Interpreter::print(std::string_view text) {
+  runtime_.spend(text.size());
+  output_ += text;
+}
+
+Interpreter::End Interpreter::run(const Body& body, Scope& scope) {
+  const Runtime::Level level(runtime_);
+  for (const Statement& statement : body) {
+    runtime_.at(statement.line);
+    runtime_.step();
+    if (const End end = run(statement, scope); end != End::kWhole) return end;
+  }
+  return End::kWhole;
+}
+
+Interpreter::End Interpreter::run(const Statement& statement, Scope& scope) {
+  const auto& form = statement.form;
+  if (const auto* text = std::get_if<Text>(&form))
+    print(text->text);
+  else if (const auto* output = std::get_if<Output>(&form))
+    print(text_of(runtime_, evaluate(*output->value, scope)));
+  else if (const auto* set = std::get_if<Assign>(&form))
+    assign(set->target, evaluate(*set->value, scope), scope);
+  else if (const auto* block = std::get_if<AssignBlock>(&form))
+    assign(block->target, captured(block->body, *block->filtered, scope), scope);
+  else if (const auto* filter = std::get_if<FilterBlock>(&form))
+    print(text_of(runtime_, captured(filter->body, *filter->filtered, scope)));
+  else if (const auto* macro = std::get_if<MacroDefinition>(&form))
+    run_macro_definition(*macro, scope);
+  else if (const auto* loop = std::get_if<For>(&form))
+    return run_loop(*loop, scope);
+  else if (const auto* choice = std::get_if<If>(&form))
+    return run_if(*choice, scope);
+  else if (const auto* scoped = std::get_if<Scoped>(&form))
+    return run_scoped(*scoped, scope);
+  else
+    return std::holds_alternative<Break>(form) ? End::kBreak : End::kContinue;
+  return End::kWhole;
+}
+
+void Interpreter::run_macro_definition(const MacroDefinition& macro, Scope& scope) {
+  scope.names[macro.name] =
+      Value(std::shared_ptr<Object>(std::make_shared<Macro>(*this, macro, scope)));
+}
+
+Interpreter::End Interpreter::run_loop(const For& loop, Scope& scope) {
+  std::vector<Value> items = items_of(runtime_, evaluate(*loop.items, scope));
+  if (loop.condition) {
+    std::erase_if(items, [&](const Value& item) {
+      Scope inner{&scope};
+      assign(loop.target, item, inner);
+      return !is_true(evaluate(*loop.condition, inner));
+    });
+  }
+  if (items.empty()) return run(loop.otherwise, scope);
+  const auto state = std::make_shared<Loop>(std::move(items));
+  for (; state->index < state->items.size(); ++state->index) {
+    runtime_.step();
+    Scope inner{&scope};
+    inner.names["loop"] = Value(std::shared_ptr<Object>(state));
+    assign(loop.target, state->items[state->index], inner);
+    if (run(loop.body, inner) == End::kBreak) break;
+  }
+  return End::kWhole;
+}
+
+Interpreter::End Interpreter::run_if(const If& choice, Scope& scope) {
+  for (const auto& [test, body] : choice.branches)
+    if (is_true(evaluate(*test, scope))) return run(body, scope);
+  return run(choice.otherwise, scope);
+}
+
+Interpreter::End Interpreter::run_scoped(const Scoped& scoped, Scope& scope) {
+  Scope inner{&scope};
+  for (const auto& [name, value] : scoped.names) assign(name, evaluate(*value, scope), inner);
+  return run(scoped.body, inner);
+}
+
+Value Interpreter::captured(const Body& body, const Expression& filtered, Scope& scope) {
+  std::string around = std::exchange(output_, "");
+  Scope inner{&scope};
+  run(body, inner);
+  inner.names[kBlockText] = Value(std::exchange(output_, std::move(around)));
+  return evaluate(filtered, inner);
+}
+
+void Interpreter::assign(const Target& target, const Value& value, Scope& scope) {
+  if (!target.unpacks) return assign(target.places.front(), value, scope);
+  const std::vector<Value> items = items_of(runtime_, value);
+  if (items.size() != target.places.size())
+    runtime_.fail("{} names for {} values", target.places.size(), items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) assign(target.places[i], items[i], scope);
+}
+
+void Interpreter::assign(const Target::Place& place, const Value& value, Scope& scope) {
+  if (place.attribute.empty()) {
+    scope.names[place.name] = value;
+    return;
+  }
+  const Value* holder = scope.find(place.name);
+  if (!holder || !holder->object())
+    runtime_.fail("'{}' is no namespace: cannot set its '{}'", place.name, place.attribute);
+  holder->object()->set_attribute(runtime_, place.attribute, value);
+}
+
+Value Interpreter::call(const MacroDefinition& macro, Scope& scope,
+                        const CallArguments& arguments) {
+  const Runtime::Level level(runtime_);
+  const auto& parameters = macro.parameters;
+  Scope inner{&scope};
+  if (arguments.positional.size() > parameters.size())
+    runtime_.fail("the macro {} takes {} arguments, got {}", macro.name, parameters.size(),
+                  arguments.positional.size());
+  for (std::size_t i = 0; i < arguments.positional.size(); ++i)
+    inner.names[parameters[i].first] = arguments.positional[i];
+  for (const auto& [name, value] : arguments.named) {
+    if (std::ranges::find(parameters, name, [](const auto& p) { return p.first; }) ==
+        parameters.end())
+      runtime_.fail("the macro {} has no argument '{}'", macro.name, name);
+    if (!inner.names.try_emplace(name, value).second)
+      runtime_.fail("the macro {} got '{}' twice", macro.name, name);
+  }
+  for (const auto& [name, fallback] : parameters) {
+    if (inner.names.contains(name)) continue;
+    inner.names[name] = fallback ? evaluate(*fallback, inner) : Value::undefined(name);
+  }
+  std::string around = std::exchange(output_, "");
+  run(macro.body, inner);
+  return Value(std::exchange(output_, std::move(around)));
+}
+
+Value Interpreter::evaluate(const Expression& expression, Scope& scope) {
+  const Runtime::Level level(runtime_);
+  runtime_.at(expression.line);
+  runtime_.step();
+  return std::visit([&](const auto& form) { return evaluate(form, scope); }, expression.form);
+}
+
+Value Interpreter::evaluate(const Literal& literal, Scope&) { return literal.value; }
+
+Value Interpreter::evaluate(const Name& name, Scope& scope) {
+  if (const Value* value = scope.find(name.name)) return *value;
+  return function_named(name.name).value_or(Value::undefined(name.name));
+}
+
+Value Interpreter::evaluate(const SequenceDisplay& display, Scope& scope) {
+  std::vector<Value> items;
+  for (const ExpressionPtr& item : display.items) items.push_back(evaluate(*item, scope));
+  return Value::sequence(runtime_, std::move(items), display.is_tuple);
+}
+
+Value Interpreter::evaluate(const DictDisplay& display, Scope& scope) {
+  Dict dict;
+  for (const auto& [key, value] : display.items) {
+    const Value name = evaluate(*key, scope);
+    if (!name.text()) runtime_.fail("a dict's key: expected a str, got {}", type_name(name));
+    dict.set(runtime_, *name.text(), evaluate(*value, scope));
+  }
+  return Value(std::move(dict));
+}
+
+Value Interpreter::evaluate(const Attribute& attribute, Scope& scope) {
+  return attribute_of(runtime_, evaluate(*attribute.object, scope), attribute.name);
+}
+
+Value Interpreter::evaluate(const Subscript& subscript, Scope& scope) {
+  const Value object = evaluate(*subscript.object, scope);
+  return item_of(runtime_, object, evaluate(*subscript.index, scope));
+}
+
+Value Interpreter::evaluate(const Slice& slice, Scope& scope) {
+  const Value object = evaluate(*slice.object, scope);
+  const auto part = [&](const ExpressionPtr& expression) {
+    return expression ? evaluate(*expression, scope) : Value();
+  };
+  const Value start = part(slice.start), stop = part(slice.stop), step = part(slice.step);
+  return slice_of(runtime_, object, &start, &stop, &step);
+}
+
+Value Interpreter::evaluate(const Call& call, Scope& scope) {
+  const Value callee = evaluate(*call.callee, scope);
+  const CallArguments arguments = evaluate(call.arguments, scope);
+  if (const Undefined* undefined = callee.undefined())
+    runtime_.fail("'{}' is undefined, or not supported", printable(*undefined->name));
+  if (!callee.object()) runtime_.fail("a {} is not callable", type_name(callee));
+  return callee.object()->call(runtime_, arguments);
+}
+
+Value Interpreter::evaluate(const Filter& filter, Scope& scope) {
+  const Value value = evaluate(*filter.value, scope);
+  return filtered(runtime_, filter.name, value, evaluate(filter.arguments, scope));
+}
+
+Value Interpreter::evaluate(const Test& test, Scope& scope) {
+  const Value value = evaluate(*test.value, scope);
+  return Value(passes(runtime_, test.name, value, evaluate(test.arguments, scope)));
+}
+
+Value Interpreter::evaluate(const Unary& unary, Scope& scope) {
+  const Value value = evaluate(*unary.operand, scope);
+  if (unary.op == "not") return Value(!is_true(value));
+  if (unary.op == "-") return negated(runtime_, value);
+  return calculated(runtime_, "+", Value(std::int64_t{0}), value);
+}
+
+Value Interpreter::evaluate(const Binary& binary, Scope& scope) {
+  Value left = evaluate(*binary.left, scope);
+  if (binary.op == "and") return is_true(left) ? evaluate(*binary.right, scope) : left;
+  if (binary.op == "or") return is_true(left) ? left : evaluate(*binary.right, scope);
+  const Value right = evaluate(*binary.right, scope);
+  if (binary.op != "~") return calculated(runtime_, binary.op, left, right);
+  return Value(text_of(runtime_, left) + text_of(runtime_, right));
+}
+
+Value Interpreter::evaluate(const Comparison& comparison, Scope& scope) {
+  Value left = evaluate(*comparison.first, scope);
+  for (const auto& [op, expression] : comparison.rest) {
+    Value right = evaluate(*expression, scope);
+    if (!compared(runtime_, op, left, right)) return Value(false);
+    left = std::move(right);
+  }
+  return Value(true);
+}
+
+Value Interpreter::evaluate(const Conditional& conditional, Scope& scope) {
+  if (is_true(evaluate(*conditional.test, scope))) return evaluate(*conditional.then, scope);
+  if (conditional.otherwise) return evaluate(*conditional.otherwise, scope);
+  return Value::undefined("the value of an if without else");
+}
+
+CallArguments Interpreter::evaluate(const Arguments& arguments, Scope& scope) {
+  CallArguments result;
+  for (const ExpressionPtr& value : arguments.positional)
+    result.positional.push_back(evaluate(*value, scope));
+  for (const auto& [name, value] : arguments.named)
+    result.named.emplace_back(name, evaluate(*value, scope));
+  return result;
+}
+
+}  // namespace dualpath::data::jinja

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/jinja/syntax.h"
+
+namespace dualpath::data::jinja {
+
+/// The names of a template, a loop, a macro's call, and those around it.
+struct Scope {
+  Scope* around = nullptr;
+  std::map<std::string, Value, std::less<>> names = {};
+
+  const Value* find(const std::string& name) const;
+};
+
+/// Runs a template. Once only.
+class Interpreter {
+ public:
+  explicit Interpreter(Runtime& runtime) : runtime_(runtime) {}
+
+  /// variables: what the template can read.
+  std::string render(const Body& body, const Dict& variables);
+
+  /// A macro's text. scope: where it was defined.
+  Value call(const MacroDefinition& macro, Scope& scope, const CallArguments& arguments);
+
+ private:
+  /// How a body was left.
+  enum class End { kWhole, kBreak, kContinue };
+
+  End run(const Body& body, Scope& scope);
+  End run(const Statement& statement, Scope& scope);
+  void run_macro_definition(const MacroDefinition& macro, Scope& scope);
+  End run_loop(const For& loop, Scope& scope);
+  End run_if(const If& choice, Scope& scope);
+  End run_scoped(const Scoped& scoped, Scope& scope);
+  /// What the body prints, under its filters.
+  Value captured(const Body& body, const Expression& filtered, Scope& scope);
+  void assign(const Target& target, const Value& value, Scope& scope);
+  void assign(const Target::Place& place, const Value& value, Scope& scope);
+  void print(std::string_view text);
+
+  Value evaluate(const Expression& expression, Scope& scope);
+  Value evaluate(const Literal& literal, Scope& scope);
+  Value evaluate(const Name& name, Scope& scope);
+  Value evaluate(const SequenceDisplay& display, Scope& scope);
+  Value evaluate(const DictDisplay& display, Scope& scope);
+  Value evaluate(const Attribute& attribute, Scope& scope);
+  Value evaluate(const Subscript& subscript, Scope& scope);
+  Value evaluate(const Slice& slice, Scope& scope);
+  Value evaluate(const Call& call, Scope& scope);
+  Value evaluate(const Filter& filter, Scope& scope);
+  Value evaluate(const Test& test, Scope& scope);
+  Value evaluate(const Unary& unary, Scope& scope);
+  Value evaluate(const Binary& binary, Scope& scope);
+  Value evaluate(const Comparison& comparison, Scope& scope);
+  Value evaluate(const Conditional& conditional, Scope& scope);
+  CallArguments evaluate(const Arguments& arguments, Scope& scope);
+
+  Runtime& runtime_;
+  std::string output_;
+};
+
+}  // namespace dualpath::data::jinja

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "data/jinja/value.h"
+
+namespace dualpath::data::jinja {
+
+/// "+", "-", "*", "/", "//", "%", "**" between numbers; "+" and "*" of texts and lists, too. What
+/// leaves the integers' 64 bits is an Error.
+Value calculated(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
+Value negated(Runtime& runtime, const Value& value);
+
+/// < 0, 0 or > 0, as Python orders numbers, texts and lists; an Error between others.
+int ordered(Runtime& runtime, const Value& a, const Value& b);
+/// "==", "!=", "<", "<=", ">", ">=", "in", "not in".
+bool compared(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
+/// `item in container`.
+bool contains(Runtime& runtime, const Value& container, const Value& item);
+
+/// object.name: a method, else an attribute or the value under that key; undefined if there is
+/// none. Of an undefined, an Error.
+Value attribute_of(Runtime& runtime, const Value& object, const std::string& name);
+/// object[index]; the same, but the key goes before a method.
+Value item_of(Runtime& runtime, const Value& object, const Value& index);
+/// object[start:stop:step]; null: left out.
+Value slice_of(Runtime& runtime, const Value& object, const Value* start, const Value* stop,
+               const Value* step);
+
+}  // namespace dualpath::data::jinja

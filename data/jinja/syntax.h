@@ -1,0 +1,149 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "data/jinja/value.h"
+
+namespace dualpath::data::jinja {
+
+/// What a template says, as a tree. A null pointer is what was left out.
+
+struct Expression;
+using ExpressionPtr = std::unique_ptr<const Expression>;
+
+struct Arguments {
+  std::vector<ExpressionPtr> positional;
+  std::vector<std::pair<std::string, ExpressionPtr>> named;
+};
+
+struct Literal {
+  Value value;
+};
+struct Name {
+  std::string name;
+};
+struct SequenceDisplay {
+  std::vector<ExpressionPtr> items;
+  bool is_tuple;
+};
+struct DictDisplay {
+  std::vector<std::pair<ExpressionPtr, ExpressionPtr>> items;
+};
+struct Attribute {
+  ExpressionPtr object;
+  std::string name;
+};
+struct Subscript {
+  ExpressionPtr object, index;
+};
+struct Slice {
+  ExpressionPtr object, start, stop, step;
+};
+struct Call {
+  ExpressionPtr callee;
+  Arguments arguments;
+};
+struct Filter {
+  ExpressionPtr value;
+  std::string name;
+  Arguments arguments;
+};
+struct Test {
+  ExpressionPtr value;
+  std::string name;
+  Arguments arguments;
+};
+/// "-", "+", "not".
+struct Unary {
+  std::string op;
+  ExpressionPtr operand;
+};
+/// "+", "-", "*", "/", "//", "%", "**", "~", "and", "or".
+struct Binary {
+  std::string op;
+  ExpressionPtr left, right;
+};
+/// a < b <= c; the operators "==", "!=", "<", "<=", ">", ">=", "in", "not in".
+struct Comparison {
+  ExpressionPtr first;
+  std::vector<std::pair<std::string, ExpressionPtr>> rest;
+};
+struct Conditional {
+  ExpressionPtr then, test, otherwise;
+};
+
+struct Expression {
+  std::variant<Literal, Name, SequenceDisplay, DictDisplay, Attribute, Subscript, Slice, Call,
+               Filter, Test, Unary, Binary, Comparison, Conditional>
+      form;
+  int line = 1;
+};
+
+struct Statement;
+using Body = std::vector<Statement>;
+
+/// Where a value goes: a name, a namespace's attribute, or several names.
+struct Target {
+  struct Place {
+    std::string name, attribute;  // attribute: empty for a plain name
+  };
+  std::vector<Place> places;
+  bool unpacks = false;
+};
+
+struct Text {
+  std::string text;
+};
+struct Output {
+  ExpressionPtr value;
+};
+struct Assign {
+  Target target;
+  ExpressionPtr value;
+};
+/// {% set x %} … {% endset %}; `filtered`: the text, as the name kBlockText, under its filters.
+struct AssignBlock {
+  Target target;
+  ExpressionPtr filtered;
+  Body body;
+};
+struct FilterBlock {
+  ExpressionPtr filtered;
+  Body body;
+};
+inline constexpr const char* kBlockText = " text of the block";  // no name of a template
+
+struct For {
+  Target target;
+  ExpressionPtr items, condition;
+  Body body, otherwise;
+};
+struct If {
+  std::vector<std::pair<ExpressionPtr, Body>> branches;
+  Body otherwise;
+};
+struct MacroDefinition {
+  std::string name;
+  std::vector<std::pair<std::string, ExpressionPtr>> parameters;
+  Body body;
+};
+/// A body with names of its own: {% with %} and {% generation %}.
+struct Scoped {
+  std::vector<std::pair<Target, ExpressionPtr>> names;
+  Body body;
+};
+struct Break {};
+struct Continue {};
+
+struct Statement {
+  std::variant<Text, Output, Assign, AssignBlock, FilterBlock, For, If, MacroDefinition, Scoped,
+               Break, Continue>
+      form;
+  int line = 1;
+};
+
+}  // namespace dualpath::data::jinja

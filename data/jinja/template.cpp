@@ -1,0 +1,57 @@
+#include "data/jinja/template.h"
+
+#include <nlohmann/json.hpp>
+
+#include "data/jinja/interpreter.h"
+#include "data/jinja/parser.h"
+#include "data/utf8.h"
+
+namespace dualpath::data::jinja {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t kLargest = std::size_t{1} << 20;  // ten times the largest there are
+
+std::string_view checked(std::string_view source, const std::string& name) {
+  if (source.size() > kLargest)
+    throw Error("{}: {} bytes, more than a template may have", name, source.size());
+  if (find_invalid_utf8(source) != std::string_view::npos) throw Error("{}: not UTF-8", name);
+  return source;
+}
+
+Value value_of(Runtime& runtime, const ordered_json& json);
+
+Dict dict_of(Runtime& runtime, const ordered_json& json) {
+  Dict dict;
+  for (const auto& [key, value] : json.items()) dict.set(runtime, key, value_of(runtime, value));
+  return dict;
+}
+
+Value value_of(Runtime& runtime, const ordered_json& json) {
+  if (json.is_null()) return Value();
+  if (json.is_boolean()) return Value(json.get<bool>());
+  if (json.is_number_integer()) return Value(json.get<std::int64_t>());
+  if (json.is_number()) return Value(json.get<double>());
+  if (json.is_object()) return Value(dict_of(runtime, json));
+  if (json.is_array()) {
+    std::vector<Value> items;
+    for (const ordered_json& item : json) items.push_back(value_of(runtime, item));
+    return Value::sequence(runtime, std::move(items));
+  }
+  const auto& text = json.get_ref<const std::string&>();
+  runtime.spend(text.size());
+  return Value(replace_invalid_utf8(text));
+}
+
+}  // namespace
+
+Template::Template(std::string_view source, std::string name)
+    : name_(std::move(name)), body_(parse(checked(source, name_), name_)) {}
+
+std::string Template::render(const ordered_json& variables, const std::tm& now) const {
+  Runtime runtime(name_, now);
+  return Interpreter(runtime).render(body_, dict_of(runtime, variables));
+}
+
+}  // namespace dualpath::data::jinja

@@ -1,0 +1,100 @@
+#include "data/chat_template.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "data/base/file.h"
+#include "tests/data/jinja/rendered.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace dualpath;
+using namespace dualpath::data;
+using namespace dualpath::testing;
+using nlohmann::json;
+using nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A tokenizer of two letters and two special tokens, beside this tokenizer_config.json.
+Tokenizer tokenizer(const json& config) {
+  const json description = json::parse(R"({
+    "added_tokens": [{"id": 2, "content": "<s>", "special": true},
+                     {"id": 3, "content": "</s>", "special": true}],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+    "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}
+  })");
+  return Tokenizer({description.dump(), config.dump()}, "model");
+}
+
+const ordered_json kMessages = {{{"role", "user"}, {"content", "ab"}}};
+
+std::string rendered_with(const json& config, const fs::path& directory = "nowhere") {
+  return ChatTemplate::of(directory, tokenizer(config)).render(kMessages);
+}
+
+}  // namespace
+
+TEST_CASE("every template gives the text that transformers renders, or is refused as there",
+          "[data][chat_template]") {
+  std::ifstream file("build/reference/chat_templates.json");
+  const ordered_json all = ordered_json::parse(file);
+  std::size_t texts = 0;
+  for (const ordered_json& c : all["cases"]) {
+    const auto name = c["template"].get<std::string>();
+    INFO(name << " " << c["variables"].dump());
+    const jinja::Template parsed(read_file("tests/data/templates/" + name + ".jinja"), name);
+    if (!c.contains("text")) {
+      CHECK_THROWS_AS(parsed.render(c["variables"], fixed_time()), Error);
+      continue;
+    }
+    ++texts;
+    CHECK(parsed.render(c["variables"], fixed_time()) == c["text"].get<std::string>());
+  }
+  CHECK(texts > 200);
+}
+
+TEST_CASE("a template stands in tokenizer_config.json, as a text or as one of several",
+          "[data][chat_template]") {
+  CHECK(rendered_with({{"chat_template", "{{ messages[0].content }}!"}}) == "ab!");
+  const json several =
+      json::array({{{"name", "tool_use"}, {"template", "no"}},
+                   {{"name", "default"}, {"template", "{{ messages | length }}"}}});
+  CHECK(rendered_with({{"chat_template", several}}) == "1");
+}
+
+TEST_CASE("a file chat_template.jinja goes before tokenizer_config.json", "[data][chat_template]") {
+  const TemporaryDirectory model;
+  write_plain(model / "chat_template.jinja", "from the file\n");
+  CHECK(rendered_with({{"chat_template", "from the config"}}, model.path()) == "from the file");
+}
+
+TEST_CASE("a template gets the special tokens, no tools, and is asked for an answer",
+          "[data][chat_template]") {
+  CHECK(rendered_with({{"chat_template",
+                        "{{ bos_token }}{{ eos_token }}{{ tools is none }}{{ documents is none }}"
+                        "{{ add_generation_prompt }}"},
+                       {"bos_token", "<s>"},
+                       {"eos_token", {{"content", "</s>"}}}}) == "<s></s>TrueTrueTrue");
+}
+
+TEST_CASE("special tokens that a template writes become their ids, once", "[data][chat_template]") {
+  const Tokenizer t =
+      tokenizer({{"chat_template", "{{ bos_token + messages[0].content }}"}, {"bos_token", "<s>"}});
+  CHECK(t.encode(ChatTemplate::of("nowhere", t).render(kMessages)) ==
+        std::vector<std::int32_t>{2, 0, 1});
+}
+
+TEST_CASE("a model without a template, or without a default one, is an error",
+          "[data][chat_template]") {
+  CHECK_THROWS_WITH(rendered_with(json::object()),
+                    "nowhere: the model has no chat template; expected chat_template.jinja, or "
+                    "chat_template in tokenizer_config.json");
+  const json other = json::array({{{"name", "tool_use"}, {"template", "no"}}});
+  CHECK_THROWS_WITH(rendered_with({{"chat_template", other}}),
+                    "nowhere/tokenizer_config.json: chat_template: expected one named default, got "
+                    "tool_use");
+}

@@ -1,0 +1,209 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+#include "data/base/named.h"
+#include "data/chat_template.h"
+#include "tools/commands/command.h"
+#include "trainer/recipe.h"
+#include "trainer/text_generation.h"
+#include "trainer/text_source.h"
+
+namespace dualpath::tools {
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  std::string source;
+  std::vector<std::string> overrides;
+  std::string prompt, system;
+  std::vector<std::string> paths;
+  bool chat = false, compare = false, json = false;
+  trainer::GenerationOptions options;
+};
+
+/// What a row said, for the comparison and --json.
+struct Said {
+  std::string row;
+  trainer::GeneratedText text;
+};
+
+bool is_model(const std::filesystem::path& path) {
+  return std::filesystem::is_directory(path) || path.extension() == ".gguf";
+}
+
+std::unique_ptr<trainer::TextSource> open_source(const Arguments& arguments) {
+  if (!is_model(arguments.source)) {
+    const bool float_only = arguments.paths == std::vector<std::string>{trainer::kFp};
+    return trainer::open_text_source(trainer::load_recipe(arguments.source, arguments.overrides),
+                                     float_only);
+  }
+  if (!arguments.overrides.empty())
+    throw UsageError("--set: {} is a model, not a recipe", arguments.source);
+  return trainer::open_text_source(arguments.source);
+}
+
+/// The text as it is, behind what the tokenizer puts before every text; or what the model's
+/// template makes of it, which says itself how a conversation begins.
+std::vector<std::int32_t> prompt_of(const Arguments& arguments, const modules::Model& model) {
+  if (!arguments.chat) return model.tokenizer.encode_whole(arguments.prompt);
+  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+  if (!arguments.system.empty())
+    messages.push_back({{"role", "system"}, {"content", arguments.system}});
+  messages.push_back({{"role", "user"}, {"content", arguments.prompt}});
+  const auto chat = data::ChatTemplate::of(model.path, model.tokenizer);
+  return model.tokenizer.encode(chat.render(messages));
+}
+
+trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
+                                const std::string& name) {
+  std::string known;
+  for (const trainer::EvaluatedRow& row : rows) {
+    if (row.name == name) return row;
+    known += (known.empty() ? "" : ", ") + row.name;
+  }
+  throw UsageError("--path: there is no {} here, only {}", printable(name), known);
+}
+
+/// Those asked for; with --compare all but the control; else the one that is furthest on: trained,
+/// if there is one, else quantized, else the float model.
+std::vector<trainer::EvaluatedRow> chosen_rows(std::vector<trainer::EvaluatedRow> rows,
+                                               const Arguments& arguments) {
+  std::vector<trainer::EvaluatedRow> chosen;
+  for (const std::string& name : arguments.paths) chosen.push_back(row_named(rows, name));
+  if (!chosen.empty()) return chosen;
+  std::erase_if(rows, [](const auto& row) { return row.name == trainer::kControl; });
+  return arguments.compare ? rows : std::vector{rows.back()};
+}
+
+void show(std::string_view text) {
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
+
+/// Of the tokens after the first, since that one waits for the prompt to be read.
+double tokens_per_second(const trainer::GeneratedText& text) {
+  const auto timed = static_cast<double>(text.tokens.size()) - 1.0;
+  return text.seconds > 0.0 ? timed / text.seconds : 0.0;
+}
+
+/// How many tokens b begins with that a begins with, too.
+std::size_t common_tokens(const trainer::GeneratedText& a, const trainer::GeneratedText& b) {
+  const auto differs = std::ranges::mismatch(a.tokens, b.tokens).in1;
+  return static_cast<std::size_t>(differs - a.tokens.begin());
+}
+
+void report_speed(const Said& said, std::size_t prompt_tokens) {
+  fmt::print(stderr, "{}: {} tokens at {:.1f} tokens/s; prompt of {} read in {:.2f} s; end: {}\n",
+             said.row, said.text.tokens.size(), tokens_per_second(said.text), prompt_tokens,
+             said.text.first_token_seconds, name_in(trainer::kFinishes, said.text.finish));
+}
+
+void report_agreement(const std::vector<Said>& all) {
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    fmt::print(stderr, "{}: its first {} tokens are {}'s\n", all[i].row,
+               common_tokens(all.front().text, all[i].text), all.front().row);
+  }
+}
+
+json to_json(const std::vector<Said>& all, std::size_t prompt_tokens) {
+  json rows = json::object();
+  for (const auto& [row, text] : all) {
+    rows[row] = {{"text", text.text},
+                 {"tokens", text.tokens},
+                 {"finish", name_in(trainer::kFinishes, text.finish)},
+                 {"common_tokens", common_tokens(all.front().text, text)},
+                 {"first_token_seconds", text.first_token_seconds},
+                 {"tokens_per_second", tokens_per_second(text)}};
+  }
+  return {{"prompt_tokens", prompt_tokens}, {"rows", rows}, {"compared_with", all.front().row}};
+}
+
+void check(const trainer::GenerationOptions& options) {
+  const auto expect = [](bool fits, const char* option, const char* expected, auto got) {
+    if (!fits) throw UsageError("{}: expected {}, got {}", option, expected, got);
+  };
+  const auto& [temperature, top_k, top_p] = options.sampling;
+  expect(options.max_tokens > 0, "--max-tokens", "a positive integer", options.max_tokens);
+  expect(temperature >= 0.0 && std::isfinite(temperature), "--temperature",
+         "0 or a positive number", temperature);
+  expect(top_k >= 0, "--top-k", "0 or a positive integer", top_k);
+  expect(top_p > 0.0 && top_p <= 1.0, "--top-p", "a number above 0, at most 1", top_p);
+  for (const std::string& stop : options.stop)
+    expect(!stop.empty(), "--stop", "a text", "an empty one");
+}
+
+void generate(const Arguments& arguments) {
+  check(arguments.options);
+  const std::unique_ptr<trainer::TextSource> source = open_source(arguments);
+  const modules::Model& model = source->model();
+  const std::vector<std::int32_t> prompt = prompt_of(arguments, model);
+  const std::vector<trainer::EvaluatedRow> rows = chosen_rows(source->rows(), arguments);
+  std::vector<Said> all;
+  for (const trainer::EvaluatedRow& row : rows) {
+    if (!arguments.json && rows.size() > 1) show(fmt::format("--- {} ---\n", row.name));
+    all.push_back({row.name, generate_text(model, *row.executor, prompt, arguments.options,
+                                           [&](std::string_view text) {
+                                             if (!arguments.json) show(text);
+                                           })});
+    if (!arguments.json) show("\n");
+    report_speed(all.back(), prompt.size());
+  }
+  report_agreement(all);
+  if (arguments.json) print(to_json(all, prompt.size()), true, "");
+}
+
+void add_sampling(CLI::App& command, trainer::GenerationOptions& options) {
+  const auto number = [&](const char* name, auto& value, const char* about) {
+    command.add_option(name, value, about)->capture_default_str();
+  };
+  number("--max-tokens", options.max_tokens, "end after so many tokens");
+  number("--temperature", options.sampling.temperature,
+         "divides the logits before a token is drawn; 0: always the most likely one");
+  number("--top-k", options.sampling.top_k, "draw from so many of the most likely; 0: from all");
+  number("--top-p", options.sampling.top_p,
+         "draw from the fewest that together have this probability");
+  number("--seed", options.seed, "of what is drawn: the same gives the same text");
+  command.add_option("--stop", options.stop, "end before this text; may be given several times")
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "generate", "what a model says behind a prompt: in float, quantized, corrected");
+  command
+      ->add_option("source", arguments->source,
+                   "a recipe, whose run is taken; an export; or a model in float")
+      ->required();
+  command->add_option("--prompt", arguments->prompt, "the text to go on with")->required();
+  CLI::Option* chat = command->add_flag("--chat", arguments->chat,
+                                        "the prompt is a turn of a conversation, "
+                                        "written as the model's chat template says");
+  command->add_option("--system", arguments->system, "what the model is told before the turn")
+      ->needs(chat);
+  CLI::Option* path = command
+                          ->add_option("--path", arguments->paths,
+                                       "a row of the table: fp, quantized, smoothed, corrected, "
+                                       "smoothed_corrected, control; may be given several times")
+                          ->allow_extra_args(false);
+  command->add_flag("--compare", arguments->compare, "every row, one under the other")
+      ->excludes(path);
+  add_sampling(*command, arguments->options);
+  command->add_option("--set", arguments->overrides, "override a key: section.key=value")
+      ->allow_extra_args(false);
+  command->add_flag("--json", arguments->json, "print the result as JSON, at the end");
+  command->footer(
+      "Example:\n  dualpath generate recipes/quickstart.yaml --compare --chat --prompt "
+      "\"What is free software?\"");
+  command->callback([arguments] { generate(*arguments); });
+}
+
+}  // namespace dualpath::tools
