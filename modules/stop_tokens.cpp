@@ -13,7 +13,7 @@ void add(const json& config, const char* file, const Model& model, std::set<std:
   for (const json& id : ids.is_array() ? ids : json::array({ids})) {
     if (!id.is_number_integer()) {
       throw Error("{}: {}: eos_token_id: expected a token's id or a list of them, got {}",
-                  model.path.string(), file, printable(id.dump()));
+                  model.path.string(), file, id.type_name());
     }
     tokens.insert(id.get<std::int64_t>());
   }
