@@ -128,7 +128,7 @@ TEST_CASE("of a model in shards the file is named that holds a wrong or unlisted
                                                 shard_of(model)));
   }
   SECTION("not in the index") {
-    const EditedModel model("untied_sharded", {});
+    const EditedModel model("untied_sharded", nlohmann::json::object());
     const std::string shard = shard_of(model);
     nlohmann::json index = data::read_json(model.path() / "model.safetensors.index.json");
     index["weight_map"].erase(k_proj);
