@@ -15,7 +15,10 @@ std::int64_t parameter_count(const WeightStore& weights) {
 
 TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
                          std::map<std::string, std::string> aliases)
-    : below_(std::move(below)), aliases_(std::move(aliases)) {}
+    : below_(std::move(below)), aliases_(std::move(aliases)) {
+  for (const std::string& name : below_->names())
+    if (canonical(name) == name) names_.push_back(name);
+}
 
 bool TiedWeights::contains(const std::string& name) const {
   return below_->contains(canonical(name));

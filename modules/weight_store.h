@@ -54,7 +54,7 @@ class TiedWeights : public WeightStore {
  public:
   TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);
 
-  const std::vector<std::string>& names() const override { return below_->names(); }
+  const std::vector<std::string>& names() const override { return names_; }
   bool contains(const std::string& name) const override;
   WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
@@ -66,6 +66,7 @@ class TiedWeights : public WeightStore {
  private:
   std::shared_ptr<const WeightStore> below_;
   std::map<std::string, std::string> aliases_;
+  std::vector<std::string> names_;  // a file may hold an alias, too, which counts for nothing
 };
 
 /// What is trained, over a store that stays as it is: only the quantized path reads through it, the

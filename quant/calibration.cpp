@@ -30,7 +30,7 @@ void observe(const modules::Network& network, const Plan& plan, ObserveExecutor&
   for (const at::Tensor& ids : windows) {
     modules::State state = modules::make_state(ids);
     modules::run(network, executor, state);
-    if (head && head->is_static()) network.head.logits(executor, state.hidden.flatten(0, 1));
+    if (head && head->is_static()) executor.observe(head->group, state.hidden);
     progress(ids.numel());
   }
 }

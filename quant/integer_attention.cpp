@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "data/base/error.h"
 #include "quant/arithmetic.h"
@@ -54,19 +55,11 @@ Tensor exact_product(const Tensor& probabilities, const Tensor& values) {
   return sum.to(at::kFloat);
 }
 
-}  // namespace
-
-HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
-  if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
-  return {ToCode::apply(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax), scale};
-}
-
-Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
-  constexpr std::int64_t kWidest = 1024;  // 1024 * 128 * 128 = 2^24
+/// All queries against the keys that the last of them sees.
+Tensor attend(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
   const std::int64_t heads = query.codes.size(1), rows = query.codes.size(2),
                      width = query.codes.size(3), kv_heads = key.codes.size(1),
                      keys = key.codes.size(2), repeats = heads / kv_heads;
-  TORCH_CHECK(width <= kWidest, "heads are ", width, " wide, expected at most ", kWidest);
   const Tensor queries = query.codes.reshape({-1, kv_heads, repeats * rows, width});
   const Tensor sums =
       at::matmul(queries, key.codes.transpose(-2, -1)).view({-1, kv_heads, repeats, rows, keys});
@@ -79,6 +72,31 @@ Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const Hea
   const Tensor mixed =
       exact_product(probabilities.view({-1, kv_heads, repeats * rows, keys}), value.codes);
   return (mixed * (value.scale * kProbabilityScale)).reshape({-1, heads, rows, width});
+}
+
+HeadCodes part(const HeadCodes& operand, std::int64_t first, std::int64_t count) {
+  return {operand.codes.narrow(2, first, count), operand.scale};
+}
+
+}  // namespace
+
+HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
+  if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
+  return {ToCode::apply(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax), scale};
+}
+
+Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
+  constexpr std::int64_t kWidest = 1024;  // 1024 * 128 * 128 = 2^24
+  constexpr std::int64_t kBlock = 128;    // queries: bounds what is held at a time
+  const std::int64_t width = query.codes.size(3);
+  TORCH_CHECK(width <= kWidest, "heads are ", width, " wide, expected at most ", kWidest);
+  const std::int64_t rows = query.codes.size(2), before = key.codes.size(2) - rows;
+  std::vector<Tensor> blocks;
+  for (std::int64_t first = 0; first < rows; first += kBlock) {
+    const std::int64_t count = std::min(kBlock, rows - first), seen = before + first + count;
+    blocks.push_back(attend(part(query, first, count), part(key, 0, seen), part(value, 0, seen)));
+  }
+  return at::cat(blocks, 2);
 }
 
 }  // namespace dualpath::quant

@@ -30,8 +30,10 @@ class ObserveExecutor : public modules::FloatExecutor {
   /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
   const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
 
- private:
+  /// Shows x, [..., C], to the site's observer as if a linear read it.
   void observe(const std::string& site, const at::Tensor& x);
+
+ private:
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
   std::map<std::string, const PlannedAttention*> attentions_;

@@ -31,10 +31,10 @@ class Planner {
   Planner(const Structure& structure, const QuantizeOptions& options)
       : structure_(structure), options_(options) {
     for (const LinearUse& use : structure.linears) {
-      for (const LinearRef& ref : use.refs) names_.push_back(ref.name);
+      for (const LinearRef& ref : use.refs) linears_.push_back(ref.name);
     }
-    if (!options.attention_scheme) return;
-    for (const AttentionUse& use : structure.attentions) names_.push_back(use.ref.name);
+    ignorable_ = linears_;
+    for (const AttentionUse& use : structure.attentions) ignorable_.push_back(use.ref.name);
   }
 
   Plan make() {
@@ -49,19 +49,20 @@ class Planner {
 
  private:
   void require_matches() {
-    const auto require = [&](const std::string& key, const std::string& target) {
-      const bool found = std::any_of(names_.begin(), names_.end(), [&](const std::string& name) {
+    const auto require = [&](const std::string& key, const std::string& target,
+                             const std::vector<std::string>& names) {
+      const bool found = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
         return targets_linear(target, name);
       });
       if (!found)
-        problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names_)));
+        problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names)));
     };
     for (const ConfigGroup& group : options_.config_groups) {
       for (const std::string& target : group.targets) {
-        require(fmt::format("config_groups.{}.targets", group.name), target);
+        require(fmt::format("config_groups.{}.targets", group.name), target, linears_);
       }
     }
-    for (const std::string& target : options_.ignore) require("ignore", target);
+    for (const std::string& target : options_.ignore) require("ignore", target, ignorable_);
   }
 
   /// The first group that targets it; null where it is ignored or targeted by none.
@@ -146,7 +147,7 @@ class Planner {
 
   const Structure& structure_;
   const QuantizeOptions& options_;
-  std::vector<std::string> names_, problems_;
+  std::vector<std::string> linears_, ignorable_, problems_;
   Plan plan_;
 };
 

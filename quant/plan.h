@@ -73,7 +73,7 @@ struct Plan {
   std::vector<PlannedLinear> linears;        ///< in the order of execution
   std::vector<PlannedAttention> attentions;  ///< in the order of execution
   std::vector<TensorGroup> groups;   ///< of linears, then of attentions, in the order of execution
-  std::vector<std::string> ignored;  ///< linears and, if asked for, attentions that stay in float
+  std::vector<std::string> ignored;  ///< linears, and attentions whose products, stay in float
   std::vector<std::string> stages;   ///< those that hold something quantized
   std::vector<PlannedFold> folds;    ///< of inputs that are quantized; none without smoothing
   SmoothingOptions smoothing;        ///< of the folds

@@ -46,10 +46,14 @@ class MadeUpWeights : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
 };
 
-/// Measured on a model as wide as is asked, of few layers, words and tokens.
+/// Measured on a model as wide as is asked, of few layers, words and, where it can be, tokens.
 SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config, quant::Plan plan,
                           std::int64_t hidden_size, std::int64_t intermediate_size) {
-  constexpr std::int64_t kLayers = 3, kTokens = 16;
+  constexpr std::int64_t kLayers = 3, kFew = 16;
+  // A token's bytes are the same in a window of any length, unless scores are kept.
+  const bool keeps_scores =
+      std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products);
+  const std::int64_t tokens = keeps_scores ? recipe.data.window : kFew;
   config.hidden_size = hidden_size;
   config.intermediate_size = intermediate_size;
   config.num_hidden_layers = std::min(config.num_hidden_layers, kLayers);
@@ -57,7 +61,8 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config, q
   plan.folds.clear();  // they change values alone
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
   narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
-  const data::Windows window(std::vector<std::int32_t>(kTokens, 0), kTokens, "made-up tokens");
+  const data::Windows window(std::vector<std::int32_t>(static_cast<std::size_t>(tokens), 0), tokens,
+                             "made-up tokens");
   modules::FloatExecutor reference(narrow.weights, recipe.model.dtype);
   QuantizedPath path(recipe, narrow, plan, quant::unit_calibration(plan), reference);
   return saved_bytes_of_layer(narrow, recipe.loss.distance,

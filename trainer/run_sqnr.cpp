@@ -23,7 +23,9 @@ std::vector<data::Batch> single_windows(const data::Windows& windows) {
 void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
               std::int64_t step, const RunDirectory& directory) {
   const std::vector<data::Batch> batches = single_windows(texts.selection);
-  modules::FloatExecutor reference(path.executor.shared_weights());  // smoothed and trained alike
+  // Smoothed and trained alike; what it converts of that goes with it.
+  modules::FloatExecutor reference(std::make_shared<modules::ComputeWeights>(
+      path.trainables.weights, path.executor.shared_weights()));
   Progress progress("sqnr", static_cast<std::int64_t>(batches.size()), "windows");
   const auto sqnr = quant::output_sqnr(experiment.model.network, batches, experiment.plan,
                                        reference, path.executor, [&](std::int64_t) {

@@ -91,6 +91,7 @@ GeneratedText generate_text(const modules::Model& model, modules::Executor& exec
   Writer writer(model, prompt.size(), options, on_text);
   Sampler sampler(options.sampling, options.seed);
   const modules::PickToken pick = [&](const at::Tensor& logits) {
+    if (!at::isfinite(logits).all().item<bool>()) throw Error("the model's logits are not finite");
     if (options.sampling.is_greedy()) return modules::most_likely(logits);
     const at::Tensor row = logits.to(at::kFloat).contiguous();
     return sampler.draw({row.const_data_ptr<float>(), static_cast<std::size_t>(row.numel())});

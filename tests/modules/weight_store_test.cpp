@@ -34,6 +34,14 @@ TEST_CASE("a tied name gives the tensor it stands for and is not listed", "[modu
   CHECK(weights->canonical("head.weight_scale") == "a.weight_scale");
 }
 
+TEST_CASE("a file's own copy of a tied tensor is neither listed nor read", "[modules][weights]") {
+  const auto below = std::make_shared<MemoryStore>(
+      NamedTensors{{"a.weight", at::tensor({1.0f})}, {"head.weight", at::tensor({2.0f})}});
+  const auto weights = tied(below);
+  CHECK(weights->names() == std::vector<std::string>{"a.weight"});
+  CHECK(weights->get("head.weight").item<float>() == 1.0f);
+}
+
 TEST_CASE("an overlay shows what is trained and leaves the store below alone",
           "[modules][weights]") {
   const auto below = tied(two_weights());

@@ -99,6 +99,15 @@ TEST_CASE("both products are exact sums of integers, over many keys too", "[quan
   CHECK(result.equal(by_long_sums(operands)));
 }
 
+TEST_CASE("queries by blocks see what they see together", "[quant][attention]") {
+  const Operands operands(2, 1, 300, 340);
+  const Tensor result = integer_attention(operands.query, operands.key, operands.value),
+               together = by_long_sums(operands);
+  // A softmax over fewer masked scores may add in another order: a probability's code may move.
+  CHECK((result - together).abs().max().item<float>() < 0.05f);
+  CHECK((result == together).to(torch::kFloat).mean().item<float>() > 0.95f);
+}
+
 TEST_CASE("integer attention is near the float one", "[quant][attention]") {
   const Operands operands(6, 2, 20, 20);
   const Tensor exact = modules::causal_attention(operands.query.dequantized(torch::kFloat),

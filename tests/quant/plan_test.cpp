@@ -148,6 +148,19 @@ TEST_CASE("operands of attention are a tensor group a head", "[quant][plan]") {
   CHECK(cache_bytes_per_token(plan, tied().structure, at::kBFloat16) == values);
 }
 
+TEST_CASE("attentions may be ignored, but are no linear to target", "[quant][plan]") {
+  QuantizeOptions options;
+  options.attention_scheme = kHeadInt8;
+  options.ignore.push_back("re:.*self_attn");
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.attentions.empty());
+  // As an export is read again, which has no scheme then but still ignores them.
+  options.attention_scheme.reset();
+  options.ignore = plan.ignored;
+  CHECK(make_plan(tied().structure, options).linears.size() == plan.linears.size());
+  CHECK_THAT(mistake(targeting({"re:.*self_attn$"})), Catch::Contains("matches no linear"));
+}
+
 TEST_CASE("a stage of which only the attention is quantized counts", "[quant][plan]") {
   QuantizeOptions options = targeting({"re:model[.]layers[.]0[.].*"});
   options.attention_scheme = kHeadInt8;

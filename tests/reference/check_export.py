@@ -90,7 +90,7 @@ def is_static(scheme: QuantizationScheme) -> bool:
 def read_schemes(directory: Path, tensors: dict[str, torch.Tensor]) -> dict[str, QuantizationScheme]:
     """Linear's name -> its scheme, for each that has a weight_scale. Where there are several groups, targets are names."""
     config = json.loads((directory / "config.json").read_text(encoding="utf-8"))["quantization_config"]
-    groups = list(QuantizationConfig(**config).config_groups.values())
+    groups = [group for group in QuantizationConfig(**config).config_groups.values() if group.weights]  # not attention's
     linears = sorted(name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale"))
     require(bool(linears), "no quantized linear")
     if len(groups) == 1:
