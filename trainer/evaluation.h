@@ -7,9 +7,9 @@
 
 #include "data/batch.h"
 #include "modules/network.h"
+#include "trainer/evaluated_row.h"
 #include "trainer/metrics.h"
 #include "trainer/options.h"
-#include "trainer/evaluated_row.h"
 
 namespace dualpath::trainer {
 

@@ -8,8 +8,8 @@
 #include "data/formats/json.h"
 #include "data/formats/safetensors.h"
 #include "quant/export.h"
-#include "trainer/recipe.h"
 #include "trainer/evaluated_row.h"
+#include "trainer/recipe.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
 

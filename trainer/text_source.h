@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "modules/model.h"
-#include "trainer/options.h"
 #include "trainer/evaluated_row.h"
+#include "trainer/options.h"
 
 namespace dualpath::trainer {
 

@@ -4,8 +4,8 @@
 
 #include "modules/float_executor.h"
 #include "quant/calibration.h"
-#include "trainer/experiment.h"
 #include "trainer/evaluated_row.h"
+#include "trainer/experiment.h"
 
 namespace dualpath::trainer {
 
