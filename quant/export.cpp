@@ -12,6 +12,7 @@
 #include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/safetensors_writer.h"
+#include "quant/integer_attention.h"
 #include "quant/stored_weight.h"
 
 namespace dualpath::quant {
@@ -86,12 +87,9 @@ class WeightWriter {
   }
 
   void write_scales(const PlannedAttention& attention) {
-    for (const std::string& operand : attention.operands()) {
-      std::vector<at::Tensor> scales;
-      for (const std::string& head : attention.head_groups(operand))
-        scales.push_back(source_.scales.get(head).detach());
-      append(attention.scale_name(operand), at::cat(scales).view({-1, 1, 1}));
-    }
+    for (const std::string& operand : attention.operands())
+      append(attention.scale_name(operand),
+             head_scales(source_.scales, attention.head_groups(operand)).detach());
   }
 
   void append(const std::string& name, const at::Tensor& tensor) {

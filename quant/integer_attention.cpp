@@ -80,6 +80,12 @@ HeadCodes part(const HeadCodes& operand, std::int64_t first, std::int64_t count)
 
 }  // namespace
 
+Tensor head_scales(const ActivationScales& scales, const std::vector<std::string>& groups) {
+  std::vector<Tensor> each;
+  for (const std::string& group : groups) each.push_back(scales.get(group));
+  return at::cat(each).view({-1, 1, 1});
+}
+
 HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
   if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
   return {ToCode::apply(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax), scale};

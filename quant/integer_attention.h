@@ -3,6 +3,9 @@
 #include <torch/types.h>
 
 #include <string>
+#include <vector>
+
+#include "quant/activation_scales.h"
 
 namespace dualpath::quant {
 
@@ -13,6 +16,10 @@ struct HeadCodes {
 
   torch::Tensor dequantized(torch::ScalarType dtype) const { return (codes * scale).to(dtype); }
 };
+
+/// The scales of an operand's heads, by their tensor groups: [heads, 1, 1] float32, differentiable
+/// where they are trained.
+torch::Tensor head_scales(const ActivationScales& scales, const std::vector<std::string>& groups);
 
 /// x: [B, heads, T, D] float; scale: [heads, 1, 1] float32. The gradient passes straight through
 /// the rounding where the rounded level is in range, to x and to a scale that is trained. A value

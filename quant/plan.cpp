@@ -82,9 +82,12 @@ class Planner {
       const auto last = std::find_if(first, use.refs.end(), [&](const LinearRef& ref) {
         return group_of(ref.name) != scheme;
       });
-      if (scheme) add_quantized({use.stage, {first, last}}, *scheme);
-      for (; first != last; ++first)
-        if (!scheme) plan_.ignored.push_back(first->name);
+      if (scheme) {
+        add_quantized({use.stage, {first, last}}, *scheme);
+      } else {
+        for (auto ref = first; ref != last; ++ref) plan_.ignored.push_back(ref->name);
+      }
+      first = last;
     }
   }
 

@@ -93,9 +93,11 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   const auto found = attentions_.find(ref.name);
   if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, cache);
   const PlannedAttention& planned = *found->second;
-  HeadCodes keys = quantize_heads(k, head_scales(planned, "key"), modules::site(ref.name, "key"));
-  HeadCodes values =
-      quantize_heads(v, head_scales(planned, "value"), modules::site(ref.name, "value"));
+  const auto quantized = [&](const at::Tensor& x, const char* operand) {
+    return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)),
+                          modules::site(ref.name, operand));
+  };
+  HeadCodes keys = quantized(k, "key"), values = quantized(v, "value");
   if (cache) {
     const auto [held_keys, held_values] =
         cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
@@ -105,17 +107,7 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   if (!planned.products)
     return modules::causal_attention(q, keys.dequantized(k.scalar_type()),
                                      values.dequantized(v.scalar_type()));
-  const HeadCodes queries =
-      quantize_heads(q, head_scales(planned, "query"), modules::site(ref.name, "query"));
-  return integer_attention(queries, keys, values).to(q.scalar_type());
-}
-
-at::Tensor QuantizedExecutor::head_scales(const PlannedAttention& attention,
-                                          const std::string& operand) const {
-  std::vector<at::Tensor> scales;
-  for (const std::string& head : attention.head_groups(operand))
-    scales.push_back(scales_.get(head));
-  return at::cat(scales).view({-1, 1, 1});
+  return integer_attention(quantized(q, "query"), keys, values).to(q.scalar_type());
 }
 
 const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::string& group,

@@ -46,8 +46,6 @@ class QuantizedExecutor : public modules::FloatExecutor {
   /// The first linears that are quantized alike, or not at all.
   std::size_t alike(const modules::LinearRefs& refs, std::size_t first) const;
   std::vector<at::Tensor> linear_alike(const modules::LinearRefs& refs, const at::Tensor& x);
-  /// [heads, 1, 1] of an attention's operand.
-  at::Tensor head_scales(const PlannedAttention& attention, const std::string& operand) const;
   /// The group's weights as they are now.
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
