@@ -115,7 +115,7 @@ Tensor Layer::attention(Executor& executor, State& state) const {
   const Tensor q = turned(heads(qkv[0], attention_.num_heads), query_norm_);
   const Tensor k = turned(heads(qkv[1], kv_heads), key_norm_);
   const Tensor v = heads(qkv[2], kv_heads).transpose(1, 2);
-  const Tensor mixed = executor.attention(attention_, q, k, v, state.cache);
+  const Tensor mixed = executor.attention(attention_, q, k, v, {.cache = state.cache});
   return executor.linear(output_, mixed.transpose(1, 2).flatten(2)).front();
 }
 
