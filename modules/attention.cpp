@@ -108,7 +108,8 @@ void put_block(const Tensor& into, const Tensor& value, const Sizes& sizes, cons
 
 struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& k, const Tensor& v,
-                        bool causal, const Tensor& lengths) {
+                        bool causal, const std::optional<Tensor>& given_lengths) {
+    const Tensor lengths = given_lengths.value_or(Tensor());
     ctx->save_for_backward({q, k, v, lengths});
     ctx->saved_data["causal"] = causal;
     const Sizes sizes(q, k, causal, lengths);
@@ -193,7 +194,9 @@ Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Visibilit
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   if (visibility.bias.defined()) return biased(q, k, v, visibility);
   if (!q.is_cpu()) return composed(q, k, v, visibility);
-  return BlockedAttention::apply(q, k, v, visibility.causal, visibility.lengths);
+  const auto lengths =
+      visibility.lengths.defined() ? std::optional(visibility.lengths) : std::optional<Tensor>();
+  return BlockedAttention::apply(q, k, v, visibility.causal, lengths);
 }
 
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {

@@ -29,7 +29,8 @@ void run(const Stage& stage, Executor& executor, State& state);
 /// Logits are not a stage: they are made for chunks of rows, so that [tokens, vocabulary] never
 /// exists whole.
 struct Head {
-  LinearRef ref;
+  LinearRef ref;  ///< no name: there is no head, as of a tower alone
+  bool exists() const { return !ref.name.empty(); }
   /// rows: [N, H], the last stage's hidden states. Result: [N, vocabulary].
   at::Tensor logits(Executor& executor, const at::Tensor& rows) const;
 };

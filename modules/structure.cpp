@@ -122,8 +122,10 @@ Structure structure_of(const Network& network) {
     state.towers[modality].input = at::empty(shape, at::dtype(at::kFloat).device(at::kMeta));
   }
   run(network, recorder, state);
-  recorder.enter(network.head.ref.name);
-  network.head.logits(recorder, state.hidden);
+  if (network.head.exists()) {
+    recorder.enter(network.head.ref.name);
+    network.head.logits(recorder, at::empty({1, network.head.ref.in_features}, ids.options()));
+  }
   return structure;
 }
 
