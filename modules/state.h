@@ -66,6 +66,9 @@ struct State : Stream {
   Stream& stream(Modality modality) {
     return modality == Modality::kText ? *this : towers[modality];
   }
+  const Stream& stream(Modality modality) const {
+    return modality == Modality::kText ? *this : towers.at(modality);
+  }
   bool has(Modality modality) const {
     return modality == Modality::kText || towers.contains(modality);
   }

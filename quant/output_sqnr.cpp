@@ -45,7 +45,9 @@ class Comparison : public modules::Executor {
                    const Tensor& v, const modules::AttentionContext& context) override {
     return reference_.attention(ref, q, k, v, context);
   }
-  void begin(const modules::Stage&, const modules::State& state) override { mask_ = state.mask; }
+  void begin(const modules::Stage& stage, const modules::State& state) override {
+    mask_ = state.stream(stage.stream).mask;
+  }
 
   /// Relative squared errors by linear, summed over tokens.
   const std::map<std::string, double>& noise() const { return noise_; }

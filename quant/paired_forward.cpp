@@ -4,11 +4,10 @@
 
 namespace dualpath::quant {
 
-PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
+PairedForward paired_forward(const modules::Network& network, const modules::State& start,
                              modules::Executor& reference, modules::Executor& quantized,
                              DistanceKind kind,
                              const modules::GradientCheckpointing& checkpointing) {
-  const modules::State start = modules::make_state(batch.ids, batch.mask);
   PairedForward paired{start, start, {}};
   modules::State &fp = paired.reference, &q = paired.quantized;
   for (const modules::Stage& stage : network.stages) {

@@ -5,6 +5,7 @@
 #include "quant/integer_attention.h"
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
+#include "quant/quantized_conv.h"
 #include "quant/quantized_linear.h"
 #include "quant/stored_weight.h"
 #include "quant/weight_only_linear.h"
@@ -17,6 +18,7 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
     : FloatExecutor(std::move(weights)), scales_(scales), compute_(compute) {
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
   by_weight_ = plan.by_weight(this->weights().store());
+  for (const PlannedConv& conv : plan.convs) convs_[conv.ref.name] = &conv;
   for (const PlannedAttention& attention : plan.attentions)
     attentions_[attention.ref.name] = &attention;
 }
@@ -87,6 +89,15 @@ at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const 
   return packed(head.group, {head.ref})->weights.front().rows(ids, weights().dtype());
 }
 
+at::Tensor QuantizedExecutor::conv(const modules::ConvRef& ref, const at::Tensor& x) {
+  const auto found = convs_.find(ref.name);
+  if (found == convs_.end()) return FloatExecutor::conv(ref, x);
+  const PlannedConv& planned = *found->second;
+  const auto [weight, is_new] = conv_weights_.try_emplace(ref.name);
+  if (is_new) weight->second = quantized_weight(weights().store(), planned);
+  return quantized_conv(x, scales_.get(planned.group), weight->second, ref, ref.input_site());
+}
+
 at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
                                         const at::Tensor& k, const at::Tensor& v,
                                         const modules::AttentionContext& context) {
@@ -145,7 +156,7 @@ void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs
     const modules::LinearRef& ref = refs[i];
     if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
     if (!store.is_trained(ref.weight_name())) continue;
-    const bool changed = group.requantize(i, store.get(ref.weight_name()), ref.weight_site());
+    const bool changed = group.requantize(i, matrix_of(store, ref), ref.weight_site());
     if (changed && packs(*planned_.at(ref.name), compute_)) pack(group.weights[i]);
   }
 }
