@@ -36,7 +36,7 @@ std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
 
 at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
                                       const at::Tensor& k, const at::Tensor& v,
-                                      modules::KvCache* cache) {
+                                      const modules::AttentionContext& context) {
   const auto found = attentions_.find(ref.name);
   if (mask_.defined() && found != attentions_.end()) {
     const PlannedAttention& planned = *found->second;
@@ -44,7 +44,7 @@ at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at
     observe_heads(planned.head_groups("key"), k);
     observe_heads(planned.head_groups("value"), v);
   }
-  return FloatExecutor::attention(ref, q, k, v, cache);
+  return FloatExecutor::attention(ref, q, k, v, context);
 }
 
 /// x: [B, heads, T, D].

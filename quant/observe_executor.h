@@ -23,7 +23,7 @@ class ObserveExecutor : public modules::FloatExecutor {
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, modules::KvCache* cache) override;
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
 
   /// By group name.
   const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }

@@ -17,9 +17,10 @@ PairedForward paired_forward(const modules::Network& network, const data::Batch&
       modules::run(stage, reference, fp);
     }
     checkpointing.run(stage, quantized, q);
-    if (!stage.correctable) continue;
+    if (!stage.correctable || !q.has(stage.stream)) continue;
+    const modules::Stream &exact = fp.stream(stage.stream), &made = q.stream(stage.stream);
     paired.distances.push_back(
-        {stage.name, hidden_distance(kind, fp.hidden, q.hidden, batch.mask)});
+        {stage.name, hidden_distance(kind, exact.hidden, made.hidden, made.mask)});
   }
   return paired;
 }

@@ -121,7 +121,8 @@ class Planner {
     std::set<std::string> quantized;
     for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
     for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
-    quantized.erase(structure_.linears.back().stage);  // the head's, which has no hidden output
+    const LinearUse& last = structure_.linears.back();
+    if (last.stage == last.refs.front().name) quantized.erase(last.stage);  // a head's
     for (const LinearUse& use : structure_.linears) {
       if (quantized.erase(use.stage) > 0) plan_.stages.push_back(use.stage);
     }

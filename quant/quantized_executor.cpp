@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "modules/attention.h"
 #include "quant/integer_attention.h"
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
@@ -70,7 +69,8 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
                                                        const modules::LinearRefs& refs,
                                                        const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs.front());
-  if (!linear || !linear->is_static() || alike(refs, 0) < refs.size())
+  const bool is_rms = norm_ref.kind == modules::NormKind::kRms;
+  if (!is_rms || !linear || !linear->is_static() || alike(refs, 0) < refs.size())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   const at::Tensor scale = scales_.get(linear->group);
@@ -89,24 +89,25 @@ at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const 
 
 at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
                                         const at::Tensor& k, const at::Tensor& v,
-                                        modules::KvCache* cache) {
+                                        const modules::AttentionContext& context) {
   const auto found = attentions_.find(ref.name);
-  if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, cache);
+  if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, context);
   const PlannedAttention& planned = *found->second;
   const auto quantized = [&](const at::Tensor& x, const char* operand) {
     return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)),
                           modules::site(ref.name, operand));
   };
   HeadCodes keys = quantized(k, "key"), values = quantized(v, "value");
-  if (cache) {
+  if (context.cache) {
     const auto [held_keys, held_values] =
-        cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
+        context.cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
     keys.codes = held_keys.to(at::kFloat);
     values.codes = held_values.to(at::kFloat);
   }
   if (!planned.products)
-    return modules::causal_attention(q, keys.dequantized(k.scalar_type()),
-                                     values.dequantized(v.scalar_type()));
+    return modules::attention(q, keys.dequantized(k.scalar_type()),
+                              values.dequantized(v.scalar_type()),
+                              modules::visibility_of(ref, context));
   return integer_attention(quantized(q, "query"), keys, values).to(q.scalar_type());
 }
 

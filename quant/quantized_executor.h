@@ -38,7 +38,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
   /// A cache holds the codes of keys and values.
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, modules::KvCache* cache) override;
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
 
  private:
   /// Null if it stays in float.

@@ -18,6 +18,7 @@ LIBRARIES = (
     "torch",
     "torchaudio",
     "transformers",
+    "timm",
     "tokenizers",
     "gguf",
     "safetensors",

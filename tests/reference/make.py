@@ -33,6 +33,7 @@ JOBS = {
     "chat_templates": ("chat_templates.json", {}),
     "packed_codes": ("packed_codes.safetensors", {}),
     "log_mel": ("log_mel.safetensors", {}),
+    "vit": ("vit", {}),
 }
 
 
