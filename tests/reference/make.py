@@ -34,6 +34,7 @@ JOBS = {
     "packed_codes": ("packed_codes.safetensors", {}),
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),
+    "conformer": ("conformer", {}),
 }
 
 
