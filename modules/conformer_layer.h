@@ -17,7 +17,7 @@ struct ConformerLayer {
   };
   /// What a score gains by the distance of query and key (Dai et al. 2019).
   struct RelativePositions {
-    LinearRef keys;                             ///< of the distances' sines and cosines
+    LinearRef keys;                            ///< of the distances' sines and cosines
     ParameterRef content_bias, distance_bias;  ///< [heads, head_dim] each, added to the query
   };
   struct Attention {

@@ -37,8 +37,11 @@ Subsampling::Subsampling(const ConformerConfig& c, const std::string& name)
   for (std::int64_t i = 1; i < sizes_.halvings; ++i) {
     const std::int64_t place = 3 * i - 1;  // behind each pair stands a ReLU
     steps_.push_back({conv(place, channels, channels),
-                      {fmt::format("{}.layers.{}", name, place + 1), channels, channels,
-                       /*bias=*/true, {1, 1}}});
+                      {fmt::format("{}.layers.{}", name, place + 1),
+                       channels,
+                       channels,
+                       /*bias=*/true,
+                       {1, 1}}});
     bands = shorter(bands);
   }
   output_ = {name + ".linear", channels * bands, c.hidden_size, /*bias=*/true};
@@ -54,7 +57,8 @@ void Subsampling::forward(Executor& executor, Stream& stream) const {
   const std::int64_t padding = (sizes_.kernel_size - 1) / 2;
   const auto convolved = [&](const ConvRef& ref, const Tensor& x) {
     lengths = (lengths + (2 * padding - sizes_.kernel_size))
-                  .div(sizes_.stride, /*rounding_mode=*/"floor") + 1;
+                  .div(sizes_.stride, /*rounding_mode=*/"floor") +
+              1;
     return without_padding(executor.conv(ref, x), lengths);
   };
   Tensor x = without_padding(stream.input.unsqueeze(1), lengths);
@@ -64,8 +68,7 @@ void Subsampling::forward(Executor& executor, Stream& stream) const {
     const Tensor mixed = executor.linear({step.pointwise}, patches).front().permute({0, 3, 1, 2});
     x = at::relu(without_padding(mixed, lengths));
   }
-  stream.hidden =
-      executor.linear({output_}, x.transpose(1, 2).flatten(2)).front() * input_scale_;
+  stream.hidden = executor.linear({output_}, x.transpose(1, 2).flatten(2)).front() * input_scale_;
   stream.mask = at::arange(x.size(2), lengths.options()).lt(lengths.unsqueeze(1));
 }
 
