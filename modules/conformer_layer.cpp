@@ -68,7 +68,7 @@ Tensor ConformerLayer::attended(Executor& executor, const Tensor& x, const Tenso
 
 Tensor ConformerLayer::convolved(Executor& executor, const Tensor& x, const Tensor& mask) const {
   const Tensor expanded = executor.norm_linear(convolution.norm, {convolution.expand}, x).front();
-  const Tensor real = at::glu(expanded, -1).masked_fill(mask.logical_not().unsqueeze(-1), 0.0);
+  const Tensor real = at::glu(expanded, -1) * mask.unsqueeze(-1);
   const Tensor mixed = executor.conv(convolution.depthwise, real.transpose(1, 2)).transpose(1, 2);
   const Tensor normed = executor.norm(convolution.batch_norm, mixed);
   return executor.linear({convolution.contract}, activated(activation, normed)).front();

@@ -13,7 +13,7 @@ using at::Tensor;
 /// x: [B, C, T, mels]; lengths: [B].
 Tensor without_padding(const Tensor& x, const Tensor& lengths) {
   const Tensor real = at::arange(x.size(2), lengths.options()).lt(lengths.unsqueeze(1));
-  return x.masked_fill(real.logical_not().unsqueeze(1).unsqueeze(-1), 0.0);
+  return x * real.unsqueeze(1).unsqueeze(-1);
 }
 
 }  // namespace
@@ -62,11 +62,11 @@ void Subsampling::forward(Executor& executor, Stream& stream) const {
     return without_padding(executor.conv(ref, x), lengths);
   };
   Tensor x = without_padding(stream.input.unsqueeze(1), lengths);
-  x = at::relu(convolved(first_, x));
+  x = convolved(first_, x).clamp_min(0.0);
   for (const Step& step : steps_) {
     const Tensor patches = convolved(step.depthwise, x).permute({0, 2, 3, 1});
     const Tensor mixed = executor.linear({step.pointwise}, patches).front().permute({0, 3, 1, 2});
-    x = at::relu(without_padding(mixed, lengths));
+    x = without_padding(mixed, lengths).clamp_min(0.0);
   }
   stream.hidden = executor.linear({output_}, x.transpose(1, 2).flatten(2)).front() * input_scale_;
   stream.mask = at::arange(x.size(2), lengths.options()).lt(lengths.unsqueeze(1));
