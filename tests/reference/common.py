@@ -16,6 +16,7 @@ GGUF_NAME = "smollm2-135m-instruct.gguf"
 HANDBOOK_NAME = "debian-handbook.jsonl"
 LIBRARIES = (
     "torch",
+    "torchaudio",
     "transformers",
     "timm",
     "tokenizers",
