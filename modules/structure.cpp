@@ -16,7 +16,10 @@ class Recorder : public Executor {
  public:
   explicit Recorder(Structure& structure) : structure_(structure) {}
 
-  void begin(const Stage& stage, const State&) override { stage_ = stage.name; }
+  void begin(const Stage& stage, const State&) override {
+    stage_ = stage.name;
+    if (stage.correctable) structure_.stages.push_back(stage.name);
+  }
   void enter(std::string stage) { stage_ = std::move(stage); }
 
   std::vector<Tensor> linear(const LinearRefs& refs, const Tensor& x) override {

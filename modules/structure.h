@@ -29,7 +29,8 @@ struct AttentionUse {
 /// without data. So every network that is written against Executor can be planned, checked and
 /// listed without code of its own.
 struct Structure {
-  std::vector<LinearUse> linears;  ///< the head last, with stage = its name
+  std::vector<std::string> stages;  ///< those that may be corrected
+  std::vector<LinearUse> linears;   ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
   std::vector<ConvUse> convs;

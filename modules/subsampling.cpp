@@ -10,10 +10,14 @@ namespace {
 
 using at::Tensor;
 
-/// x: [B, C, T, mels]; lengths: [B].
-Tensor without_padding(const Tensor& x, const Tensor& lengths) {
-  const Tensor real = at::arange(x.size(2), lengths.options()).lt(lengths.unsqueeze(1));
-  return x * real.unsqueeze(1).unsqueeze(-1);
+/// [B, frames] bool.
+Tensor real_frames(std::int64_t frames, const Tensor& lengths) {
+  return at::arange(frames, lengths.options()).lt(lengths.unsqueeze(1));
+}
+
+/// x: [B, C, T, mels]; mask: [B, T].
+Tensor without_padding(const Tensor& x, const Tensor& mask) {
+  return x * mask.unsqueeze(1).unsqueeze(-1);
 }
 
 }  // namespace
@@ -59,17 +63,18 @@ void Subsampling::forward(Executor& executor, Stream& stream) const {
     lengths = (lengths + (2 * padding - sizes_.kernel_size))
                   .div(sizes_.stride, /*rounding_mode=*/"floor") +
               1;
-    return without_padding(executor.conv(ref, x), lengths);
+    const Tensor y = executor.conv(ref, x);
+    stream.mask = real_frames(y.size(2), lengths);
+    return without_padding(y, stream.mask);
   };
-  Tensor x = without_padding(stream.input.unsqueeze(1), lengths);
+  Tensor x = without_padding(stream.input.unsqueeze(1), stream.mask);
   x = convolved(first_, x).clamp_min(0.0);
   for (const Step& step : steps_) {
     const Tensor patches = convolved(step.depthwise, x).permute({0, 2, 3, 1});
     const Tensor mixed = executor.linear({step.pointwise}, patches).front().permute({0, 3, 1, 2});
-    x = without_padding(mixed, lengths).clamp_min(0.0);
+    x = without_padding(mixed, stream.mask).clamp_min(0.0);
   }
   stream.hidden = executor.linear({output_}, x.transpose(1, 2).flatten(2)).front() * input_scale_;
-  stream.mask = at::arange(x.size(2), lengths.options()).lt(lengths.unsqueeze(1));
 }
 
 }  // namespace dualpath::modules

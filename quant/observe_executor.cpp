@@ -6,6 +6,24 @@
 
 namespace dualpath::quant {
 
+namespace {
+
+/// Which rows of x [B, T, ..., C] are of real positions; all, where x has positions of its own (the
+/// distances of a relative attention).
+at::Tensor counted_rows(const at::Tensor& x, const at::Tensor& mask) {
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes.pop_back();
+  const bool is_of_mask = x.dim() > 2 ? x.size(0) == mask.size(0) && x.size(1) == mask.size(1)
+                                      : x.size(0) == mask.numel();
+  if (!is_of_mask) return at::ones(sizes, mask.options()).flatten();
+  if (sizes.size() < 2) return mask.flatten();
+  at::Tensor real = mask;
+  while (real.dim() < static_cast<std::int64_t>(sizes.size())) real = real.unsqueeze(-1);
+  return real.expand(sizes).flatten();
+}
+
+}  // namespace
+
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
     : FloatExecutor(std::move(weights), dtype) {
@@ -61,7 +79,7 @@ void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, cons
 }
 
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {
-  observe(site, x, stream_->mask.flatten());
+  observe(site, x, counted_rows(x, stream_->mask));
 }
 
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,

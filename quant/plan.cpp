@@ -162,10 +162,8 @@ class Planner {
     for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
     for (const PlannedConv& conv : plan_.convs) quantized.insert(conv.stage);
     for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
-    const LinearUse& last = structure_.linears.back();
-    if (last.stage == last.refs.front().name) quantized.erase(last.stage);  // a head's
-    for (const LinearUse& use : structure_.linears) {
-      if (quantized.erase(use.stage) > 0) plan_.stages.push_back(use.stage);
+    for (const std::string& stage : structure_.stages) {
+      if (quantized.contains(stage)) plan_.stages.push_back(stage);
     }
   }
 

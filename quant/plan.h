@@ -87,7 +87,7 @@ struct Plan {
   std::vector<TensorGroup> groups;
   /// Linears and convolutions, and attentions whose products, stay in float.
   std::vector<std::string> ignored;
-  std::vector<std::string> stages;  ///< those that hold something quantized
+  std::vector<std::string> stages;  ///< correctable ones that hold something quantized
   std::vector<PlannedFold> folds;   ///< of inputs that are quantized; none without smoothing
   SmoothingOptions smoothing;       ///< of the folds
 

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "modules/conformer_config.h"
 #include "modules/decoder_config.h"
 #include "modules/vit_config.h"
 #include "tests/fuzz/target.h"
@@ -7,6 +8,9 @@
 using namespace dualpath;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::judge(data, size, [](std::string_view content) {
+    modules::ConformerConfig::from_json(data::JsonObject::parse(content, "config.json"));
+  });
   fuzz::judge(data, size, [](std::string_view content) {
     modules::VitConfig::from_json(data::JsonObject::parse(content, "config.json"));
   });

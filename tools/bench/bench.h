@@ -29,6 +29,11 @@ std::unique_ptr<Bench> forward_bench(trainer::Experiment experiment);
 /// One token (windows x 1) behind a cache of `tokens`, through four distinct layers of a 9B model's
 /// shape with random weights: "step_s", and of it in corrections "correction_s".
 std::unique_ptr<Bench> decode_bench();
+/// One optimizer step of paired training of an encoder alone, with random weights: "seconds". Of
+/// ViT-B/16, at BATCH images of SIZE x SIZE pixels, and of a 17-layer Conformer, at BATCH clips of
+/// SIZE frames.
+std::unique_ptr<Bench> vit_bench();
+std::unique_ptr<Bench> conformer_bench();
 
 data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t vocabulary);
 /// Scales from four windows of random tokens.

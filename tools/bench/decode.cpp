@@ -5,6 +5,7 @@
 #include "quant/corrections.h"
 #include "quant/quantized_executor.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/random_weights.h"
 
 namespace dualpath::bench {
 namespace {
@@ -27,39 +28,6 @@ modules::DecoderConfig nine_billion_shape() {
           .output_bias = true,
           .mlp_bias = false};
 }
-
-/// Random values for whatever is asked, made when it is: a layer's 200 M weights are never in
-/// memory in float all at once. Norms are near 1.
-class RandomStore : public modules::WeightStore {
- public:
-  explicit RandomStore(const modules::Structure& structure) {
-    for (const modules::LinearUse& use : structure.linears) {
-      for (const modules::LinearRef& ref : use.refs) {
-        shapes_[ref.weight_name()] = {ref.out_features, ref.in_features};
-        if (ref.bias) shapes_[ref.bias_name()] = {ref.out_features};
-      }
-    }
-    for (const modules::NormRef& norm : structure.norms) shapes_[norm.weight_name()] = {norm.width};
-    for (const modules::EmbeddingRef& table : structure.embeddings)
-      shapes_[table.weight_name()] = {table.rows, table.width};
-    for (const auto& [name, shape] : shapes_) names_.push_back(name);
-  }
-
-  const std::vector<std::string>& names() const override { return names_; }
-  bool contains(const std::string& name) const override { return shapes_.contains(name); }
-  modules::WeightInfo info(const std::string& name) const override {
-    return {at::kFloat, shapes_.at(name), /*decoded=*/true};
-  }
-  at::Tensor get(const std::string& name) const override {
-    const std::vector<std::int64_t>& shape = shapes_.at(name);
-    const at::Tensor values = torch::randn(shape) * 0.02;
-    return name.find("norm") == std::string::npos ? values : values + 1.0;
-  }
-
- private:
-  std::map<std::string, std::vector<std::int64_t>> shapes_;
-  std::vector<std::string> names_;
-};
 
 /// Times the corrections where they run: behind their layer, whose weights have just gone through
 /// the caches.
@@ -93,7 +61,7 @@ class DecodeBench : public Bench {
         structure_(modules::structure_of(network_)),
         plan_(quant::make_plan(structure_, {})),
         scales_(quant::unit_calibration(plan_).scales()),
-        executor_(std::make_shared<RandomStore>(structure_), at::kBFloat16, plan_, scales_),
+        executor_(std::make_shared<RandomWeights>(structure_), at::kBFloat16, plan_, scales_),
         corrections_(plan_.stages, nine_billion_shape().hidden_size, {}, /*seed=*/0) {}
 
   Times run(std::int64_t windows, std::int64_t tokens) override {

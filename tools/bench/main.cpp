@@ -65,6 +65,9 @@ int run(int argc, char** argv) {
   const CLI::App* step = add("step", "one optimizer step of paired training");
   const CLI::App* forward = add("forward", "both paths forward, the head left out");
   app.add_subcommand("decode", "one token through four layers of a 9B model's shape");
+  const CLI::App* vit = app.add_subcommand("vit", "one paired step of ViT-B/16: BATCH PIXELS");
+  const CLI::App* conformer =
+      app.add_subcommand("conformer", "one paired step of a 17-layer Conformer: BATCH FRAMES");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -76,7 +79,9 @@ int run(int argc, char** argv) {
     serve(*bench::forward_bench(opened(options)));
   } else {
     trainer::use_threads(kThreads);
-    serve(*bench::decode_bench());
+    serve(*(vit->parsed()         ? bench::vit_bench()
+            : conformer->parsed() ? bench::conformer_bench()
+                                  : bench::decode_bench()));
   }
   return kDone;
 }

@@ -8,20 +8,16 @@ Every linear but lm_head is quantized: weights per channel, inputs per token (to
 per tensor (brevitas). LoRA has rank 1 on each of them: 305 280 parameters beside the corrections' 345 900.
 """
 
-import ctypes
-import json
 import math
 import os
 import sys
-import time
 from pathlib import Path
 
 import torch
+from peer import serve, with_torchao
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "reference"))
 from smollm2 import load_model, load_weights  # noqa: E402
-
-THREADS = 2
 
 
 class LoRA(torch.nn.Module):
@@ -55,16 +51,6 @@ def with_lora(model: torch.nn.Module) -> None:
         setattr(parent, name, LoRA(linear))
 
 
-def with_torchao(model: torch.nn.Module) -> None:
-    from torchao.quantization import quantize_
-    from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
-
-    inputs = IntxFakeQuantizeConfig(torch.int8, "per_token", is_symmetric=False)
-    weights = IntxFakeQuantizeConfig(torch.int8, "per_channel", is_symmetric=True)
-    config = QATConfig(activation_config=inputs, weight_config=weights, step="prepare")
-    quantize_(model, config, filter_fn=lambda module, name: isinstance(module, torch.nn.Linear) and "lm_head" not in name)
-
-
 def with_brevitas(model: torch.nn.Module) -> None:
     from brevitas.nn import QuantLinear
     from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat
@@ -86,7 +72,7 @@ def prepare(peer: str, gguf: Path) -> torch.nn.Module:
     model = load_model(gguf, load_weights(gguf)).bfloat16().train()
     model.config.use_cache = False
     if peer.startswith("torchao"):
-        with_torchao(model)
+        with_torchao(model, lambda name: "lm_head" not in name)
     if peer == "brevitas":
         with_brevitas(model)
     if peer.endswith("_lora"):
@@ -94,41 +80,21 @@ def prepare(peer: str, gguf: Path) -> torch.nn.Module:
     return torch.compile(model) if peer == "torchao_compiled" else model
 
 
-def peak_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.split("VmHWM:")[1].split()[0])
-
-
-def timed(step, batch: int, tokens: int) -> dict:
-    ids = torch.randint(49152, (batch, tokens))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    start = time.perf_counter()
-    step(ids)
-    return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
-
-
 def main() -> None:
     peer, gguf = sys.argv[1], Path(sys.argv[2])
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
     model = prepare(peer, gguf)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-6, foreach=True)
 
-    def step(ids: torch.Tensor) -> None:
+    def step(batch: int, tokens: int) -> None:
+        ids = torch.randint(49152, (batch, tokens))
         logits = model(ids).logits[:, :-1]
         loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.size(-1)).float(), ids[:, 1:].reshape(-1))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 
-    for line in sys.stdin:
-        answer = {}
-        if line.strip() == "release":
-            ctypes.CDLL(None).malloc_trim(0)
-        else:
-            answer = timed(step, *map(int, line.split()))
-        print(json.dumps(answer), flush=True)
+    serve(step)
 
 
 if __name__ == "__main__":

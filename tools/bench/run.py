@@ -15,8 +15,9 @@ import kernels
 import rounds
 import steps
 import targets
+import towers
 
-PARTS = {"qat_step": steps, forward.NAME: forward, decode.NAME: decode, kernels.NAME: kernels, "targets": targets}
+PARTS = {"qat_step": steps, forward.NAME: forward, decode.NAME: decode, towers.NAME: towers, kernels.NAME: kernels, "targets": targets}
 
 
 def measure_shapes(wanted: set[str], count: int, result: dict) -> None:
@@ -41,6 +42,9 @@ def run(wanted: set[str], count: int) -> dict:
     if decode.NAME in wanted:
         answers = rounds.measure(decode.NAME, [decode.program()], count)
         result[decode.NAME] = decode.summary(answers[decode.NAME])
+    if towers.NAME in wanted:
+        answers = {tower: rounds.measure(tower, towers.programs(tower), count) for tower in towers.SHAPES}
+        result[towers.NAME] = {tower: towers.summary(answer) for tower, answer in answers.items()}
     if kernels.NAME in wanted:
         result[kernels.NAME] = kernels.measure(count)
     result["targets"] = targets.summary(result)
@@ -61,7 +65,7 @@ def rounded(value):
 
 
 def main() -> None:
-    everything = [*steps.ROWS, forward.NAME, decode.NAME, kernels.NAME]
+    everything = [*steps.ROWS, forward.NAME, decode.NAME, towers.NAME, kernels.NAME]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each program and shape")

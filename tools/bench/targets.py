@@ -1,6 +1,7 @@
 """The figures DualPath is to reach, each beside what this run measured."""
 
 import kernels
+import towers
 
 # figure, ours/peer, section of ratios, must, goal
 STEPS = [
@@ -51,9 +52,14 @@ def of_decode(result: dict) -> list[dict]:
     return [entry("corrections' share of a decode step", "9B, batch 1", result["share"], 0.03, 0.02)]
 
 
+def of_towers(result: dict) -> list[dict]:
+    pair = f"{towers.PAIRED}/torchao"
+    return [entry("paired step / torchao INT8 QAT step", tower, row["ratios_s"][pair], 0.5, 0.33) for tower, row in result.items()]
+
+
 def summary(result: dict) -> list[dict]:
     """What was not measured in this run is left out."""
-    parts = {"qat_step": of_steps, kernels.NAME: of_kernels, "forward": of_forward, "decode": of_decode}
+    parts = {"qat_step": of_steps, kernels.NAME: of_kernels, "forward": of_forward, "decode": of_decode, towers.NAME: of_towers}
     return [row for name, of in parts.items() if name in result for row in of(result[name])]
 
 

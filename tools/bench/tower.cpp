@@ -1,0 +1,121 @@
+#include <torch/utils.h>
+
+#include "modules/conformer.h"
+#include "modules/vit.h"
+#include "quant/calibration.h"
+#include "quant/corrections.h"
+#include "quant/paired_forward.h"
+#include "quant/quantized_executor.h"
+#include "tools/bench/bench.h"
+#include "tools/bench/random_weights.h"
+#include "trainer/optimizer.h"
+
+namespace dualpath::bench {
+namespace {
+
+using modules::Modality;
+
+modules::VitConfig vit_base_patch16_224() {
+  modules::VitConfig config;
+  config.hidden_size = 768;
+  config.intermediate_size = 3072;
+  config.num_hidden_layers = 12;
+  config.num_attention_heads = 12;
+  config.image_height = config.image_width = 224;
+  config.patch_size = 16;
+  config.naming = modules::VitNaming::kTimm;
+  return config;
+}
+
+/// Of torchaudio's form: 17 layers, 512 wide, 8 heads, kernel 31.
+modules::ConformerConfig conformer_of_17() {
+  modules::ConformerConfig config;
+  config.kind = modules::ConformerKind::kTorchaudio;
+  config.num_mel_bins = config.hidden_size = 512;
+  config.intermediate_size = 2048;
+  config.num_hidden_layers = 17;
+  config.num_attention_heads = 8;
+  config.conv_kernel_size = 31;
+  return config;
+}
+
+quant::QuantizeOptions w8a8() {
+  quant::QuantizeOptions options;
+  options.ignore.clear();
+  return options;
+}
+
+/// A step of paired training of an encoder alone: its corrections, by the distances of all layers.
+class TowerBench : public Bench {
+ public:
+  TowerBench(modules::Network network, Modality modality, std::int64_t hidden_size)
+      : network_(std::move(network)),
+        modality_(modality),
+        plan_(quant::make_plan(modules::structure_of(network_), w8a8())),
+        weights_(std::make_shared<RandomWeights>(modules::structure_of(network_))),
+        reference_(weights_, at::kBFloat16),
+        scales_(calibrated().scales()),
+        quantized_(reference_.shared_weights(), plan_, scales_),
+        corrections_(plan_.stages, hidden_size, {}, /*seed=*/0),
+        corrected_(quantized_, corrections_),
+        optimizer_({{corrections_.parameters(), 1e-3, 0.0}}, {}) {}
+
+  Times run(std::int64_t batch, std::int64_t size) override {
+    const modules::State start = random_start(batch, size);
+    return {{"seconds", seconds([&] {
+               const quant::PairedForward paired = quant::paired_forward(
+                   network_, start, reference_, corrected_, quant::DistanceKind::kRelative);
+               torch::Tensor loss = torch::zeros({});
+               for (const quant::StageDistance& distance : paired.distances)
+                 loss = loss + distance.sum;
+               loss.backward();
+               optimizer_.step(step_++);
+             })}};
+  }
+
+ private:
+  quant::Calibration calibrated() {
+    const std::int64_t size = network_.tower_inputs.at(modality_)[2];
+    return quant::calibrate(network_, weights_, at::kBFloat16, plan_,
+                            std::vector{random_start(1, size)}, [](std::int64_t) {});
+  }
+
+  /// Images of size x size pixels, or clips of so many frames.
+  modules::State random_start(std::int64_t batch, std::int64_t size) const {
+    std::vector<std::int64_t> shape = network_.tower_inputs.at(modality_);
+    shape[0] = batch;
+    if (modality_ == Modality::kImage) shape[2] = shape[3] = size;
+    if (modality_ == Modality::kAudio) shape[1] = size;
+    modules::State state;
+    state.towers[modality_].input = torch::randn(shape).to(at::kBFloat16);
+    return state;
+  }
+
+  modules::Network network_;
+  Modality modality_;
+  quant::Plan plan_;
+  std::shared_ptr<const RandomWeights> weights_;
+  modules::FloatExecutor reference_;
+  quant::ActivationScales scales_;
+  quant::QuantizedExecutor quantized_;
+  quant::Corrections corrections_;
+  quant::Corrected corrected_;
+  trainer::Optimizer optimizer_;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Bench> vit_bench() {
+  const modules::VitConfig config = vit_base_patch16_224();
+  return std::make_unique<TowerBench>(modules::make_vit(config), Modality::kImage,
+                                      config.hidden_size);
+}
+
+std::unique_ptr<Bench> conformer_bench() {
+  const modules::ConformerConfig config = conformer_of_17();
+  return std::make_unique<TowerBench>(modules::make_conformer(config), Modality::kAudio,
+                                      config.hidden_size);
+}
+
+}  // namespace dualpath::bench
