@@ -13,29 +13,6 @@ namespace {
 constexpr data::IntegerRange kSize{.low = 1, .high = std::int64_t{1} << 32};
 constexpr data::IntegerRange kCount{.low = 1, .high = 1 << 16};
 
-constexpr std::array<std::pair<const char*, Activation>, 5> kActivations{{
-    {"silu", Activation::kSilu},
-    {"gelu", Activation::kGelu},
-    {"gelu_pytorch_tanh", Activation::kGeluTanh},
-    {"gelu_new", Activation::kGeluTanh},
-    {"relu", Activation::kRelu},
-}};
-
-Activation activation_named(const std::string& name, const std::string& where) {
-  for (const auto& [known, activation] : kActivations) {
-    if (name == known) return activation;
-  }
-  throw Error("{}: hidden_act: expected silu, gelu, gelu_pytorch_tanh or relu, got \"{}\"", where,
-              name);
-}
-
-const char* name_of(Activation activation) {
-  for (const auto& [name, known] : kActivations) {
-    if (activation == known) return name;
-  }
-  return "";
-}
-
 /// Where a rotation is described besides the sizes; in a file of transformers 5, all of it.
 constexpr std::array kRotationKeys{"rope_scaling", "rope_parameters"};
 

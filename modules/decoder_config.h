@@ -6,6 +6,7 @@
 
 #include "data/formats/gguf.h"
 #include "data/formats/json.h"
+#include "modules/activation.h"
 
 namespace dualpath::modules {
 
@@ -15,8 +16,6 @@ struct Rotation {
   std::int64_t dim = 0;      ///< so many of a head's dimensions turn, the first; the others stay
   bool interleaved = false;  ///< 2i turns with 2i + 1; else i with i + dim / 2
 };
-
-enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
 
 /// A decoder of Llama's form: RMSNorm, rotation, grouped-query attention, gated MLP; and what GLM-4
 /// and Qwen do otherwise, each in a field of its own.

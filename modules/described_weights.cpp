@@ -13,10 +13,17 @@ DescribedWeights::DescribedWeights(const Structure& structure,
   };
   for (const EmbeddingRef& ref : structure.embeddings)
     add(ref.weight_name(), {ref.rows, ref.width});
-  for (const NormRef& ref : structure.norms) add(ref.weight_name(), {ref.width});
+  for (const NormRef& ref : structure.norms) {
+    for (const std::string& name : ref.tensor_names()) add(name, {ref.width});
+  }
+  for (const ParameterRef& ref : structure.parameters) add(ref.name, ref.shape);
+  for (const ConvUse& use : structure.convs) {
+    add(use.ref.weight_name(), use.ref.weight_shape());
+    if (use.ref.bias) add(use.ref.bias_name(), {use.ref.out_channels});
+  }
   for (const LinearUse& use : structure.linears) {
     for (const LinearRef& ref : use.refs) {
-      add(ref.weight_name(), {ref.out_features, ref.in_features});
+      add(ref.weight_name(), ref.weight_shape());
       if (ref.bias) add(ref.bias_name(), {ref.out_features});
     }
   }

@@ -2,12 +2,16 @@
 
 #include <ATen/ATen.h>
 
-#include "modules/attention.h"
 #include "modules/norm.h"
 
 namespace dualpath::modules {
 
 using at::Tensor;
+
+Visibility visibility_of(const AttentionRef& ref, const AttentionContext& context) {
+  const Tensor lengths = context.mask.defined() ? context.mask.sum(1) : Tensor();
+  return {ref.causal, lengths, context.bias};
+}
 
 bool is_table(const LinearRef& ref) {
   constexpr std::int64_t kTimesWider = 8;
@@ -20,7 +24,8 @@ Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
     if (const auto table = weights_->packed_table(ref.weight_name())) return table_linear(x, table);
   }
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
-  return at::linear(x, weights_->get(ref.weight_name()), bias);
+  const Tensor weight = weights_->get(ref.weight_name());
+  return at::linear(x, ref.kernel.empty() ? weight : weight.flatten(1), bias);
 }
 
 std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& x) {
@@ -30,8 +35,28 @@ std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& 
   return results;
 }
 
+Tensor FloatExecutor::conv(const ConvRef& ref, const Tensor& x) {
+  const std::vector<std::int64_t> dilation(ref.kernel.size(), 1), no_padding(ref.kernel.size(), 0);
+  const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
+  return at::convolution(x, weights_->get(ref.weight_name()), bias, ref.stride, ref.padding,
+                         dilation, /*transposed=*/false, /*output_padding=*/no_padding, ref.groups);
+}
+
 Tensor FloatExecutor::norm(const NormRef& ref, const Tensor& x) {
-  return rms_norm(x, weights_->get(ref.weight_name(), at::kFloat), ref.eps);
+  const auto tensor = [&](const std::string& name) { return weights_->get(name, at::kFloat); };
+  const Tensor weight = tensor(ref.weight_name());
+  switch (ref.kind) {
+    case NormKind::kRms:
+      return rms_norm(x, weight, ref.eps);
+    case NormKind::kLayer:
+      return layer_norm(x, weight, tensor(ref.bias_name()), ref.eps);
+    case NormKind::kBatch:
+      return frozen_batch_norm(x,
+                               {weight, tensor(ref.bias_name()), tensor(ref.name + ".running_mean"),
+                                tensor(ref.name + ".running_var")},
+                               ref.eps);
+  }
+  return x;
 }
 
 Tensor FloatExecutor::embedding(const EmbeddingRef& ref, const Tensor& ids) {
@@ -39,10 +64,11 @@ Tensor FloatExecutor::embedding(const EmbeddingRef& ref, const Tensor& ids) {
 }
 
 Tensor FloatExecutor::attention(const AttentionRef& ref, const Tensor& q, const Tensor& k,
-                                const Tensor& v, KvCache* cache) {
-  if (!cache) return causal_attention(q, k, v);
-  const auto [keys, values] = cache->append(ref.name, k, v);
-  return causal_attention(q, keys, values);
+                                const Tensor& v, const AttentionContext& context) {
+  const Visibility visibility = visibility_of(ref, context);
+  if (!context.cache) return modules::attention(q, k, v, visibility);
+  const auto [keys, values] = context.cache->append(ref.name, k, v);
+  return modules::attention(q, keys, values, visibility);
 }
 
 }  // namespace dualpath::modules

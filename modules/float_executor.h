@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "modules/attention.h"
 #include "modules/executor.h"
 #include "modules/weight_store.h"
 
@@ -11,6 +12,8 @@ namespace dualpath::modules {
 /// packed for its products with many rows, once for each direction, and kept so beside the plain
 /// one (PackedTable); for another weight the gain would not be worth that memory.
 bool is_table(const LinearRef& ref);
+
+Visibility visibility_of(const AttentionRef& ref, const AttentionContext& context);
 
 /// Computes in one float dtype: the reference path, and the base of the executors that quantize
 /// parts of it.
@@ -24,10 +27,12 @@ class FloatExecutor : public Executor {
   const std::shared_ptr<ComputeWeights>& shared_weights() const { return weights_; }
 
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
+  at::Tensor conv(const ConvRef& ref, const at::Tensor& x) override;
+  at::Tensor parameter(const ParameterRef& ref) override { return weights_->get(ref.name); }
   at::Tensor norm(const NormRef& ref, const at::Tensor& x) override;
   at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) override;
   at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, KvCache* cache) override;
+                       const at::Tensor& v, const AttentionContext& context) override;
 
  protected:
   at::Tensor linear(const LinearRef& ref, const at::Tensor& x);

@@ -58,19 +58,24 @@ struct GatedSilu : torch::autograd::Function<GatedSilu> {
 
 }  // namespace
 
-Tensor gated(Activation activation, const Tensor& gate, const Tensor& up) {
-  if (gate.is_meta()) return gate;  // only shapes are asked for
+Tensor activated(Activation activation, const Tensor& x) {
   switch (activation) {
     case Activation::kSilu:
-      return GatedSilu::apply(gate, up);
+      return at::silu(x);
     case Activation::kGelu:
-      return at::gelu(gate) * up;
+      return at::gelu(x);
     case Activation::kGeluTanh:
-      return at::gelu(gate, "tanh") * up;
+      return at::gelu(x, "tanh");
     case Activation::kRelu:
-      return at::relu(gate) * up;
+      return at::relu(x);
   }
   TORCH_CHECK(false, "unknown activation");
+}
+
+Tensor gated(Activation activation, const Tensor& gate, const Tensor& up) {
+  if (gate.is_meta()) return gate;  // only shapes are asked for
+  if (activation == Activation::kSilu) return GatedSilu::apply(gate, up);
+  return activated(activation, gate) * up;
 }
 
 }  // namespace dualpath::modules

@@ -19,15 +19,16 @@ using torch::autograd::variable_list;
 struct StageRun : torch::CustomClassHolder {
   StageRun(const Stage& its_stage, Executor& its_executor, const State& state)
       : stage(its_stage), executor(its_executor), start(state) {
-    start.hidden = Tensor();  // autograd's to keep
+    start.stream(its_stage.stream).hidden = Tensor();  // autograd's to keep
   }
 
   Tensor output(const Tensor& hidden, bool again) const {
     State state = start;
-    state.hidden = hidden;
+    Tensor& stream_hidden = state.stream(stage.stream).hidden;
+    stream_hidden = hidden;
     state.recomputed = again;
     modules::run(stage, executor, state);
-    return state.hidden;
+    return stream_hidden;
   }
 
   const Stage& stage;
@@ -113,11 +114,13 @@ std::vector<Tensor> GradientCheckpointing::trained_by(const Stage& stage) const 
 }
 
 void GradientCheckpointing::run(const Stage& stage, Executor& executor, State& state) const {
-  if (!on_ || !state.hidden.defined()) return modules::run(stage, executor, state);
+  if (!on_ || !state.has(stage.stream) || !state.stream(stage.stream).hidden.defined())
+    return modules::run(stage, executor, state);
   TORCH_CHECK(!state.cache, "a stage that fills a cache cannot be recomputed");
   const std::vector<Tensor> trained = trained_by(stage);
-  state.hidden = CheckpointedStage::apply(state.hidden, at::TensorList(trained),
-                                          c10::make_intrusive<StageRun>(stage, executor, state));
+  Tensor& hidden = state.stream(stage.stream).hidden;
+  hidden = CheckpointedStage::apply(hidden, at::TensorList(trained),
+                                    c10::make_intrusive<StageRun>(stage, executor, state));
 }
 
 void GradientCheckpointing::run(const Network& network, Executor& executor, State& state) const {

@@ -3,6 +3,7 @@
 namespace dualpath::modules {
 
 void run(const Stage& stage, Executor& executor, State& state) {
+  if (!state.has(stage.stream)) return;
   executor.begin(stage, state);
   stage.forward(executor, state);
   executor.end(stage, state);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,15 +19,18 @@ struct Stage {
   /// Whether the stage's hidden output may be compared with the reference's and corrected.
   bool correctable = false;
   std::function<void(Executor&, State&)> forward;
+  Modality stream = Modality::kText;  ///< whose hidden state it makes
 };
 
-/// The only way to run a stage: the executor's begin and end cannot be forgotten.
+/// The only way to run a stage: the executor's begin and end cannot be forgotten. A tower's stage
+/// does nothing where the state has no stream for it.
 void run(const Stage& stage, Executor& executor, State& state);
 
 /// Logits are not a stage: they are made for chunks of rows, so that [tokens, vocabulary] never
 /// exists whole.
 struct Head {
-  LinearRef ref;
+  LinearRef ref;  ///< no name: there is no head, as of a tower alone
+  bool exists() const { return !ref.name.empty(); }
   /// rows: [N, H], the last stage's hidden states. Result: [N, vocabulary].
   at::Tensor logits(Executor& executor, const at::Tensor& rows) const;
 };
@@ -48,6 +52,8 @@ struct Network {
   std::vector<Stage> stages;
   Head head;
   std::vector<ChannelFold> folds = {};
+  /// The shape of a tower's input, one sample: what its structure is found with.
+  std::map<Modality, std::vector<std::int64_t>> tower_inputs = {};
 };
 
 /// The network with only the first `layers` of its correctable stages.

@@ -79,4 +79,16 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   return RmsNorm::apply(x, weight.contiguous(), eps);
 }
 
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  if (x.is_cpu() || x.scalar_type() == at::kFloat)
+    return at::layer_norm(x, weight.sizes(), weight, bias, eps);
+  return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, eps).to(x.scalar_type());
+}
+
+Tensor frozen_batch_norm(const Tensor& x, const FrozenStatistics& norm, double eps) {
+  const Tensor slope = norm.weight / (norm.variance + eps).sqrt();
+  const Tensor shift = norm.bias - norm.mean * slope;
+  return at::addcmul(shift, x.to(at::kFloat), slope).to(x.scalar_type());
+}
+
 }  // namespace dualpath::modules

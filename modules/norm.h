@@ -9,4 +9,17 @@ namespace dualpath::modules {
 /// [H] float32. Differentiable in both.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias over the last dimension (Ba et al. 2016),
+/// computed in float32 and cast once to x's dtype. weight, bias: [H] float32.
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps);
+
+/// A batch norm whose statistics stay as training left them (Ioffe and Szegedy 2015); each tensor
+/// [H] float32.
+struct FrozenStatistics {
+  at::Tensor weight, bias, mean, variance;
+};
+/// The same formula over x's last dimension, channel by channel: [..., H], dtype kept.
+at::Tensor frozen_batch_norm(const at::Tensor& x, const FrozenStatistics& norm, double eps);
+
 }  // namespace dualpath::modules

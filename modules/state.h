@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "data/base/named.h"
+
 namespace dualpath::modules {
 
 /// Keys and values seen so far, by attention name; each [B, kv_heads, S, D], of whatever dtype the
@@ -36,17 +38,40 @@ struct RotationTable {
   bool interleaved = false;
 };
 
-/// What travels from stage to stage. Padding lies on the right, where causal attention of a real
-/// position never looks; `mask` keeps it out of statistics, losses and metrics.
-struct State {
-  at::Tensor ids;          ///< [B, T] int64
-  at::Tensor positions;    ///< [B, T] int64
-  at::Tensor mask;         ///< [B, T] bool, false = padding
-  RotationTable rotation;  ///< of the positions; made by the first stage
+/// What a position stands for.
+enum class Modality { kText, kImage, kAudio };
+inline constexpr Named<Modality> kModalities[] = {
+    {"text", Modality::kText}, {"image", Modality::kImage}, {"audio", Modality::kAudio}};
+
+/// A batch on its way through stages of one kind: a decoder's, or a tower's. Padding lies on the
+/// right; `mask` keeps it out of attention that is not causal, statistics, losses and metrics.
+struct Stream {
+  at::Tensor input;  ///< a tower's first: pixels [B, 3, H, W], or features [B, T, mels]
   at::Tensor
-      hidden;  ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
+      hidden;       ///< [B, T, H] in the executor's compute dtype; undefined before the first stage
+  at::Tensor mask;  ///< [B, T] bool, false = padding
+  RotationTable rotation;  ///< of the positions; made by the first stage
+};
+
+/// What travels from stage to stage: the decoder's stream, and one for each tower that has
+/// something to do.
+struct State : Stream {
+  at::Tensor ids;        ///< [B, T] int64
+  at::Tensor positions;  ///< [B, T] int64
+  std::map<Modality, Stream> towers;
   KvCache* cache = nullptr;
   bool recomputed = false;  ///< a stage runs again, for backward: observe, count and cache nothing
+
+  /// kText: the decoder's own. Another that is not there is made.
+  Stream& stream(Modality modality) {
+    return modality == Modality::kText ? *this : towers[modality];
+  }
+  const Stream& stream(Modality modality) const {
+    return modality == Modality::kText ? *this : towers.at(modality);
+  }
+  bool has(Modality modality) const {
+    return modality == Modality::kText || towers.contains(modality);
+  }
 };
 
 /// A state at the first stage. ids, mask: [B, T]; positions start behind what the cache holds.

@@ -25,6 +25,19 @@ class Recorder : public Executor {
     for (const LinearRef& ref : refs) results.push_back(with_last(x, ref.out_features));
     return results;
   }
+  Tensor conv(const ConvRef& ref, const Tensor& x) override {
+    structure_.convs.push_back({stage_, ref});
+    std::vector<std::int64_t> shape{x.size(0), ref.out_channels};
+    for (std::size_t i = 0; i < ref.kernel.size(); ++i) {
+      const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2) + 2 * ref.padding[i];
+      shape.push_back((size - ref.kernel[i]) / ref.stride[i] + 1);
+    }
+    return at::empty(shape, x.options().dtype(at::kFloat));
+  }
+  Tensor parameter(const ParameterRef& ref) override {
+    structure_.parameters.push_back(ref);
+    return at::empty(ref.shape, at::dtype(at::kFloat).device(at::kMeta));
+  }
   Tensor norm(const NormRef& ref, const Tensor& x) override {
     structure_.norms.push_back(ref);
     return x;
@@ -34,7 +47,7 @@ class Recorder : public Executor {
     return with_last(ids.unsqueeze(-1), ref.width);
   }
   Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&, const Tensor&,
-                   KvCache*) override {
+                   const AttentionContext&) override {
     structure_.attentions.push_back({stage_, ref});
     return q;
   }
@@ -105,9 +118,14 @@ Structure structure_of(const Network& network) {
   Recorder recorder(structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
   State state = make_state(ids);
+  for (const auto& [modality, shape] : network.tower_inputs) {
+    state.towers[modality].input = at::empty(shape, at::dtype(at::kFloat).device(at::kMeta));
+  }
   run(network, recorder, state);
-  recorder.enter(network.head.ref.name);
-  network.head.logits(recorder, state.hidden);
+  if (network.head.exists()) {
+    recorder.enter(network.head.ref.name);
+    network.head.logits(recorder, at::empty({1, network.head.ref.in_features}, ids.options()));
+  }
   return structure;
 }
 
@@ -116,10 +134,17 @@ void check_weights(const Structure& structure, const WeightStore& weights,
   WeightCheck check(weights);
   for (const EmbeddingRef& ref : structure.embeddings)
     check.expect_matrix(ref.weight_name(), {ref.rows, ref.width});
-  for (const NormRef& ref : structure.norms) check.expect(ref.weight_name(), {ref.width});
+  for (const NormRef& ref : structure.norms) {
+    for (const std::string& name : ref.tensor_names()) check.expect(name, {ref.width});
+  }
+  for (const ParameterRef& ref : structure.parameters) check.expect(ref.name, ref.shape);
+  for (const ConvUse& use : structure.convs) {
+    check.expect(use.ref.weight_name(), use.ref.weight_shape());
+    if (use.ref.bias) check.expect(use.ref.bias_name(), {use.ref.out_channels});
+  }
   for (const LinearUse& use : structure.linears) {
     for (const LinearRef& ref : use.refs) {
-      check.expect_matrix(ref.weight_name(), {ref.out_features, ref.in_features});
+      check.expect_matrix(ref.weight_name(), ref.weight_shape());
       if (ref.bias) check.expect(ref.bias_name(), {ref.out_features});
     }
   }

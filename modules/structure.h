@@ -15,6 +15,11 @@ struct LinearUse {
   LinearRefs refs;
 };
 
+struct ConvUse {
+  std::string stage;
+  ConvRef ref;
+};
+
 struct AttentionUse {
   std::string stage;
   AttentionRef ref;
@@ -27,6 +32,8 @@ struct Structure {
   std::vector<LinearUse> linears;  ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
+  std::vector<ConvUse> convs;
+  std::vector<ParameterRef> parameters;
   std::vector<AttentionUse> attentions;
   std::vector<Site> taps;
   std::vector<ChannelFold> folds;

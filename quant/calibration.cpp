@@ -24,15 +24,25 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
 }
 
 void observe(const modules::Network& network, const Plan& plan, ObserveExecutor& executor,
-             const std::vector<at::Tensor>& windows,
+             const std::vector<modules::State>& samples,
              const std::function<void(std::int64_t)>& progress) {
   const PlannedLinear* head = plan.linear(network.head.ref.name);
-  for (const at::Tensor& ids : windows) {
-    modules::State state = modules::make_state(ids);
+  for (const modules::State& sample : samples) {
+    modules::State state = sample;
     modules::run(network, executor, state);
     if (head && head->is_static()) executor.observe(head->group, state.hidden);
-    progress(ids.numel());
+    progress(state.ids.defined() ? state.ids.numel() : 1);
   }
+}
+
+/// A few windows, evenly spaced: [windows, T].
+at::Tensor searched_ids(const std::vector<at::Tensor>& windows) {
+  constexpr std::size_t kWindows = 4;
+  std::vector<at::Tensor> chosen;
+  const std::size_t step = std::max<std::size_t>(1, windows.size() / kWindows);
+  for (std::size_t i = 0; i < windows.size() && chosen.size() < kWindows; i += step)
+    chosen.push_back(windows[i]);
+  return at::cat(chosen);
 }
 
 Calibration calibration_of(const ObserveExecutor& executor) {
@@ -43,6 +53,26 @@ Calibration calibration_of(const ObserveExecutor& executor) {
     calibration.scale_tensors[group] = scalar(activation_scale(observer->range()));
   }
   return calibration;
+}
+
+Calibration calibrated(const modules::Network& network,
+                       const std::shared_ptr<const modules::WeightStore>& weights,
+                       at::ScalarType dtype, const Plan& plan,
+                       const std::vector<modules::State>& samples, const modules::State& searched,
+                       const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  ObserveExecutor plain(weights, dtype, plan);
+  observe(network, plan, plain, samples, progress);
+  Calibration calibration = calibration_of(plain);
+  if (plan.folds.empty()) return calibration;
+  Smoothing smoothing =
+      find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), searched);
+  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
+  observe(network, plan, executor, samples, progress);
+  Calibration result = calibration_of(executor);
+  result.smoothing = std::move(smoothing);
+  result.unsmoothed_scales = std::move(calibration.scale_tensors);
+  return result;
 }
 
 void load_smoothing(const modules::NamedTensors& tensors, const std::filesystem::path& path,
@@ -80,19 +110,19 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress) {
-  const torch::NoGradGuard no_grad;
-  ObserveExecutor plain(weights, dtype, plan);
-  observe(network, plan, plain, windows, progress);
-  Calibration calibration = calibration_of(plain);
-  if (plan.folds.empty()) return calibration;
-  Smoothing smoothing =
-      find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), windows);
-  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
-  observe(network, plan, executor, windows, progress);
-  Calibration result = calibration_of(executor);
-  result.smoothing = std::move(smoothing);
-  result.unsmoothed_scales = std::move(calibration.scale_tensors);
-  return result;
+  if (windows.empty()) return calibrated(network, weights, dtype, plan, {}, {}, progress);
+  std::vector<modules::State> samples;
+  for (const at::Tensor& ids : windows) samples.push_back(modules::make_state(ids));
+  const modules::State searched = modules::make_state(searched_ids(windows));
+  return calibrated(network, weights, dtype, plan, samples, searched, progress);
+}
+
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const std::vector<modules::State>& samples,
+                      const std::function<void(std::int64_t)>& progress) {
+  const modules::State searched = samples.empty() ? modules::State() : samples.front();
+  return calibrated(network, weights, dtype, plan, samples, searched, progress);
 }
 
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {

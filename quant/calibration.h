@@ -41,6 +41,12 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
+/// The same of samples of any modality, each a state at the first stage. A search for smoothing's
+/// strengths looks at the first.
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const std::vector<modules::State>& samples,
+                      const std::function<void(std::int64_t)>& progress);
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64;
 /// with folds "<group>.factors" [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32,

@@ -57,6 +57,12 @@ class Corrected : public modules::Executor {
                                       const at::Tensor& x) override {
     return executor_.norm_linear(norm, refs, x);
   }
+  at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override {
+    return executor_.conv(ref, x);
+  }
+  at::Tensor parameter(const modules::ParameterRef& ref) override {
+    return executor_.parameter(ref);
+  }
   at::Tensor norm(const modules::NormRef& ref, const at::Tensor& x) override {
     return executor_.norm(ref, x);
   }
@@ -64,8 +70,8 @@ class Corrected : public modules::Executor {
     return executor_.embedding(ref, ids);
   }
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, modules::KvCache* cache) override {
-    return executor_.attention(ref, q, k, v, cache);
+                       const at::Tensor& v, const modules::AttentionContext& context) override {
+    return executor_.attention(ref, q, k, v, context);
   }
   at::Tensor tap(const modules::Site& site, const at::Tensor& x) override {
     return executor_.tap(site, x);
@@ -75,7 +81,8 @@ class Corrected : public modules::Executor {
   }
   void end(const modules::Stage& stage, modules::State& state) override {
     executor_.end(stage, state);
-    state.hidden = corrections_.apply(stage.name, state.hidden);
+    at::Tensor& hidden = state.stream(stage.stream).hidden;
+    hidden = corrections_.apply(stage.name, hidden);
   }
 
  private:

@@ -203,6 +203,9 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
 void export_model(const fs::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress) {
   refuse_other_content(directory);
+  if (!source.plan.convs.empty())
+    throw Error("{}: is a quantized convolution, which compressed-tensors has no word for",
+                source.plan.convs.front().ref.name);
   if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
   remove_stale_temporaries_of(directory);
   AtomicDirectory out(directory, Replace::kYes);

@@ -22,8 +22,10 @@ class ObserveExecutor : public modules::FloatExecutor {
   /// A value that is not finite is an Error naming the site.
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
+  /// Looks at padding, too: towers clear it before they convolve.
+  at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, modules::KvCache* cache) override;
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
 
   /// By group name.
   const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }
@@ -34,12 +36,14 @@ class ObserveExecutor : public modules::FloatExecutor {
   void observe(const std::string& site, const at::Tensor& x);
 
  private:
+  void observe(const std::string& site, const at::Tensor& x, const at::Tensor& mask);
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
   std::map<std::string, const PlannedAttention*> attentions_;
   std::map<std::string, std::unique_ptr<Observer>> observers_;
   modules::NamedTensors channel_ranges_;
-  at::Tensor mask_;  // [B * T]; undefined where nothing is observed
+  // Of the stage that runs, whose mask it may change on the way; null where nothing is observed.
+  const modules::Stream* stream_ = nullptr;
 };
 
 }  // namespace dualpath::quant

@@ -31,6 +31,10 @@ class Comparison : public modules::Executor {
     if (is_planned(refs)) compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
     return outputs;
   }
+  Tensor conv(const modules::ConvRef& ref, const Tensor& x) override {
+    return reference_.conv(ref, x);
+  }
+  Tensor parameter(const modules::ParameterRef& ref) override { return reference_.parameter(ref); }
   Tensor norm(const modules::NormRef& ref, const Tensor& x) override {
     return reference_.norm(ref, x);
   }
@@ -38,10 +42,12 @@ class Comparison : public modules::Executor {
     return reference_.embedding(ref, ids);
   }
   Tensor attention(const modules::AttentionRef& ref, const Tensor& q, const Tensor& k,
-                   const Tensor& v, modules::KvCache* cache) override {
-    return reference_.attention(ref, q, k, v, cache);
+                   const Tensor& v, const modules::AttentionContext& context) override {
+    return reference_.attention(ref, q, k, v, context);
   }
-  void begin(const modules::Stage&, const modules::State& state) override { mask_ = state.mask; }
+  void begin(const modules::Stage& stage, const modules::State& state) override {
+    mask_ = state.stream(stage.stream).mask;
+  }
 
   /// Relative squared errors by linear, summed over tokens.
   const std::map<std::string, double>& noise() const { return noise_; }

@@ -4,11 +4,10 @@
 
 namespace dualpath::quant {
 
-PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
+PairedForward paired_forward(const modules::Network& network, const modules::State& start,
                              modules::Executor& reference, modules::Executor& quantized,
                              DistanceKind kind,
                              const modules::GradientCheckpointing& checkpointing) {
-  const modules::State start = modules::make_state(batch.ids, batch.mask);
   PairedForward paired{start, start, {}};
   modules::State &fp = paired.reference, &q = paired.quantized;
   for (const modules::Stage& stage : network.stages) {
@@ -17,9 +16,10 @@ PairedForward paired_forward(const modules::Network& network, const data::Batch&
       modules::run(stage, reference, fp);
     }
     checkpointing.run(stage, quantized, q);
-    if (!stage.correctable) continue;
+    if (!stage.correctable || !q.has(stage.stream)) continue;
+    const modules::Stream &exact = fp.stream(stage.stream), &made = q.stream(stage.stream);
     paired.distances.push_back(
-        {stage.name, hidden_distance(kind, fp.hidden, q.hidden, batch.mask)});
+        {stage.name, hidden_distance(kind, exact.hidden, made.hidden, made.mask)});
   }
   return paired;
 }

@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "data/batch.h"
 #include "modules/gradient_checkpointing.h"
 #include "modules/network.h"
 #include "quant/distance.h"
@@ -22,10 +21,10 @@ struct PairedForward {
   std::vector<StageDistance> distances;  ///< of the stages that may carry a correction
 };
 
-/// Runs both paths stage by stage on the same batch: the reference without gradient, and nothing of
-/// it is kept but the distance's difference. `checkpointing` is the quantized path's: its stages
+/// Runs both paths stage by stage from the same start: the reference without gradient, and nothing
+/// of it is kept but the distance's difference. `checkpointing` is the quantized path's: its stages
 /// keep their graphs, or their inputs alone.
-PairedForward paired_forward(const modules::Network& network, const data::Batch& batch,
+PairedForward paired_forward(const modules::Network& network, const modules::State& start,
                              modules::Executor& reference, modules::Executor& quantized,
                              DistanceKind kind,
                              const modules::GradientCheckpointing& checkpointing = {});

@@ -17,13 +17,33 @@ namespace dualpath::quant {
 namespace {
 
 using modules::AttentionUse;
+using modules::ConvRef;
+using modules::ConvUse;
 using modules::LinearRef;
 using modules::LinearUse;
 using modules::Structure;
 
-/// "Linear" is the class of all of them, as in compressed-tensors.
-bool targets_linear(const std::string& target, const std::string& name) {
-  return target == "Linear" || matches(target, name);
+/// What may be targeted: a module's name and its class, as torch.nn calls it.
+struct Target {
+  std::string name, kind;
+};
+
+std::string conv_class(std::size_t dimensions) { return fmt::format("Conv{}d", dimensions); }
+
+/// A convolution of kernel 1 is a linear over channels.
+Target target_of(const LinearRef& ref) {
+  const bool is_linear = std::all_of(ref.kernel.begin(), ref.kernel.end(),
+                                     [](std::int64_t size) { return size == 1; });
+  return {ref.name, is_linear ? "Linear" : conv_class(ref.kernel.size())};
+}
+
+/// Depthwise convolutions have little to win and much to lose, so that no class names them.
+Target target_of(const ConvRef& ref) {
+  return {ref.name, ref.groups == 1 ? conv_class(ref.kernel.size()) : ""};
+}
+
+bool targets(const std::string& pattern, const Target& target) {
+  return pattern == target.kind || matches(pattern, target.name);
 }
 
 class Planner {
@@ -31,15 +51,17 @@ class Planner {
   Planner(const Structure& structure, const QuantizeOptions& options)
       : structure_(structure), options_(options) {
     for (const LinearUse& use : structure.linears) {
-      for (const LinearRef& ref : use.refs) linears_.push_back(ref.name);
+      for (const LinearRef& ref : use.refs) targets_.push_back(target_of(ref));
     }
-    ignorable_ = linears_;
-    for (const AttentionUse& use : structure.attentions) ignorable_.push_back(use.ref.name);
+    for (const ConvUse& use : structure.convs) targets_.push_back(target_of(use.ref));
+    ignorable_ = targets_;
+    for (const AttentionUse& use : structure.attentions) ignorable_.push_back({use.ref.name, ""});
   }
 
   Plan make() {
     require_matches();
     for (const LinearUse& use : structure_.linears) add(use);
+    for (const ConvUse& use : structure_.convs) add(use);
     for (const AttentionUse& use : structure_.attentions) add(use);
     add_stages();
     if (options_.smoothing) add_folds(*options_.smoothing);
@@ -50,26 +72,28 @@ class Planner {
  private:
   void require_matches() {
     const auto require = [&](const std::string& key, const std::string& target,
-                             const std::vector<std::string>& names) {
-      const bool found = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        return targets_linear(target, name);
-      });
-      if (!found)
-        problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names)));
+                             const std::vector<Target>& all) {
+      if (std::any_of(all.begin(), all.end(), [&](const Target& t) { return targets(target, t); }))
+        return;
+      std::vector<std::string> names;
+      for (const Target& one : all) names.push_back(one.name);
+      problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names)));
     };
     for (const ConfigGroup& group : options_.config_groups) {
       for (const std::string& target : group.targets) {
-        require(fmt::format("config_groups.{}.targets", group.name), target, linears_);
+        require(fmt::format("config_groups.{}.targets", group.name), target, targets_);
       }
     }
     for (const std::string& target : options_.ignore) require("ignore", target, ignorable_);
   }
 
   /// The first group that targets it; null where it is ignored or targeted by none.
-  const ConfigGroup* group_of(const std::string& name) const {
-    if (matches_any(options_.ignore, name)) return nullptr;
+  template <class Ref>
+  const ConfigGroup* group_of(const Ref& ref) const {
+    const Target target = target_of(ref);
+    const auto hits = [&](const std::string& pattern) { return targets(pattern, target); };
+    if (std::any_of(options_.ignore.begin(), options_.ignore.end(), hits)) return nullptr;
     for (const ConfigGroup& group : options_.config_groups) {
-      const auto hits = [&](const std::string& target) { return targets_linear(target, name); };
       if (std::any_of(group.targets.begin(), group.targets.end(), hits)) return &group;
     }
     return nullptr;
@@ -78,10 +102,9 @@ class Planner {
   /// Neighbours that are quantized alike are one tensor group.
   void add(const LinearUse& use) {
     for (auto first = use.refs.begin(); first != use.refs.end();) {
-      const ConfigGroup* scheme = group_of(first->name);
-      const auto last = std::find_if(first, use.refs.end(), [&](const LinearRef& ref) {
-        return group_of(ref.name) != scheme;
-      });
+      const ConfigGroup* scheme = group_of(*first);
+      const auto last = std::find_if(first, use.refs.end(),
+                                     [&](const LinearRef& ref) { return group_of(ref) != scheme; });
       if (scheme) {
         add_quantized({use.stage, {first, last}}, *scheme);
       } else {
@@ -104,6 +127,23 @@ class Planner {
       plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
   }
 
+  void add(const ConvUse& use) {
+    const ConfigGroup* scheme = group_of(use.ref);
+    if (!scheme) return plan_.ignored.push_back(use.ref.name);
+    const std::optional<QuantArgs>& inputs = scheme->input_activations;
+    const bool is_served = scheme->weights == kWeightInt8 && inputs && !inputs->dynamic;
+    if (!is_served) {
+      problems_.push_back(
+          fmt::format("{} is a convolution: expected 8-bit weights per channel and static inputs, "
+                      "got config_groups.{}",
+                      use.ref.name, scheme->name));
+      return;
+    }
+    const std::string group = use.ref.input_site();
+    plan_.convs.push_back({use.ref, use.stage, group, scheme->weights, *inputs, scheme->name});
+    plan_.groups.push_back({group, {group}, *inputs});
+  }
+
   void add(const AttentionUse& use) {
     const bool products = options_.attention_scheme && !matches_any(options_.ignore, use.ref.name);
     if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
@@ -120,8 +160,10 @@ class Planner {
   void add_stages() {
     std::set<std::string> quantized;
     for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
+    for (const PlannedConv& conv : plan_.convs) quantized.insert(conv.stage);
     for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
-    quantized.erase(structure_.linears.back().stage);  // the head's, which has no hidden output
+    const LinearUse& last = structure_.linears.back();
+    if (last.stage == last.refs.front().name) quantized.erase(last.stage);  // a head's
     for (const LinearUse& use : structure_.linears) {
       if (quantized.erase(use.stage) > 0) plan_.stages.push_back(use.stage);
     }
@@ -150,7 +192,8 @@ class Planner {
 
   const Structure& structure_;
   const QuantizeOptions& options_;
-  std::vector<std::string> linears_, ignorable_, problems_;
+  std::vector<Target> targets_, ignorable_;
+  std::vector<std::string> problems_;
   Plan plan_;
 };
 
@@ -184,7 +227,7 @@ void append_quantized(const PlannedLinear& linear, const std::string& module,
   if (linear.is_packed()) {
     add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
   } else {
-    add(".weight", {outputs, inputs}, at::kChar);
+    add(".weight", ref.weight_shape(), at::kChar);
   }
   add(".weight_scale", {outputs, groups}, at::kFloat);
   if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
@@ -248,6 +291,11 @@ std::string Plan::fingerprint() const {
     text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features,
                         l.ref.in_features, l.group, spelled(l.weights),
                         l.input_activations ? spelled(*l.input_activations) : "float");
+  }
+  for (const PlannedConv& c : convs) {
+    text += fmt::format("{} {}x{}/{} [{}] [{}] [{}]\n", c.ref.name, c.ref.out_channels,
+                        c.ref.in_channels, c.ref.groups, fmt::join(c.ref.kernel, "x"),
+                        spelled(c.weights), spelled(c.input_activations));
   }
   for (const PlannedAttention& a : attentions) {
     text +=

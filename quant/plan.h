@@ -28,6 +28,16 @@ struct PlannedLinear {
   bool is_packed() const { return weights.num_bits < 8 || !input_activations; }
 };
 
+/// One convolution that is quantized, whole input and each output channel by a scale; computed in
+/// exact simulation.
+struct PlannedConv {
+  modules::ConvRef ref;
+  std::string stage;
+  std::string group;  ///< the tensor group of its input
+  QuantArgs weights, input_activations;
+  std::string scheme = {};  ///< the config group's name
+};
+
 /// One attention whose operands are quantized, each head by its own scale. Probabilities need no
 /// observer: a row's are at most 1, and the first row's are 1.
 struct PlannedAttention {
@@ -71,12 +81,15 @@ struct PlannedBytes {
 /// from calibration to export.
 struct Plan {
   std::vector<PlannedLinear> linears;        ///< in the order of execution
+  std::vector<PlannedConv> convs;            ///< in the order of execution
   std::vector<PlannedAttention> attentions;  ///< in the order of execution
-  std::vector<TensorGroup> groups;   ///< of linears, then of attentions, in the order of execution
-  std::vector<std::string> ignored;  ///< linears, and attentions whose products, stay in float
-  std::vector<std::string> stages;   ///< those that hold something quantized
-  std::vector<PlannedFold> folds;    ///< of inputs that are quantized; none without smoothing
-  SmoothingOptions smoothing;        ///< of the folds
+  /// Of linears, then of convolutions, then of attentions, in the order of execution.
+  std::vector<TensorGroup> groups;
+  /// Linears and convolutions, and attentions whose products, stay in float.
+  std::vector<std::string> ignored;
+  std::vector<std::string> stages;  ///< those that hold something quantized
+  std::vector<PlannedFold> folds;   ///< of inputs that are quantized; none without smoothing
+  SmoothingOptions smoothing;       ///< of the folds
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
   /// By the name under which a store holds the weight: a tied head's is the table's.

@@ -2,10 +2,10 @@
 
 #include <ATen/ATen.h>
 
-#include "modules/attention.h"
 #include "quant/integer_attention.h"
 #include "quant/integer_linear.h"
 #include "quant/norm_linear.h"
+#include "quant/quantized_conv.h"
 #include "quant/quantized_linear.h"
 #include "quant/stored_weight.h"
 #include "quant/weight_only_linear.h"
@@ -18,6 +18,7 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
     : FloatExecutor(std::move(weights)), scales_(scales), compute_(compute) {
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
   by_weight_ = plan.by_weight(this->weights().store());
+  for (const PlannedConv& conv : plan.convs) convs_[conv.ref.name] = &conv;
   for (const PlannedAttention& attention : plan.attentions)
     attentions_[attention.ref.name] = &attention;
 }
@@ -70,7 +71,8 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
                                                        const modules::LinearRefs& refs,
                                                        const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs.front());
-  if (!linear || !linear->is_static() || alike(refs, 0) < refs.size())
+  const bool is_rms = norm_ref.kind == modules::NormKind::kRms;
+  if (!is_rms || !linear || !linear->is_static() || alike(refs, 0) < refs.size())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   const at::Tensor scale = scales_.get(linear->group);
@@ -87,26 +89,36 @@ at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const 
   return packed(head.group, {head.ref})->weights.front().rows(ids, weights().dtype());
 }
 
+at::Tensor QuantizedExecutor::conv(const modules::ConvRef& ref, const at::Tensor& x) {
+  const auto found = convs_.find(ref.name);
+  if (found == convs_.end()) return FloatExecutor::conv(ref, x);
+  const PlannedConv& planned = *found->second;
+  const auto [weight, is_new] = conv_weights_.try_emplace(ref.name);
+  if (is_new) weight->second = quantized_weight(weights().store(), planned);
+  return quantized_conv(x, scales_.get(planned.group), weight->second, ref, ref.input_site());
+}
+
 at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
                                         const at::Tensor& k, const at::Tensor& v,
-                                        modules::KvCache* cache) {
+                                        const modules::AttentionContext& context) {
   const auto found = attentions_.find(ref.name);
-  if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, cache);
+  if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, context);
   const PlannedAttention& planned = *found->second;
   const auto quantized = [&](const at::Tensor& x, const char* operand) {
     return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)),
                           modules::site(ref.name, operand));
   };
   HeadCodes keys = quantized(k, "key"), values = quantized(v, "value");
-  if (cache) {
+  if (context.cache) {
     const auto [held_keys, held_values] =
-        cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
+        context.cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
     keys.codes = held_keys.to(at::kFloat);
     values.codes = held_values.to(at::kFloat);
   }
   if (!planned.products)
-    return modules::causal_attention(q, keys.dequantized(k.scalar_type()),
-                                     values.dequantized(v.scalar_type()));
+    return modules::attention(q, keys.dequantized(k.scalar_type()),
+                              values.dequantized(v.scalar_type()),
+                              modules::visibility_of(ref, context));
   return integer_attention(quantized(q, "query"), keys, values).to(q.scalar_type());
 }
 
@@ -144,7 +156,7 @@ void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs
     const modules::LinearRef& ref = refs[i];
     if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
     if (!store.is_trained(ref.weight_name())) continue;
-    const bool changed = group.requantize(i, store.get(ref.weight_name()), ref.weight_site());
+    const bool changed = group.requantize(i, matrix_of(store, ref), ref.weight_site());
     if (changed && packs(*planned_.at(ref.name), compute_)) pack(group.weights[i]);
   }
 }

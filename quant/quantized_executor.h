@@ -36,9 +36,10 @@ class QuantizedExecutor : public modules::FloatExecutor {
                                       const at::Tensor& x) override;
   /// The rows of a table that is a planned head's, too, are its codes' values.
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
+  at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
   /// A cache holds the codes of keys and values.
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, modules::KvCache* cache) override;
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
 
  private:
   /// Null if it stays in float.
@@ -54,6 +55,8 @@ class QuantizedExecutor : public modules::FloatExecutor {
 
   std::map<std::string, const PlannedLinear*> planned_;    // by linear
   std::map<std::string, const PlannedLinear*> by_weight_;  // by the stored weight
+  std::map<std::string, const PlannedConv*> convs_;
+  std::map<std::string, QuantizedWeight> conv_weights_;
   std::map<std::string, const PlannedAttention*> attentions_;
   const ActivationScales& scales_;  // of static groups
   Compute compute_;

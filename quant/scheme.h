@@ -47,8 +47,9 @@ inline constexpr int kMostAsymmetricBits = 7;
 /// One group of a recipe's `config_groups`.
 struct ConfigGroup {
   std::string name;
-  std::vector<std::string> targets{
-      "Linear"};  ///< "Linear" (all), a module's name, or "re:" and a pattern
+  /// A module's name, "re:" and a pattern, or a class: "Linear" (all, and convolutions of kernel
+  /// 1), "Conv1d", "Conv2d", "Conv3d" (but depthwise ones, which only a name targets).
+  std::vector<std::string> targets{"Linear"};
   QuantArgs weights = kWeightInt8;
   /// Nothing: inputs stay in the compute dtype, and the weights' values are multiplied in it.
   std::optional<QuantArgs> input_activations = kInputInt8;

@@ -129,16 +129,6 @@ class StrengthSearch : public modules::FloatExecutor {
   Smoothing found_;
 };
 
-/// A few windows, evenly spaced: [windows, T].
-Tensor searched_ids(const std::vector<Tensor>& windows) {
-  constexpr std::size_t kWindows = 4;
-  std::vector<Tensor> chosen;
-  const std::size_t step = std::max<std::size_t>(1, windows.size() / kWindows);
-  for (std::size_t i = 0; i < windows.size() && chosen.size() < kWindows; i += step)
-    chosen.push_back(windows[i]);
-  return at::cat(chosen);
-}
-
 }  // namespace
 
 Tensor smoothing_factors(const ChannelFold& fold, const Tensor& input_range,
@@ -152,10 +142,10 @@ Tensor smoothing_factors(const ChannelFold& fold, const Tensor& input_range,
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const WeightStore>& weights, at::ScalarType dtype,
                          const Plan& plan, const modules::NamedTensors& input_ranges,
-                         const std::vector<Tensor>& windows) {
+                         const modules::State& searched) {
   if (plan.smoothing.search) {
     StrengthSearch search(weights, dtype, plan, input_ranges);
-    modules::State state = modules::make_state(searched_ids(windows));
+    modules::State state = searched;
     modules::run(network, search, state);
     return search.found();
   }

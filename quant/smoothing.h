@@ -26,13 +26,12 @@ at::Tensor smoothing_factors(const modules::ChannelFold& fold, const at::Tensor&
 
 /// By the plan's strength, or searched: of the strengths 0.3 to 0.9 in steps of 0.1, and none, the
 /// one whose outputs, with weights and inputs quantized, err least against the float ones: the
-/// squared error over the squared output of each token, mean over at most 512 tokens of the
-/// windows.
-/// input_ranges: by tensor group; windows: token ids, each [1, T], all of one length.
+/// squared error over the squared output of each token, mean over at most 512 tokens of what a run
+/// from `searched` shows.
+/// input_ranges: by tensor group.
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const modules::WeightStore>& weights,
                          at::ScalarType dtype, const Plan& plan,
-                         const modules::NamedTensors& input_ranges,
-                         const std::vector<at::Tensor>& windows);
+                         const modules::NamedTensors& input_ranges, const modules::State& searched);
 
 }  // namespace dualpath::quant

@@ -64,7 +64,8 @@ class StoredWeight {
   std::string name(const char* tensor) const { return linear_.ref.name + tensor; }
 
   Tensor codes(std::int64_t outputs, std::int64_t inputs) const {
-    if (!linear_.is_packed()) return read(weights_, name(kCodes), {outputs, inputs}, at::kChar);
+    if (!linear_.is_packed())
+      return read(weights_, name(kCodes), linear_.ref.weight_shape(), at::kChar).flatten(1);
     const Tensor packed =
         read(weights_, name(kPacked), {outputs, words_of(inputs, args_.num_bits)}, at::kInt);
     return unpack_codes(packed, args_.num_bits, inputs);
@@ -77,6 +78,11 @@ class StoredWeight {
 
 }  // namespace
 
+Tensor matrix_of(const WeightStore& weights, const modules::LinearRef& ref) {
+  const Tensor weight = weights.get(ref.weight_name());
+  return ref.kernel.empty() ? weight : weight.flatten(1);
+}
+
 Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref) {
   return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
 }
@@ -84,10 +90,18 @@ Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref) {
 QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedLinear& linear) {
   const modules::LinearRef& ref = linear.ref;
   const bool has_codes = weights.contains(ref.name + kScale);
-  QuantizedWeight weight = has_codes ? StoredWeight(weights, linear).get()
-                                     : quantize_weight(weights.get(ref.weight_name()),
-                                                       ref.weight_site(), linear.weights);
+  QuantizedWeight weight =
+      has_codes ? StoredWeight(weights, linear).get()
+                : quantize_weight(matrix_of(weights, ref), ref.weight_site(), linear.weights);
   weight.bias = bias_of(weights, ref);
+  return weight;
+}
+
+QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedConv& conv) {
+  const modules::ConvRef& ref = conv.ref;
+  QuantizedWeight weight =
+      quantize_weight(weights.get(ref.weight_name()).flatten(1), ref.weight_site(), conv.weights);
+  if (ref.bias) weight.bias = weights.get(ref.bias_name()).to(at::kFloat).contiguous();
   return weight;
 }
 
@@ -106,7 +120,7 @@ modules::NamedTensors stored_tensors(const QuantizedWeight& weight, const Planne
     tensors[kPacked] = pack_codes(codes, num_bits);
     tensors[kShape] = at::tensor({outputs, inputs}, at::kLong);
   } else {
-    tensors[kCodes] = codes;
+    tensors[kCodes] = codes.view(linear.ref.weight_shape());
   }
   return tensors;
 }

@@ -11,6 +11,11 @@ namespace dualpath::quant {
 /// its values. An export whose tensors have other shapes than planned is an Error naming one.
 QuantizedWeight quantized_weight(const modules::WeightStore& weights, const PlannedLinear& linear);
 
+/// A planned convolution's, quantized from its values: codes [out_channels, the rest].
+QuantizedWeight quantized_weight(const modules::WeightStore& weights, const PlannedConv& conv);
+
+/// A linear's weight as a matrix, [out_features, in_features], however it is stored.
+at::Tensor matrix_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
 /// Its bias in float32; undefined where it has none.
 at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
 

@@ -53,8 +53,9 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
 }
 
 StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
-  const quant::PairedForward paired = quant::paired_forward(network_, batch, reference_, corrected_,
-                                                            options_.distance, checkpointing_);
+  const quant::PairedForward paired =
+      quant::paired_forward(network_, modules::make_state(batch.ids, batch.mask), reference_,
+                            corrected_, options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
   for (const quant::StageDistance& distance : paired.distances) {

@@ -39,7 +39,8 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
                         const modules::GradientCheckpointing& checkpointing) {
   const AllocationWatch watch;
   const quant::PairedForward held =
-      quant::paired_forward(network, batch, reference, corrected, distance, checkpointing);
+      quant::paired_forward(network, modules::make_state(batch.ids, batch.mask), reference,
+                            corrected, distance, checkpointing);
   return watch.bytes();
 }
 

@@ -16,7 +16,10 @@ modules::NamedTensors prefixed(const char* prefix, const modules::NamedTensors& 
 
 std::set<std::string> norm_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
-  for (const modules::NormRef& norm : model.structure.norms) names.insert(norm.weight_name());
+  for (const modules::NormRef& norm : model.structure.norms) {
+    names.insert(norm.weight_name());
+    if (norm.kind != modules::NormKind::kRms) names.insert(norm.bias_name());
+  }
   return names;
 }
 

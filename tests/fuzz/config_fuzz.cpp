@@ -1,11 +1,15 @@
 #include <nlohmann/json.hpp>
 
 #include "modules/decoder_config.h"
+#include "modules/vit_config.h"
 #include "tests/fuzz/target.h"
 
 using namespace dualpath;
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::judge(data, size, [](std::string_view content) {
+    modules::VitConfig::from_json(data::JsonObject::parse(content, "config.json"));
+  });
   return fuzz::judge(data, size, [](std::string_view content) {
     const auto json = data::JsonObject::parse(content, "config.json");
     modules::DecoderConfig::from_json(json).to_json();

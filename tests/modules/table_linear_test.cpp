@@ -43,12 +43,19 @@ TEST_CASE("a packed right operand multiplies as the plain one", "[modules][table
   }
 }
 
-// What is trained is multiplied plainly, and packed once it is exported and opened again.
-TEST_CASE("a packed right operand gives the plain one's bits", "[modules][table]") {
+// What is trained is multiplied plainly, and packed once it is exported and opened again. Where the
+// plain product is another library's (MKL's, on Intel's processors) the order of its sums differs,
+// and with it the last bit of some results.
+TEST_CASE("a packed right operand gives the plain one's values to the last bit",
+          "[modules][table]") {
   torch::manual_seed(2);
   const Tensor matrix = torch::randn({4608, 576}).to(at::kBFloat16);
   const Tensor x = torch::randn({GENERATE(64, 100, 256), 576}).to(at::kBFloat16);
-  CHECK(RightOperand::packed(matrix).multiply(x).equal(at::linear(x, matrix)));
+  const Tensor packed = RightOperand::packed(matrix).multiply(x).to(at::kFloat);
+  const Tensor plain = at::linear(x, matrix).to(at::kFloat);
+  constexpr double kLastBit = 1.0 / 128, kNearZero = 1e-3;
+  CHECK(at::allclose(packed, plain, kLastBit, kNearZero));
+  CHECK(packed.ne(plain).to(at::kFloat).mean().item<double>() < 1e-3);
 }
 
 TEST_CASE("a transposed view packs like its copy", "[modules][table]") {

@@ -1,5 +1,7 @@
 #include "quant/paired_forward.h"
 
+#include "data/batch.h"
+
 #include <torch/utils.h>
 
 #include "modules/float_executor.h"
@@ -16,6 +18,10 @@ using torch::Tensor;
 
 namespace {
 
+modules::State start_of(const data::Batch& batch) {
+  return modules::make_state(batch.ids, batch.mask);
+}
+
 /// Tokens [0, 1] and [2, padding].
 data::Batch small_batch() {
   const Tensor ids = torch::tensor({{0, 1}, {2, 3}}, at::kLong);
@@ -27,7 +33,7 @@ std::vector<double> distances_of(DistanceKind kind) {
   modules::FloatExecutor reference(hand_made_weights(), at::kFloat);
   modules::FloatExecutor skewed(skewed_weights(), at::kFloat);
   const PairedForward paired =
-      paired_forward(hand_made_network(), small_batch(), reference, skewed, kind);
+      paired_forward(hand_made_network(), start_of(small_batch()), reference, skewed, kind);
   std::vector<double> sums;
   for (const StageDistance& distance : paired.distances)
     sums.push_back(distance.sum.item<double>());
@@ -134,8 +140,8 @@ TEST_CASE("paired paths carry on apart and end with both hidden states",
           "[quant][paired_forward]") {
   modules::FloatExecutor reference(hand_made_weights(), at::kFloat);
   modules::FloatExecutor skewed(skewed_weights(), at::kFloat);
-  const PairedForward paired = paired_forward(hand_made_network(), small_batch(), reference, skewed,
-                                              DistanceKind::kRelative);
+  const PairedForward paired = paired_forward(hand_made_network(), start_of(small_batch()),
+                                              reference, skewed, DistanceKind::kRelative);
   CHECK(paired.distances.size() == 2);
   CHECK(paired.distances[0].stage == "model.layers.0");
   CHECK(paired.reference.hidden[0].equal(torch::tensor({{2.f, 0.f}, {0.f, 4.f}})));
@@ -150,8 +156,8 @@ TEST_CASE("the reference keeps no graph even where its weights are trained",
   quantized_side->set("model.layers.0.proj.weight",
                       torch::tensor({{1.f, 0.f}, {0.f, 1.5f}}).requires_grad_());
   modules::FloatExecutor reference(trained, at::kFloat), quantized(quantized_side, at::kFloat);
-  const PairedForward paired = paired_forward(hand_made_network(), small_batch(), reference,
-                                              quantized, DistanceKind::kSquared);
+  const PairedForward paired = paired_forward(hand_made_network(), start_of(small_batch()),
+                                              reference, quantized, DistanceKind::kSquared);
   CHECK_FALSE(paired.reference.hidden.requires_grad());
   CHECK(paired.quantized.hidden.requires_grad());
   (paired.distances[0].sum + paired.distances[1].sum).backward();
@@ -165,8 +171,8 @@ TEST_CASE("a stage's distance trains the corrections up to that stage, and no la
   modules::FloatExecutor skewed(skewed_weights(), at::kFloat);
   const Corrections corrections({"model.layers.0", "model.layers.1"}, 2, {}, /*seed=*/0);
   Corrected corrected(skewed, corrections);
-  const PairedForward paired = paired_forward(hand_made_network(), small_batch(), reference,
-                                              corrected, DistanceKind::kRelative);
+  const PairedForward paired = paired_forward(hand_made_network(), start_of(small_batch()),
+                                              reference, corrected, DistanceKind::kRelative);
   paired.distances[0].sum.backward();
   const auto beta = [&](const char* stage) {
     return corrections.parameters().at(stage + std::string(".beta")).grad();

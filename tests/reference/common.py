@@ -14,7 +14,18 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 ASSETS = Path(__file__).resolve().parents[2] / "build" / "assets"
 GGUF_NAME = "smollm2-135m-instruct.gguf"
 HANDBOOK_NAME = "debian-handbook.jsonl"
-LIBRARIES = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "onnxruntime", "compressed-tensors")
+LIBRARIES = (
+    "torch",
+    "torchaudio",
+    "transformers",
+    "timm",
+    "tokenizers",
+    "gguf",
+    "safetensors",
+    "numpy",
+    "onnxruntime",
+    "compressed-tensors",
+)
 NUM_THREADS = 1  # two finish little sooner, and waste most of their time beside other tests
 
 

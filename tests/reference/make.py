@@ -32,6 +32,9 @@ JOBS = {
     "tokens": ("tokens", {}),
     "chat_templates": ("chat_templates.json", {}),
     "packed_codes": ("packed_codes.safetensors", {}),
+    "log_mel": ("log_mel.safetensors", {}),
+    "vit": ("vit", {}),
+    "conformer": ("conformer", {}),
 }
 
 

@@ -1,5 +1,5 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "modules/kernels/causal_softmax_cpu.cpp"
+#define HWY_TARGET_INCLUDE "modules/kernels/masked_softmax_cpu.cpp"
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for each kind of processor and picks at run time; its headers
 // come after.
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hwy/contrib/math/math-inl.h"
-#include "modules/kernels/causal_softmax.h"
+#include "modules/kernels/masked_softmax.h"
 #include "modules/kernels/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,7 +21,7 @@ namespace {
 /// One row of scores, of which the first `visible` keys count. Whole vectors are read up to the
 /// row's end: what is not visible there is masked away, which is faster than a shorter load.
 template <class Row>
-struct CausalRow {
+struct MaskedRow {
   using Stored = typename Row::Stored;
   std::int64_t visible, keys;
 
@@ -47,37 +47,43 @@ constexpr float kLowest = std::numeric_limits<float>::lowest();
 
 /// kept: room for `visible` values and one vector more.
 template <class Row>
-void softmax_row(typename Row::Stored* row, CausalRow<Row> causal, float scale, float* kept) {
+void softmax_row(typename Row::Stored* row, MaskedRow<Row> masked, float scale, float* kept) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V best = hn::Set(d, kLowest);
-  for (std::int64_t i = 0; i < causal.visible; i += lanes)
-    best = hn::Max(best, causal.load(row, i, kLowest));
+  for (std::int64_t i = 0; i < masked.visible; i += lanes)
+    best = hn::Max(best, masked.load(row, i, kLowest));
   const V max = hn::MaxOfLanes(d, best), factor = hn::Set(d, scale);
   V sum = hn::Zero(d);
-  for (std::int64_t i = 0; i < causal.visible; i += lanes) {
-    const V weight = hn::Exp(d, hn::Mul(hn::Sub(causal.load(row, i, kLowest), max), factor));
+  for (std::int64_t i = 0; i < masked.visible; i += lanes) {
+    const V weight = hn::Exp(d, hn::Mul(hn::Sub(masked.load(row, i, kLowest), max), factor));
     hn::StoreU(weight, d, kept + i);
     sum = hn::Add(sum, weight);
   }
   const V inverse = hn::Div(hn::Set(d, 1.0f), hn::SumOfLanes(d, sum));
-  for (std::int64_t i = 0; i < causal.visible; i += lanes)
-    causal.store(hn::Mul(hn::LoadU(d, kept + i), inverse), row, i);
+  for (std::int64_t i = 0; i < masked.visible; i += lanes)
+    masked.store(hn::Mul(hn::LoadU(d, kept + i), inverse), row, i);
 }
 
 template <class Row>
 void gradient_row(typename Row::Stored* gradient, const typename Row::Stored* weights,
-                  CausalRow<Row> causal, float scale) {
+                  MaskedRow<Row> masked, float scale) {
   const Floats d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum = hn::Zero(d);
-  for (std::int64_t i = 0; i < causal.visible; i += lanes)
-    sum = hn::MulAdd(causal.load(weights, i, 0.0f), causal.load(gradient, i, 0.0f), sum);
+  for (std::int64_t i = 0; i < masked.visible; i += lanes)
+    sum = hn::MulAdd(masked.load(weights, i, 0.0f), masked.load(gradient, i, 0.0f), sum);
   const V mean = hn::SumOfLanes(d, sum), factor = hn::Set(d, scale);
-  for (std::int64_t i = 0; i < causal.visible; i += lanes) {
-    const V slope = hn::Sub(causal.load(gradient, i, 0.0f), mean);
-    causal.store(hn::Mul(hn::Mul(causal.load(weights, i, 0.0f), slope), factor), gradient, i);
+  for (std::int64_t i = 0; i < masked.visible; i += lanes) {
+    const V slope = hn::Sub(masked.load(gradient, i, 0.0f), mean);
+    masked.store(hn::Mul(hn::Mul(masked.load(weights, i, 0.0f), slope), factor), gradient, i);
   }
+}
+
+std::int64_t visible_keys(const ScoreRows& scores, std::int64_t row) {
+  const std::int64_t later = scores.causal ? row % scores.queries : 0;
+  const std::int64_t visible = std::min(scores.keys, scores.first_visible + later);
+  return scores.lengths ? std::min(visible, scores.lengths[row / scores.rows_per_window]) : visible;
 }
 
 /// Calls visit(row's values, index of its first value, the keys it sees), and clears the others.
@@ -86,9 +92,9 @@ void for_each_row(const ScoreRows& scores, const Visit& visit) {
   using Stored = typename Row::Stored;
   for (std::int64_t row = scores.begin; row < scores.begin + scores.rows; ++row) {
     const std::int64_t first = row * scores.keys;
-    const std::int64_t visible = std::min(scores.keys, scores.first_visible + row % scores.queries);
+    const std::int64_t visible = visible_keys(scores, row);
     Stored* values = static_cast<Stored*>(scores.values) + first;
-    visit(values, first, CausalRow<Row>{visible, scores.keys});
+    visit(values, first, MaskedRow<Row>{visible, scores.keys});
     std::fill(values + visible, values + scores.keys, Stored{});
   }
 }
@@ -96,20 +102,20 @@ void for_each_row(const ScoreRows& scores, const Visit& visit) {
 template <class Row>
 void softmax(const ScoreRows& scores, float scale) {
   std::vector<float> kept(static_cast<std::size_t>(scores.keys + kMostLanes));
-  for_each_row<Row>(scores, [&](typename Row::Stored* row, std::int64_t, CausalRow<Row> causal) {
-    softmax_row<Row>(row, causal, scale, kept.data());
+  for_each_row<Row>(scores, [&](typename Row::Stored* row, std::int64_t, MaskedRow<Row> masked) {
+    softmax_row<Row>(row, masked, scale, kept.data());
   });
 }
 
 template <class Row>
 void softmax_backward(const ScoreRows& gradient, const void* weights, float scale) {
   using Stored = typename Row::Stored;
-  for_each_row<Row>(gradient, [&](Stored* row, std::int64_t first, CausalRow<Row> causal) {
-    gradient_row<Row>(row, static_cast<const Stored*>(weights) + first, causal, scale);
+  for_each_row<Row>(gradient, [&](Stored* row, std::int64_t first, MaskedRow<Row> masked) {
+    gradient_row<Row>(row, static_cast<const Stored*>(weights) + first, masked, scale);
   });
 }
 
-void causal_softmax(const ScoreRows& scores, float scale) {
+void masked_softmax(const ScoreRows& scores, float scale) {
   switch (scores.element) {
     case data::Element::kFloat32:
       return softmax<Float32Row>(scores, scale);
@@ -120,7 +126,7 @@ void causal_softmax(const ScoreRows& scores, float scale) {
   }
 }
 
-void causal_softmax_backward(const ScoreRows& gradient, const void* weights, float scale) {
+void masked_softmax_backward(const ScoreRows& gradient, const void* weights, float scale) {
   switch (gradient.element) {
     case data::Element::kFloat32:
       return softmax_backward<Float32Row>(gradient, weights, scale);
@@ -138,15 +144,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dualpath::modules {
 
-HWY_EXPORT(causal_softmax);
-HWY_EXPORT(causal_softmax_backward);
+HWY_EXPORT(masked_softmax);
+HWY_EXPORT(masked_softmax_backward);
 
-void causal_softmax_cpu(const ScoreRows& scores, float scale) {
-  HWY_DYNAMIC_DISPATCH(causal_softmax)(scores, scale);
+void masked_softmax_cpu(const ScoreRows& scores, float scale) {
+  HWY_DYNAMIC_DISPATCH(masked_softmax)(scores, scale);
 }
 
-void causal_softmax_backward_cpu(const ScoreRows& gradient, const void* weights, float scale) {
-  HWY_DYNAMIC_DISPATCH(causal_softmax_backward)(gradient, weights, scale);
+void masked_softmax_backward_cpu(const ScoreRows& gradient, const void* weights, float scale) {
+  HWY_DYNAMIC_DISPATCH(masked_softmax_backward)(gradient, weights, scale);
 }
 
 }  // namespace dualpath::modules

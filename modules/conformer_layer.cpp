@@ -1,0 +1,77 @@
+#include "modules/conformer_layer.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <vector>
+
+#include "modules/gated.h"
+#include "modules/relative_positions.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+/// [B, T, heads * D] -> [B, heads, T, D].
+Tensor heads(const AttentionRef& ref, const Tensor& x) {
+  return x.unflatten(-1, {ref.num_heads, ref.head_dim}).transpose(1, 2);
+}
+
+/// What the distances add to the scores of q [B, heads, T, D]: [B, heads, T, T].
+Tensor distance_scores(Executor& executor, const ConformerLayer::Attention& attention,
+                       const Tensor& q, const Tensor& x) {
+  const ConformerLayer::RelativePositions& positions = *attention.positions;
+  const Tensor distances = relative_positions(x, positions.keys.in_features);
+  const Tensor keys = heads(attention.ref, executor.linear({positions.keys}, distances).front());
+  const Tensor biased = q + executor.parameter(positions.distance_bias).unsqueeze(1);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(attention.ref.head_dim));
+  return by_key(at::matmul(biased, keys.transpose(2, 3))) * scale;
+}
+
+}  // namespace
+
+void ConformerLayer::forward(Executor& executor, Stream& stream) const {
+  const auto added = [&](const char* branch, const Tensor& x, const Tensor& update) {
+    return executor.tap(site(name, branch) + ".residual", x + update);
+  };
+  const auto with_convolution = [&](const Tensor& x) {
+    return added("convolution", x, convolved(executor, x, stream.mask));
+  };
+  Tensor x = added("first_half", stream.hidden, half_step(executor, first, stream.hidden));
+  if (convolution_first) x = with_convolution(x);
+  x = added("attention", x, attended(executor, x, stream.mask));
+  if (!convolution_first) x = with_convolution(x);
+  x = added("second_half", x, half_step(executor, second, x));
+  stream.hidden = executor.norm(final_norm, x);
+}
+
+Tensor ConformerLayer::half_step(Executor& executor, const FeedForward& step,
+                                 const Tensor& x) const {
+  const Tensor up = executor.norm_linear(step.norm, {step.up}, x).front();
+  return 0.5 * executor.linear({step.down}, activated(activation, up)).front();
+}
+
+Tensor ConformerLayer::attended(Executor& executor, const Tensor& x, const Tensor& mask) const {
+  const AttentionRef& ref = attention.ref;
+  std::vector<Tensor> qkv = executor.norm_linear(attention.norm, attention.qkv, x);
+  if (qkv.size() == 1) qkv = qkv.front().chunk(3, -1);
+  Tensor q = heads(ref, qkv[0]);
+  AttentionContext context{.mask = mask};
+  if (attention.positions) {
+    context.bias = distance_scores(executor, attention, q, x);
+    q = q + executor.parameter(attention.positions->content_bias).unsqueeze(1);
+  }
+  const Tensor y = executor.attention(ref, q, heads(ref, qkv[1]), heads(ref, qkv[2]), context);
+  return executor.linear({attention.output}, y.transpose(1, 2).flatten(2)).front();
+}
+
+Tensor ConformerLayer::convolved(Executor& executor, const Tensor& x, const Tensor& mask) const {
+  const Tensor expanded = executor.norm_linear(convolution.norm, {convolution.expand}, x).front();
+  const Tensor real = at::glu(expanded, -1) * mask.unsqueeze(-1);
+  const Tensor mixed = executor.conv(convolution.depthwise, real.transpose(1, 2)).transpose(1, 2);
+  const Tensor normed = executor.norm(convolution.batch_norm, mixed);
+  return executor.linear({convolution.contract}, activated(activation, normed)).front();
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,32 @@
+#include "modules/patches.h"
+
+#include <ATen/ATen.h>
+
+namespace dualpath::modules {
+
+using at::Tensor;
+
+Tensor patches_of(const Tensor& pixels, std::int64_t size) {
+  const std::int64_t batch = pixels.size(0), channels = pixels.size(1),
+                     rows = pixels.size(2) / size, columns = pixels.size(3) / size;
+  return pixels.reshape({batch, channels, rows, size, columns, size})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({batch, rows * columns, channels * size * size});
+}
+
+Tensor resized_positions(const Tensor& positions, Grid2d from, Grid2d to, bool antialiased) {
+  if (from == to) return positions;
+  const std::vector<std::int64_t> size{to.rows, to.columns};
+  const Tensor grid = positions.to(at::kFloat)
+                          .reshape({1, from.rows, from.columns, -1})
+                          .permute({0, 3, 1, 2})
+                          .contiguous();
+  const Tensor resized = antialiased
+                             ? at::_upsample_bicubic2d_aa(grid, size, /*align_corners=*/false)
+                             : at::upsample_bicubic2d(grid, size, /*align_corners=*/false);
+  return resized.permute({0, 2, 3, 1})
+      .reshape({1, to.rows * to.columns, -1})
+      .to(positions.scalar_type());
+}
+
+}  // namespace dualpath::modules
