@@ -4,6 +4,8 @@
 // libjpeg's header needs the two above.
 #include <jpeglib.h>
 
+#include <utility>
+
 #include "data/base/error.h"
 #include "data/media/decoders.h"
 #include "data/media/exif_orientation.h"
@@ -87,8 +89,9 @@ Image decode_jpeg(const std::string& bytes, const std::string& name) {
   if (decoder.info().num_components == 4)
     throw Error("{}: expected a gray or RGB picture, got a CMYK one: convert it first", name);
   Image image = blank_image(name, decoder.info().image_width, decoder.info().image_height);
+  const int orientation = decoder.orientation();  // libjpeg forgets it when it finishes
   decoder.read_pixels(image);
-  return upright(std::move(image), decoder.orientation());
+  return upright(std::move(image), orientation);
 }
 
 }  // namespace dualpath::data
