@@ -94,6 +94,11 @@ Image resize_columns(const Image& image, int height, Resample resample) {
   return result;
 }
 
+/// Whether Pillow takes them first: the order shows, as each pass rounds.
+bool columns_first(const Image& image, int width, int height) {
+  return height < image.height && image.height - height > 2 * (image.width - width);
+}
+
 void check_sides(const char* what, int width, int height) {
   if (std::min(width, height) < 1 || std::max(width, height) > kMaxSide)
     throw Error("resize: expected {} sides of 1 to {} pixels, got {} x {}", what, kMaxSide, width,
@@ -105,6 +110,8 @@ void check_sides(const char* what, int width, int height) {
 Image resize(const Image& image, int width, int height, Resample resample) {
   check_sides("input", image.width, image.height);
   check_sides("output", width, height);
+  if (columns_first(image, width, height))
+    return resize_rows(resize_columns(image, height, resample), width, resample);
   return resize_columns(resize_rows(image, width, resample), height, resample);
 }
 

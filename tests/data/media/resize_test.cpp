@@ -10,25 +10,14 @@ using namespace dualpath::data;
 
 TEST_CASE("a picture is resized as Pillow does, to the bit", "[data][media]") {
   const Image input = expected_image("resize.input");
-  const auto [width, height] =
-      GENERATE(table<int, int>({{28, 336}, {101, 30}, {40, 333}, {1, 1}, {101, 333}}));
+  const auto [width, height] = GENERATE(table<int, int>(
+      {{50, 100}, {224, 224}, {336, 28}, {28, 336}, {101, 30}, {40, 333}, {1, 1}, {101, 333}}));
   const std::string name = fmt::format("resize.{}x{}.", width, height);
   CAPTURE(name);
   const Image bilinear = resize(input, width, height, Resample::kBilinear);
   const Image bicubic = resize(input, width, height, Resample::kBicubic);
   CHECK(largest_difference(bilinear, expected_image(name + "bilinear")) == 0);
   CHECK(largest_difference(bicubic, expected_image(name + "bicubic")) == 0);
-}
-
-TEST_CASE("where Pillow 13 takes columns first, a picture differs little", "[data][media]") {
-  const Image input = expected_image("resize.input");
-  const auto [width, height] = GENERATE(table<int, int>({{50, 100}, {224, 224}, {336, 28}}));
-  const std::string name = fmt::format("resize.{}x{}.", width, height);
-  CAPTURE(name);
-  const Image bilinear = resize(input, width, height, Resample::kBilinear);
-  const Image bicubic = resize(input, width, height, Resample::kBicubic);
-  CHECK(largest_difference(bilinear, expected_image(name + "bilinear")) <= 1);
-  CHECK(largest_difference(bicubic, expected_image(name + "bicubic")) <= 14);
 }
 
 TEST_CASE("sides that are out of range are refused", "[data][media]") {
