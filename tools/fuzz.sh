@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Feeds the readers of files broken ones (tests/fuzz), under the address and undefined-behaviour sanitizers.
 #
-#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: chat_template config gguf recipe
+#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: chat_template config gguf image recipe
 #                                       safetensors tokenizer
 #
 # Needs clang-14; says so and succeeds where there is none. What it learns stays in build-fuzz/corpus and is used again;
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 readers=("$@")
-[ $# -gt 0 ] || readers=(chat_template config gguf recipe safetensors tokenizer)
+[ $# -gt 0 ] || readers=(chat_template config gguf image recipe safetensors tokenizer)
 command -v clang++-14 >/dev/null || { echo "fuzz: skipped, there is no clang++-14"; exit 0; }
 
 cmake --preset fuzz

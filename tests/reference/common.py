@@ -23,6 +23,7 @@ LIBRARIES = (
     "gguf",
     "safetensors",
     "numpy",
+    "pillow",
     "onnxruntime",
     "compressed-tensors",
 )

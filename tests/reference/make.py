@@ -35,6 +35,7 @@ JOBS = {
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),
     "conformer": ("conformer", {}),
+    "images": ("images", {}),
 }
 
 

@@ -1,0 +1,31 @@
+#include <algorithm>
+
+#include "data/base/error.h"
+#include "data/media/decoders.h"
+#include "data/media/resize.h"
+
+namespace dualpath::data {
+namespace {
+
+constexpr std::uint64_t kMaxPixels = std::uint64_t{64} << 20;
+
+}  // namespace
+
+void check_image_size(const std::string& name, std::uint64_t width, std::uint64_t height) {
+  if (std::min(width, height) < 1 || std::max(width, height) > kMaxSide ||
+      width * height > kMaxPixels)
+    throw Error("{}: expected sides of 1 to {} and at most {} pixels, got {} x {}", name, kMaxSide,
+                kMaxPixels, width, height);
+}
+
+Image blank_image(const std::string& name, std::uint64_t width, std::uint64_t height) {
+  check_image_size(name, width, height);
+  return {static_cast<int>(width), static_cast<int>(height),
+          std::vector<std::uint8_t>(3 * width * height)};
+}
+
+std::uint8_t over_white(std::uint8_t color, std::uint8_t alpha) {
+  return static_cast<std::uint8_t>((color * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+}  // namespace dualpath::data

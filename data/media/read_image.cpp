@@ -1,0 +1,27 @@
+#include "data/media/read_image.h"
+
+#include <string>
+#include <string_view>
+
+#include "data/base/error.h"
+#include "data/base/file.h"
+#include "data/media/decoders.h"
+
+namespace dualpath::data {
+namespace {
+
+constexpr std::uint64_t kMaxBytes = std::uint64_t{256} << 20;
+
+}  // namespace
+
+Image read_image(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path, kMaxBytes);
+  const std::string_view view = bytes;
+  if (view.starts_with("\xFF\xD8\xFF")) return decode_jpeg(bytes, path.string());
+  if (view.starts_with("\x89PNG\r\n\x1A\n")) return decode_png(bytes, path.string());
+  if (view.starts_with("RIFF") && view.substr(0, 12).ends_with("WEBP"))
+    return decode_webp(bytes, path.string());
+  throw Error("{}: expected a JPEG, PNG or WebP picture", path.string());
+}
+
+}  // namespace dualpath::data
