@@ -25,8 +25,11 @@ for reader in "${readers[@]}"; do
   corpus=build-fuzz/corpus/$reader
   mkdir -p "$corpus" build-fuzz/findings
   log=build-fuzz/$reader.log
-  # Files of a few kilobytes must not make a reader ask for more than 256 MB, or work for more than 10 s.
-  build-fuzz/tests/fuzz/${reader}_fuzz -max_total_time=$each -max_len=8192 -timeout=10 -malloc_limit_mb=256 \
+  # Files of a few kilobytes must not make a reader ask for more than 256 MB, or work for more than 10 s; but a small
+  # file may well be a large picture.
+  megabytes=256 timeout=10
+  if [[ $reader == image ]]; then megabytes=512 timeout=30; fi
+  build-fuzz/tests/fuzz/${reader}_fuzz -max_total_time=$each -max_len=8192 -timeout=$timeout -malloc_limit_mb=$megabytes \
     -print_funcs=0 -artifact_prefix="build-fuzz/findings/$reader-" "$corpus" "tests/fuzz/seeds/$reader" >"$log" 2>&1 ||
     { tail -40 "$log" >&2; echo "fuzz: $reader: a finding, see above and build-fuzz/findings" >&2; exit 1; }
   tail -1 "$log"
