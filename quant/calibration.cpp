@@ -113,7 +113,8 @@ Calibration calibrate(const modules::Network& network,
   if (windows.empty()) return calibrated(network, weights, dtype, plan, {}, {}, progress);
   std::vector<modules::State> samples;
   for (const at::Tensor& ids : windows) samples.push_back(modules::make_state(ids));
-  const modules::State searched = modules::make_state(searched_ids(windows));
+  modules::State searched;
+  if (plan.smoothing.search) searched = modules::make_state(searched_ids(windows));
   return calibrated(network, weights, dtype, plan, samples, searched, progress);
 }
 
