@@ -199,8 +199,4 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibi
   return BlockedAttention::apply(q, k, v, visibility.causal, lengths);
 }
 
-Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  return attention(q, k, v, {});
-}
-
 }  // namespace dualpath::modules

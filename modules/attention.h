@@ -23,7 +23,6 @@ struct Visibility {
 /// stands on MKL's bfloat16 product, which on processors that are not Intel's is several times
 /// slower.) On CUDA it is torch's scaled_dot_product_attention.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                     const Visibility& visibility);
-at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+                     const Visibility& visibility = {});
 
 }  // namespace dualpath::modules

@@ -4,14 +4,12 @@
 #include <string>
 
 #include "data/base/error.h"
+#include "modules/encoder_config.h"
 
 namespace dualpath::modules {
 namespace {
 
 using data::JsonObject;
-
-constexpr data::IntegerRange kSize{.low = 1, .high = 1 << 20};
-constexpr data::IntegerRange kCount{.low = 1, .high = 1 << 12};
 
 /// 2, 4, 8, ...: how often it halves.
 std::int64_t halvings_of(std::int64_t factor, const std::string& where) {
@@ -23,21 +21,22 @@ std::int64_t halvings_of(std::int64_t factor, const std::string& where) {
 
 ConformerConfig read_parakeet(const JsonObject& config) {
   ConformerConfig c;
-  c.num_mel_bins = config.integer_or("num_mel_bins", 80, kSize);
-  c.hidden_size = config.integer_or("hidden_size", 1024, kSize);
-  c.intermediate_size = config.integer_or("intermediate_size", 4096, kSize);
-  c.num_hidden_layers = config.integer_or("num_hidden_layers", 24, kCount);
-  c.num_attention_heads = config.integer_or("num_attention_heads", 8, kCount);
-  c.conv_kernel_size = config.integer_or("conv_kernel_size", 9, kCount);
+  c.num_mel_bins = config.integer_or("num_mel_bins", 80, kEncoderSize);
+  c.hidden_size = config.integer_or("hidden_size", 1024, kEncoderSize);
+  c.intermediate_size = config.integer_or("intermediate_size", 4096, kEncoderSize);
+  c.num_hidden_layers = config.integer_or("num_hidden_layers", 24, kEncoderCount);
+  c.num_attention_heads = config.integer_or("num_attention_heads", 8, kEncoderCount);
+  c.conv_kernel_size = config.integer_or("conv_kernel_size", 9, kEncoderCount);
   c.activation = activation_named(config.string_or("hidden_act", "silu"), config.where());
   c.attention_bias = config.boolean_or("attention_bias", true);
   c.convolution_bias = config.boolean_or("convolution_bias", true);
   c.scale_input = config.boolean_or("scale_input", true);
-  const std::int64_t factor = config.integer_or("subsampling_factor", 8, kCount);
-  c.subsampling = {.halvings = halvings_of(factor, config.where()),
-                   .channels = config.integer_or("subsampling_conv_channels", 256, kSize),
-                   .kernel_size = config.integer_or("subsampling_conv_kernel_size", 3, kCount),
-                   .stride = config.integer_or("subsampling_conv_stride", 2, kCount)};
+  const std::int64_t factor = config.integer_or("subsampling_factor", 8, kEncoderCount);
+  c.subsampling = {
+      .halvings = halvings_of(factor, config.where()),
+      .channels = config.integer_or("subsampling_conv_channels", 256, kEncoderSize),
+      .kernel_size = config.integer_or("subsampling_conv_kernel_size", 3, kEncoderCount),
+      .stride = config.integer_or("subsampling_conv_stride", 2, kEncoderCount)};
   return c;
 }
 
@@ -46,11 +45,11 @@ ConformerConfig read_torchaudio(const JsonObject& config) {
     throw Error("{}: use_group_norm: expected false, got true", config.where());
   ConformerConfig c;
   c.kind = ConformerKind::kTorchaudio;
-  c.num_mel_bins = c.hidden_size = config.integer("input_dim", kSize);
-  c.intermediate_size = config.integer("ffn_dim", kSize);
-  c.num_hidden_layers = config.integer("num_layers", kCount);
-  c.num_attention_heads = config.integer("num_heads", kCount);
-  c.conv_kernel_size = config.integer("depthwise_conv_kernel_size", kCount);
+  c.num_mel_bins = c.hidden_size = config.integer("input_dim", kEncoderSize);
+  c.intermediate_size = config.integer("ffn_dim", kEncoderSize);
+  c.num_hidden_layers = config.integer("num_layers", kEncoderCount);
+  c.num_attention_heads = config.integer("num_heads", kEncoderCount);
+  c.conv_kernel_size = config.integer("depthwise_conv_kernel_size", kEncoderCount);
   c.convolution_first = config.boolean_or("convolution_first", false);
   return c;
 }
@@ -64,10 +63,7 @@ ConformerConfig ConformerConfig::from_json(const JsonObject& config) {
                 config.where(), type);
   }
   const ConformerConfig c = type == "conformer" ? read_torchaudio(config) : read_parakeet(config);
-  if (c.hidden_size % c.num_attention_heads != 0) {
-    throw Error("{}: a width of {} is not divided by its {} heads", config.where(), c.hidden_size,
-                c.num_attention_heads);
-  }
+  check_heads(config, c.hidden_size, c.num_attention_heads);
   if (c.conv_kernel_size % 2 == 0) {
     throw Error("{}: expected a convolution over an odd number of frames, got {}", config.where(),
                 c.conv_kernel_size);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "modules/gated.h"
+#include "modules/qkv.h"
 #include "modules/relative_positions.h"
 
 namespace dualpath::modules {
@@ -54,8 +55,8 @@ Tensor ConformerLayer::half_step(Executor& executor, const FeedForward& step,
 
 Tensor ConformerLayer::attended(Executor& executor, const Tensor& x, const Tensor& mask) const {
   const AttentionRef& ref = attention.ref;
-  std::vector<Tensor> qkv = executor.norm_linear(attention.norm, attention.qkv, x);
-  if (qkv.size() == 1) qkv = qkv.front().chunk(3, -1);
+  const std::vector<Tensor> qkv =
+      split_qkv(executor.norm_linear(attention.norm, attention.qkv, x), ref);
   Tensor q = heads(ref, qkv[0]);
   AttentionContext context{.mask = mask};
   if (attention.positions) {

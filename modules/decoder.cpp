@@ -57,27 +57,15 @@ Stage embedding_stage(const DecoderConfig& c) {
           }};
 }
 
-Stage final_norm_stage(const DecoderConfig& c) {
-  const NormRef norm{"model.norm", c.hidden_size, c.rms_norm_eps};
-  return {norm.name, /*correctable=*/false, [norm](Executor& executor, State& state) {
-            state.hidden = executor.norm(norm, state.hidden);
-          }};
-}
-
 }  // namespace
 
 Network make_decoder(const DecoderConfig& config) {
   Network network;
   network.stages.push_back(embedding_stage(config));
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const TransformerLayer layer = make_layer(config, i);
-    for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
-    network.stages.push_back(
-        {layer.name, /*correctable=*/true, [layer](Executor& executor, State& state) {
-           layer.forward(executor, state, state.cache);
-         }});
-  }
-  network.stages.push_back(final_norm_stage(config));
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i)
+    append_layer(network, make_layer(config, i), Modality::kText);
+  const NormRef last{"model.norm", config.hidden_size, config.rms_norm_eps};
+  network.stages.push_back(norm_stage(last, Modality::kText));
   network.head.ref = {"lm_head", config.hidden_size, config.vocab_size, /*bias=*/false};
   return network;
 }

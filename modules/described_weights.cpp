@@ -8,24 +8,9 @@ DescribedWeights::DescribedWeights(const Structure& structure,
                                    const std::map<std::string, std::string>& aliases,
                                    at::ScalarType dtype, std::string where)
     : where_(std::move(where)) {
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
-    if (!aliases.contains(name)) infos_[name] = {dtype, std::move(shape), /*decoded=*/false};
-  };
-  for (const EmbeddingRef& ref : structure.embeddings)
-    add(ref.weight_name(), {ref.rows, ref.width});
-  for (const NormRef& ref : structure.norms) {
-    for (const std::string& name : ref.tensor_names()) add(name, {ref.width});
-  }
-  for (const ParameterRef& ref : structure.parameters) add(ref.name, ref.shape);
-  for (const ConvUse& use : structure.convs) {
-    add(use.ref.weight_name(), use.ref.weight_shape());
-    if (use.ref.bias) add(use.ref.bias_name(), {use.ref.out_channels});
-  }
-  for (const LinearUse& use : structure.linears) {
-    for (const LinearRef& ref : use.refs) {
-      add(ref.weight_name(), ref.weight_shape());
-      if (ref.bias) add(ref.bias_name(), {ref.out_features});
-    }
+  for (const NamedShape& tensor : tensors_of(structure)) {
+    if (!aliases.contains(tensor.name))
+      infos_[tensor.name] = {dtype, tensor.shape, /*decoded=*/false};
   }
   for (const auto& [name, info] : infos_) names_.push_back(name);
 }

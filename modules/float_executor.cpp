@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "modules/convolution.h"
 #include "modules/norm.h"
 
 namespace dualpath::modules {
@@ -24,8 +25,7 @@ Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
     if (const auto table = weights_->packed_table(ref.weight_name())) return table_linear(x, table);
   }
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
-  const Tensor weight = weights_->get(ref.weight_name());
-  return at::linear(x, ref.kernel.empty() ? weight : weight.flatten(1), bias);
+  return at::linear(x, weights_->get(ref.weight_name()).flatten(1), bias);
 }
 
 std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& x) {
@@ -36,10 +36,8 @@ std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& 
 }
 
 Tensor FloatExecutor::conv(const ConvRef& ref, const Tensor& x) {
-  const std::vector<std::int64_t> dilation(ref.kernel.size(), 1), no_padding(ref.kernel.size(), 0);
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
-  return at::convolution(x, weights_->get(ref.weight_name()), bias, ref.stride, ref.padding,
-                         dilation, /*transposed=*/false, /*output_padding=*/no_padding, ref.groups);
+  return convolution(ref, x, weights_->get(ref.weight_name()), bias);
 }
 
 Tensor FloatExecutor::norm(const NormRef& ref, const Tensor& x) {

@@ -13,6 +13,15 @@ at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {
   return executor.linear({ref}, rows).front();
 }
 
+Stage norm_stage(const NormRef& norm, Modality stream) {
+  return {norm.name, /*correctable=*/false,
+          [norm, stream](Executor& executor, State& state) {
+            at::Tensor& hidden = state.stream(stream).hidden;
+            hidden = executor.norm(norm, hidden);
+          },
+          stream};
+}
+
 Network shortened(const Network& network, std::size_t layers) {
   Network result;
   result.head = network.head;

@@ -56,6 +56,9 @@ struct Network {
   std::map<Modality, std::vector<std::int64_t>> tower_inputs = {};
 };
 
+/// A norm of a stream's hidden state, behind its layers.
+Stage norm_stage(const NormRef& norm, Modality stream);
+
 /// The network with only the first `layers` of its correctable stages.
 Network shortened(const Network& network, std::size_t layers);
 

@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "data/base/named.h"
-
 namespace dualpath::modules {
 
 /// Keys and values seen so far, by attention name; each [B, kv_heads, S, D], of whatever dtype the
@@ -40,8 +38,6 @@ struct RotationTable {
 
 /// What a position stands for.
 enum class Modality { kText, kImage, kAudio };
-inline constexpr Named<Modality> kModalities[] = {
-    {"text", Modality::kText}, {"image", Modality::kImage}, {"audio", Modality::kAudio}};
 
 /// A batch on its way through stages of one kind: a decoder's, or a tower's. Padding lies on the
 /// right; `mask` keeps it out of attention that is not causal, statistics, losses and metrics.

@@ -132,23 +132,35 @@ Structure structure_of(const Network& network) {
   return structure;
 }
 
-void check_weights(const Structure& structure, const WeightStore& weights,
-                   const std::string& where) {
-  WeightCheck check(weights);
+std::vector<NamedShape> tensors_of(const Structure& structure) {
+  std::vector<NamedShape> tensors;
   for (const EmbeddingRef& ref : structure.embeddings)
-    check.expect_matrix(ref.weight_name(), {ref.rows, ref.width});
+    tensors.push_back({ref.weight_name(), {ref.rows, ref.width}, /*may_be_packed=*/true});
   for (const NormRef& ref : structure.norms) {
-    for (const std::string& name : ref.tensor_names()) check.expect(name, {ref.width});
+    for (const std::string& name : ref.tensor_names()) tensors.push_back({name, {ref.width}});
   }
-  for (const ParameterRef& ref : structure.parameters) check.expect(ref.name, ref.shape);
-  for (const ConvUse& use : structure.convs) {
-    check.expect(use.ref.weight_name(), use.ref.weight_shape());
-    if (use.ref.bias) check.expect(use.ref.bias_name(), {use.ref.out_channels});
+  for (const ParameterRef& ref : structure.parameters) tensors.push_back({ref.name, ref.shape});
+  for (const auto& [stage, ref] : structure.convs) {
+    tensors.push_back({ref.weight_name(), ref.weight_shape()});
+    if (ref.bias) tensors.push_back({ref.bias_name(), {ref.out_channels}});
   }
   for (const LinearUse& use : structure.linears) {
     for (const LinearRef& ref : use.refs) {
-      check.expect_matrix(ref.weight_name(), ref.weight_shape());
-      if (ref.bias) check.expect(ref.bias_name(), {ref.out_features});
+      tensors.push_back({ref.weight_name(), ref.weight_shape(), /*may_be_packed=*/true});
+      if (ref.bias) tensors.push_back({ref.bias_name(), {ref.out_features}});
+    }
+  }
+  return tensors;
+}
+
+void check_weights(const Structure& structure, const WeightStore& weights,
+                   const std::string& where) {
+  WeightCheck check(weights);
+  for (const NamedShape& tensor : tensors_of(structure)) {
+    if (tensor.may_be_packed) {
+      check.expect_matrix(tensor.name, tensor.shape);
+    } else {
+      check.expect(tensor.name, tensor.shape);
     }
   }
   check.finish(where);

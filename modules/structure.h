@@ -42,6 +42,15 @@ struct Structure {
 
 Structure structure_of(const Network& network);
 
+/// A tensor that a network reads.
+struct NamedShape {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  bool may_be_packed = false;  ///< a file may hold its codes in words, see check_weights()
+};
+/// All of them, each as often as it is read.
+std::vector<NamedShape> tensors_of(const Structure& structure);
+
 /// Every weight the structure names must be in the store with the shape expected, else an Error
 /// that lists each case. `where` says whose weights they are.
 void check_weights(const Structure& structure, const WeightStore& weights,

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "modules/gated.h"
+#include "modules/qkv.h"
 #include "modules/rotation.h"
 
 namespace dualpath::modules {
@@ -17,12 +18,6 @@ Tensor normed(Executor& executor, const std::optional<NormRef>& norm, const Tens
 Tensor residual(Executor& executor, const std::string& branch, const Tensor& x,
                 const Tensor& update) {
   return executor.tap(branch + ".residual", x + update);
-}
-
-std::vector<Tensor> split_qkv(const std::vector<Tensor>& made, const AttentionRef& ref) {
-  if (made.size() == 3) return made;
-  const std::int64_t q = ref.num_heads * ref.head_dim, kv = ref.num_key_value_heads * ref.head_dim;
-  return made.front().split_with_sizes({q, kv, kv}, -1);
 }
 
 ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
@@ -86,6 +81,16 @@ Tensor TransformerLayer::mlp(Executor& executor, const Tensor& x) const {
   if (!gated) return executor.linear(down, activated(activation, made.front())).front();
   if (made.size() == 1) made = made.front().chunk(2, -1);
   return executor.linear(down, modules::gated(activation, made[0], made[1])).front();
+}
+
+void append_layer(Network& network, const TransformerLayer& layer, Modality stream) {
+  for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
+  network.stages.push_back({layer.name, /*correctable=*/true,
+                            [layer, stream](Executor& executor, State& state) {
+                              KvCache* cache = layer.attention.causal ? state.cache : nullptr;
+                              layer.forward(executor, state.stream(stream), cache);
+                            },
+                            stream});
 }
 
 }  // namespace dualpath::modules

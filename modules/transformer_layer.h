@@ -38,4 +38,7 @@ struct TransformerLayer {
   at::Tensor mlp(Executor& executor, const at::Tensor& x) const;
 };
 
+/// Appends the layer as a stage of that stream, and its folds.
+void append_layer(Network& network, const TransformerLayer& layer, Modality stream);
+
 }  // namespace dualpath::modules

@@ -12,7 +12,7 @@ namespace {
 
 using at::Tensor;
 
-/// What a checkpoint calls its parts; "{}" is a layer's number.
+/// What a checkpoint calls its parts; those of a layer behind its name.
 struct Names {
   const char *class_token, *positions, *patches, *embeddings;
   const char *layer, *attention_norm, *query, *key, *value, *qkv, *attention, *output;
@@ -71,16 +71,9 @@ class Builder {
     network.tower_inputs[Modality::kImage] = {1, config_.num_channels, config_.image_height,
                                               config_.image_width};
     network.stages.push_back(embedding_stage());
-    for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
-      const TransformerLayer layer = make_layer(i);
-      for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
-      network.stages.push_back({layer.name, /*correctable=*/true,
-                                [layer](Executor& executor, State& state) {
-                                  layer.forward(executor, state.stream(Modality::kImage));
-                                },
-                                Modality::kImage});
-    }
-    network.stages.push_back(final_norm_stage());
+    for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i)
+      append_layer(network, make_layer(i), Modality::kImage);
+    network.stages.push_back(norm_stage(norm(prefix_ + names_.final_norm), Modality::kImage));
     if (config_.num_labels > 0)
       network.head.ref = {outer_ + names_.classifier, config_.hidden_size, config_.num_labels,
                           /*bias=*/true};
@@ -117,16 +110,6 @@ class Builder {
     layer.activation = config_.activation;
     layer.down = {linear(names_.down, config_.intermediate_size, width)};
     return layer;
-  }
-
-  Stage final_norm_stage() const {
-    const NormRef last = norm(prefix_ + names_.final_norm);
-    return {last.name, /*correctable=*/false,
-            [last](Executor& executor, State& state) {
-              Stream& stream = state.stream(Modality::kImage);
-              stream.hidden = executor.norm(last, stream.hidden);
-            },
-            Modality::kImage};
   }
 
   const VitConfig& config_;

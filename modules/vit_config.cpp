@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "data/base/error.h"
+#include "modules/encoder_config.h"
 
 namespace dualpath::modules {
 namespace {
 
 using data::JsonObject;
 
-constexpr data::IntegerRange kSize{.low = 1, .high = 1 << 20};
-constexpr data::IntegerRange kCount{.low = 1, .high = 1 << 12};
 constexpr data::IntegerRange kPixels{.low = 1, .high = 1 << 14};
 
 /// A number for both sides, or [height, width].
@@ -33,13 +32,13 @@ std::pair<std::int64_t, std::int64_t> image_size(const JsonObject& config, const
 
 VitConfig read_huggingface(const JsonObject& config) {
   VitConfig c;
-  c.hidden_size = config.integer_or("hidden_size", 768, kSize);
-  c.intermediate_size = config.integer_or("intermediate_size", 3072, kSize);
-  c.num_hidden_layers = config.integer_or("num_hidden_layers", 12, kCount);
-  c.num_attention_heads = config.integer_or("num_attention_heads", 12, kCount);
+  c.hidden_size = config.integer_or("hidden_size", 768, kEncoderSize);
+  c.intermediate_size = config.integer_or("intermediate_size", 3072, kEncoderSize);
+  c.num_hidden_layers = config.integer_or("num_hidden_layers", 12, kEncoderCount);
+  c.num_attention_heads = config.integer_or("num_attention_heads", 12, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(config, "image_size", 224);
   c.patch_size = config.integer_or("patch_size", 16, kPixels);
-  c.num_channels = config.integer_or("num_channels", 3, kCount);
+  c.num_channels = config.integer_or("num_channels", 3, kEncoderCount);
   c.layer_norm_eps = config.number_or("layer_norm_eps", 1e-12, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "gelu"), config.where());
   c.qkv_bias = config.boolean_or("qkv_bias", true);
@@ -80,13 +79,13 @@ VitConfig read_timm(const JsonObject& config) {
       config.object_if("model_args").value_or(JsonObject::parse("{}", config.where()));
   VitConfig c;
   c.naming = VitNaming::kTimm;
-  c.hidden_size = arguments.integer_or("embed_dim", size.embed_dim, kSize);
+  c.hidden_size = arguments.integer_or("embed_dim", size.embed_dim, kEncoderSize);
   c.intermediate_size = kMlpRatio * c.hidden_size;
-  c.num_hidden_layers = arguments.integer_or("depth", size.depth, kCount);
-  c.num_attention_heads = arguments.integer_or("num_heads", size.num_heads, kCount);
+  c.num_hidden_layers = arguments.integer_or("depth", size.depth, kEncoderCount);
+  c.num_attention_heads = arguments.integer_or("num_heads", size.num_heads, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(arguments, "img_size", 224);
   c.patch_size = arguments.integer_or("patch_size", 16, kPixels);
-  c.num_channels = arguments.integer_or("in_chans", 3, kCount);
+  c.num_channels = arguments.integer_or("in_chans", 3, kEncoderCount);
   c.layer_norm_eps = 1e-6;
   c.num_labels = config.integer_or("num_classes", 0, {.low = 0, .high = 1 << 20});
   const std::string pool = config.string_or("global_pool", "token");
@@ -103,9 +102,7 @@ VitConfig VitConfig::from_json(const JsonObject& config) {
     throw Error("{}: model_type: expected vit, got \"{}\"", config.where(),
                 config.string("model_type"));
   const VitConfig c = is_timm ? read_timm(config) : read_huggingface(config);
-  if (c.hidden_size % c.num_attention_heads != 0)
-    throw Error("{}: a width of {} is not divided by its {} heads", config.where(), c.hidden_size,
-                c.num_attention_heads);
+  check_heads(config, c.hidden_size, c.num_attention_heads);
   if (c.image_height % c.patch_size != 0 || c.image_width % c.patch_size != 0)
     throw Error("{}: an image of {}x{} is not divided by patches of {}", config.where(),
                 c.image_height, c.image_width, c.patch_size);

@@ -7,30 +7,15 @@
 #include <limits>
 #include <vector>
 
-#include "data/base/error.h"
-#include "quant/arithmetic.h"
+#include "quant/differentiable_codes.h"
 
 namespace dualpath::quant {
 namespace {
 
 using torch::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::tensor_list;
 
 constexpr int kProbabilityQmax = 255;
 constexpr float kProbabilityScale = 1.0f / kProbabilityQmax;
-
-/// The code of a level (value / scale): rounded half to even, saturated.
-struct ToCode : torch::autograd::Function<ToCode> {
-  static Tensor forward(AutogradContext* context, const Tensor& level, int qmin, int qmax) {
-    Tensor code = level.round();
-    context->save_for_backward({(code >= qmin).logical_and_(code <= qmax)});
-    return code.clamp_(qmin, qmax);
-  }
-  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
-    return {grads.front() * context->get_saved_variables().front(), Tensor(), Tensor()};
-  }
-};
 
 /// [T, S]: the keys that a row does not see.
 Tensor unseen(const Tensor& scores) {
@@ -68,7 +53,7 @@ Tensor attend(const HeadCodes& query, const HeadCodes& key, const HeadCodes& val
   const Tensor scores =
       (sums * scale).masked_fill(unseen(sums), -std::numeric_limits<float>::infinity());
   const Tensor probabilities =
-      ToCode::apply(at::softmax(scores, -1) / kProbabilityScale, 0, kProbabilityQmax);
+      codes_of_levels(at::softmax(scores, -1) / kProbabilityScale, 0, kProbabilityQmax);
   const Tensor mixed =
       exact_product(probabilities.view({-1, kv_heads, repeats * rows, keys}), value.codes);
   return (mixed * (value.scale * kProbabilityScale)).reshape({-1, heads, rows, width});
@@ -87,8 +72,7 @@ Tensor head_scales(const ActivationScales& scales, const std::vector<std::string
 }
 
 HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
-  if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
-  return {ToCode::apply(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax), scale};
+  return {activation_codes(x, scale, site), scale};
 }
 
 Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {

@@ -27,7 +27,7 @@ torch::Tensor head_scales(const ActivationScales& scales, const std::vector<std:
 HeadCodes quantize_heads(const torch::Tensor& x, const torch::Tensor& scale,
                          const std::string& site);
 
-/// modules::causal_attention() with both products of integers: scores are the exact sums of codes
+/// modules::attention(), causal, with both products of integers: scores are the exact sums of codes
 /// times query.scale * key.scale / sqrt(D), softmax is in float32, probabilities are codes from 0
 /// to 255 of a scale 1 / 255, whatever the head (the first row's are 1 and 0). Float32 carries the
 /// sums: of what is multiplied here they are exact. D: 1024 at most. Result: [B, heads, T, D]

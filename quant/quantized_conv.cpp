@@ -2,7 +2,8 @@
 
 #include <torch/torch.h>
 
-#include "quant/integer_attention.h"
+#include "modules/convolution.h"
+#include "quant/differentiable_codes.h"
 
 namespace dualpath::quant {
 namespace {
@@ -26,13 +27,10 @@ Tensor by_channel(const Tensor& each, std::int64_t dimensions) {
 
 Tensor quantized_conv(const Tensor& x, const Tensor& scale, const QuantizedWeight& weight,
                       const modules::ConvRef& ref, const std::string& site) {
-  const Tensor codes = quantize_heads(x, scale, site).codes;
+  const Tensor codes = activation_codes(x, scale, site);
   const torch::ScalarType dtype = exact_dtype(weight.codes.size(1));
-  const std::vector<std::int64_t> dilation(ref.kernel.size(), 1), none(ref.kernel.size(), 0);
-  const Tensor sums =
-      at::convolution(codes.to(dtype), weight.codes.view(ref.weight_shape()).to(dtype), /*bias=*/{},
-                      ref.stride, ref.padding, dilation, /*transposed=*/false,
-                      /*output_padding=*/none, ref.groups);
+  const Tensor values = weight.codes.view(ref.weight_shape()).to(dtype);
+  const Tensor sums = modules::convolution(ref, codes.to(dtype), values, /*bias=*/{});
   Tensor y = sums.to(torch::kFloat) * by_channel(scale * weight.scale, x.dim());
   if (weight.bias.defined()) y = y + by_channel(weight.bias, x.dim());
   return y.to(x.scalar_type());

@@ -36,6 +36,12 @@ Tensor unpack_columns(const Tensor& packed, int num_bits, std::int64_t rows) {
 /// [outputs] becomes [outputs, 1].
 Tensor matrix(const Tensor& each) { return each.dim() == 1 ? each.unsqueeze(1) : each; }
 
+/// Of a linear or a convolution.
+template <class Ref>
+Tensor float_bias(const WeightStore& weights, const Ref& ref) {
+  return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
+}
+
 class StoredWeight {
  public:
   StoredWeight(const WeightStore& weights, const PlannedLinear& linear)
@@ -79,12 +85,11 @@ class StoredWeight {
 }  // namespace
 
 Tensor matrix_of(const WeightStore& weights, const modules::LinearRef& ref) {
-  const Tensor weight = weights.get(ref.weight_name());
-  return ref.kernel.empty() ? weight : weight.flatten(1);
+  return weights.get(ref.weight_name()).flatten(1);
 }
 
 Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref) {
-  return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
+  return float_bias(weights, ref);
 }
 
 QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedLinear& linear) {
@@ -101,7 +106,7 @@ QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedConv& 
   const modules::ConvRef& ref = conv.ref;
   QuantizedWeight weight =
       quantize_weight(weights.get(ref.weight_name()).flatten(1), ref.weight_site(), conv.weights);
-  if (ref.bias) weight.bias = weights.get(ref.bias_name()).to(at::kFloat).contiguous();
+  weight.bias = float_bias(weights, ref);
   return weight;
 }
 

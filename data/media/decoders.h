@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/media/image.h"
 
@@ -12,13 +13,10 @@ Image decode_jpeg(const std::string& bytes, const std::string& name);
 Image decode_png(const std::string& bytes, const std::string& name);
 Image decode_webp(const std::string& bytes, const std::string& name);
 
-/// Error if a picture of that size is more than read_image() takes.
-void check_image_size(const std::string& name, std::uint64_t width, std::uint64_t height);
-
-/// A black image.
+/// A black image. Error if a picture of that size is more than read_image() takes.
 Image blank_image(const std::string& name, std::uint64_t width, std::uint64_t height);
 
-/// One byte of a color with that alpha over white.
-std::uint8_t over_white(std::uint8_t color, std::uint8_t alpha);
+/// rgba: [height, width, 4], composited on white into an image of that size.
+void composite_on_white(const std::vector<std::uint8_t>& rgba, Image& image);
 
 }  // namespace dualpath::data

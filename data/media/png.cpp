@@ -91,8 +91,7 @@ Image decode_png(const std::string& bytes, const std::string& name) {
   for (std::size_t y = 0; y < decoder.height(); ++y)
     rows.push_back(rgba.data() + 4 * decoder.width() * y);
   decoder.read_pixels(rows);
-  for (std::size_t i = 0; i < image.rgb.size(); ++i)
-    image.rgb[i] = over_white(rgba[i / 3 * 4 + i % 3], rgba[i / 3 * 4 + 3]);
+  composite_on_white(rgba, image);
   return image;
 }
 

@@ -19,8 +19,7 @@ Image decode_webp(const std::string& bytes, const std::string& name) {
   std::vector<std::uint8_t> rgba(std::size_t{4} * image.width * image.height);
   if (WebPDecodeRGBAInto(data, bytes.size(), rgba.data(), rgba.size(), 4 * image.width) == nullptr)
     throw Error("{}: expected a whole WebP picture, got a damaged one", name);
-  for (std::size_t i = 0; i < image.rgb.size(); ++i)
-    image.rgb[i] = over_white(rgba[i / 3 * 4 + i % 3], rgba[i / 3 * 4 + 3]);
+  composite_on_white(rgba, image);
   return image;
 }
 

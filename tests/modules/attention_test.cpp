@@ -40,7 +40,7 @@ TEST_CASE("attention and its gradients are those of torch's own operations",
     return (torch::randn({b, length, heads, 16}) * 2.0).transpose(1, 2).detach().requires_grad_();
   };
   const Tensor q = random(h, t), k = random(kv, s), v = random(kv, s);
-  const Tensor y = causal_attention(q, k, v), expected = plain(q, k, v);
+  const Tensor y = attention(q, k, v), expected = plain(q, k, v);
   CHECK(at::allclose(y, expected, /*rtol=*/1e-4, /*atol=*/1e-5));
   const Tensor slope = torch::randn_like(expected);
   const auto ours = torch::autograd::grad({y}, {q, k, v}, {slope});
@@ -56,7 +56,7 @@ TEST_CASE("attention in half precision is close to float32's", "[modules][attent
     return torch::randn({2, heads, 150, 32}).to(dtype);
   };
   const Tensor q = random(6), k = random(2), v = random(2);
-  const Tensor y = causal_attention(q, k, v);
+  const Tensor y = attention(q, k, v);
   CHECK(y.scalar_type() == dtype);
   const Tensor wide = plain(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat));
   CHECK((y.to(at::kFloat) - wide).norm().item<double>() < 0.01 * wide.norm().item<double>());
@@ -71,7 +71,7 @@ TEST_CASE("gradients of attention in half precision are close to float32's",
   };
   const Tensor q = random(6), k = random(2), v = random(2);
   const Tensor slope = torch::randn({2, 6, 150, 32}).to(dtype);
-  const auto ours = torch::autograd::grad({causal_attention(q, k, v)}, {q, k, v}, {slope});
+  const auto ours = torch::autograd::grad({attention(q, k, v)}, {q, k, v}, {slope});
   const auto wide = [](const Tensor& x) { return x.detach().to(at::kFloat).requires_grad_(); };
   const std::vector<Tensor> leaves{wide(q), wide(k), wide(v)};
   const auto theirs = torch::autograd::grad({plain(leaves[0], leaves[1], leaves[2])}, leaves,
@@ -93,7 +93,7 @@ TEST_CASE("attention is the same with every kind of vectors, but for the last bi
   const Tensor q = random(2), k = random(1), v = random(1);
   const Tensor slope = torch::randn({1, 2, 133, 16}).to(dtype);
   const auto results = [&] {
-    const Tensor y = causal_attention(q, k, v);
+    const Tensor y = attention(q, k, v);
     std::vector<Tensor> all = torch::autograd::grad({y}, {q, k, v}, {slope});
     all.push_back(y.detach());
     return all;

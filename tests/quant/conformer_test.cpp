@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "modules/safetensors_store.h"
-#include "quant/quantized_executor.h"
 #include "tests/quant/tower.h"
 #include "tests/support/catch.h"
 
@@ -84,15 +83,7 @@ TEST_CASE("a Conformer gives the same bits in integers and simulated", "[quant][
   const std::int64_t bins = tower.network.tower_inputs.at(modules::Modality::kAudio)[2];
   const modules::Stream clips = stream_of(
       torch::randn({2, 64, bins}).masked_fill(mask.logical_not().unsqueeze(-1), 0.0), mask);
-  QuantizedExecutor integer(tower.weights, torch::kFloat, tower.plan, tower.scales);
-  QuantizedExecutor simulated(tower.weights, torch::kFloat, tower.plan, tower.scales,
-                              Compute::kSimulate);
-  modules::FloatExecutor exact(tower.weights, torch::kFloat);
-  const Tensor made = tower.features(integer, clips);
-  CHECK(made.equal(tower.features(simulated, clips)));
-  const double error = relative_error(tower.features(exact, clips), made);
-  CHECK(error > 0.0);
-  CHECK(error < 5e-2);
+  check_integers(tower, clips, /*most_error=*/5e-2);
 }
 
 TEST_CASE("calibration of a Conformer does not see padding", "[quant][conformer]") {

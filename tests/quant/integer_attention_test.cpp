@@ -110,9 +110,9 @@ TEST_CASE("queries by blocks see what they see together", "[quant][attention]") 
 
 TEST_CASE("integer attention is near the float one", "[quant][attention]") {
   const Operands operands(6, 2, 20, 20);
-  const Tensor exact = modules::causal_attention(operands.query.dequantized(torch::kFloat),
-                                                 operands.key.dequantized(torch::kFloat),
-                                                 operands.value.dequantized(torch::kFloat));
+  const Tensor exact = modules::attention(operands.query.dequantized(torch::kFloat),
+                                          operands.key.dequantized(torch::kFloat),
+                                          operands.value.dequantized(torch::kFloat));
   const Tensor result = integer_attention(operands.query, operands.key, operands.value);
   // Each of 20 probabilities is off by half a code at most, values are below 4.
   const float difference = (result - exact).abs().max().item<float>();
@@ -134,7 +134,7 @@ TEST_CASE("the gradient of integer attention is near the float one's", "[quant][
     const Tensor result = integer
                               ? integer_attention(codes(0, operands.query), codes(1, operands.key),
                                                   codes(2, operands.value))
-                              : modules::causal_attention(leaves[0], leaves[1], leaves[2]);
+                              : modules::attention(leaves[0], leaves[1], leaves[2]);
     (result * weight).sum().backward();
     return std::vector{leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
   };

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "quant/calibration.h"
+#include "quant/quantized_executor.h"
+#include "tests/support/catch.h"
 #include "tests/support/model.h"
 
 namespace dualpath::testing {
@@ -56,6 +58,20 @@ inline modules::Stream stream_of(const at::Tensor& input, const at::Tensor& mask
 
 inline double relative_error(const at::Tensor& exact, const at::Tensor& made) {
   return ((exact - made).square().mean() / exact.square().mean()).item<double>();
+}
+
+/// In float32, integers and simulation give the same bits, near the float features but not them.
+inline void check_integers(const Tower& tower, const modules::Stream& stream, double most_error) {
+  const auto quantized = [&](quant::Compute compute) {
+    quant::QuantizedExecutor executor(tower.weights, at::kFloat, tower.plan, tower.scales, compute);
+    return tower.features(executor, stream);
+  };
+  modules::FloatExecutor exact(tower.weights, at::kFloat);
+  const at::Tensor made = quantized(quant::Compute::kInteger);
+  CHECK(made.equal(quantized(quant::Compute::kSimulate)));
+  const double error = relative_error(tower.features(exact, stream), made);
+  CHECK(error > 0.0);
+  CHECK(error < most_error);
 }
 
 }  // namespace dualpath::testing

@@ -61,15 +61,7 @@ TEST_CASE("a vision tower gives the same bits in integers and simulated", "[quan
   const std::string name = GENERATE("classifier", "timm");
   const Tower tower = vit_tower(name, options);
   const modules::Stream pixels = stream_of(torch::randn({3, 3, 64, 64}));
-  QuantizedExecutor integer(tower.weights, torch::kFloat, tower.plan, tower.scales);
-  QuantizedExecutor simulated(tower.weights, torch::kFloat, tower.plan, tower.scales,
-                              Compute::kSimulate);
-  modules::FloatExecutor exact(tower.weights, torch::kFloat);
-  const Tensor made = tower.features(integer, pixels);
-  CHECK(made.equal(tower.features(simulated, pixels)));
-  const double error = relative_error(tower.features(exact, pixels), made);
-  CHECK(error > 0.0);
-  CHECK(error < 1e-2);
+  check_integers(tower, pixels, /*most_error=*/1e-2);
 }
 
 TEST_CASE("smoothing leaves a vision tower's features as they are in float", "[quant][vit]") {

@@ -6,7 +6,7 @@ largest difference between the library's own plain and fused attention.
   huggingface  ViTModel
   classifier   ViTForImageClassification, 10 classes
   timm         vit_base_patch16_224 with smaller sizes, 10 classes
-Beside them vit_base/config.json: transformers' own default, without weights, and `parameters.json`, its tensors' shapes.
+Beside them vit_base/config.json: transformers' own default, without weights, and `parameters.json`, how many they would be.
 """
 
 import json

@@ -51,8 +51,9 @@ class TowerBench : public Bench {
   TowerBench(modules::Network network, Modality modality, std::int64_t hidden_size)
       : network_(std::move(network)),
         modality_(modality),
-        plan_(quant::make_plan(modules::structure_of(network_), w8a8())),
-        weights_(std::make_shared<RandomWeights>(modules::structure_of(network_))),
+        structure_(modules::structure_of(network_)),
+        plan_(quant::make_plan(structure_, w8a8())),
+        weights_(std::make_shared<RandomWeights>(structure_)),
         reference_(weights_, at::kBFloat16),
         scales_(calibrated().scales()),
         quantized_(reference_.shared_weights(), plan_, scales_),
@@ -93,6 +94,7 @@ class TowerBench : public Bench {
 
   modules::Network network_;
   Modality modality_;
+  modules::Structure structure_;
   quant::Plan plan_;
   std::shared_ptr<const RandomWeights> weights_;
   modules::FloatExecutor reference_;
