@@ -168,7 +168,8 @@ Stage input_stage(const ConformerConfig& config, const std::string& prefix) {
 Network make_conformer(const ConformerConfig& config, const std::string& prefix) {
   constexpr std::int64_t kSomeFrames = 64;  // more than any subsampling makes one of
   Network network;
-  network.tower_inputs[Modality::kAudio] = {1, kSomeFrames, config.num_mel_bins};
+  network.tower_samples[Modality::kAudio].input =
+      input_without_data({1, kSomeFrames, config.num_mel_bins});
   network.stages.push_back(input_stage(config, prefix));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const ConformerLayer layer = LayerBuilder(config, layer_name(config, prefix, i)).make();

@@ -1,5 +1,7 @@
 #include "modules/network.h"
 
+#include <ATen/ATen.h>
+
 namespace dualpath::modules {
 
 void run(const Stage& stage, Executor& executor, State& state) {
@@ -11,6 +13,10 @@ void run(const Stage& stage, Executor& executor, State& state) {
 
 at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {
   return executor.linear({ref}, rows).front();
+}
+
+at::Tensor input_without_data(std::vector<std::int64_t> shape) {
+  return at::empty(shape, at::dtype(at::kFloat).device(at::kMeta));
 }
 
 Stage norm_stage(const NormRef& norm, Modality stream) {

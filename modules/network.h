@@ -52,9 +52,12 @@ struct Network {
   std::vector<Stage> stages;
   Head head;
   std::vector<ChannelFold> folds = {};
-  /// The shape of a tower's input, one sample: what its structure is found with.
-  std::map<Modality, std::vector<std::int64_t>> tower_inputs = {};
+  /// A sample of each tower's input, without data (meta): what its structure is found with.
+  std::map<Modality, Stream> tower_samples = {};
 };
+
+/// What a tower without data is run on.
+at::Tensor input_without_data(std::vector<std::int64_t> shape);
 
 /// A norm of a stream's hidden state, behind its layers.
 Stage norm_stage(const NormRef& norm, Modality stream);

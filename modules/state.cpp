@@ -38,7 +38,7 @@ std::int64_t KvCache::length() const {
 }
 
 State make_state(const at::Tensor& ids, const at::Tensor& mask, KvCache* cache) {
-  const std::int64_t start = cache ? cache->length() : 0;
+  const std::int64_t start = cache ? cache->next_position() : 0;
   State state;
   state.ids = ids;
   state.mask = mask;

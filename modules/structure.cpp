@@ -121,9 +121,7 @@ Structure structure_of(const Network& network) {
   Recorder recorder(structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
   State state = make_state(ids);
-  for (const auto& [modality, shape] : network.tower_inputs) {
-    state.towers[modality].input = at::empty(shape, at::dtype(at::kFloat).device(at::kMeta));
-  }
+  state.towers = network.tower_samples;
   run(network, recorder, state);
   if (network.head.exists()) {
     recorder.enter(network.head.ref.name);

@@ -68,8 +68,8 @@ class Builder {
 
   Network make() const {
     Network network;
-    network.tower_inputs[Modality::kImage] = {1, config_.num_channels, config_.image_height,
-                                              config_.image_width};
+    network.tower_samples[Modality::kImage].input =
+        input_without_data({1, config_.num_channels, config_.image_height, config_.image_width});
     network.stages.push_back(embedding_stage());
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i)
       append_layer(network, make_layer(i), Modality::kImage);
@@ -152,6 +152,8 @@ Stage Builder::embedding_stage() const {
     const Tensor start = (first + places.narrow(1, 0, 1)).expand({batch, -1, -1});
     stream.hidden = at::cat({start, embedded}, 1);
     stream.mask = all_real(1 + count);
+    stream.grid = at::tensor({grid.rows, grid.columns}).expand({batch, 2});
+    stream.leading = 1;
   };
   return {prefix_ + names_.embeddings, /*correctable=*/false, forward, Modality::kImage};
 }

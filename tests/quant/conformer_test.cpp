@@ -80,7 +80,7 @@ TEST_CASE("a Conformer gives the same bits in integers and simulated", "[quant][
   const Tower tower = conformer_tower(
       name, name == "parakeet" ? everything() : with_targets({"Linear", "re:.*sequential.2$"}));
   const Tensor mask = mask_of(64, {64, 40});
-  const std::int64_t bins = tower.network.tower_inputs.at(modules::Modality::kAudio)[2];
+  const std::int64_t bins = tower.network.tower_samples.at(modules::Modality::kAudio).input.size(2);
   const modules::Stream clips = stream_of(
       torch::randn({2, 64, bins}).masked_fill(mask.logical_not().unsqueeze(-1), 0.0), mask);
   check_integers(tower, clips, /*most_error=*/5e-2);

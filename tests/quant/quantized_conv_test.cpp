@@ -24,7 +24,8 @@ const modules::ConvRef kDepthwise{"conv", 12, 12, {7}, {1}, {3}, /*groups=*/12, 
 /// A stage that only convolves.
 modules::Network network_of(const modules::ConvRef& ref, std::vector<std::int64_t> input) {
   modules::Network network;
-  network.tower_inputs[modules::Modality::kImage] = std::move(input);
+  network.tower_samples[modules::Modality::kImage].input =
+      modules::input_without_data(std::move(input));
   network.stages.push_back({"tower", /*correctable=*/true,
                             [ref](modules::Executor& executor, modules::State& state) {
                               modules::Stream& stream = state.stream(modules::Modality::kImage);

@@ -76,14 +76,14 @@ class TowerBench : public Bench {
 
  private:
   quant::Calibration calibrated() {
-    const std::int64_t size = network_.tower_inputs.at(modality_)[2];
+    const std::int64_t size = network_.tower_samples.at(modality_).input.size(2);
     return quant::calibrate(network_, weights_, at::kBFloat16, plan_,
                             std::vector{random_start(1, size)}, [](std::int64_t) {});
   }
 
   /// Images of size x size pixels, or clips of so many frames.
   modules::State random_start(std::int64_t batch, std::int64_t size) const {
-    std::vector<std::int64_t> shape = network_.tower_inputs.at(modality_);
+    std::vector<std::int64_t> shape = network_.tower_samples.at(modality_).input.sizes().vec();
     shape[0] = batch;
     if (modality_ == Modality::kImage) shape[2] = shape[3] = size;
     if (modality_ == Modality::kAudio) shape[1] = size;
