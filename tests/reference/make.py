@@ -35,6 +35,8 @@ JOBS = {
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),
     "conformer": ("conformer", {}),
+    "glm4v": ("glm4v", {}),
+    "composition": ("composition", {"vit": "vit", "conformer": "conformer"}),
     "images": ("images", {}),
 }
 
