@@ -34,7 +34,7 @@ Tensor merged_patches(Stream& stream, const Tensor& x, std::int64_t size) {
 /// `size` frames side by side.
 Tensor stacked_frames(Stream& stream, const Tensor& x, std::int64_t size) {
   const std::int64_t missing = (size - x.size(1) % size) % size;
-  const Tensor real = x.masked_fill(stream.mask.logical_not().unsqueeze(-1), 0.0);
+  const Tensor real = x * stream.mask.unsqueeze(-1);
   stream.mask =
       at::constant_pad_nd(stream.mask, {0, missing}).unflatten(1, {-1, size}).select(2, 0);
   return at::constant_pad_nd(real, {0, 0, 0, missing}).unflatten(1, {-1, size}).flatten(2);

@@ -8,8 +8,8 @@ Makes in --out: the directory tiny/ (config, weights, tokenizer, preprocessor_co
   logits                      [2, T, V] float32, by eager attention
   attention_difference        [1] the largest difference to those of fused attention at real tokens
   prompt, greedy              [P], [32] int64  a text with one picture (the first), continued past any end of text
-and 9b/: config.json of transformers' own default values (those of GLM-4.1V-9B) with weights in bfloat16, without weights, and
-parameters.json, the shape of every parameter by name.
+and 9b/: config.json of transformers' own default values, which are GLM-4.1V-9B's but for what ROTATION_9B says, with weights in
+bfloat16, without weights, and parameters.json, the shape of every parameter by name.
 """
 
 import json
@@ -32,6 +32,16 @@ TEXT = DEFAULTS | {
         "mrope_section": [1, 1, 2],
     },
     "tie_word_embeddings": False,
+}
+# The default sections are 32 pairs, half of a head's, as in GLM-4-9B; transformers' default rotates it all and cannot run.
+ROTATION_9B = {
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 10000.0,
+        "partial_rotary_factor": 0.5,
+        "mrope_section": [8, 12, 12],
+    },
+    "max_position_embeddings": 65536,
 }
 VISION = {
     "depth": 2,
@@ -125,7 +135,9 @@ def expected_values(model, processed, tokens) -> dict[str, torch.Tensor]:
 
 
 def make_9b(directory) -> None:
-    config = Glm4vConfig(architectures=["Glm4vForConditionalGeneration"], dtype="bfloat16")
+    config = Glm4vConfig(
+        text_config=ROTATION_9B, architectures=["Glm4vForConditionalGeneration"], dtype="bfloat16"
+    )
     with torch.device("meta"):
         model = Glm4vForConditionalGeneration(config)
     config.save_pretrained(directory)
