@@ -24,6 +24,7 @@ LIBRARIES = (
     "safetensors",
     "numpy",
     "pillow",
+    "soundfile",
     "onnxruntime",
     "compressed-tensors",
 )
