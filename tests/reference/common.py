@@ -17,6 +17,7 @@ HANDBOOK_NAME = "debian-handbook.jsonl"
 LIBRARIES = (
     "torch",
     "torchaudio",
+    "torchvision",
     "transformers",
     "timm",
     "tokenizers",

@@ -36,6 +36,7 @@ JOBS = {
     "vit": ("vit", {}),
     "conformer": ("conformer", {}),
     "images": ("images", {}),
+    "image_processors": ("image_processors", {}),
     "audio": ("audio", {}),
 }
 
