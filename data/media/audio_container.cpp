@@ -1,6 +1,6 @@
 #include "data/media/audio_container.h"
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -42,21 +42,53 @@ void check_wav(std::string_view bytes, const std::string& name) {
   throw Error("{}: expected a whole WAV file, got no samples", name);
 }
 
-/// A page of OGG: 27 bytes with flags at 5 and a number of segments at 26, a byte of length for
-/// each segment, the segments.
-void check_ogg(std::string_view bytes, const std::string& name) {
-  constexpr std::size_t kHead = 27, kFlags = 5, kSegments = 26;
-  constexpr unsigned char kLastPage = 4;
-  std::size_t at = 0;
-  while (bytes.size() - at >= kHead && bytes.substr(at).starts_with("OggS")) {
-    const std::size_t segments = number(bytes, at + kSegments, 1);
-    std::size_t size = kHead + segments;
-    for (std::size_t i = 0; i < segments; ++i) size += number(bytes, at + kHead + i, 1);
-    if (size > bytes.size() - at) break;
-    if ((number(bytes, at + kFlags, 1) & kLastPage) != 0) return;
-    at += size;
+/// Of each byte times x^32, divided by OGG's polynomial; the highest bit comes first.
+constexpr std::array<std::uint32_t, 256> make_remainders() {
+  constexpr std::uint32_t kPolynomial = 0x04C11DB7, kTop = 0x80000000;
+  std::array<std::uint32_t, 256> remainders{};
+  for (std::uint32_t byte = 0; byte < remainders.size(); ++byte) {
+    std::uint32_t x = byte << 24;
+    for (int bit = 0; bit < 8; ++bit) x = x << 1 ^ ((x & kTop) != 0 ? kPolynomial : 0);
+    remainders[byte] = x;
   }
-  throw Error("{}: expected a whole OGG file, got none of its last page", name);
+  return remainders;
+}
+
+/// A page of OGG: a head with its flags, checksum (counted as zeros itself) and number of segments,
+/// a byte of length for each segment, the segments.
+constexpr std::size_t kPageHead = 27, kPageFlags = 5, kPageChecksum = 22, kPageSegments = 26;
+constexpr unsigned kLastPage = 4;  // a flag
+
+std::uint32_t page_checksum(std::string_view page) {
+  constexpr std::array<std::uint32_t, 256> kRemainders = make_remainders();
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    const bool own = i >= kPageChecksum && i < kPageChecksum + 4;
+    sum = sum << 8 ^ kRemainders[sum >> 24 ^ (own ? 0 : static_cast<unsigned char>(page[i]))];
+  }
+  return sum;
+}
+
+/// The page at the beginning of bytes; empty if none is there, or a damaged one.
+std::string_view first_page(std::string_view bytes) {
+  if (bytes.size() < kPageHead || !bytes.starts_with("OggS")) return {};
+  const std::size_t segments = number(bytes, kPageSegments, 1);
+  std::size_t size = kPageHead + segments;
+  for (std::size_t i = 0; i < segments; ++i) size += number(bytes, kPageHead + i, 1);
+  const std::string_view page = bytes.substr(0, size);
+  const bool whole = page.size() == size && page_checksum(page) == number(page, kPageChecksum, 4);
+  return whole ? page : std::string_view();
+}
+
+void check_ogg(std::string_view bytes, const std::string& name) {
+  std::size_t at = 0;
+  for (;;) {
+    const std::string_view page = first_page(bytes.substr(at));
+    if (page.empty())
+      throw Error("{}: expected a whole OGG file, got none or a damaged page at byte {}", name, at);
+    if ((number(page, kPageFlags, 1) & kLastPage) != 0) return;
+    at += page.size();
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "data/media/image_processor.h"
 
+#include <cstddef>
+
 #include "data/base/error.h"
 
 namespace dualpath::data {

@@ -149,6 +149,15 @@ TEST_CASE("a file that ends early is refused, wherever it ends", "[data][media]"
   CHECK_THAT(refusal(bytes.substr(0, bytes.size() - 1)), Contains("expected"));
 }
 
+TEST_CASE("damage is found by the checksums of FLAC and OGG", "[data][media]") {
+  const std::string file = GENERATE("mono.flac", "vorbis.ogg", "opus.ogg");
+  std::string bytes = read_file(kAudio / file);
+  const std::size_t at = bytes.size() * GENERATE(2U, 3U, 7U) / 10;
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  CAPTURE(file, at);
+  CHECK_THAT(refusal(bytes), Contains("expected a whole "));
+}
+
 TEST_CASE("a WAV header that lies about its length is refused", "[data][media]") {
   Wav wav{tone(440, 16000, 0.2)};
   CHECK_NOTHROW(read(wav.bytes()));
