@@ -38,6 +38,8 @@ JOBS = {
     "glm4v": ("glm4v", {}),
     "composition": ("composition", {"vit": "vit", "conformer": "conformer"}),
     "images": ("images", {}),
+    "image_processors": ("image_processors", {}),
+    "audio": ("audio", {}),
 }
 
 
