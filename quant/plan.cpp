@@ -147,6 +147,13 @@ class Planner {
   void add(const AttentionUse& use) {
     const bool products = options_.attention_scheme && !matches_any(options_.ignore, use.ref.name);
     if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
+    if (!use.ref.causal) {  // sees all keys, by a mask or bias of its own, and has no cache
+      if (products)
+        problems_.push_back(
+            fmt::format("attention_scheme: {} is not causal: its products stay in float; ignore it",
+                        use.ref.name));
+      return;
+    }
     if (!products && !options_.kv_cache_scheme) return;
     const QuantArgs& args = products ? *options_.attention_scheme : *options_.kv_cache_scheme;
     const PlannedAttention& planned =
@@ -338,6 +345,7 @@ std::int64_t cache_bytes_per_token(const Plan& plan, const Structure& structure,
   for (const PlannedAttention& attention : plan.attentions) quantized.insert(attention.ref.name);
   std::int64_t bytes = 0;
   for (const auto& [stage, ref] : structure.attentions) {
+    if (!ref.causal) continue;
     const auto each = static_cast<std::int64_t>(
         c10::elementSize(quantized.contains(ref.name) ? at::kChar : compute));
     bytes += 2 * ref.num_key_value_heads * ref.head_dim * each;
