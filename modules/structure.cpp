@@ -16,9 +16,10 @@ class Recorder : public Executor {
  public:
   explicit Recorder(Structure& structure) : structure_(structure) {}
 
-  void begin(const Stage& stage, const State&) override {
-    stage_ = stage.name;
-    if (stage.correctable) structure_.stages.push_back(stage.name);
+  void begin(const Stage& stage, const State&) override { stage_ = stage.name; }
+  void end(const Stage& stage, State& state) override {
+    if (stage.correctable)
+      structure_.stages.push_back({stage.name, state.stream(stage.stream).hidden.size(-1)});
   }
   void enter(std::string stage) { stage_ = std::move(stage); }
 

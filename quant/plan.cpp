@@ -169,8 +169,8 @@ class Planner {
     for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
     for (const PlannedConv& conv : plan_.convs) quantized.insert(conv.stage);
     for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
-    for (const std::string& stage : structure_.stages) {
-      if (quantized.contains(stage)) plan_.stages.push_back(stage);
+    for (const modules::CorrectableStage& stage : structure_.stages) {
+      if (quantized.contains(stage.name)) plan_.stages.push_back(stage);
     }
   }
 

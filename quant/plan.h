@@ -87,9 +87,9 @@ struct Plan {
   std::vector<TensorGroup> groups;
   /// Linears and convolutions, and attentions whose products, stay in float.
   std::vector<std::string> ignored;
-  std::vector<std::string> stages;  ///< correctable ones that hold something quantized
-  std::vector<PlannedFold> folds;   ///< of inputs that are quantized; none without smoothing
-  SmoothingOptions smoothing;       ///< of the folds
+  std::vector<modules::CorrectableStage> stages;  ///< those that hold something quantized
+  std::vector<PlannedFold> folds;  ///< of inputs that are quantized; none without smoothing
+  SmoothingOptions smoothing;      ///< of the folds
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
   /// By the name under which a store holds the weight: a tied head's is the table's.

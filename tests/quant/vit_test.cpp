@@ -46,13 +46,13 @@ TEST_CASE(
   QuantizeOptions options = but_the_classifier();
   const Tower tower = vit_tower("timm", options);
   CHECK(tower.plan.linears.size() == 2 * 4);
-  CHECK(tower.plan.stages == std::vector<std::string>{"blocks.0", "blocks.1"});
+  CHECK(widths_of(tower.plan.stages) == std::vector<std::string>{"blocks.0: 48", "blocks.1: 48"});
   CHECK(tower.plan.ignored == std::vector<std::string>{"patch_embed.proj", "head"});
   options.config_groups.front().targets = {"Linear", "Conv2d"};
   const Tower whole = vit_tower("timm", options);
   CHECK(whole.plan.linears.size() == 1 + 2 * 4);
   CHECK(whole.plan.linears.front().ref.name == "patch_embed.proj");
-  CHECK(whole.plan.stages == tower.plan.stages);
+  CHECK(widths_of(whole.plan.stages) == widths_of(tower.plan.stages));
 }
 
 TEST_CASE("attention that is not causal stays in float: a scheme for products must ignore it",
@@ -108,7 +108,7 @@ TEST_CASE("corrections of a vision tower start as the identity and learn to come
   QuantizedExecutor quantized(tower.weights, torch::kFloat, tower.plan, tower.scales);
   modules::CorrectionOptions correction;
   correction.reduction = 8;
-  const Corrections corrections(tower.plan.stages, /*hidden_size=*/48, correction, 1);
+  const Corrections corrections(tower.plan.stages, correction, 1);
   Corrected corrected(quantized, corrections);
   const modules::State start = tower.state_of(stream_of(torch::randn({8, 3, 64, 64})));
   const auto distance = [&] {
