@@ -16,7 +16,10 @@ class Recorder : public Executor {
  public:
   explicit Recorder(Structure& structure) : structure_(structure) {}
 
-  void begin(const Stage& stage, const State&) override { stage_ = stage.name; }
+  void begin(const Stage& stage, const State&) override {
+    stage_ = stage.name;
+    structure_.streams[stage.name] = stage.stream;
+  }
   void end(const Stage& stage, State& state) override {
     if (stage.correctable)
       structure_.stages.push_back({stage.name, state.stream(stage.stream).hidden.size(-1)});
@@ -126,6 +129,7 @@ Structure structure_of(const Network& network) {
   run(network, recorder, state);
   if (network.head.exists()) {
     recorder.enter(network.head.ref.name);
+    structure.streams[network.head.ref.name] = network.stages.back().stream;
     network.head.logits(recorder, at::empty({1, network.head.ref.in_features}, ids.options()));
   }
   return structure;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ struct CorrectableStage {
 /// listed without code of its own.
 struct Structure {
   std::vector<CorrectableStage> stages;
-  std::vector<LinearUse> linears;  ///< the head last, with stage = its name
+  std::map<std::string, Modality> streams;  ///< of every stage; the head's is the last stage's
+  std::vector<LinearUse> linears;           ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
   std::vector<ConvUse> convs;

@@ -124,7 +124,8 @@ class Planner {
           {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
     }
     if (scheme.input_activations)
-      plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
+      plan_.groups.push_back(
+          {group, std::move(sites), *scheme.input_activations, stream_of(use.stage)});
   }
 
   void add(const ConvUse& use) {
@@ -141,7 +142,7 @@ class Planner {
     }
     const std::string group = use.ref.input_site();
     plan_.convs.push_back({use.ref, use.stage, group, scheme->weights, *inputs, scheme->name});
-    plan_.groups.push_back({group, {group}, *inputs});
+    plan_.groups.push_back({group, {group}, *inputs, stream_of(use.stage)});
   }
 
   void add(const AttentionUse& use) {
@@ -160,8 +161,12 @@ class Planner {
         plan_.attentions.emplace_back(PlannedAttention{use.ref, use.stage, args, products});
     for (const std::string& operand : planned.operands()) {
       for (const std::string& head : planned.head_groups(operand))
-        plan_.groups.push_back({head, {head}, args});
+        plan_.groups.push_back({head, {head}, args, stream_of(use.stage)});
     }
+  }
+
+  modules::Modality stream_of(const std::string& stage) const {
+    return structure_.streams.at(stage);
   }
 
   void add_stages() {

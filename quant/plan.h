@@ -60,6 +60,7 @@ struct TensorGroup {
   std::string name;
   std::vector<modules::Site> sites;
   QuantArgs args;
+  modules::Modality stream;  ///< whose positions its rows are
 };
 
 /// Channels whose range is moved into the weights that read them, if smoothing is asked for.
