@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "data/base/named.h"
 
 namespace dualpath::modules {
 
@@ -45,6 +48,9 @@ struct RotationTable {
 
 /// What a position stands for.
 enum class Modality { kText, kImage, kAudio };
+inline constexpr Named<Modality> kModalities[] = {
+    {"text", Modality::kText}, {"image", Modality::kImage}, {"audio", Modality::kAudio}};
+inline std::string_view name_of(Modality modality) { return name_in(kModalities, modality); }
 
 /// A batch on its way through stages of one kind: a decoder's, or a tower's. Padding lies on the
 /// right; `mask` keeps it out of attention that is not causal, statistics, losses and metrics.

@@ -18,7 +18,11 @@ class Recorder : public Executor {
 
   void begin(const Stage& stage, const State&) override {
     stage_ = stage.name;
-    if (stage.correctable) structure_.stages.push_back(stage.name);
+    structure_.streams[stage.name] = stage.stream;
+  }
+  void end(const Stage& stage, State& state) override {
+    if (stage.correctable)
+      structure_.stages.push_back({stage.name, state.stream(stage.stream).hidden.size(-1)});
   }
   void enter(std::string stage) { stage_ = std::move(stage); }
 
@@ -125,6 +129,7 @@ Structure structure_of(const Network& network) {
   run(network, recorder, state);
   if (network.head.exists()) {
     recorder.enter(network.head.ref.name);
+    structure.streams[network.head.ref.name] = network.stages.back().stream;
     network.head.logits(recorder, at::empty({1, network.head.ref.in_features}, ids.options()));
   }
   return structure;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,12 +27,19 @@ struct AttentionUse {
   AttentionRef ref;
 };
 
+/// A stage whose hidden states may be corrected.
+struct CorrectableStage {
+  std::string name;
+  std::int64_t width = 0;  ///< of its hidden states
+};
+
 /// What a network is made of, in the order of execution, found by running it once on tensors
 /// without data. So every network that is written against Executor can be planned, checked and
 /// listed without code of its own.
 struct Structure {
-  std::vector<std::string> stages;  ///< those that may be corrected
-  std::vector<LinearUse> linears;   ///< the head last, with stage = its name
+  std::vector<CorrectableStage> stages;
+  std::map<std::string, Modality> streams;  ///< of every stage; the head's is the last stage's
+  std::vector<LinearUse> linears;           ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
   std::vector<ConvUse> convs;

@@ -45,12 +45,17 @@ at::Tensor searched_ids(const std::vector<at::Tensor>& windows) {
   return at::cat(chosen);
 }
 
-Calibration calibration_of(const ObserveExecutor& executor) {
+Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
   Calibration calibration;
-  for (const auto& [group, observer] : executor.observers()) {
-    if (observer->range().count == 0) throw Error("{}: calibration saw no value", group);
-    calibration.ranges[group] = observer->range();
-    calibration.scale_tensors[group] = scalar(activation_scale(observer->range()));
+  for (const TensorGroup& group : plan.groups) {
+    if (group.args.dynamic) continue;
+    const GroupObserver& observer = executor.observers().at(group.name);
+    ModalityRanges ranges = observer.modality_ranges();
+    if (!ranges.contains(group.stream))
+      throw Error("{}: calibration saw no {}", group.name, name_of(group.stream));
+    calibration.ranges[group.name] = observer.range();
+    calibration.modality_ranges[group.name] = std::move(ranges);
+    calibration.scale_tensors[group.name] = scalar(activation_scale(observer.range()));
   }
   return calibration;
 }
@@ -63,16 +68,50 @@ Calibration calibrated(const modules::Network& network,
   const torch::NoGradGuard no_grad;
   ObserveExecutor plain(weights, dtype, plan);
   observe(network, plan, plain, samples, progress);
-  Calibration calibration = calibration_of(plain);
+  Calibration calibration = calibration_of(plain, plan);
   if (plan.folds.empty()) return calibration;
   Smoothing smoothing =
       find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), searched);
   ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
   observe(network, plan, executor, samples, progress);
-  Calibration result = calibration_of(executor);
+  Calibration result = calibration_of(executor, plan);
   result.smoothing = std::move(smoothing);
   result.unsmoothed_scales = std::move(calibration.scale_tensors);
   return result;
+}
+
+void put_range(const std::string& name, const ObservedRange& range,
+               modules::NamedTensors& tensors) {
+  tensors[name + ".min"] = scalar(range.min);
+  tensors[name + ".max"] = scalar(range.max);
+  tensors[name + ".count"] = torch::full({1}, range.count, torch::kLong);
+}
+
+ObservedRange range_in(const modules::NamedTensors& tensors, const std::string& name,
+                       const std::filesystem::path& path) {
+  return {entry(tensors, name + ".min", path).item<float>(),
+          entry(tensors, name + ".max", path).item<float>(),
+          entry(tensors, name + ".count", path).item<std::int64_t>()};
+}
+
+std::string of_modality(const std::string& group, modules::Modality modality) {
+  return group + "." + std::string(name_of(modality));
+}
+
+/// What a file says nothing of was all of the group's own stream.
+ModalityRanges modality_ranges_in(const modules::NamedTensors& tensors, const TensorGroup& group,
+                                  const std::filesystem::path& path) {
+  ModalityRanges ranges;
+  for (const auto& [word, modality] : modules::kModalities) {
+    const std::string name = of_modality(group.name, modality);
+    if (tensors.contains(name + ".count")) ranges[modality] = range_in(tensors, name, path);
+  }
+  if (ranges.empty()) ranges[group.stream] = range_in(tensors, group.name, path);
+  return ranges;
+}
+
+bool is_text_alone(const ModalityRanges& ranges) {
+  return ranges.size() == 1 && ranges.contains(modules::Modality::kText);
 }
 
 void load_smoothing(const modules::NamedTensors& tensors, const std::filesystem::path& path,
@@ -130,9 +169,12 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
   modules::NamedTensors tensors;
   for (const auto& [group, range] : calibration.ranges) {
     tensors[group + ".scale"] = calibration.scale_tensors.at(group);
-    tensors[group + ".min"] = scalar(range.min);
-    tensors[group + ".max"] = scalar(range.max);
-    tensors[group + ".count"] = torch::full({1}, range.count, torch::kLong);
+    put_range(group, range, tensors);
+  }
+  for (const auto& [group, ranges] : calibration.modality_ranges) {
+    if (is_text_alone(ranges)) continue;
+    for (const auto& [modality, range] : ranges)
+      put_range(of_modality(group, modality), range, tensors);
   }
   for (const auto& [group, factors] : calibration.smoothing.factors)
     tensors[group + ".factors"] = factors;
@@ -155,10 +197,8 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
     calibration.scale_tensors[group.name] = entry(tensors, group.name + ".scale", path);
-    calibration.ranges[group.name] = {
-        entry(tensors, group.name + ".min", path).item<float>(),
-        entry(tensors, group.name + ".max", path).item<float>(),
-        entry(tensors, group.name + ".count", path).item<std::int64_t>()};
+    calibration.ranges[group.name] = range_in(tensors, group.name, path);
+    calibration.modality_ranges[group.name] = modality_ranges_in(tensors, group, path);
   }
   if (!plan.folds.empty()) load_smoothing(tensors, path, plan, calibration);
   return calibration;

@@ -10,7 +10,7 @@
 #include "modules/network.h"
 #include "modules/weight_store.h"
 #include "quant/activation_scales.h"
-#include "quant/observer.h"
+#include "quant/group_observer.h"
 #include "quant/plan.h"
 #include "quant/smoothing.h"
 
@@ -19,10 +19,11 @@ namespace dualpath::quant {
 /// What the observers saw and the scales that follow, by static tensor group.
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;  ///< of the smoothed model if the plan has folds
-  modules::NamedTensors scale_tensors;          ///< [1] float32 each; made once, then only copied
-  Smoothing smoothing;                          ///< of the plan's folds
-  modules::NamedTensors unsmoothed_scales;      ///< as scale_tensors, without the plan's folds
-  std::string fingerprint;                      ///< of model, plan and data, given by the caller
+  std::map<std::string, ModalityRanges> modality_ranges;  ///< the same, by what rows stand for
+  modules::NamedTensors scale_tensors;      ///< [1] float32 each; made once, then only copied
+  Smoothing smoothing;                      ///< of the plan's folds
+  modules::NamedTensors unsmoothed_scales;  ///< as scale_tensors, without the plan's folds
+  std::string fingerprint;                  ///< of model, plan and data, given by the caller
 
   ActivationScales scales() const { return ActivationScales(scale_tensors); }
 };
@@ -36,7 +37,8 @@ int calibration_passes(const Plan& plan);
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
 /// size changes nothing. Called after each run of a window with its tokens. A static site that saw
-/// nothing is an Error naming it; a plan without any, and without folds, needs no windows.
+/// nothing of its stream's modality is an Error naming both; a plan without any, and without folds,
+/// needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
@@ -49,8 +51,8 @@ Calibration calibrate(const modules::Network& network,
                       const std::function<void(std::int64_t)>& progress);
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64;
-/// with folds "<group>.factors" [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32,
-/// too.
+/// of a group that saw other than text "<group>.<modality>.min", ".max" and ".count", too; with
+/// folds "<group>.factors" [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32, too.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
 /// The fingerprint in a calibration's file, empty if it has none. Reads the header only.
 std::string calibration_file_fingerprint(const std::filesystem::path& path);

@@ -12,23 +12,25 @@
 namespace dualpath::quant {
 
 void check_ignored(const modules::CorrectionOptions& options,
-                   const std::vector<std::string>& stages) {
+                   const std::vector<modules::CorrectableStage>& stages) {
+  std::vector<std::string> names;
+  for (const modules::CorrectableStage& stage : stages) names.push_back(stage.name);
   for (const std::string& target : options.ignore) {
-    const bool found = std::any_of(stages.begin(), stages.end(),
-                                   [&](const auto& stage) { return matches(target, stage); });
+    const bool found = std::any_of(names.begin(), names.end(),
+                                   [&](const auto& name) { return matches(target, name); });
     if (!found)
       throw UsageError("correction.ignore: {}",
-                       unmatched(target, "stage with a quantized linear", stages));
+                       unmatched(target, "stage with a quantized linear", names));
   }
 }
 
-Corrections::Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
+Corrections::Corrections(const std::vector<modules::CorrectableStage>& stages,
                          const modules::CorrectionOptions& options, std::uint64_t seed) {
   check_ignored(options, stages);
-  for (const std::string& stage : stages) {
-    if (matches_any(options.ignore, stage)) continue;
-    by_stage_.emplace(stage, modules::DualPathCorrection(hidden_size, options,
-                                                         Generator::derived(seed, stage).next()));
+  for (const auto& [name, width] : stages) {
+    if (matches_any(options.ignore, name)) continue;
+    by_stage_.emplace(
+        name, modules::DualPathCorrection(width, options, Generator::derived(seed, name).next()));
   }
 }
 
@@ -44,6 +46,10 @@ std::vector<std::string> Corrections::stages() const {
   std::vector<std::string> names;
   for (const auto& [stage, correction] : by_stage_) names.push_back(stage);
   return names;
+}
+
+std::int64_t Corrections::width(const std::string& stage) const {
+  return by_stage_.at(stage)->down->weight.size(1);
 }
 
 modules::NamedTensors Corrections::parameters() const {

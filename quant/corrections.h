@@ -8,26 +8,28 @@
 #include "modules/correction.h"
 #include "modules/executor.h"
 #include "modules/network.h"
+#include "modules/structure.h"
 #include "modules/tensor_view.h"
 
 namespace dualpath::quant {
 
 /// `correction.ignore` names at least one of `stages` with every entry, else a UsageError.
 void check_ignored(const modules::CorrectionOptions& options,
-                   const std::vector<std::string>& stages);
+                   const std::vector<modules::CorrectableStage>& stages);
 
 /// The corrections of a model, by stage. A stage without one passes unchanged.
 class Corrections {
  public:
   Corrections() = default;
-  /// One for each of `stages` that options.ignore does not name; a pattern there that names none is
-  /// a UsageError.
-  Corrections(const std::vector<std::string>& stages, std::int64_t hidden_size,
+  /// One for each of `stages` that options.ignore does not name, of the stage's width; a pattern
+  /// there that names none is a UsageError.
+  Corrections(const std::vector<modules::CorrectableStage>& stages,
               const modules::CorrectionOptions& options, std::uint64_t seed);
 
   torch::Tensor apply(const std::string& stage, const torch::Tensor& hidden) const;
   void drop(const std::string& stage) { by_stage_.erase(stage); }
   std::vector<std::string> stages() const;
+  std::int64_t width(const std::string& stage) const;
 
   /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
   modules::NamedTensors parameters() const;

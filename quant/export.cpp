@@ -117,9 +117,10 @@ void write_json(const fs::path& path, const json& content) {
 
 void write_corrections(const fs::path& directory, const ExportSource& source) {
   modules::write_tensors(directory / "correction.safetensors", source.corrections.parameters());
-  json description = to_json(source.correction_options);
-  description["hidden_size"] = source.model.config.hidden_size;
-  description["stages"] = source.corrections.stages();
+  json description = to_json(source.correction_options), stages = json::array();
+  for (const std::string& stage : source.corrections.stages())
+    stages.push_back({{"name", stage}, {"hidden_size", source.corrections.width(stage)}});
+  description["stages"] = std::move(stages);
   description["parameters"] = source.corrections.parameter_count();
   write_json(directory / "correction.json", description);
 }

@@ -8,18 +8,25 @@ namespace dualpath::quant {
 
 namespace {
 
-/// Which rows of x [B, T, ..., C] are of real positions; all, where x has positions of its own (the
-/// distances of a relative attention).
-at::Tensor counted_rows(const at::Tensor& x, const at::Tensor& mask) {
+/// Whether x is [B, T, ..., C] or [B * T, C], not of positions of its own (the distances of a
+/// relative attention).
+bool is_of_positions(const at::Tensor& x, const at::Tensor& mask) {
+  return x.dim() > 2 ? x.size(0) == mask.size(0) && x.size(1) == mask.size(1)
+                     : x.size(0) == mask.numel();
+}
+
+/// chosen: [B, T] bool. Result: [N] bool, of x's rows.
+at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen) {
+  if (x.dim() < 3) return chosen.flatten();
   std::vector<std::int64_t> sizes = x.sizes().vec();
   sizes.pop_back();
-  const bool is_of_mask = x.dim() > 2 ? x.size(0) == mask.size(0) && x.size(1) == mask.size(1)
-                                      : x.size(0) == mask.numel();
-  if (!is_of_mask) return at::ones(sizes, mask.options()).flatten();
-  if (sizes.size() < 2) return mask.flatten();
-  at::Tensor real = mask;
-  while (real.dim() < static_cast<std::int64_t>(sizes.size())) real = real.unsqueeze(-1);
-  return real.expand(sizes).flatten();
+  at::Tensor rows = chosen;
+  while (rows.dim() < static_cast<std::int64_t>(sizes.size())) rows = rows.unsqueeze(-1);
+  return rows.expand(sizes).flatten();
+}
+
+at::Tensor all_rows(const at::Tensor& x) {
+  return at::ones({x.numel() / x.size(-1)}, x.options().dtype(at::kBool));
 }
 
 }  // namespace
@@ -28,7 +35,7 @@ ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> wei
                                  at::ScalarType dtype, const Plan& plan)
     : FloatExecutor(std::move(weights), dtype) {
   for (const TensorGroup& group : plan.groups) {
-    if (!group.args.dynamic) observers_[group.name] = make_observer(group.args.observer);
+    if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }
   for (const PlannedAttention& attention : plan.attentions)
     attentions_[attention.ref.name] = &attention;
@@ -39,14 +46,13 @@ ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> wei
 }
 
 void ObserveExecutor::begin(const modules::Stage& stage, const modules::State& state) {
-  stream_ = state.recomputed ? nullptr : &state.stream(stage.stream);
+  state_ = state.recomputed ? nullptr : &state;
+  stream_ = stage.stream;
 }
 
 at::Tensor ObserveExecutor::conv(const modules::ConvRef& ref, const at::Tensor& x) {
   const std::string site = ref.input_site();
-  const std::int64_t rows = x.numel() / x.size(-1);
-  if (stream_ && observers_.contains(site))
-    observe(site, x, at::ones({rows}, x.options().dtype(at::kBool)));
+  if (state_ && observers_.contains(site)) observe(site, x, {{stream_, all_rows(x)}});
   return FloatExecutor::conv(ref, x);
 }
 
@@ -54,7 +60,7 @@ std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
                                                 const at::Tensor& x) {
   for (const modules::LinearRef& ref : refs) {
     const std::string site = ref.input_site();
-    if (stream_ && (observers_.contains(site) || channel_ranges_.contains(site))) observe(site, x);
+    if (state_ && (observers_.contains(site) || channel_ranges_.contains(site))) observe(site, x);
   }
   return FloatExecutor::linear(refs, x);
 }
@@ -63,7 +69,7 @@ at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at
                                       const at::Tensor& k, const at::Tensor& v,
                                       const modules::AttentionContext& context) {
   const auto found = attentions_.find(ref.name);
-  if (stream_ && found != attentions_.end()) {
+  if (state_ && found != attentions_.end()) {
     const PlannedAttention& planned = *found->second;
     if (planned.products) observe_heads(planned.head_groups("query"), q);
     observe_heads(planned.head_groups("key"), k);
@@ -78,21 +84,44 @@ void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, cons
     observe(groups[head], x.select(1, static_cast<std::int64_t>(head)));
 }
 
+std::vector<ObserveExecutor::Rows> ObserveExecutor::counted_rows(const at::Tensor& x) const {
+  const at::Tensor& mask = state_->stream(stream_).mask;
+  if (!is_of_positions(x, mask)) return {{stream_, all_rows(x)}};
+  const at::Tensor& kinds = state_->kinds;
+  if (stream_ != modules::Modality::kText || !kinds.defined()) return {{stream_, rows_of(x, mask)}};
+  std::vector<Rows> counted;
+  for (const auto& [name, modality] : modules::kModalities)
+    counted.push_back({modality, rows_of(x, mask & kinds.eq(static_cast<int>(modality)))});
+  return counted;
+}
+
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {
-  observe(site, x, counted_rows(x, stream_->mask));
+  observe(site, x, counted_rows(x));
 }
 
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
-                              const at::Tensor& mask) {
+                              const std::vector<Rows>& counted) {
   const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
   if (!at::isfinite(rows).all().item<bool>()) throw Error("{}: values are not finite", site);
   const auto observer = observers_.find(site);
-  if (observer != observers_.end()) observer->second->observe(rows, mask);
-  const auto range = channel_ranges_.find(site);
-  if (range == channel_ranges_.end()) return;
-  const at::Tensor counted = rows.index({mask});
-  if (counted.size(0) > 0)
-    range->second = at::maximum(range->second, counted.abs().amax(0).to(at::kFloat));
+  if (observer != observers_.end()) observer->second.observe(ranges_of(rows, counted));
+  const auto channels = channel_ranges_.find(site);
+  if (channels == channel_ranges_.end()) return;
+  for (const Rows& some : counted) {
+    const at::Tensor seen = rows.index({some.mask});
+    if (seen.size(0) > 0)
+      channels->second = at::maximum(channels->second, seen.abs().amax(0).to(at::kFloat));
+  }
+}
+
+/// x: [N, C].
+ModalityRanges ObserveExecutor::ranges_of(const at::Tensor& x, const std::vector<Rows>& counted) {
+  ModalityRanges ranges;
+  for (const auto& [modality, mask] : counted) {
+    const ObservedRange range = range_of(x, mask);
+    if (range.count > 0) ranges[modality] = range;
+  }
+  return ranges;
 }
 
 }  // namespace dualpath::quant

@@ -3,16 +3,18 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "modules/float_executor.h"
 #include "modules/tensor_view.h"
-#include "quant/observer.h"
+#include "quant/group_observer.h"
 #include "quant/plan.h"
 
 namespace dualpath::quant {
 
 /// Runs in float and shows each static tensor group to its observer, and of the plan's folds looks
-/// at each channel. Padding is never shown, a stage that is recomputed not again.
+/// at each channel. Padding is never shown, a stage that is recomputed not again. Rows of an
+/// encoder are of its modality, those of the decoder of what their positions stand for.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
@@ -28,7 +30,7 @@ class ObserveExecutor : public modules::FloatExecutor {
                        const at::Tensor& v, const modules::AttentionContext& context) override;
 
   /// By group name.
-  const std::map<std::string, std::unique_ptr<Observer>>& observers() const { return observers_; }
+  const std::map<std::string, GroupObserver>& observers() const { return observers_; }
   /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
   const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
 
@@ -36,14 +38,22 @@ class ObserveExecutor : public modules::FloatExecutor {
   void observe(const std::string& site, const at::Tensor& x);
 
  private:
-  void observe(const std::string& site, const at::Tensor& x, const at::Tensor& mask);
+  /// The rows of a tensor that count and are of one modality.
+  struct Rows {
+    modules::Modality modality;
+    at::Tensor mask;  // [N] bool
+  };
+  std::vector<Rows> counted_rows(const at::Tensor& x) const;
+  static ModalityRanges ranges_of(const at::Tensor& x, const std::vector<Rows>& counted);
+  void observe(const std::string& site, const at::Tensor& x, const std::vector<Rows>& counted);
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
   std::map<std::string, const PlannedAttention*> attentions_;
-  std::map<std::string, std::unique_ptr<Observer>> observers_;
+  std::map<std::string, GroupObserver> observers_;
   modules::NamedTensors channel_ranges_;
-  // Of the stage that runs, whose mask it may change on the way; null where nothing is observed.
-  const modules::Stream* stream_ = nullptr;
+  // Of the stage that runs, which may change masks on the way; null where nothing is observed.
+  const modules::State* state_ = nullptr;
+  modules::Modality stream_ = modules::Modality::kText;  // the stage's
 };
 
 }  // namespace dualpath::quant

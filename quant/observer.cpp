@@ -12,35 +12,38 @@ namespace {
 
 /// The smallest and the largest value ever seen.
 struct MinMaxObserver : Observer {
-  void update(float min, float max, ObservedRange& range) override {
-    range.min = std::min(range.min, min);
-    range.max = std::max(range.max, max);
+  void update(const ObservedRange& rows, ObservedRange& range) override {
+    range.min = std::min(range.min, rows.min);
+    range.max = std::max(range.max, rows.max);
   }
 };
 
 /// An exponential mean of each call's smallest and largest value; the first call starts it.
 struct MovingAverageObserver : Observer {
-  void update(float min, float max, ObservedRange& range) override {
+  void update(const ObservedRange& rows, ObservedRange& range) override {
     constexpr float kWeight = 0.01f;  // of a new window, as torch's MovingAverageMinMaxObserver
-    range.min += kWeight * (min - range.min);
-    range.max += kWeight * (max - range.max);
+    range.min += kWeight * (rows.min - range.min);
+    range.max += kWeight * (rows.max - range.max);
   }
 };
 
 }  // namespace
 
-void Observer::observe(const torch::Tensor& x, const torch::Tensor& mask) {
+ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask) {
   const torch::Tensor rows = x.index({mask});
-  if (rows.size(0) == 0) return;
+  if (rows.size(0) == 0) return {};
   const auto [min, max] = torch::aminmax(rows);
-  const float low = min.item<float>(), high = max.item<float>();
+  return {min.item<float>(), max.item<float>(), rows.size(0)};
+}
+
+void Observer::observe(const ObservedRange& rows) {
+  if (rows.count == 0) return;
   if (range_.count == 0) {
-    range_.min = low;
-    range_.max = high;
-  } else {
-    update(low, high, range_);
+    range_ = rows;
+    return;
   }
-  range_.count += rows.size(0);
+  update(rows, range_);
+  range_.count += rows.count;
 }
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind) {

@@ -10,23 +10,26 @@
 
 namespace dualpath::quant {
 
-/// What an observer saw of a tensor.
+/// What was seen of a tensor.
 struct ObservedRange {
   float min = 0.0f, max = 0.0f;
   std::int64_t count = 0;  ///< positions (rows) that counted
 };
 
+/// x: [N, C] float, finite. mask: [N] bool; rows where it is false (padding) are ignored.
+ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask);
+
 /// Looks at a stream of tensors and proposes their range; quantizing is the executors' job.
 struct Observer {
   virtual ~Observer() = default;
-  /// x: [N, C] float, finite. mask: [N] bool; rows where it is false (padding) are ignored.
-  void observe(const torch::Tensor& x, const torch::Tensor& mask);
+  /// Of one call's rows; none change nothing.
+  void observe(const ObservedRange& rows);
   /// count is 0 before the first row.
   const ObservedRange& range() const { return range_; }
 
  protected:
-  /// One call's rows have been reduced to min and max.
-  virtual void update(float min, float max, ObservedRange& range) = 0;
+  /// By the rows of a call that is not the first.
+  virtual void update(const ObservedRange& rows, ObservedRange& range) = 0;
 
  private:
   ObservedRange range_;

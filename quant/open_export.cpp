@@ -89,6 +89,19 @@ void verify_checksums(const fs::path& directory) {
   }
 }
 
+/// Until encoders had corrections, too, the stages were names, and one width was all of theirs.
+std::vector<modules::CorrectableStage> read_stages(const JsonObject& description) {
+  std::vector<modules::CorrectableStage> stages;
+  if (description.contains("hidden_size")) {
+    const std::int64_t width = description.integer("hidden_size", data::kPositive);
+    for (const std::string& name : description.strings("stages")) stages.push_back({name, width});
+    return stages;
+  }
+  for (const JsonObject& stage : description.objects("stages"))
+    stages.push_back({stage.string("name"), stage.integer("hidden_size", data::kPositive)});
+  return stages;
+}
+
 Corrections read_corrections(const fs::path& directory) {
   const JsonObject description = JsonObject::read(directory / "correction.json");
   const modules::CorrectionOptions options{
@@ -96,9 +109,7 @@ Corrections read_corrections(const fs::path& directory) {
       .input = one_of(description, "input", modules::kCorrectionInputs),
       .beta = one_of(description, "beta", modules::kCorrectionBetas),
       .ignore = {}};
-  Corrections corrections(description.strings("stages"),
-                          description.integer("hidden_size", data::kPositive), options,
-                          /*seed=*/0);
+  Corrections corrections(read_stages(description), options, /*seed=*/0);
   const fs::path file = directory / "correction.safetensors";
   corrections.load(modules::read_tensors(data::SafetensorsReader(file)), file.string());
   return corrections;

@@ -124,7 +124,8 @@ class Planner {
           {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
     }
     if (scheme.input_activations)
-      plan_.groups.push_back({group, std::move(sites), *scheme.input_activations});
+      plan_.groups.push_back(
+          {group, std::move(sites), *scheme.input_activations, stream_of(use.stage)});
   }
 
   void add(const ConvUse& use) {
@@ -141,20 +142,31 @@ class Planner {
     }
     const std::string group = use.ref.input_site();
     plan_.convs.push_back({use.ref, use.stage, group, scheme->weights, *inputs, scheme->name});
-    plan_.groups.push_back({group, {group}, *inputs});
+    plan_.groups.push_back({group, {group}, *inputs, stream_of(use.stage)});
   }
 
   void add(const AttentionUse& use) {
     const bool products = options_.attention_scheme && !matches_any(options_.ignore, use.ref.name);
     if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
+    if (!use.ref.causal) {  // sees all keys, by a mask or bias of its own, and has no cache
+      if (products)
+        problems_.push_back(
+            fmt::format("attention_scheme: {} is not causal: its products stay in float; ignore it",
+                        use.ref.name));
+      return;
+    }
     if (!products && !options_.kv_cache_scheme) return;
     const QuantArgs& args = products ? *options_.attention_scheme : *options_.kv_cache_scheme;
     const PlannedAttention& planned =
         plan_.attentions.emplace_back(PlannedAttention{use.ref, use.stage, args, products});
     for (const std::string& operand : planned.operands()) {
       for (const std::string& head : planned.head_groups(operand))
-        plan_.groups.push_back({head, {head}, args});
+        plan_.groups.push_back({head, {head}, args, stream_of(use.stage)});
     }
+  }
+
+  modules::Modality stream_of(const std::string& stage) const {
+    return structure_.streams.at(stage);
   }
 
   void add_stages() {
@@ -162,8 +174,8 @@ class Planner {
     for (const PlannedLinear& linear : plan_.linears) quantized.insert(linear.stage);
     for (const PlannedConv& conv : plan_.convs) quantized.insert(conv.stage);
     for (const PlannedAttention& attention : plan_.attentions) quantized.insert(attention.stage);
-    for (const std::string& stage : structure_.stages) {
-      if (quantized.contains(stage)) plan_.stages.push_back(stage);
+    for (const modules::CorrectableStage& stage : structure_.stages) {
+      if (quantized.contains(stage.name)) plan_.stages.push_back(stage);
     }
   }
 
@@ -338,6 +350,7 @@ std::int64_t cache_bytes_per_token(const Plan& plan, const Structure& structure,
   for (const PlannedAttention& attention : plan.attentions) quantized.insert(attention.ref.name);
   std::int64_t bytes = 0;
   for (const auto& [stage, ref] : structure.attentions) {
+    if (!ref.causal) continue;
     const auto each = static_cast<std::int64_t>(
         c10::elementSize(quantized.contains(ref.name) ? at::kChar : compute));
     bytes += 2 * ref.num_key_value_heads * ref.head_dim * each;

@@ -38,8 +38,8 @@ struct PlannedConv {
   std::string scheme = {};  ///< the config group's name
 };
 
-/// One attention whose operands are quantized, each head by its own scale. Probabilities need no
-/// observer: a row's are at most 1, and the first row's are 1.
+/// One causal attention whose operands are quantized, each head by its own scale. Probabilities
+/// need no observer: a row's are at most 1, and the first row's are 1.
 struct PlannedAttention {
   modules::AttentionRef ref;
   std::string stage;
@@ -60,6 +60,7 @@ struct TensorGroup {
   std::string name;
   std::vector<modules::Site> sites;
   QuantArgs args;
+  modules::Modality stream;  ///< whose positions its rows are
 };
 
 /// Channels whose range is moved into the weights that read them, if smoothing is asked for.
@@ -87,9 +88,9 @@ struct Plan {
   std::vector<TensorGroup> groups;
   /// Linears and convolutions, and attentions whose products, stay in float.
   std::vector<std::string> ignored;
-  std::vector<std::string> stages;  ///< correctable ones that hold something quantized
-  std::vector<PlannedFold> folds;   ///< of inputs that are quantized; none without smoothing
-  SmoothingOptions smoothing;       ///< of the folds
+  std::vector<modules::CorrectableStage> stages;  ///< those that hold something quantized
+  std::vector<PlannedFold> folds;  ///< of inputs that are quantized; none without smoothing
+  SmoothingOptions smoothing;      ///< of the folds
 
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
   /// By the name under which a store holds the weight: a tied head's is the table's.
@@ -104,8 +105,8 @@ struct Plan {
 };
 
 /// Linears of one input that are quantized differently are tensor groups of their own. Targets that
-/// match nothing and inputs that a group_size does not divide are a UsageError that lists every
-/// case.
+/// match nothing, inputs that a group_size does not divide and an attention_scheme's attentions
+/// that are not causal are a UsageError that lists every case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
 /// "model.embed_tokens.weight" -> "model.embed_tokens".
@@ -119,7 +120,7 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 /// Every tensor an export writes, in the order of the store.
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute);
-/// What a cache holds of one token: keys and values of all attentions.
+/// What a cache holds of one token: keys and values of all causal attentions.
 std::int64_t cache_bytes_per_token(const Plan& plan, const modules::Structure& structure,
                                    at::ScalarType compute);
 std::int64_t total_bytes(const std::vector<PlannedBytes>& weights);

@@ -83,10 +83,10 @@ struct QuantizeOptions {
   std::vector<ConfigGroup> config_groups{
       {.name = "group_0"}};                    ///< the first that targets a linear counts
   std::vector<std::string> ignore{"lm_head"};  ///< as targets; these stay in float
-  /// Keys and values of every attention, as a cache holds them.
+  /// Keys and values of every causal attention, as a cache holds them.
   std::optional<QuantArgs> kv_cache_scheme;
   /// All four operands of the attentions that are not ignored: keys, values, queries and
-  /// probabilities, so that both products are of integers.
+  /// probabilities, so that both products are of integers. Those that are not causal must be.
   std::optional<QuantArgs> attention_scheme;
   CalibrationOptions calibration;
   std::optional<SmoothingOptions> smoothing;

@@ -60,6 +60,7 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, qua
   config.vocab_size = 1;
   config.towers.clear();
   plan.folds.clear();  // they change values alone
+  for (modules::CorrectableStage& stage : plan.stages) stage.width = hidden_size;
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
   narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
   const data::Windows window(std::vector<std::int32_t>(static_cast<std::size_t>(tokens), 0), tokens,
@@ -117,7 +118,7 @@ Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetw
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
   const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
                         static_cast<double>(recipe.data.window);
-  const std::int64_t corrections = correction_parameters(recipe, model, plan);
+  const std::int64_t corrections = correction_parameters(recipe, plan);
   const SavedBytes saved = saved_bytes(recipe, model.config, plan);
   const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
   const double bytes = baseline + source + weight_bytes(recipe, plan, *model.weights) +

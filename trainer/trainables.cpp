@@ -49,15 +49,13 @@ void train_weights(const std::set<std::string>& names, double rate, double weigh
   t.groups.push_back(std::move(group));
 }
 
-Trainables with_corrections(const Recipe& recipe, const modules::WeightedNetwork& model,
-                            const quant::Plan& plan,
+Trainables with_corrections(const Recipe& recipe, const quant::Plan& plan,
                             std::shared_ptr<const modules::WeightStore> weights) {
   Trainables t;
   t.weights = std::make_shared<modules::WeightOverlay>(std::move(weights));
   const double rate = recipe.train.learning_rate.corrections;
   if (rate == 0.0) return t;
-  t.corrections =
-      quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed);
+  t.corrections = quant::Corrections(plan.stages, recipe.correction, recipe.seed);
   const modules::NamedTensors parameters = t.corrections.parameters();
   if (!parameters.empty()) t.groups.push_back({prefixed("correction.", parameters), rate, 0.0});
   return t;
@@ -76,7 +74,7 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
                                 const quant::Plan& plan, const quant::Calibration& calibration) {
   const TrainableOptions& rate = recipe.train.learning_rate;
   Trainables t = with_corrections(
-      recipe, model, plan, quant::smoothed(model.weights, plan, calibration.smoothing.factors));
+      recipe, plan, quant::smoothed(model.weights, plan, calibration.smoothing.factors));
   t.scales = calibration.scales();
   if (rate.activation_scales > 0.0) {
     t.scales.make_trainable();
@@ -90,7 +88,7 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
 
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan) {
-  return with_corrections(recipe, model, plan, model.weights);
+  return with_corrections(recipe, plan, model.weights);
 }
 
 modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,

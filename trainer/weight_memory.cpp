@@ -51,11 +51,9 @@ double trained_bytes(const modules::WeightStore& weights) {
   return bytes;
 }
 
-std::int64_t correction_parameters(const Recipe& recipe, const modules::WeightedNetwork& model,
-                                   const quant::Plan& plan) {
+std::int64_t correction_parameters(const Recipe& recipe, const quant::Plan& plan) {
   if (recipe.train.learning_rate.corrections == 0.0) return 0;
-  return quant::Corrections(plan.stages, model.config.hidden_size, recipe.correction, recipe.seed)
-      .parameter_count();
+  return quant::Corrections(plan.stages, recipe.correction, recipe.seed).parameter_count();
 }
 
 }  // namespace dualpath::trainer

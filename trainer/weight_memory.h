@@ -24,7 +24,6 @@ inline constexpr double kBytesOfTrained = 4 * sizeof(float);
 double trained_bytes(const modules::WeightStore& weights);
 
 /// Of all corrections that the recipe trains.
-std::int64_t correction_parameters(const Recipe& recipe, const modules::WeightedNetwork& model,
-                                   const quant::Plan& plan);
+std::int64_t correction_parameters(const Recipe& recipe, const quant::Plan& plan);
 
 }  // namespace dualpath::trainer

@@ -63,8 +63,10 @@ TEST_CASE("a weight whose codes are packed is checked by the shape beside them",
         "export: a.weight is missing");
 }
 
-TEST_CASE("only a network's layers may be corrected", "[modules][structure]") {
-  const Network network = tiny_llama("tied").network;
+TEST_CASE("only a network's layers may be corrected, each as wide as its hidden states",
+          "[modules][structure]") {
+  const Model model = tiny_llama("tied");
+  const Network& network = model.network;
   std::vector<std::string> correctable, others;
   for (const Stage& stage : network.stages) {
     (stage.correctable ? correctable : others).push_back(stage.name);
@@ -72,4 +74,6 @@ TEST_CASE("only a network's layers may be corrected", "[modules][structure]") {
   CHECK(correctable ==
         std::vector<std::string>{"model.layers.0", "model.layers.1", "model.layers.2"});
   CHECK(others == std::vector<std::string>{"model.embed_tokens", "model.norm"});
+  CHECK(widths_of(model.structure.stages) ==
+        std::vector<std::string>{"model.layers.0: 64", "model.layers.1: 64", "model.layers.2: 64"});
 }

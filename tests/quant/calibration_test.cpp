@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "data/base/error.h"
+#include "data/formats/safetensors.h"
 #include "quant/observe_executor.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
@@ -16,6 +17,7 @@
 using namespace dualpath;
 using namespace dualpath::quant;
 using namespace dualpath::testing;
+using modules::Modality;
 using torch::Tensor;
 
 namespace {
@@ -49,6 +51,32 @@ Calibration calibrate_by_hand(std::shared_ptr<const modules::WeightStore> weight
                    [](std::int64_t) {});
 }
 
+Calibration calibrate_states(const std::vector<modules::State>& samples) {
+  return calibrate(hand_made_network(), hand_made_weights(), at::kFloat, hand_made_plan(), samples,
+                   [](std::int64_t) {});
+}
+
+/// Tokens 0 and 1 around token 2, which stands for a picture; token 3 is padding.
+modules::State described_picture() {
+  modules::State state = modules::make_state(torch::tensor({{0, 2, 1, 3}}, at::kLong),
+                                             torch::tensor({{true, true, true, false}}));
+  state.kinds = torch::tensor({{0, 1, 0, 1}}, at::kChar);
+  return state;
+}
+
+/// A text of two tokens, and two positions of ones for each of these encoders.
+Calibration calibrate_towers(const std::vector<Modality>& towers) {
+  const modules::Network network = network_with_towers();
+  QuantizeOptions options;
+  options.ignore = {"head"};
+  const Plan plan = make_plan(modules::structure_of(network), options);
+  modules::State state = modules::make_state(torch::tensor({{0, 1}}, at::kLong));
+  for (const Modality modality : towers)
+    state.towers[modality].input = torch::ones(network.tower_samples.at(modality).input.sizes());
+  return calibrate(network, weights_with_towers(), at::kFloat, plan, std::vector{state},
+                   [](std::int64_t) {});
+}
+
 }  // namespace
 
 TEST_CASE("a stage that is recomputed for backward is not observed again", "[quant][calibration]") {
@@ -56,7 +84,7 @@ TEST_CASE("a stage that is recomputed for backward is not observed again", "[qua
   const modules::Network network = hand_made_network();
   modules::State state = modules::make_state(torch::tensor({{0, 1}}, at::kLong));
   const auto count = [&] {
-    return observe.observers().at("model.layers.0.proj.input")->range().count;
+    return observe.observers().at("model.layers.0.proj.input").range().count;
   };
   modules::run(network, observe, state);
   CHECK(count() == 2);
@@ -122,16 +150,53 @@ TEST_CASE("padding never counts: a batch shows the observers what the windows al
   for (const auto& [site, observer] : executor.observers()) {
     INFO(site);
     const ObservedRange& expected = alone.ranges.at(site);
-    CHECK(observer->range().count == 104);
-    CHECK(observer->range().min == Approx(expected.min).epsilon(1e-5));
-    CHECK(observer->range().max == Approx(expected.max).epsilon(1e-5));
+    CHECK(observer.range().count == 104);
+    CHECK(observer.range().min == Approx(expected.min).epsilon(1e-5));
+    CHECK(observer.range().max == Approx(expected.max).epsilon(1e-5));
   }
+}
+
+TEST_CASE("rows of the decoder are told apart by what their positions stand for",
+          "[quant][calibration]") {
+  const Calibration calibration = calibrate_states({described_picture()});
+  const ModalityRanges& ranges = calibration.modality_ranges.at("model.layers.1.proj.input");
+  REQUIRE(ranges.size() == 2);
+  CHECK(same(ranges.at(Modality::kText), {0.0f, 2.0f, 2}));
+  CHECK(same(ranges.at(Modality::kImage), {3.0f, 4.0f, 1}));
+  CHECK(same(calibration.ranges.at("model.layers.1.proj.input"), {0.0f, 4.0f, 3}));
+  CHECK(calibration.scales().get("model.layers.1.proj.input").item<float>() == 4.0f / 127.0f);
+}
+
+TEST_CASE("rows of an encoder are of its modality", "[quant][calibration]") {
+  const Calibration calibration = calibrate_towers({Modality::kImage, Modality::kAudio});
+  const auto only = [&](const std::string& group) {
+    const ModalityRanges& ranges = calibration.modality_ranges.at(group);
+    REQUIRE(ranges.size() == 1);
+    return *ranges.begin();
+  };
+  const auto [image, pixels] = only("visual.0.proj.input");
+  CHECK(image == Modality::kImage);
+  CHECK(same(pixels, {1.0f, 1.0f, 2}));
+  CHECK(only("audio.0.proj.input").first == Modality::kAudio);
+  CHECK(only("model.layers.0.proj.input").first == Modality::kText);
+}
+
+TEST_CASE("a modality that the plan needs and the data lacks is an error that names it",
+          "[quant][calibration]") {
+  CHECK(error_message([] { calibrate_towers({}); }) ==
+        "visual.0.proj.input: calibration saw no image");
+  CHECK(error_message([] { calibrate_towers({Modality::kImage}); }) ==
+        "audio.0.proj.input: calibration saw no audio");
+  modules::State pictures = described_picture();
+  pictures.kinds.fill_(static_cast<int>(Modality::kImage));
+  CHECK(error_message([&] { calibrate_states({pictures}); }) ==
+        "model.layers.0.proj.input: calibration saw no text");
 }
 
 TEST_CASE("a site that saw nothing is an error that names it", "[quant][calibration]") {
   const Tied tied;
   CHECK_THAT(error_message([&] { tied.run({}); }),
-             Catch::EndsWith(".input: calibration saw no value"));
+             Catch::EndsWith(".input: calibration saw no text"));
 }
 
 TEST_CASE("dynamic sites are not observed; without a static one there is nothing to calibrate",
@@ -174,6 +239,33 @@ TEST_CASE("a calibration comes back from its file as it was", "[quant][calibrati
   CHECK(loaded.fingerprint == saved.fingerprint);
   REQUIRE(loaded.ranges.size() == saved.ranges.size());
   for (const auto& [site, range] : saved.ranges) CHECK(same(loaded.ranges.at(site), range));
+}
+
+TEST_CASE("ranges by modality come back from a calibration's file", "[quant][calibration]") {
+  const TemporaryDirectory directory;
+  const auto path = directory / "calibration.safetensors";
+  const Calibration saved = calibrate_states({described_picture()});
+  save_calibration(path, saved);
+  const Calibration loaded = load_calibration(path, hand_made_plan());
+  REQUIRE(loaded.modality_ranges.size() == 2);
+  for (const auto& [group, ranges] : saved.modality_ranges) {
+    REQUIRE(loaded.modality_ranges.at(group).size() == 2);
+    for (const auto& [modality, range] : ranges)
+      CHECK(same(loaded.modality_ranges.at(group).at(modality), range));
+  }
+}
+
+TEST_CASE("a file of text alone says nothing of modalities, as before there were others",
+          "[quant][calibration]") {
+  const TemporaryDirectory directory;
+  const auto path = directory / "calibration.safetensors";
+  save_calibration(path, calibrate_by_hand(hand_made_weights(), {torch::tensor({{2}}, at::kLong)}));
+  const data::SafetensorsReader reader(path);
+  CHECK(reader.names().size() == 2 * 4);
+  const Calibration loaded = load_calibration(path, hand_made_plan());
+  const ModalityRanges& ranges = loaded.modality_ranges.at("model.layers.0.proj.input");
+  REQUIRE(ranges.size() == 1);
+  CHECK(same(ranges.at(Modality::kText), {3.0f, 4.0f, 1}));
 }
 
 TEST_CASE("a calibration that lacks a site of the plan is an error that names it",

@@ -46,11 +46,9 @@ QuantizeOptions with_targets(std::vector<std::string> targets) {
   return options;
 }
 
-/// All that can be: attention's keys and values, and convolutions by name.
+/// All that can be: convolutions by name, too.
 QuantizeOptions everything() {
-  QuantizeOptions options = with_targets({"Linear", "Conv2d", "re:.*(depthwise_conv|layers.2)$"});
-  options.kv_cache_scheme = kHeadInt8;
-  return options;
+  return with_targets({"Linear", "Conv2d", "re:.*(depthwise_conv|layers.2)$"});
 }
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {

@@ -5,6 +5,7 @@
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
 #include "modules/float_executor.h"
+#include "quant/plan.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -25,7 +26,7 @@ modules::CorrectionOptions raw_scalar() {
 }
 
 Corrections made(const modules::CorrectionOptions& options = raw_scalar()) {
-  return {kStages, /*hidden_size=*/2, options, /*seed=*/3};
+  return {kStages, options, /*seed=*/3};
 }
 
 void fill(const Corrections& corrections, const std::string& name, float value) {
@@ -62,12 +63,37 @@ TEST_CASE("a correction is applied at the end of its own stage and nowhere else"
 TEST_CASE("a corrected executor computes all else as the one below", "[quant][corrections]") {
   const torch::NoGradGuard no_grad;
   const modules::Model model = tiny_llama("untied_sharded");
-  const Corrections corrections({"model.layers.0", "model.layers.1"}, 72, {}, /*seed=*/1);
+  const Corrections corrections(model.structure.stages, {}, /*seed=*/1);
   const Tensor ids = expected_tensors("tiny_llama/untied_sharded.safetensors")["ids"];
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   modules::FloatExecutor plain(model.weights, dtype);
   Corrected corrected(plain, corrections);
   CHECK(logits_of(model.network, corrected, ids).equal(logits_of(model.network, plain, ids)));
+}
+
+TEST_CASE("encoders and decoder are corrected in widths of their own", "[quant][corrections]") {
+  const torch::NoGradGuard no_grad;
+  const modules::Network network = network_with_towers();
+  QuantizeOptions options;
+  options.ignore = {"head"};
+  const Plan plan = make_plan(modules::structure_of(network), options);
+  CHECK(widths_of(plan.stages) == std::vector<std::string>{"visual.0: 3", "audio.0: 5",
+                                                           "model.layers.0: 2",
+                                                           "model.layers.1: 2"});
+  const Corrections corrections(plan.stages, raw_scalar(), /*seed=*/3);
+  // Each: down and up of width x width + width, alpha, one beta.
+  CHECK(corrections.parameter_count() == (2 * 12 + 2) + (2 * 30 + 2) + 2 * (2 * 6 + 2));
+  fill(corrections, "visual.0.beta", 5.0f);
+  fill(corrections, "audio.0.beta", 7.0f);
+  modules::FloatExecutor plain(weights_with_towers(), at::kFloat);
+  Corrected corrected(plain, corrections);
+  modules::State state = modules::make_state(torch::tensor({{2}}, at::kLong));
+  state.towers[modules::Modality::kImage].input = torch::ones({1, 4, 3});
+  state.towers[modules::Modality::kAudio].input = torch::ones({1, 1, 5});
+  modules::run(network, corrected, state);
+  CHECK(state.stream(modules::Modality::kImage).hidden.equal(torch::full({1, 4, 3}, 6.0f)));
+  CHECK(state.stream(modules::Modality::kAudio).hidden.equal(torch::full({1, 1, 5}, 8.0f)));
+  CHECK(state.hidden.flatten().equal(torch::tensor({6.f, 8.f})));
 }
 
 TEST_CASE("stages that ignore names carry no correction", "[quant][corrections]") {
@@ -109,7 +135,7 @@ TEST_CASE("corrections come back from a file as they were", "[quant][corrections
   saved.drop("model.layers.0");
   modules::write_tensors(path, saved.parameters());
 
-  Corrections loaded(saved.stages(), 2, raw_scalar(), /*seed=*/99);
+  Corrections loaded({{"model.layers.1", 2}}, raw_scalar(), /*seed=*/99);
   loaded.load(modules::read_tensors(data::SafetensorsReader(path)), path.string());
   CHECK(loaded.stages() == std::vector<std::string>{"model.layers.1"});
   CHECK(loaded.parameter_count() == saved.parameter_count());

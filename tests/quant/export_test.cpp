@@ -76,13 +76,13 @@ Run::Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeO
                          .input = modules::CorrectionInput::kRaw,
                          .beta = modules::CorrectionBeta::kScalar,
                          .ignore = {}},
-      corrections(plan.stages, model.config.hidden_size, correction_options, /*seed=*/0) {
+      corrections(plan.stages, correction_options, /*seed=*/0) {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(12);
   for (auto& [name, parameter] : corrections.parameters()) {
     Tensor(parameter).add_(torch::randn_like(parameter), 0.02);
   }
-  corrections.drop(plan.stages.front());
+  corrections.drop(plan.stages.front().name);
   const Tensor norm = model.weights->get("model.norm.weight").to(at::kFloat);
   weights->set("model.norm.weight", norm * (1.0 + 0.1 * torch::rand_like(norm)));
 }
@@ -116,6 +116,15 @@ void damage(const std::filesystem::path& path) {
   const int byte = file.get();
   file.seekp(middle);
   file.put(static_cast<char>(byte ^ 1));
+}
+
+/// As if the export had been written with this content.
+void rewrite(const std::filesystem::path& directory, const std::string& name,
+             const nlohmann::json& content) {
+  write_file(directory / name, content.dump());
+  nlohmann::json description = data::read_json(directory / "dualpath.json");
+  description["sha256"][name] = sha256_file(directory / name);
+  write_file(directory / "dualpath.json", description.dump());
 }
 
 /// All there is to train, by a few plain steps on a made loss.
@@ -471,17 +480,13 @@ TEST_CASE("an export's plan and scales are the run's", "[quant][export]") {
 TEST_CASE("an export whose inputs are quantized as none of ours is refused", "[quant][export]") {
   const TemporaryDirectory directory;
   tiny_run("tied", at::kFloat).export_to(directory / "export");
-  const std::string file = (directory / "export/config.json").string(),
-                    list = (directory / "export/dualpath.json").string();
-  nlohmann::json config = data::read_json(file), sums = data::read_json(list);
+  nlohmann::json config = data::read_json(directory / "export/config.json");
   auto& inputs = config["quantization_config"]["config_groups"]["group_0"]["input_activations"];
   for (const auto& [strategy, dynamic] : {std::pair{"channel", false}, std::pair{"group", false},
                                           std::pair{"token", false}, std::pair{"tensor", true}}) {
     inputs["strategy"] = strategy;
     inputs["dynamic"] = dynamic;
-    write_file(file, config.dump());
-    sums["sha256"]["config.json"] = sha256_file(file);
-    write_file(list, sums.dump());
+    rewrite(directory / "export", "config.json", config);
     CHECK_THAT(
         error_message([&] { open_export(modules::open_model(directory / "export")); }),
         Catch::EndsWith(": only symmetric inputs are supported, static or dynamic per token"));
@@ -506,15 +511,41 @@ TEST_CASE("the source's other files are copied, and what made the export is writ
     CHECK(read_file(directory / "export" / file.filename().string()) == read_file(file));
   }
   const nlohmann::json correction = data::read_json(directory / "export/correction.json");
-  CHECK(correction["stages"] == std::vector<std::string>{"model.layers.1"});
+  CHECK(correction["stages"] ==
+        nlohmann::json::array({{{"name", "model.layers.1"}, {"hidden_size", 72}}}));
   CHECK(correction["input"] == "raw");
   CHECK(correction["beta"] == "scalar");
   CHECK(correction["reduction"] == 8);
-  CHECK(correction["hidden_size"] == 72);
   CHECK(correction["parameters"] == run.corrections.parameter_count());
   const nlohmann::json description = data::read_json(directory / "export/dualpath.json");
   CHECK(description["recipe"] == "what it was made with");
   CHECK(description["sha256"].size() == names.size() - 1);  // all but itself
+}
+
+TEST_CASE("corrections of several widths come back from an export", "[quant][export]") {
+  const TemporaryDirectory directory;
+  Run run = tiny_run("tied", at::kFloat);
+  run.corrections = Corrections({{"model.layers.1", 64}, {"visual.blocks.0", 48}},
+                                run.correction_options, /*seed=*/5);
+  run.export_to(directory / "export");
+  const Corrections read = open_export(modules::open_model(directory / "export")).corrections;
+  CHECK(read.stages() == run.corrections.stages());
+  CHECK(read.width("model.layers.1") == 64);
+  CHECK(read.width("visual.blocks.0") == 48);
+  for (const auto& [name, value] : run.corrections.parameters())
+    CHECK(read.parameters().at(name).equal(value));
+}
+
+TEST_CASE("an export is opened that was written when all corrections had one width",
+          "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat);
+  run.export_to(directory / "export");
+  nlohmann::json correction = data::read_json(directory / "export/correction.json");
+  correction["hidden_size"] = 64;
+  correction["stages"] = run.corrections.stages();
+  rewrite(directory / "export", "correction.json", correction);
+  CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
 }
 
 TEST_CASE("an export replaces the one before", "[quant][export]") {

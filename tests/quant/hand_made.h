@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/network.h"
+#include "modules/structure.h"
 #include "quant/scheme.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"
@@ -31,7 +31,8 @@ inline modules::Network hand_made_network() {
       {{"head", 2, 4}}};
 }
 
-inline const std::vector<std::string> kStages{"model.layers.0", "model.layers.1"};
+inline const std::vector<modules::CorrectableStage> kStages{{"model.layers.0", 2},
+                                                            {"model.layers.1", 2}};
 
 /// Token 0 is [1, 0], 1 is [0, 2], 2 is [3, 4], 3 is [100, 100]; the first layer keeps, the second
 /// doubles.
@@ -42,6 +43,34 @@ inline std::shared_ptr<const modules::WeightStore> hand_made_weights() {
       {"model.layers.0.proj.weight", eye},
       {"model.layers.1.proj.weight", 2.0 * eye},
       {"head.weight", torch::zeros({4, 2})}});
+}
+
+/// hand_made_network() behind two encoders of a linear each: "visual.0" of images, 3 wide, and
+/// "audio.0", 5 wide. The decoder reads nothing of theirs.
+inline modules::Network network_with_towers() {
+  const auto tower = [](const std::string& name, modules::Modality modality, std::int64_t width) {
+    const modules::LinearRef proj{name + ".proj", width, width};
+    const auto forward = [proj, modality](modules::Executor& executor, modules::State& state) {
+      modules::Stream& stream = state.stream(modality);
+      stream.mask = at::ones({stream.input.size(0), stream.input.size(1)}, at::kBool);
+      stream.hidden = executor.linear({proj}, stream.input).front();
+    };
+    return modules::Stage{name, /*correctable=*/true, forward, modality};
+  };
+  modules::Network network = hand_made_network();
+  network.stages.insert(network.stages.begin(), {tower("visual.0", modules::Modality::kImage, 3),
+                                                 tower("audio.0", modules::Modality::kAudio, 5)});
+  network.tower_samples[modules::Modality::kImage].input = modules::input_without_data({1, 2, 3});
+  network.tower_samples[modules::Modality::kAudio].input = modules::input_without_data({1, 2, 5});
+  return network;
+}
+
+/// Both encoders keep what they read.
+inline std::shared_ptr<const modules::WeightStore> weights_with_towers() {
+  auto weights = std::make_shared<modules::WeightOverlay>(hand_made_weights());
+  weights->set("visual.0.proj.weight", torch::eye(3));
+  weights->set("audio.0.proj.weight", torch::eye(5));
+  return weights;
 }
 
 /// The same, but the first layer makes the second channel half as large again.

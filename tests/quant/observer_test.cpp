@@ -8,7 +8,7 @@ namespace {
 
 void observe(Observer& observer, std::initializer_list<float> values) {
   const torch::Tensor x = torch::tensor(std::vector<float>(values)).unsqueeze(1);
-  observer.observe(x, torch::ones(x.size(0), at::kBool));
+  observer.observe(range_of(x, torch::ones(x.size(0), at::kBool)));
 }
 
 }  // namespace
@@ -17,7 +17,7 @@ TEST_CASE("an observer ignores padding rows", "[quant][observer]") {
   const ObserverKind kind = GENERATE(ObserverKind::kMinMax, ObserverKind::kMovingAverage);
   const auto observer = make_observer(kind);
   const torch::Tensor x = torch::tensor({{1.f, -2.f}, {900.f, -900.f}, {0.5f, 0.f}});
-  observer->observe(x, /*mask=*/torch::tensor({true, false, true}));
+  observer->observe(range_of(x, /*mask=*/torch::tensor({true, false, true})));
   CHECK(observer->range().min == -2.0f);
   CHECK(observer->range().max == 1.0f);
   CHECK(observer->range().count == 2);
@@ -25,7 +25,7 @@ TEST_CASE("an observer ignores padding rows", "[quant][observer]") {
 
 TEST_CASE("an observer that saw only padding saw nothing", "[quant][observer]") {
   const auto observer = make_observer(ObserverKind::kMinMax);
-  observer->observe(torch::ones({2, 3}), torch::tensor({false, false}));
+  observer->observe(range_of(torch::ones({2, 3}), torch::tensor({false, false})));
   CHECK(observer->range().count == 0);
 }
 

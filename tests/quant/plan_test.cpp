@@ -43,8 +43,8 @@ TEST_CASE("by default every linear but the head is quantized, in four groups a l
   CHECK(plan.linears.size() == 3 * 7);
   CHECK(plan.groups.size() == 3 * 4);
   CHECK(plan.ignored == std::vector<std::string>{"lm_head"});
-  CHECK(plan.stages ==
-        std::vector<std::string>{"model.layers.0", "model.layers.1", "model.layers.2"});
+  CHECK(widths_of(plan.stages) ==
+        std::vector<std::string>{"model.layers.0: 64", "model.layers.1: 64", "model.layers.2: 64"});
   const TensorGroup& qkv = plan.groups[4];
   CHECK(qkv.name == kAttention + "q_proj.input");
   CHECK(qkv.sites == std::vector<modules::Site>{kAttention + "q_proj.input",
@@ -86,7 +86,8 @@ TEST_CASE("ignore goes before targets, and the first group that targets a linear
   options.config_groups.push_back({.name = "rest"});
   options.ignore.push_back("re:model[.]layers[.]0[.].*");
   const Plan plan = make_plan(tied().structure, options);
-  CHECK(plan.stages == std::vector<std::string>{"model.layers.1", "model.layers.2"});
+  CHECK(widths_of(plan.stages) ==
+        std::vector<std::string>{"model.layers.1: 64", "model.layers.2: 64"});
   const auto observer = [&](const std::string& name) {
     return plan.linear(name)->input_activations->observer;
   };
@@ -165,8 +166,8 @@ TEST_CASE("a stage of which only the attention is quantized counts", "[quant][pl
   QuantizeOptions options = targeting({"re:model[.]layers[.]0[.].*"});
   options.attention_scheme = kHeadInt8;
   options.ignore.push_back("model.layers.1.self_attn");
-  CHECK(make_plan(tied().structure, options).stages ==
-        std::vector<std::string>{"model.layers.0", "model.layers.2"});
+  CHECK(widths_of(make_plan(tied().structure, options).stages) ==
+        std::vector<std::string>{"model.layers.0: 64", "model.layers.2: 64"});
 }
 
 TEST_CASE("a head that is not ignored is quantized, a tied table with it, but is no stage",
@@ -175,7 +176,7 @@ TEST_CASE("a head that is not ignored is quantized, a tied table with it, but is
   options.ignore.clear();
   const Plan plan = make_plan(tied().structure, options);
   CHECK(plan.linears.back().ref.name == "lm_head");
-  CHECK(plan.stages.back() == "model.layers.2");
+  CHECK(plan.stages.back().name == "model.layers.2");
   CHECK(plan.by_weight(*tied().weights).at("model.embed_tokens.weight") == &plan.linears.back());
   const std::vector<PlannedBytes> planned = planned_bytes(plan, *tied().weights, at::kFloat);
   const auto named = [&](const std::string& name) {
@@ -210,7 +211,8 @@ TEST_CASE("static and dynamic groups stand side by side", "[quant][plan]") {
 
 TEST_CASE("linears of which only the weight is quantized have no tensor group", "[quant][plan]") {
   const Plan plan = make_plan(tied().structure, mixed_schemes());
-  CHECK(plan.stages == std::vector<std::string>{"model.layers.0", "model.layers.2"});
+  CHECK(widths_of(plan.stages) ==
+        std::vector<std::string>{"model.layers.0: 64", "model.layers.2: 64"});
   CHECK(plan.groups.size() == 4);  // of layer 0: layer 1 is in float, layer 2's inputs are
   const PlannedLinear* weight_only = plan.linear("model.layers.2.mlp.up_proj");
   REQUIRE(weight_only);

@@ -18,7 +18,7 @@ namespace {
 /// Corrections that only add beta.
 Corrections adding(std::vector<float> first, std::vector<float> second) {
   const torch::NoGradGuard no_grad;
-  Corrections corrections(kStages, /*hidden_size=*/2,
+  Corrections corrections(kStages,
                           {.reduction = 1,
                            .input = modules::CorrectionInput::kRaw,
                            .beta = modules::CorrectionBeta::kChannel,

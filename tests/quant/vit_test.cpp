@@ -10,6 +10,7 @@
 #include "quant/smoothed_weights.h"
 #include "tests/quant/tower.h"
 #include "tests/support/catch.h"
+#include "tests/support/error_message.h"
 #include "tests/support/model.h"
 
 using namespace dualpath;
@@ -45,13 +46,32 @@ TEST_CASE(
   QuantizeOptions options = but_the_classifier();
   const Tower tower = vit_tower("timm", options);
   CHECK(tower.plan.linears.size() == 2 * 4);
-  CHECK(tower.plan.stages == std::vector<std::string>{"blocks.0", "blocks.1"});
+  CHECK(widths_of(tower.plan.stages) == std::vector<std::string>{"blocks.0: 48", "blocks.1: 48"});
   CHECK(tower.plan.ignored == std::vector<std::string>{"patch_embed.proj", "head"});
   options.config_groups.front().targets = {"Linear", "Conv2d"};
   const Tower whole = vit_tower("timm", options);
   CHECK(whole.plan.linears.size() == 1 + 2 * 4);
   CHECK(whole.plan.linears.front().ref.name == "patch_embed.proj");
-  CHECK(whole.plan.stages == tower.plan.stages);
+  CHECK(widths_of(whole.plan.stages) == widths_of(tower.plan.stages));
+}
+
+TEST_CASE("attention that is not causal stays in float: a scheme for products must ignore it",
+          "[quant][vit]") {
+  QuantizeOptions options = but_the_classifier();
+  options.kv_cache_scheme = kHeadInt8;
+  const Tower cached = vit_tower("timm", options);
+  CHECK(cached.plan.attentions.empty());
+  const modules::Structure structure = modules::structure_of(cached.network);
+  CHECK(cache_bytes_per_token(cached.plan, structure, torch::kFloat) == 0);
+  options.attention_scheme = kHeadInt8;
+  CHECK(error_message([&] { make_plan(structure, options); }) ==
+        "quantize: attention_scheme: blocks.0.attn is not causal: its products stay in float; "
+        "ignore it\nattention_scheme: blocks.1.attn is not causal: its products stay in float; "
+        "ignore it");
+  options.ignore.push_back("re:blocks[.].*[.]attn$");
+  const Plan plan = make_plan(structure, options);
+  CHECK(plan.attentions.empty());
+  CHECK(plan.linears.size() == cached.plan.linears.size());
 }
 
 TEST_CASE("a vision tower gives the same bits in integers and simulated", "[quant][vit]") {
@@ -88,7 +108,7 @@ TEST_CASE("corrections of a vision tower start as the identity and learn to come
   QuantizedExecutor quantized(tower.weights, torch::kFloat, tower.plan, tower.scales);
   modules::CorrectionOptions correction;
   correction.reduction = 8;
-  const Corrections corrections(tower.plan.stages, /*hidden_size=*/48, correction, 1);
+  const Corrections corrections(tower.plan.stages, correction, 1);
   Corrected corrected(quantized, corrections);
   const modules::State start = tower.state_of(stream_of(torch::randn({8, 3, 64, 64})));
   const auto distance = [&] {

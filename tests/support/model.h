@@ -33,6 +33,13 @@ inline modules::Model tiny_family(const std::string& family) {
   return modules::open_model(kReference / "tiny_families" / family);
 }
 
+/// "model.layers.0: 64".
+inline std::vector<std::string> widths_of(const std::vector<modules::CorrectableStage>& stages) {
+  std::vector<std::string> widths;
+  for (const auto& [name, width] : stages) widths.push_back(name + ": " + std::to_string(width));
+  return widths;
+}
+
 /// ids, mask: [B, T]. Result: [B, T, V].
 inline at::Tensor logits_of(const modules::Network& network, modules::Executor& executor,
                             const at::Tensor& ids, const at::Tensor& mask) {

@@ -62,7 +62,7 @@ class DecodeBench : public Bench {
         plan_(quant::make_plan(structure_, {})),
         scales_(quant::unit_calibration(plan_).scales()),
         executor_(std::make_shared<RandomWeights>(structure_), at::kBFloat16, plan_, scales_),
-        corrections_(plan_.stages, nine_billion_shape().hidden_size, {}, /*seed=*/0) {}
+        corrections_(plan_.stages, {}, /*seed=*/0) {}
 
   Times run(std::int64_t windows, std::int64_t tokens) override {
     const torch::NoGradGuard no_grad;

@@ -48,7 +48,7 @@ quant::QuantizeOptions w8a8() {
 /// A step of paired training of an encoder alone: its corrections, by the distances of all layers.
 class TowerBench : public Bench {
  public:
-  TowerBench(modules::Network network, Modality modality, std::int64_t hidden_size)
+  TowerBench(modules::Network network, Modality modality)
       : network_(std::move(network)),
         modality_(modality),
         structure_(modules::structure_of(network_)),
@@ -57,7 +57,7 @@ class TowerBench : public Bench {
         reference_(weights_, at::kBFloat16),
         scales_(calibrated().scales()),
         quantized_(reference_.shared_weights(), plan_, scales_),
-        corrections_(plan_.stages, hidden_size, {}, /*seed=*/0),
+        corrections_(plan_.stages, {}, /*seed=*/0),
         corrected_(quantized_, corrections_),
         optimizer_({{corrections_.parameters(), 1e-3, 0.0}}, {}) {}
 
@@ -109,15 +109,11 @@ class TowerBench : public Bench {
 }  // namespace
 
 std::unique_ptr<Bench> vit_bench() {
-  const modules::VitConfig config = vit_base_patch16_224();
-  return std::make_unique<TowerBench>(modules::make_vit(config), Modality::kImage,
-                                      config.hidden_size);
+  return std::make_unique<TowerBench>(modules::make_vit(vit_base_patch16_224()), Modality::kImage);
 }
 
 std::unique_ptr<Bench> conformer_bench() {
-  const modules::ConformerConfig config = conformer_of_17();
-  return std::make_unique<TowerBench>(modules::make_conformer(config), Modality::kAudio,
-                                      config.hidden_size);
+  return std::make_unique<TowerBench>(modules::make_conformer(conformer_of_17()), Modality::kAudio);
 }
 
 }  // namespace dualpath::bench

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "tools/commands/command.h"
 #include "trainer/runs.h"
@@ -12,14 +15,24 @@ namespace {
 
 using nlohmann::json;
 
+/// "  text 96, image 32", where rows stand for more than one.
+std::string counts_text(const quant::ModalityRanges& ranges) {
+  if (ranges.size() < 2) return "";
+  std::vector<std::string> counts;
+  for (const auto& [modality, range] : ranges)
+    counts.push_back(fmt::format("{} {}", modules::name_of(modality), range.count));
+  return fmt::format("  {}", fmt::join(counts, ", "));
+}
+
 std::string table_of(const quant::Calibration& calibration) {
   if (calibration.ranges.empty() && calibration.smoothing.factors.empty())
     return "every input is dynamic: there is no scale to calibrate";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
-    table += fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}\n", site, range.min, range.max,
-                         quant::activation_scale(range), range.count);
+    table += fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}{}\n", site, range.min,
+                         range.max, quant::activation_scale(range), range.count,
+                         counts_text(calibration.modality_ranges.at(site)));
   }
   const auto& [factors, strengths] = calibration.smoothing;
   if (!factors.empty())
@@ -34,6 +47,14 @@ std::string table_of(const quant::Calibration& calibration) {
   return table;
 }
 
+json json_of(const quant::ModalityRanges& ranges) {
+  json modalities = json::object();
+  for (const auto& [modality, range] : ranges)
+    modalities[std::string(modules::name_of(modality))] = {
+        {"min", range.min}, {"max", range.max}, {"count", range.count}};
+  return modalities;
+}
+
 json json_of(const quant::Calibration& calibration) {
   json sites = nlohmann::json::object();
   for (const auto& [site, range] : calibration.ranges) {
@@ -41,6 +62,8 @@ json json_of(const quant::Calibration& calibration) {
                    {"max", range.max},
                    {"scale", quant::activation_scale(range)},
                    {"count", range.count}};
+    const quant::ModalityRanges& ranges = calibration.modality_ranges.at(site);
+    if (ranges.size() > 1) sites[site]["modalities"] = json_of(ranges);
   }
   json result{{"sites", sites}};
   for (const auto& [group, factor] : calibration.smoothing.factors) {

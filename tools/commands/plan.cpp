@@ -72,6 +72,13 @@ json schemes_json(const std::vector<quant::PlannedBytes>& exported) {
   return schemes;
 }
 
+json stages_json(const quant::Plan& plan) {
+  json stages = json::array();
+  for (const auto& [name, width] : plan.stages)
+    stages.push_back({{"name", name}, {"hidden_size", width}});
+  return stages;
+}
+
 json plan_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& model,
                const quant::Plan& plan, const trainer::Prediction& prediction) {
   json sites = json::array();
@@ -83,7 +90,7 @@ json plan_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& mo
           {"cache_bytes_per_token", cache_json(recipe, model, plan)},
           {"ignored", plan.ignored},
           {"smoothed", smoothed_json(plan)},
-          {"corrected_stages", plan.stages},
+          {"corrected_stages", stages_json(plan)},
           {"fingerprint", plan.fingerprint()},
           {"hidden_size", model.config.hidden_size},
           {"parameters",
