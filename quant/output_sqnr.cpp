@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "modules/batch_state.h"
 #include "quant/distance.h"
 
 namespace dualpath::quant {
@@ -83,7 +84,7 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
   Comparison comparison(reference, quantized, plan);
   double tokens = 0.0;
   for (const data::Batch& batch : batches) {
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network, comparison, state);
     tokens += batch.mask.sum().item<double>();
     progress(batch.ids.numel());

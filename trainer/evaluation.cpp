@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "modules/batch_state.h"
 #include "data/base/interrupt.h"
 #include "trainer/head_chunks.h"
 #include "trainer/head_loss.h"
@@ -53,7 +54,7 @@ class Evaluation {
 
  private:
   Tensor last_hidden(modules::Executor& executor, const data::Batch& batch) const {
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network_, executor, state);
     return counted_rows(state.hidden, batch);
   }

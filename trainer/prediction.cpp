@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "modules/batch_state.h"
 #include "data/base/memory.h"
 #include "modules/float_executor.h"
 #include "quant/observe_executor.h"
@@ -139,7 +140,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
 
   const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network, observe, state);
   };
   const std::int64_t rows_of_step =
