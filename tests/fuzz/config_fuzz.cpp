@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "data/media/image_processor_options.h"
 #include "modules/conformer_config.h"
 #include "modules/decoder_config.h"
 #include "modules/vit_config.h"
@@ -13,6 +14,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   });
   fuzz::judge(data, size, [](std::string_view content) {
     modules::VitConfig::from_json(data::JsonObject::parse(content, "config.json"));
+  });
+  fuzz::judge(data, size, [](std::string_view content) {
+    data::ImageProcessorOptions::from_json(data::JsonObject::parse(content, "config.json"));
   });
   return fuzz::judge(data, size, [](std::string_view content) {
     const auto json = data::JsonObject::parse(content, "config.json");
