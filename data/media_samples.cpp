@@ -27,8 +27,7 @@ std::vector<std::int32_t> expanded(const std::vector<std::int32_t>& ids, std::in
   return result;
 }
 
-std::vector<std::int64_t> token_counts(const ImageReader& reader,
-                                       std::span<const fs::path> files) {
+std::vector<std::int64_t> token_counts(const ImageReader& reader, std::span<const fs::path> files) {
   std::vector<std::int64_t> counts;
   for (const fs::path& file : files) {
     const Image image = read_image(file);
@@ -37,8 +36,7 @@ std::vector<std::int64_t> token_counts(const ImageReader& reader,
   return counts;
 }
 
-std::vector<std::int64_t> token_counts(const AudioReader& reader,
-                                       std::span<const fs::path> files) {
+std::vector<std::int64_t> token_counts(const AudioReader& reader, std::span<const fs::path> files) {
   std::vector<std::int64_t> counts;
   for (const fs::path& file : files) {
     const std::vector<std::vector<float>> clip{read_audio(file)};
@@ -95,8 +93,8 @@ MediaSamples::Sample MediaSamples::sample_of(const Tokenizer& tokenizer, const D
   ids = read(readers_->image, document.images, ids, "image");
   ids = read(readers_->audio, document.audio, ids, "audio");
   if (const auto end = tokenizer.special_tokens().eos) ids.push_back(*end);
-  const auto kept = static_cast<std::ptrdiff_t>(
-      std::min(ids.size(), static_cast<std::size_t>(window)));
+  const auto kept =
+      static_cast<std::ptrdiff_t>(std::min(ids.size(), static_cast<std::size_t>(window)));
   if (std::any_of(ids.begin() + kept, ids.end(), [&](auto id) { return is_placeholder(id); }))
     throw Error("its images and audio do not fit into a window of {} tokens", window);
   ids.resize(static_cast<std::size_t>(kept));
@@ -110,9 +108,8 @@ bool MediaSamples::is_placeholder(std::int32_t id) const {
 }
 
 bool MediaSamples::has_target(const Sample& sample) const {
-  return sample.ids.size() > 1 &&
-         !std::all_of(sample.ids.begin() + 1, sample.ids.end(),
-                      [&](std::int32_t id) { return is_placeholder(id); });
+  return sample.ids.size() > 1 && !std::all_of(sample.ids.begin() + 1, sample.ids.end(),
+                                               [&](std::int32_t id) { return is_placeholder(id); });
 }
 
 std::int64_t MediaSamples::length() const {

@@ -39,8 +39,8 @@ struct MediaReaders {
 
 /// Texts with pictures and clips, a sample each, cut behind so many tokens. Files are read once at
 /// the start, so that nothing is wrong with them later, and again whenever a batch needs them. A
-/// sample ends with the end-of-sequence token if the tokenizer has one; placeholders are no targets,
-/// and what has no target is left out.
+/// sample ends with the end-of-sequence token if the tokenizer has one; placeholders are no
+/// targets, and what has no target is left out.
 class MediaSamples : public Samples {
  public:
   /// An Error that begins with a document's origin where it names files of a kind that the model

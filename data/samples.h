@@ -10,7 +10,8 @@
 
 namespace dualpath::data {
 
-/// What a model is trained, calibrated and measured on: numbered samples, of which batches are made.
+/// What a model is trained, calibrated and measured on: numbered samples, of which batches are
+/// made.
 class Samples {
  public:
   virtual ~Samples() = default;

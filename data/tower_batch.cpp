@@ -37,8 +37,7 @@ TowerBatch patches(std::span<const PreparedImage> images) {
     grids.push_back(torch::tensor({height, width}));
   }
   const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-  for (Tensor& row : rows)
-    row = torch::constant_pad_nd(row, {0, 0, 0, longest - row.size(0)});
+  for (Tensor& row : rows) row = torch::constant_pad_nd(row, {0, 0, 0, longest - row.size(0)});
   return {torch::stack(rows), torch::arange(longest) < torch::tensor(lengths).unsqueeze(1),
           torch::stack(grids)};
 }

@@ -1,7 +1,7 @@
 #include "quant/selection.h"
 
-#include "modules/batch_state.h"
 #include <torch/torch.h>
+#include "modules/batch_state.h"
 
 #include <map>
 

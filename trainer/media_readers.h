@@ -7,8 +7,8 @@ namespace dualpath::trainer {
 
 /// How a model takes pictures and clips: its towers, and what its directory says of image processor
 /// and feature extractor, as objects "image_processor" and "feature_extractor" of a
-/// processor_config.json, or the one that a preprocessor_config.json is. A tower without its file is
-/// an Error.
+/// processor_config.json, or the one that a preprocessor_config.json is. A tower without its file
+/// is an Error.
 data::MediaReaders media_readers(const modules::Model& model);
 
 }  // namespace dualpath::trainer

@@ -55,8 +55,8 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
 
 StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   const quant::PairedForward paired =
-      quant::paired_forward(network_, modules::make_state(batch), reference_,
-                            corrected_, options_.distance, checkpointing_);
+      quant::paired_forward(network_, modules::make_state(batch), reference_, corrected_,
+                            options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
   for (const quant::StageDistance& distance : paired.distances) {
