@@ -3,15 +3,16 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "modules/placeholders.h"
 #include "modules/rotation.h"
 #include "modules/transformer_layer.h"
 
 namespace dualpath::modules {
 namespace {
 
-TransformerLayer make_layer(const DecoderConfig& c, std::int64_t index) {
+TransformerLayer make_layer(const DecoderConfig& c, const std::string& body, std::int64_t index) {
   TransformerLayer layer;
-  layer.name = fmt::format("model.layers.{}", index);
+  layer.name = fmt::format("{}.layers.{}", body, index);
   const auto norm = [&](const char* name, std::int64_t width) {
     return NormRef{layer.name + name, width, c.rms_norm_eps};
   };
@@ -48,25 +49,29 @@ TransformerLayer make_layer(const DecoderConfig& c, std::int64_t index) {
   return layer;
 }
 
-Stage embedding_stage(const DecoderConfig& c) {
-  const EmbeddingRef table{"model.embed_tokens", c.vocab_size, c.hidden_size};
+Stage embedding_stage(const DecoderConfig& c, const std::string& body,
+                      const std::vector<Placeholder>& placeholders) {
+  const EmbeddingRef table{body + ".embed_tokens", c.vocab_size, c.hidden_size};
   return {table.name, /*correctable=*/false,
-          [table, rotation = c.rotation](Executor& executor, State& state) {
+          [table, placeholders, rotation = c.rotation](Executor& executor, State& state) {
             state.hidden = executor.embedding(table, state.ids);
+            for (const Placeholder& placeholder : placeholders) fill(placeholder, state);
+            if (!rotation.sections.empty()) place_images(state);
             state.rotation = rotation_table(rotation, state.positions);
           }};
 }
 
 }  // namespace
 
-Network make_decoder(const DecoderConfig& config) {
+Network make_decoder(const DecoderConfig& config, const DecoderNames& names,
+                     const std::vector<Placeholder>& placeholders) {
   Network network;
-  network.stages.push_back(embedding_stage(config));
+  network.stages.push_back(embedding_stage(config, names.body, placeholders));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i)
-    append_layer(network, make_layer(config, i), Modality::kText);
-  const NormRef last{"model.norm", config.hidden_size, config.rms_norm_eps};
+    append_layer(network, make_layer(config, names.body, i), Modality::kText);
+  const NormRef last{names.body + ".norm", config.hidden_size, config.rms_norm_eps};
   network.stages.push_back(norm_stage(last, Modality::kText));
-  network.head.ref = {"lm_head", config.hidden_size, config.vocab_size, /*bias=*/false};
+  network.head.ref = {names.head, config.hidden_size, config.vocab_size, /*bias=*/false};
   return network;
 }
 

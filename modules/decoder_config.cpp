@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 #include "data/base/error.h"
@@ -64,6 +65,24 @@ void read_glm4(const data::JsonObject& config, DecoderConfig& c) {
   c.sandwich_norms = true;
 }
 
+void read_glm4v(const data::JsonObject& config, DecoderConfig& c) {
+  c.qkv_bias = true;
+  c.rotation.interleaved = true;
+  c.fused_gate_up = c.sandwich_norms = true;
+  c.rotation.sections = {8, 12, 12};
+  for (const char* place : kRotationKeys) {
+    const auto rotation = config.object_if(place);
+    if (rotation && rotation->contains("mrope_section"))
+      c.rotation.sections = rotation->integers("mrope_section", kCount);
+  }
+  const std::int64_t pairs =
+      std::accumulate(c.rotation.sections.begin(), c.rotation.sections.end(), std::int64_t{0});
+  if (2 * pairs != c.rotation.dim) {
+    throw Error("{}: mrope_section: expected sections of {} pairs in all, got {}", config.where(),
+                c.rotation.dim / 2, pairs);
+  }
+}
+
 void read_qwen2(const data::JsonObject&, DecoderConfig& c) { c.qkv_bias = true; }
 
 void read_qwen3(const data::JsonObject& config, DecoderConfig& c) {
@@ -80,15 +99,17 @@ struct Family {
   std::int64_t max_position_embeddings;
   double rms_norm_eps;
   double rotated_share;  // of a head's dimensions
+  bool heeds_share;      // whether config.json may name another one
   void (*read)(const data::JsonObject&, DecoderConfig&);
 };
 
-constexpr std::array<Family, 5> kFamilies{{
-    {"llama", 0, 0, 2048, 1e-6, 1.0, read_llama},
-    {"glm", 2, 128, 131072, 1.5625e-7, 0.5, read_glm},
-    {"glm4", 2, 128, 131072, 1.5625e-7, 0.5, read_glm4},
-    {"qwen2", 32, 0, 32768, 1e-6, 1.0, read_qwen2},
-    {"qwen3", 32, 128, 32768, 1e-6, 1.0, read_qwen3},
+constexpr std::array<Family, 6> kFamilies{{
+    {"llama", 0, 0, 2048, 1e-6, 1.0, false, read_llama},
+    {"glm", 2, 128, 131072, 1.5625e-7, 0.5, true, read_glm},
+    {"glm4", 2, 128, 131072, 1.5625e-7, 0.5, true, read_glm4},
+    {"glm4v_text", 2, 0, 32768, 1e-5, 1.0, true, read_glm4v},
+    {"qwen2", 32, 0, 32768, 1e-6, 1.0, false, read_qwen2},
+    {"qwen3", 32, 128, 32768, 1e-6, 1.0, false, read_qwen3},
 }};
 
 const Family& family_of(const data::JsonObject& config) {
@@ -96,18 +117,18 @@ const Family& family_of(const data::JsonObject& config) {
   for (const Family& family : kFamilies) {
     if (type == family.model_type) return family;
   }
-  throw Error("{}: model_type: expected llama, glm, glm4, qwen2 or qwen3, got \"{}\"",
+  throw Error("{}: model_type: expected llama, glm, glm4, glm4v_text, qwen2 or qwen3, got \"{}\"",
               config.where(), type);
 }
 
-/// transformers heeds the key only where a family rotates a part of each head; elsewhere it may
+/// transformers heeds the key only in families that rotate a part of each head; elsewhere it may
 /// only say what is done anyway.
 std::int64_t rotated_dim(const data::JsonObject& config, const Family& family,
                          std::int64_t head_dim) {
   constexpr const char* kKey = "partial_rotary_factor";
   constexpr data::NumberRange kShare{.low = 0.0, .high = 1.0};
   const double share = rope_number(config, kKey, family.rotated_share, kShare);
-  if (family.rotated_share == 1.0 && share != 1.0) {
+  if (!family.heeds_share && share != family.rotated_share) {
     throw Error("{}: {}: expected 1 in a model of type {}, got {}", config.where(), kKey,
                 family.model_type, share);
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "data/formats/gguf.h"
 #include "data/formats/json.h"
@@ -15,6 +16,9 @@ struct Rotation {
   double theta = 10000.0;
   std::int64_t dim = 0;      ///< so many of a head's dimensions turn, the first; the others stay
   bool interleaved = false;  ///< 2i turns with 2i + 1; else i with i + dim / 2
+  /// So many pairs turn by the time, by the row and by the column of what they stand for, and again
+  /// in that order (M-RoPE; Wang et al. 2024, Qwen2-VL, section 2.1); empty: all by one position.
+  std::vector<std::int64_t> sections = {};
 };
 
 /// A decoder of Llama's form: RMSNorm, rotation, grouped-query attention, gated MLP; and what GLM-4
@@ -35,8 +39,8 @@ struct DecoderConfig {
   bool qk_norm = false;         ///< RMSNorm over each head of q and k, before the rotation
   bool sandwich_norms = false;  ///< RMSNorm over what attention and MLP add, too
 
-  /// Reads and checks a Hugging Face config.json of model_type llama, glm, glm4, qwen2 or qwen3;
-  /// what we do not compute is an Error.
+  /// Reads and checks a Hugging Face config.json of model_type llama, glm, glm4, glm4v_text, qwen2
+  /// or qwen3; what we do not compute is an Error.
   static DecoderConfig from_json(const data::JsonObject& config);
   /// Reads and checks GGUF metadata of architecture "llama".
   static DecoderConfig from_gguf(const data::GgufReader& gguf);

@@ -8,18 +8,18 @@ std::int64_t most_likely(const at::Tensor& logits) {
   return logits.argmax(-1).item<std::int64_t>();
 }
 
-void generate(const Network& network, Executor& executor, const at::Tensor& prompt,
+void generate(const Network& network, Executor& executor, const State& prompt,
               const PickToken& pick, const std::function<bool(std::int64_t)>& on_token) {
   const at::NoGradGuard no_grad;
   KvCache cache;
-  at::Tensor ids = prompt.unsqueeze(0);
+  State state = prompt;
+  state.cache = &cache;
   for (;;) {
-    State state = make_state(ids, &cache);
     run(network, executor, state);
     const at::Tensor last = state.hidden.select(1, -1);
     const std::int64_t token = pick(network.head.logits(executor, last).squeeze(0));
     if (!on_token(token)) return;
-    ids = at::full({1, 1}, token, prompt.options());
+    state = make_state(at::full({1, 1}, token, prompt.ids.options()), &cache);
   }
 }
 

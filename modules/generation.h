@@ -15,9 +15,9 @@ using PickToken = std::function<std::int64_t(const at::Tensor& logits)>;
 /// The one with the largest logit, the first of several.
 std::int64_t most_likely(const at::Tensor& logits);
 
-/// Reads the prompt ([P] int64, not empty), then picks and reads tokens one by one, with a KV
-/// cache. Each is handed to on_token, until that returns false.
-void generate(const Network& network, Executor& executor, const at::Tensor& prompt,
+/// Reads the prompt, a text alone (see make_state()) and what its towers are to see, then picks and
+/// reads tokens one by one, with a KV cache. Each is handed to on_token, until that returns false.
+void generate(const Network& network, Executor& executor, const State& prompt,
               const PickToken& pick, const std::function<bool(std::int64_t)>& on_token);
 
 }  // namespace dualpath::modules

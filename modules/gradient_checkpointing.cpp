@@ -114,7 +114,8 @@ std::vector<Tensor> GradientCheckpointing::trained_by(const Stage& stage) const 
 }
 
 void GradientCheckpointing::run(const Stage& stage, Executor& executor, State& state) const {
-  if (!on_ || !state.has(stage.stream) || !state.stream(stage.stream).hidden.defined())
+  if (!on_ || stage.merges || !state.has(stage.stream) ||
+      !state.stream(stage.stream).hidden.defined())
     return modules::run(stage, executor, state);
   TORCH_CHECK(!state.cache, "a stage that fills a cache cannot be recomputed");
   const std::vector<Tensor> trained = trained_by(stage);

@@ -20,9 +20,9 @@ class GradientCheckpointing {
   explicit GradientCheckpointing(std::multimap<std::string, at::Tensor> trained)
       : on_(true), trained_(std::move(trained)) {}
 
-  /// modules::run. A checkpointed stage may change nothing of the state but `hidden`; the executor
-  /// meets it again in backward, with State::recomputed. Stages before the first hidden state keep
-  /// their graphs. Stage and executor must outlive the graph.
+  /// modules::run. A checkpointed stage changes nothing of the state but `hidden`; the executor
+  /// meets it again in backward, with State::recomputed. Stages before the first hidden state, and
+  /// those that merge, keep their graphs. Stage and executor must outlive the graph.
   void run(const Stage& stage, Executor& executor, State& state) const;
   /// Every stage.
   void run(const Network& network, Executor& executor, State& state) const;

@@ -5,7 +5,6 @@
 
 #include "data/base/error.h"
 #include "data/formats/pickle.h"
-#include "modules/decoder.h"
 #include "modules/described_weights.h"
 #include "modules/gguf_store.h"
 #include "modules/safetensors_store.h"
@@ -17,26 +16,21 @@ namespace fs = std::filesystem;
 
 using Aliases = std::map<std::string, std::string>;
 
-Aliases ties_of(const DecoderConfig& config) {
-  if (!config.tie_word_embeddings) return {};
-  return {{"lm_head.weight", "model.embed_tokens.weight"}};
-}
-
 std::shared_ptr<const WeightStore> with_ties(std::shared_ptr<const WeightStore> weights,
                                              const Aliases& ties) {
   if (ties.empty()) return weights;
   return std::make_shared<TiedWeights>(std::move(weights), ties);
 }
 
-Model assemble(const fs::path& path, const DecoderConfig& config, nlohmann::json config_json,
+Model assemble(const fs::path& path, const ModelConfig& config, nlohmann::json config_json,
                data::Tokenizer tokenizer, std::shared_ptr<const WeightStore> weights) {
   if (tokenizer.vocab_size() > config.vocab_size) {
     throw Error("{}: the tokenizer has {} tokens, the model's vocab_size is {}", path.string(),
                 tokenizer.vocab_size(), config.vocab_size);
   }
-  Network network = make_decoder(config);
+  Network network = make_network(config);
   Structure structure = structure_of(network);
-  weights = with_ties(std::move(weights), ties_of(config));
+  weights = with_ties(std::move(weights), aliases_of(config));
   check_weights(structure, *weights, path.string());
   return {{config, std::move(weights), std::move(network), std::move(structure)},
           path,
@@ -71,7 +65,7 @@ std::vector<fs::path> companions(const fs::path& directory) {
 
 Model open_directory(const fs::path& path) {
   const data::JsonObject config = data::JsonObject::read(path / "config.json");
-  const DecoderConfig decoder = DecoderConfig::from_json(config);
+  const ModelConfig whole = ModelConfig::from_json(config);
   if (holds_config_alone(path)) {
     throw Error(
         "{}: holds config.json but no weights, and only plan does without: expected "
@@ -79,7 +73,7 @@ Model open_directory(const fs::path& path) {
         path.string());
   }
   auto weights = std::make_shared<SafetensorsStore>(path);
-  Model model = assemble(path, decoder, config.raw(), data::Tokenizer::from_directory(path),
+  Model model = assemble(path, whole, config.raw(), data::Tokenizer::from_directory(path),
                          std::move(weights));
   model.companion_files = companions(path);
   const fs::path generation = path / "generation_config.json";
@@ -99,7 +93,7 @@ nlohmann::json ends_of(const data::GgufReader& gguf, const data::SpecialTokens& 
 
 Model open_gguf(const fs::path& path) {
   auto weights = std::make_shared<GgufStore>(path);
-  const DecoderConfig config = DecoderConfig::from_gguf(weights->reader());
+  const ModelConfig config{DecoderConfig::from_gguf(weights->reader()), {}, {}};
   data::Tokenizer tokenizer = data::Tokenizer::from_gguf(weights->reader());
   nlohmann::json config_json = config.to_json();
   const data::SpecialTokens special = tokenizer.special_tokens();
@@ -127,11 +121,11 @@ at::ScalarType dtype_of_weights(const data::JsonObject& config) {
 
 }  // namespace
 
-WeightedNetwork describe(const DecoderConfig& config, at::ScalarType dtype,
+WeightedNetwork describe(const ModelConfig& config, at::ScalarType dtype,
                          const std::string& where) {
-  Network network = make_decoder(config);
+  Network network = make_network(config);
   Structure structure = structure_of(network);
-  const Aliases ties = ties_of(config);
+  const Aliases ties = aliases_of(config);
   auto weights = std::make_shared<DescribedWeights>(structure, ties, dtype, where);
   return {config, with_ties(std::move(weights), ties), std::move(network), std::move(structure)};
 }
@@ -147,7 +141,7 @@ WeightedNetwork open_config(const fs::path& directory) {
   if (config.contains("quantization_config")) {
     throw Error("{}: quantization_config: expected a float model's config.json", config.where());
   }
-  return describe(DecoderConfig::from_json(config), dtype_of_weights(config), directory.string());
+  return describe(ModelConfig::from_json(config), dtype_of_weights(config), directory.string());
 }
 
 Model open_model(const fs::path& path) {

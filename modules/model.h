@@ -9,7 +9,7 @@
 
 #include "data/base/named.h"
 #include "data/tokenizer.h"
-#include "modules/decoder_config.h"
+#include "modules/model_config.h"
 #include "modules/network.h"
 #include "modules/structure.h"
 #include "modules/weight_store.h"
@@ -30,7 +30,7 @@ struct ModelOptions {
 
 /// A network and where its weights come from.
 struct WeightedNetwork {
-  DecoderConfig config;
+  ModelConfig config;
   std::shared_ptr<const WeightStore> weights;
   Network network;
   Structure structure;
@@ -62,7 +62,6 @@ bool holds_config_alone(const std::filesystem::path& path);
 /// DescribedWeights) in the dtype that it names; where it names none, in transformers' float32.
 WeightedNetwork open_config(const std::filesystem::path& directory);
 /// The network of a config, its weights described; `where` says in errors whose they would be.
-WeightedNetwork describe(const DecoderConfig& config, at::ScalarType dtype,
-                         const std::string& where);
+WeightedNetwork describe(const ModelConfig& config, at::ScalarType dtype, const std::string& where);
 
 }  // namespace dualpath::modules

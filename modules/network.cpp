@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace dualpath::modules {
 
 void run(const Stage& stage, Executor& executor, State& state) {
@@ -13,6 +16,13 @@ void run(const Stage& stage, Executor& executor, State& state) {
 
 at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {
   return executor.linear({ref}, rows).front();
+}
+
+void append(Network& network, Network tower) {
+  std::move(tower.stages.begin(), tower.stages.end(), std::back_inserter(network.stages));
+  std::move(tower.folds.begin(), tower.folds.end(), std::back_inserter(network.folds));
+  network.tower_samples.merge(tower.tower_samples);
+  if (tower.head.exists()) network.head = std::move(tower.head);
 }
 
 at::Tensor input_without_data(std::vector<std::int64_t> shape) {

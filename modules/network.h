@@ -20,6 +20,9 @@ struct Stage {
   bool correctable = false;
   std::function<void(Executor&, State&)> forward;
   Modality stream = Modality::kText;  ///< whose hidden state it makes
+  /// Whether it changes the stream's mask or grid beside its hidden state, as what merges positions
+  /// does. Gradient checkpointing leaves such a stage alone.
+  bool merges = false;
 };
 
 /// The only way to run a stage: the executor's begin and end cannot be forgotten. A tower's stage
@@ -55,6 +58,9 @@ struct Network {
   /// A sample of each tower's input, without data (meta): what its structure is found with.
   std::map<Modality, Stream> tower_samples = {};
 };
+
+/// Puts the stages of `tower` behind those there are; a head that it has becomes the network's.
+void append(Network& network, Network tower);
 
 /// What a tower without data is run on.
 at::Tensor input_without_data(std::vector<std::int64_t> shape);

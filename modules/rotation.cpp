@@ -64,13 +64,22 @@ struct Rotate : torch::autograd::Function<Rotate> {
   }
 };
 
+/// angles: [3, B, T, dim / 2] -> [B, T, dim / 2], each section from the next of the three.
+Tensor by_sections(const Tensor& angles, const std::vector<std::int64_t>& sections) {
+  std::vector<Tensor> parts = angles.split_with_sizes(sections, -1);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    parts[i] = parts[i].select(0, static_cast<std::int64_t>(i % 3));
+  return at::cat(parts, -1);
+}
+
 }  // namespace
 
 RotationTable rotation_table(const Rotation& rotation, const Tensor& positions) {
   const auto options = positions.options().dtype(at::kFloat);
   const Tensor exponent = at::arange(0, rotation.dim, 2, options) / double(rotation.dim);
   const Tensor frequency = at::pow(rotation.theta, exponent).reciprocal();
-  const Tensor angle = positions.to(at::kFloat).unsqueeze(-1) * frequency;  // [B, T, dim / 2]
+  const Tensor angles = positions.to(at::kFloat).unsqueeze(-1) * frequency;
+  const Tensor angle = positions.dim() == 3 ? by_sections(angles, rotation.sections) : angles;
   return {angle.cos(), angle.sin(), rotation.interleaved};
 }
 

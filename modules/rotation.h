@@ -7,7 +7,7 @@
 
 namespace dualpath::modules {
 
-/// positions: [B, T] int64.
+/// positions: [B, T] int64, or with sections [3, B, T].
 RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions);
 
 /// x: [B, T, heads, D]; the first dimensions of a head, as many as the table has for them, turn in

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Feeds the readers of files broken ones (tests/fuzz), under the address and undefined-behaviour sanitizers.
 #
-#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: chat_template config gguf image recipe
-#                                       safetensors tokenizer
+#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: audio chat_template config gguf image
+#                                       recipe safetensors tokenizer
 #
 # Needs clang-14; says so and succeeds where there is none. What it learns stays in build-fuzz/corpus and is used again;
 # a finding ends it with an error and lies in build-fuzz/findings: `build-fuzz/tests/fuzz/READER_fuzz FILE` repeats it.
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 readers=("$@")
-[ $# -gt 0 ] || readers=(chat_template config gguf image recipe safetensors tokenizer)
+[ $# -gt 0 ] || readers=(audio chat_template config gguf image recipe safetensors tokenizer)
 command -v clang++-14 >/dev/null || { echo "fuzz: skipped, there is no clang++-14"; exit 0; }
 
 cmake --preset fuzz

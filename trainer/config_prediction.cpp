@@ -47,7 +47,7 @@ class MadeUpWeights : public WeightStore {
 };
 
 /// Measured on a model as wide as is asked, of few layers, words and, where it can be, tokens.
-SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config, quant::Plan plan,
+SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, quant::Plan plan,
                           std::int64_t hidden_size, std::int64_t intermediate_size) {
   constexpr std::int64_t kLayers = 3, kFew = 16;
   // A token's bytes are the same in a window of any length, unless scores are kept.
@@ -58,6 +58,7 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::DecoderConfig config, q
   config.intermediate_size = intermediate_size;
   config.num_hidden_layers = std::min(config.num_hidden_layers, kLayers);
   config.vocab_size = 1;
+  config.towers.clear();
   plan.folds.clear();  // they change values alone
   for (modules::CorrectableStage& stage : plan.stages) stage.width = hidden_size;
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
@@ -81,7 +82,7 @@ std::int64_t unit_of(const Recipe& recipe) {
 
 /// Heads being what they are, a layer's bytes are linear in hidden_size and in intermediate_size:
 /// three narrow models tell what the wide one's layer saves.
-SavedBytes saved_bytes(const Recipe& recipe, const modules::DecoderConfig& config,
+SavedBytes saved_bytes(const Recipe& recipe, const modules::ModelConfig& config,
                        const quant::Plan& plan) {
   const std::int64_t unit = unit_of(recipe);
   const auto at = [&](std::int64_t hidden, std::int64_t intermediate) {

@@ -96,7 +96,7 @@ GeneratedText generate_text(const modules::Model& model, modules::Executor& exec
     const at::Tensor row = logits.to(at::kFloat).contiguous();
     return sampler.draw({row.const_data_ptr<float>(), static_cast<std::size_t>(row.numel())});
   };
-  modules::generate(model.network, executor, ids_of(prompt), pick,
+  modules::generate(model.network, executor, modules::make_state(ids_of(prompt).unsqueeze(0)), pick,
                     [&](std::int64_t token) { return writer.add(token); });
   return writer.take();
 }

@@ -5,6 +5,10 @@
 
 namespace dualpath::data {
 
+/// The largest pictures that we read, resize or prepare: the longer side, and all pixels.
+inline constexpr int kMaxSide = 16384;
+inline constexpr std::int64_t kMaxPixels = std::int64_t{64} << 20;
+
 /// An 8-bit RGB image, rows from the top. rgb: [height, width, 3].
 struct Image {
   int width = 0;

@@ -3,16 +3,13 @@
 
 #include "data/base/error.h"
 #include "data/media/decoders.h"
-#include "data/media/resize.h"
 
 namespace dualpath::data {
 namespace {
 
-constexpr std::uint64_t kMaxPixels = std::uint64_t{64} << 20;
-
 void check_image_size(const std::string& name, std::uint64_t width, std::uint64_t height) {
   if (std::min(width, height) < 1 || std::max(width, height) > kMaxSide ||
-      width * height > kMaxPixels)
+      width * height > std::uint64_t{kMaxPixels})
     throw Error("{}: expected sides of 1 to {} and at most {} pixels, got {} x {}", name, kMaxSide,
                 kMaxPixels, width, height);
 }

@@ -6,12 +6,17 @@ namespace dualpath::data {
 
 enum class Resample { kBilinear, kBicubic };
 
-/// Resizes as Pillow 13 does, to the bit: the filter widens when shrinking (antialiasing), and each
-/// pass rounds to 8 bits. The pass along the rows comes first, unless the height shrinks by more
-/// than twice the pixels that the width does. A side below 1 or above kMaxSide is an Error.
-Image resize(const Image& image, int width, int height, Resample resample);
+/// Whose resize, where they differ: by 1 of 255 at many pixels, by up to 5 at few.
+enum class ImageBackend {
+  kPillow,       ///< weights of 22 bits' fraction; columns first if the height shrinks by more than
+                 ///< twice the pixels that the width does
+  kTorchvision,  ///< weights of 16 bits; rows first
+};
 
-/// The longest side, in pixels, of what resize() takes and makes.
-inline constexpr int kMaxSide = 16384;
+/// Resizes as Pillow 13 or torchvision 0.26 (on uint8 tensors, antialias) does, to the bit: the
+/// filter widens when shrinking (antialiasing), and each pass rounds to 8 bits. A side below 1 or
+/// above kMaxSide is an Error.
+Image resize(const Image& image, int width, int height, Resample resample,
+             ImageBackend backend = ImageBackend::kPillow);
 
 }  // namespace dualpath::data

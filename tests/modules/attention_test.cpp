@@ -7,7 +7,7 @@
 #include "tests/support/vector_target.h"
 
 using namespace dualpath::testing;
-using dualpath::modules::causal_attention;
+using dualpath::modules::attention;
 using torch::Tensor;
 
 namespace {

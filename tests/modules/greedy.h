@@ -7,15 +7,19 @@
 
 namespace dualpath::testing {
 
-/// The next `steps` (> 0) tokens behind the prompt [P], one at a time with a KV cache.
+/// The next `steps` (> 0) tokens behind the prompt (ids [P]), one at a time with a KV cache.
 inline torch::Tensor continue_greedily(const modules::Network& network, modules::Executor& executor,
-                                       const torch::Tensor& prompt, std::int64_t steps) {
+                                       const modules::State& prompt, std::int64_t steps) {
   std::vector<std::int64_t> tokens;
   modules::generate(network, executor, prompt, modules::most_likely, [&](std::int64_t token) {
     tokens.push_back(token);
     return std::ssize(tokens) < steps;
   });
   return torch::tensor(tokens);
+}
+inline torch::Tensor continue_greedily(const modules::Network& network, modules::Executor& executor,
+                                       const torch::Tensor& prompt, std::int64_t steps) {
+  return continue_greedily(network, executor, modules::make_state(prompt.unsqueeze(0)), steps);
 }
 
 /// How far logits may lie from transformers': three times what its own two attentions differ by.

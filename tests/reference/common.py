@@ -17,6 +17,7 @@ HANDBOOK_NAME = "debian-handbook.jsonl"
 LIBRARIES = (
     "torch",
     "torchaudio",
+    "torchvision",
     "transformers",
     "timm",
     "tokenizers",
@@ -24,6 +25,7 @@ LIBRARIES = (
     "safetensors",
     "numpy",
     "pillow",
+    "soundfile",
     "onnxruntime",
     "compressed-tensors",
 )

@@ -13,23 +13,14 @@ Makes --out, a folder:
 from pathlib import Path
 
 import numpy
-import torch
 from common import parse_arguments, save
 from PIL import Image, ImageOps
+from pictures import make_picture, to_tensor
 
-SEED = 41
 WIDTH, HEIGHT = 61, 43
 SIZES = [(50, 100), (224, 224), (336, 28), (28, 336), (101, 30), (40, 333), (1, 1), (101, 333)]
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 ORIENTATION = 0x0112
-
-
-def make_picture(width: int, height: int) -> Image.Image:
-    """Gradients, an edge and noise."""
-    y, x = numpy.mgrid[:height, :width]
-    pixels = numpy.stack([255 * x / width, 255 * y / height, 255 * (x + y > height)], axis=-1)
-    pixels += numpy.random.default_rng(SEED).normal(scale=20, size=pixels.shape)
-    return Image.fromarray(numpy.clip(pixels, 0, 255).astype(numpy.uint8))
 
 
 def make_files(out: Path, picture: Image.Image) -> None:
@@ -59,10 +50,6 @@ def read(path: Path) -> Image.Image:
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
-
-
-def to_tensor(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(numpy.array(image))
 
 
 def main() -> None:

@@ -35,7 +35,11 @@ JOBS = {
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),
     "conformer": ("conformer", {}),
+    "glm4v": ("glm4v", {}),
+    "composition": ("composition", {"vit": "vit", "conformer": "conformer"}),
     "images": ("images", {}),
+    "image_processors": ("image_processors", {}),
+    "audio": ("audio", {}),
 }
 
 

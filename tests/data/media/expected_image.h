@@ -12,9 +12,10 @@ namespace dualpath::data {
 
 inline const std::filesystem::path kImages = "build/reference/images";
 
-/// A picture of tests/reference/images.py, as Pillow has it.
-inline Image expected_image(const std::string& name) {
-  const SafetensorsReader reader(kImages / "expected.safetensors");
+/// A picture of tests/reference/images.py (or of another script's folder), as Pillow has it.
+inline Image expected_image(const std::string& name,
+                            const std::filesystem::path& folder = kImages) {
+  const SafetensorsReader reader(folder / "expected.safetensors");
   const TensorView view = reader.tensor(name);
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(view.bytes.data());
   return {static_cast<int>(view.shape[1]),

@@ -1,0 +1,48 @@
+#include "modules/glm4v_vision_config.h"
+
+#include "data/base/error.h"
+#include "modules/encoder_config.h"
+
+namespace dualpath::modules {
+namespace {
+
+constexpr data::IntegerRange kPixels{.low = 1, .high = 1 << 14};
+
+void check(const data::JsonObject& config, const Glm4vVisionConfig& c) {
+  constexpr std::int64_t kPairsOfBothAxes = 4;
+  check_heads(config, c.hidden_size, c.num_attention_heads);
+  const std::int64_t head_dim = c.hidden_size / c.num_attention_heads;
+  if (head_dim % kPairsOfBothAxes != 0)
+    throw Error(
+        "{}: expected heads of a multiple of {} dimensions, which turn by row and column, "
+        "got {}",
+        config.where(), kPairsOfBothAxes, head_dim);
+  if (c.positions < 1)
+    throw Error("{}: expected image_size to be at least patch_size, got fewer pixels than {}",
+                config.where(), c.patch_size);
+}
+
+}  // namespace
+
+Glm4vVisionConfig Glm4vVisionConfig::from_json(const data::JsonObject& config) {
+  Glm4vVisionConfig c;
+  c.hidden_size = config.integer_or("hidden_size", 1536, kEncoderSize);
+  c.out_hidden_size = config.integer_or("out_hidden_size", 4096, kEncoderSize);
+  c.intermediate_size = config.integer_or("intermediate_size", 13696, kEncoderSize);
+  c.num_hidden_layers = config.integer_or("depth", 24, kEncoderCount);
+  c.num_attention_heads = config.integer_or("num_heads", 12, kEncoderCount);
+  c.num_channels = config.integer_or("in_channels", 3, kEncoderCount);
+  c.patch_size = config.integer_or("patch_size", 14, kPixels);
+  c.temporal_patch_size = config.integer_or("temporal_patch_size", 2, kEncoderCount);
+  c.spatial_merge_size = config.integer_or("spatial_merge_size", 2, kEncoderCount);
+  c.positions = config.integer_or("image_size", 336, kPixels) / c.patch_size;
+  c.rms_norm_eps = config.number_or("rms_norm_eps", 1e-5, data::kPositiveNumber);
+  if (const auto rotation = config.object_if("rope_parameters"))
+    c.rope_theta = rotation->number_or("rope_theta", c.rope_theta, data::kPositiveNumber);
+  c.activation = activation_named(config.string_or("hidden_act", "silu"), config.where());
+  c.attention_bias = config.boolean_or("attention_bias", false);
+  check(config, c);
+  return c;
+}
+
+}  // namespace dualpath::modules

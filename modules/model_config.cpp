@@ -1,0 +1,105 @@
+#include "modules/model_config.h"
+
+#include "data/base/error.h"
+#include "modules/cmal.h"
+#include "modules/conformer.h"
+#include "modules/glm4v_vision.h"
+#include "modules/vit.h"
+
+namespace dualpath::modules {
+namespace {
+
+using data::JsonObject;
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+ModelConfig read_glm4v(const JsonObject& config) {
+  ModelConfig c{
+      DecoderConfig::from_json(config.object("text_config")), {.body = "model.language_model"}, {}};
+  c.tie_word_embeddings = config.boolean_or("tie_word_embeddings", c.tie_word_embeddings);
+  const JsonObject vision = config.object("vision_config");
+  const Placeholder image{Modality::kImage, config.integer_or("image_token_id", 151343)};
+  const auto encoder = Glm4vVisionConfig::from_json(vision);
+  if (encoder.out_hidden_size != c.hidden_size)
+    throw Error("{}: out_hidden_size: expected the decoder's hidden_size {}, got {}",
+                vision.where(), c.hidden_size, encoder.out_hidden_size);
+  c.towers.push_back({image, "model.visual", encoder, std::nullopt});
+  return c;
+}
+
+/// One modality's part of our own composition, e.g. "vision" and "image".
+template <class Encoder>
+void read_tower(const JsonObject& config, const std::string& part, const std::string& modality_name,
+                Modality modality, ModelConfig& c) {
+  const auto encoder = config.object_if(part + "_config");
+  if (!encoder) return;
+  const Placeholder placeholder{
+      modality, config.integer(modality_name + "_token_id", {.low = 0, .high = c.vocab_size - 1})};
+  const auto alignment = CmalConfig::from_json(config.object(part + "_alignment"), c.hidden_size);
+  c.towers.push_back({placeholder, part + "_tower", Encoder::from_json(*encoder),
+                      Tower::Alignment{part + "_alignment", alignment}});
+}
+
+ModelConfig read_composition(const JsonObject& config) {
+  ModelConfig c{DecoderConfig::from_json(config.object("text_config")),
+                {.body = "language_model.model", .head = "language_model.lm_head"},
+                {}};
+  read_tower<VitConfig>(config, "vision", "image", Modality::kImage, c);
+  read_tower<ConformerConfig>(config, "audio", "audio", Modality::kAudio, c);
+  if (c.towers.empty()) throw Error("{}: expected vision_config or audio_config", config.where());
+  if (c.towers.size() == 2 && c.towers[0].placeholder.token_id == c.towers[1].placeholder.token_id)
+    throw Error("{}: image_token_id and audio_token_id are the same", config.where());
+  return c;
+}
+
+Network make_encoder(const Tower& tower) {
+  const std::string prefix = tower.name + ".";
+  return std::visit(
+      Overloaded{[&](const VitConfig& config) { return make_vit(config, prefix); },
+                 [&](const Glm4vVisionConfig& config) { return make_glm4v_vision(config, prefix); },
+                 [&](const ConformerConfig& config) { return make_conformer(config, prefix); }},
+      tower.encoder);
+}
+
+std::int64_t width_of(const Tower& tower) {
+  return std::visit([](const auto& config) { return config.hidden_size; }, tower.encoder);
+}
+
+}  // namespace
+
+ModelConfig ModelConfig::from_json(const JsonObject& config) {
+  const std::string type = config.string_or("model_type", "");
+  if (type == "glm4v") return read_glm4v(config);
+  if (type == "dualpath_multimodal") return read_composition(config);
+  return {DecoderConfig::from_json(config), {}, {}};
+}
+
+Network make_network(const ModelConfig& config) {
+  Network network;
+  std::vector<Placeholder> placeholders;
+  for (const Tower& tower : config.towers) {
+    append(network, make_encoder(tower));
+    placeholders.push_back(tower.placeholder);
+    if (tower.alignment)
+      append(network, make_cmal(tower.alignment->config, tower.placeholder.modality,
+                                width_of(tower), config.hidden_size, tower.alignment->name));
+  }
+  append(network, make_decoder(config, config.names, placeholders));
+  return network;
+}
+
+std::map<std::string, std::string> aliases_of(const ModelConfig& config) {
+  std::map<std::string, std::string> aliases;
+  if (config.tie_word_embeddings)
+    aliases[config.names.head + ".weight"] = config.names.body + ".embed_tokens.weight";
+  for (const Tower& tower : config.towers) {
+    if (const auto* conformer = std::get_if<ConformerConfig>(&tower.encoder))
+      aliases.merge(conformer_aliases(*conformer, tower.name + "."));
+  }
+  return aliases;
+}
+
+}  // namespace dualpath::modules

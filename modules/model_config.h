@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "modules/cmal_config.h"
+#include "modules/conformer_config.h"
+#include "modules/decoder.h"
+#include "modules/glm4v_vision_config.h"
+#include "modules/vit_config.h"
+
+namespace dualpath::modules {
+
+/// An encoder, and what its hidden states replace in a decoder's input.
+struct Tower {
+  Placeholder placeholder;
+  std::string name;  ///< the encoder's module path
+  std::variant<VitConfig, Glm4vVisionConfig, ConformerConfig> encoder;
+  struct Alignment {
+    std::string name;  ///< its module path
+    CmalConfig config;
+  };
+  std::optional<Alignment> alignment;  ///< none where the encoder makes the decoder's width itself
+};
+
+/// A decoder and the towers before it.
+struct ModelConfig : DecoderConfig {
+  DecoderNames names;
+  std::vector<Tower> towers;
+
+  /// Reads and checks a config.json: a decoder's (see DecoderConfig); of model_type glm4v (Hugging
+  /// Face's Glm4vForConditionalGeneration, images only); or of model_type dualpath_multimodal, our
+  /// own composition of a decoder "text_config" with "vision_config" (a ViT) and "audio_config" (a
+  /// Conformer), one or both. Each of those has a token, "image_token_id" and "audio_token_id", and
+  /// a CMAL, "vision_alignment" and "audio_alignment"; their tensors are called language_model.…,
+  /// vision_tower.…, audio_tower.…, vision_alignment.… and audio_alignment.….
+  static ModelConfig from_json(const data::JsonObject& config);
+};
+
+/// The towers' stages, then the decoder's.
+Network make_network(const ModelConfig& config);
+
+/// Names that a network reads, and under which a checkpoint has them. See TiedWeights.
+std::map<std::string, std::string> aliases_of(const ModelConfig& config);
+
+}  // namespace dualpath::modules

@@ -1,0 +1,164 @@
+"""A small random model of our own composition: the ViT of vit.py, the Parakeet encoder of conformer.py and a Llama, joined by
+alignment layers in plain torch.
+
+Makes in --out: model/ (config.json, model.safetensors, tokenizer) and model.safetensors:
+  ids, mask                  [2, T] int64 and bool  texts with two pictures and two clips, padded on the right
+  pixels                     [2, 3, 64, 64] float32
+  features, features_mask    [2, F, mels] float32 and [2, F] bool
+  aligned_images             [2, 4, H] float32  behind the alignment layers, before the decoder
+  aligned_audio              [2, Q, H] float32
+  logits                     [2, T, V] float32, by eager attention
+  attention_difference       [1] the largest difference to those of fused attention at real tokens
+"""
+
+import json
+
+import torch
+from common import HANDBOOK_NAME, parse_arguments, read_texts, save
+from safetensors.torch import save_file
+from tiny import DEFAULTS, SEED, fill, save_tokenizer, train_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM, ParakeetEncoder, ViTModel
+
+IMAGE_TOKEN, AUDIO_TOKEN = 510, 511
+FRAMES = (67, 50)
+WIDTH, QUERIES, HEADS = DEFAULTS["hidden_size"], 3, 4
+IMAGE_ALIGNMENT = {"merge_size": 2, "intermediate_size": 80}
+AUDIO_ALIGNMENT = {"merge_size": 3, "num_queries": QUERIES, "num_attention_heads": HEADS}
+
+
+class Alignment(torch.nn.Module):
+    def __init__(self, width: int, merged: int, intermediate: int, queries: int = 0) -> None:
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(width)
+        self.fc1 = torch.nn.Linear(merged * width, intermediate)
+        self.fc2 = torch.nn.Linear(intermediate, WIDTH)
+        self.modality = torch.nn.Parameter(torch.empty(1, 1, WIDTH))
+        if queries:
+            self.queries = torch.nn.Parameter(torch.empty(1, queries, WIDTH))
+            for name in ("query", "key", "value", "output"):
+                setattr(self, name, torch.nn.Linear(WIDTH, WIDTH))
+
+    def project(self, x):
+        return self.fc2(torch.nn.functional.gelu(self.fc1(x)))
+
+    def resample(self, x):
+        """x: [T, WIDTH] of one clip, without padding."""
+        q, k, v = (layer(y).view(-1, HEADS, WIDTH // HEADS).transpose(0, 1) for layer, y in (
+            (self.query, self.queries[0]), (self.key, x), (self.value, x)))
+        weights = (q @ k.transpose(1, 2) * (WIDTH // HEADS) ** -0.5).softmax(-1)
+        return self.queries[0] + self.output((weights @ v).transpose(0, 1).flatten(1))
+
+
+def align_images(layer: Alignment, hidden: torch.Tensor) -> torch.Tensor:
+    """hidden: [B, 1 + 16, width]. The unfold of torch lays a square out as [width, rows, columns], as we do."""
+    plane = layer.norm(hidden[:, 1:]).transpose(1, 2).unflatten(2, (4, 4))
+    squares = torch.nn.functional.unfold(plane, kernel_size=2, stride=2).transpose(1, 2)
+    return layer.project(squares) + layer.modality
+
+
+def align_audio(layer: Alignment, hidden: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+    """Clip by clip, so that there is no padding but the zeros behind a clip's last frames."""
+    clips = []
+    for clip, length in zip(hidden, lengths):
+        frames = layer.norm(clip[:length])
+        frames = torch.nn.functional.pad(frames, (0, 0, 0, -length % 3)).unflatten(0, (-1, 3)).flatten(1)
+        clips.append(layer.resample(layer.project(frames)))
+    return torch.stack(clips) + layer.modality
+
+
+def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
+    vision = ViTModel.from_pretrained(arguments.vit / "huggingface", add_pooling_layer=False)
+    audio = ParakeetEncoder.from_pretrained(arguments.conformer / "parakeet")
+    made = {
+        "language_model": LlamaForCausalLM(LlamaConfig(**DEFAULTS)),
+        "vision_alignment": Alignment(vision.config.hidden_size, 4, IMAGE_ALIGNMENT["intermediate_size"]),
+        "audio_alignment": Alignment(audio.config.hidden_size, 3, WIDTH, QUERIES),
+    }
+    for part in made.values():
+        fill(part, generator)
+    return {name: part.eval() for name, part in (made | {"vision_tower": vision, "audio_tower": audio}).items()}
+
+
+def save_model(directory, parts, tokenizer) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{name}.{key}": value
+        for name, part in parts.items()
+        for key, value in part.state_dict().items()
+        if key != "lm_head.weight" and value.is_floating_point()
+    }
+    save_file({key: value.contiguous() for key, value in tensors.items()}, directory / "model.safetensors")
+    config = {
+        "model_type": "dualpath_multimodal",
+        "dtype": "float32",
+        "text_config": parts["language_model"].config.to_dict(),
+        "vision_config": parts["vision_tower"].config.to_dict(),
+        "image_token_id": IMAGE_TOKEN,
+        "vision_alignment": IMAGE_ALIGNMENT,
+        "audio_config": parts["audio_tower"].config.to_dict(),
+        "audio_token_id": AUDIO_TOKEN,
+        "audio_alignment": AUDIO_ALIGNMENT,
+    }
+    (directory / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    save_tokenizer(tokenizer, directory)
+
+
+def make_texts(tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    image, clip = [IMAGE_TOKEN] * 4, [AUDIO_TOKEN] * QUERIES
+    rows = [tokens[:5] + image + tokens[5:9] + clip + tokens[9:20], tokens[20:24] + clip + image + tokens[24:30]]
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+    return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
+
+
+@torch.no_grad()
+def expected_values(parts, tokens, generator) -> dict[str, torch.Tensor]:
+    ids, mask = make_texts(tokens)
+    pixels = torch.randn(2, 3, 64, 64, generator=generator)
+    features_mask = torch.arange(max(FRAMES)) < torch.tensor(FRAMES)[:, None]
+    features = torch.randn(2, max(FRAMES), parts["audio_tower"].config.num_mel_bins, generator=generator)
+    features *= features_mask[..., None]
+
+    def run(attention):
+        for name in ("language_model", "vision_tower", "audio_tower"):
+            parts[name].set_attn_implementation(attention)
+        images = align_images(parts["vision_alignment"], parts["vision_tower"](pixels).last_hidden_state)
+        heard = parts["audio_tower"](features, attention_mask=features_mask)
+        real = heard.attention_mask.sum(1).tolist()
+        audio = align_audio(parts["audio_alignment"], heard.last_hidden_state, real)
+        decoder = parts["language_model"]
+        embedded = decoder.get_input_embeddings()(ids)
+        embedded = embedded.masked_scatter((ids == IMAGE_TOKEN)[..., None], images)
+        embedded = embedded.masked_scatter((ids == AUDIO_TOKEN)[..., None], audio)
+        return images, audio, decoder(inputs_embeds=embedded, attention_mask=mask.long(), use_cache=False).logits
+
+    (images, audio, eager), (_, _, sdpa) = run("eager"), run("sdpa")
+    return {
+        "ids": ids,
+        "mask": mask,
+        "pixels": pixels,
+        "features": features,
+        "features_mask": features_mask,
+        "aligned_images": images,
+        "aligned_audio": audio,
+        "logits": eager,
+        "attention_difference": (eager - sdpa).abs()[mask].max().reshape(1),
+    }
+
+
+def main() -> None:
+    arguments = parse_arguments(
+        __doc__, "folder for the model's directory and expected values", vit="what vit.py made", conformer="and conformer.py"
+    )
+    generator = torch.Generator().manual_seed(SEED)
+    texts = read_texts(arguments.assets / HANDBOOK_NAME)
+    tokenizer = train_tokenizer(texts)
+    tokens = [t for t in tokenizer.encode(max(texts, key=len)[:500]).ids if t not in (IMAGE_TOKEN, AUDIO_TOKEN)]
+    parts = make_parts(arguments, generator)
+    save_model(arguments.out / "model", parts, tokenizer)
+    expected = expected_values(parts, tokens, generator)
+    assert expected["logits"].std(-1).min() > 0.3, "the logits are nearly alike"
+    save(arguments.out / "model.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
+
+
+if __name__ == "__main__":
+    main()
