@@ -11,18 +11,6 @@ namespace {
 
 using at::Tensor;
 
-const char* name_of(Modality modality) {
-  switch (modality) {
-    case Modality::kText:
-      return "text";
-    case Modality::kImage:
-      return "image";
-    case Modality::kAudio:
-      return "audio";
-  }
-  return "";
-}
-
 /// Walks through a text's tokens and says where each is.
 class Places {
  public:
