@@ -67,10 +67,11 @@ inline modules::Network network_with_towers() {
 
 /// Both encoders keep what they read.
 inline std::shared_ptr<const modules::WeightStore> weights_with_towers() {
-  auto weights = std::make_shared<modules::WeightOverlay>(hand_made_weights());
-  weights->set("visual.0.proj.weight", torch::eye(3));
-  weights->set("audio.0.proj.weight", torch::eye(5));
-  return weights;
+  modules::NamedTensors tensors{{"visual.0.proj.weight", torch::eye(3)},
+                                {"audio.0.proj.weight", torch::eye(5)}};
+  const auto decoder = hand_made_weights();
+  for (const std::string& name : decoder->names()) tensors[name] = decoder->get(name);
+  return std::make_shared<MemoryStore>(std::move(tensors));
 }
 
 /// The same, but the first layer makes the second channel half as large again.

@@ -57,7 +57,8 @@ TEST_CASE("an activation's scale is its largest size over 127", "[quant][observe
 
 TEST_CASE("an observer sees half precision as it is", "[quant][observer]") {
   const auto observer = make_observer(ObserverKind::kMinMax);
-  observer->observe(torch::tensor({{1.5f, -2.25f}}).to(at::kBFloat16), torch::tensor({true}));
+  const torch::Tensor x = torch::tensor({{1.5f, -2.25f}}).to(at::kBFloat16);
+  observer->observe(range_of(x, torch::tensor({true})));
   CHECK(observer->range().min == -2.25f);
   CHECK(observer->range().max == 1.5f);
 }

@@ -169,7 +169,7 @@ TEST_CASE("a stage's distance trains the corrections up to that stage, and no la
           "[quant][paired_forward]") {
   modules::FloatExecutor reference(hand_made_weights(), at::kFloat);
   modules::FloatExecutor skewed(skewed_weights(), at::kFloat);
-  const Corrections corrections({"model.layers.0", "model.layers.1"}, 2, {}, /*seed=*/0);
+  const Corrections corrections(kStages, {}, /*seed=*/0);
   Corrected corrected(skewed, corrections);
   const PairedForward paired = paired_forward(hand_made_network(), start_of(small_batch()),
                                               reference, corrected, DistanceKind::kRelative);
