@@ -55,8 +55,8 @@ void read_json_lines(const std::string& text, const fs::path& path,
     const JsonObject object = JsonObject::parse_line(line, origin);
     add(object.string("text"), origin, documents);
     if (documents.empty() || documents.back().origin != origin) return;
-    documents.back().images = files_named(object, "images", path.parent_path());
-    documents.back().audio = files_named(object, "audio", path.parent_path());
+    documents.back().media = {files_named(object, "images", path.parent_path()),
+                              files_named(object, "audio", path.parent_path())};
   });
 }
 

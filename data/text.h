@@ -8,12 +8,16 @@
 
 namespace dualpath::data {
 
-/// One text in UTF-8, and where it came from ("book.md" or "pages.jsonl:12"). The files of what
-/// its placeholder tokens stand for, in order.
+/// Of what a text's placeholder tokens stand for, in order.
+struct MediaFiles {
+  std::vector<std::filesystem::path> images, audio;
+};
+
+/// One text in UTF-8, and where it came from ("book.md" or "pages.jsonl:12").
 struct Document {
   std::string text;
   std::string origin;
-  std::vector<std::filesystem::path> images = {}, audio = {};
+  MediaFiles media = {};
 };
 
 /// Reads .txt and .md (one document), .jsonl (one object a line, its "text"; blank lines are passed

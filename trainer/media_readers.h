@@ -1,6 +1,6 @@
 #pragma once
 
-#include "data/media_samples.h"
+#include "data/media_text.h"
 #include "modules/model.h"
 
 namespace dualpath::trainer {

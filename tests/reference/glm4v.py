@@ -10,6 +10,7 @@ Makes in --out: the directory tiny/ (config, weights, tokenizer, preprocessor_co
   prompt, greedy              [P], [32] int64  a text with one picture (the first), continued past any end of text
   sample_nll                  [8] float32  of each line of samples.jsonl, beside which its pictures are: the mean over its words and
                               the end of text
+  sample_greedy               [32] int64  behind the second of them, continued past any end of text
 and 9b/: config.json of transformers' own default values, which are GLM-4.1V-9B's but for what ROTATION_9B says, with weights in
 bfloat16, without weights, and parameters.json, the shape of every parameter by name.
 """
@@ -73,6 +74,7 @@ def padded(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
 
 
+@torch.no_grad()
 def greedy(model, ids, pixels, grid) -> tuple[torch.Tensor, torch.Tensor]:
     """Steps past the end of text, and each token's logit less the runner-up's."""
     tokens, margins = [], []
@@ -146,16 +148,22 @@ def write_samples(out, texts: list[str]) -> list[dict]:
     return samples
 
 
-@torch.no_grad()
-def sample_nll(model, tokenizer, processor, out, sample) -> torch.Tensor:
+def inputs_of(tokenizer, processor, out, sample) -> tuple[torch.Tensor, dict]:
+    """Its ids [1, T] without an end of text, and what its pictures are to the model."""
     inputs, grids = {}, []
     if sample["images"]:
         inputs = dict(processor([Image.open(out / name) for name in sample["images"]], return_tensors="pt"))
         grids = inputs["image_grid_thw"].prod(-1).tolist()
     ids, counts = [], iter(grids)
-    for token in tokenizer.encode(sample["text"]).ids + [DEFAULTS["eos_token_id"]]:
+    for token in tokenizer.encode(sample["text"]).ids:
         ids += [token] * (next(counts) // 4 if token == IMAGE_TOKEN else 1)
-    ids = torch.tensor([ids])
+    return torch.tensor([ids]), inputs
+
+
+@torch.no_grad()
+def sample_nll(model, tokenizer, processor, out, sample) -> torch.Tensor:
+    ids, inputs = inputs_of(tokenizer, processor, out, sample)
+    ids = torch.nn.functional.pad(ids, (0, 1), value=DEFAULTS["eos_token_id"])
     logits = model(input_ids=ids, mm_token_type_ids=(ids == IMAGE_TOKEN).int(), **inputs).logits
     targets = ids[0, 1:].masked_fill(ids[0, 1:] == IMAGE_TOKEN, -100)
     return torch.nn.functional.cross_entropy(logits[0, :-1], targets)
@@ -195,6 +203,9 @@ def main() -> None:
     samples = write_samples(arguments.out, texts)
     nll = [sample_nll(loaded, tokenizer, processor, arguments.out, sample) for sample in samples]
     expected["sample_nll"] = torch.stack(nll)
+    ids, inputs = inputs_of(tokenizer, processor, arguments.out, samples[1])
+    expected["sample_greedy"], margins = greedy(loaded, ids, inputs["pixel_values"], inputs["image_grid_thw"])
+    assert margins.min() > 10 * expected["attention_difference"], "a near tie: no reference for greedy tokens"
     assert expected["logits"].std(-1).min() > 0.3, "the logits are nearly alike"
     save(arguments.out / "tiny.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
     make_9b(arguments.out / "9b")

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <sstream>
 
+#include "data/formats/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/plain_file.h"
 #include "tests/tools/tiny_run.h"
@@ -27,6 +30,14 @@ struct MultimodalRun : TinyRun {
   }
   Arguments settings;
 };
+
+json second_line(const fs::path& file) {
+  std::istringstream lines(read_file(file));
+  std::string line;
+  std::getline(lines, line);
+  std::getline(lines, line);
+  return json::parse(line);
+}
 
 bool has(const json& stages, const std::string& name) {
   return std::any_of(stages.begin(), stages.end(),
@@ -68,6 +79,32 @@ TEST_CASE("a plan of towers without pictures to calibrate on is an error", "[too
   const ProgramEnd end = run.run("calibrate");
   CHECK(end.code != 0);
   CHECK_THAT(end.err, Contains("model.visual.") && Contains("calibration saw no image"));
+}
+
+TEST_CASE("text is generated behind a picture as transformers does it", "[tools][multimodal]") {
+  const fs::path folder = "build/reference/glm4v";
+  const json line = second_line(folder / "samples.jsonl");
+  const Arguments command{
+      "generate", (folder / "tiny").string(),     "--json", "--max-tokens", "32",
+      "--prompt", line["text"].get<std::string>()};
+  Arguments with_picture = command;
+  for (const json& image : line["images"]) {
+    with_picture.push_back("--image");
+    with_picture.push_back((folder / image.get<std::string>()).string());
+  }
+  const ProgramEnd end = run_dualpath(with_picture);
+  INFO(end.err);
+  REQUIRE(end.code == 0);
+  const auto tokens = json::parse(end.out)["rows"]["fp"]["tokens"].get<std::vector<std::int64_t>>();
+  const data::SafetensorsReader expected(folder / "tiny.safetensors");
+  const std::span<const std::byte> greedy = expected.tensor("sample_greedy").bytes;
+  REQUIRE(!tokens.empty());
+  CHECK(std::ranges::equal(std::as_bytes(std::span(tokens)),
+                           greedy.first(tokens.size() * sizeof(std::int64_t))));
+  with_picture.insert(with_picture.end(), {"--image", (folder / "1-0.png").string()});
+  const ProgramEnd refused = run_dualpath(with_picture);
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.err, Contains("the text has 1 image tokens (id 512), but 2 image files"));
 }
 
 TEST_CASE("GLM-4.1V-9B is planned from its config.json alone", "[tools][multimodal]") {
