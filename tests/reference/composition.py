@@ -20,7 +20,7 @@ import torch
 from common import HANDBOOK_NAME, parse_arguments, read_texts, save
 from PIL import Image
 from pictures import make_picture
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tiny import DEFAULTS, SEED, fill, save_tokenizer, train_tokenizer
 from tokenizers import AddedToken
 from transformers import (
@@ -95,15 +95,15 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
     return {name: part.eval() for name, part in (made | {"vision_tower": vision, "audio_tower": audio}).items()}
 
 
-def save_model(directory, parts, tokenizer) -> None:
+def save_model(directory, parts, arguments, tokenizer) -> None:
+    """The encoders' tensors under the names of their own files, which transformers calls otherwise in memory."""
     directory.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{name}.{key}": value
-        for name, part in parts.items()
-        for key, value in part.state_dict().items()
-        if key != "lm_head.weight" and value.is_floating_point()
-    }
-    save_file({key: value.contiguous() for key, value in tensors.items()}, directory / "model.safetensors")
+    tensors = {name: part.state_dict() for name, part in parts.items()}
+    del tensors["language_model"]["lm_head.weight"]
+    tensors["vision_tower"] = load_file(arguments.vit / "huggingface" / "model.safetensors")
+    tensors["audio_tower"] = load_file(arguments.conformer / "parakeet" / "model.safetensors")
+    named = {f"{part}.{name}": value.contiguous() for part, own in tensors.items() for name, value in own.items()}
+    save_file(named, directory / "model.safetensors")
     config = {
         "model_type": "dualpath_multimodal",
         "dtype": "float32",
@@ -217,7 +217,7 @@ def main() -> None:
     assert [tokenizer.token_to_id(token) for token in (IMAGE, AUDIO)] == [IMAGE_TOKEN, AUDIO_TOKEN]
     tokens = tokenizer.encode(max(texts, key=len)[:500]).ids
     parts = make_parts(arguments, generator)
-    save_model(arguments.out / "model", parts, tokenizer)
+    save_model(arguments.out / "model", parts, arguments, tokenizer)
     expected = expected_values(parts, tokens, generator)
     samples = write_samples(arguments.out, texts)
     expected["sample_nll"] = torch.stack([sample_nll(parts, tokenizer, arguments.out, sample) for sample in samples])
