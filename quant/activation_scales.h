@@ -9,21 +9,22 @@
 
 namespace dualpath::quant {
 
-/// The static scale of each tensor group's input, [1] float32. They come from a calibration or an
-/// export; nothing recomputes them. When trained, log(scale) is the parameter, so that a step is
-/// relative and a scale stays positive.
+/// The static scale of each tensor group's input (or, by modality, its scales), [1] float32. They
+/// come from a calibration or an export; nothing recomputes them. When trained, log(scale) is the
+/// parameter, so that a step is relative and a scale stays positive.
 class ActivationScales {
  public:
   ActivationScales() = default;
   explicit ActivationScales(const modules::NamedTensors& scales) : scales_(scales) {}
 
-  /// By group name; differentiable in the parameter where scales are trained.
+  /// By TensorGroup::scale_name(); differentiable in the parameter where scales are trained.
   torch::Tensor get(const std::string& group) const;
   bool contains(const std::string& group) const {
     return scales_.contains(group) || log_scales_.contains(group);
   }
   /// Turns every scale into a parameter.
   void make_trainable();
+  bool are_trained() const { return !log_scales_.empty(); }
   /// "<group>.log_scale", empty unless trainable.
   modules::NamedTensors parameters() const;
 

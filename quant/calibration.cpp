@@ -52,12 +52,16 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
     const GroupObserver& observer = executor.observers().at(group.name);
-    ModalityRanges ranges = observer.modality_ranges();
-    if (!ranges.contains(group.stream))
-      throw Error("{}: calibration saw no {}", group.name, name_of(group.stream));
+    const ModalityRanges ranges = observer.modality_ranges();
     calibration.ranges[group.name] = observer.range();
-    calibration.modality_ranges[group.name] = std::move(ranges);
-    calibration.scale_tensors[group.name] = scalar(activation_scale(observer.range()));
+    calibration.modality_ranges[group.name] = ranges;
+    for (const modules::Modality modality : group.needed()) {
+      const auto own = ranges.find(modality);
+      if (own == ranges.end())
+        throw Error("{}: calibration saw no {}", group.name, name_of(modality));
+      const ObservedRange& range = group.separate.empty() ? observer.range() : own->second;
+      calibration.scale_tensors[group.scale_name(modality)] = scalar(activation_scale(range));
+    }
   }
   return calibration;
 }
@@ -138,7 +142,9 @@ std::string fingerprint_of(const data::SafetensorsReader& reader) {
 Calibration unit_calibration(const Plan& plan) {
   Calibration calibration;
   for (const TensorGroup& group : plan.groups) {
-    if (!group.args.dynamic) calibration.scale_tensors[group.name] = scalar(1.0f);
+    if (group.args.dynamic) continue;
+    for (const modules::Modality modality : group.needed())
+      calibration.scale_tensors[group.scale_name(modality)] = scalar(1.0f);
   }
   for (const auto& [group, fold] : plan.folds)
     calibration.smoothing.factors[group] = torch::ones({fold.channels});
@@ -166,10 +172,8 @@ Calibration calibrate(const modules::Network& network,
 
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
   modules::NamedTensors tensors;
-  for (const auto& [group, range] : calibration.ranges) {
-    tensors[group + ".scale"] = calibration.scale_tensors.at(group);
-    put_range(group, range, tensors);
-  }
+  for (const auto& [name, scale] : calibration.scale_tensors) tensors[name + ".scale"] = scale;
+  for (const auto& [group, range] : calibration.ranges) put_range(group, range, tensors);
   for (const auto& [group, ranges] : calibration.modality_ranges) {
     if (is_text_alone(ranges)) continue;
     for (const auto& [modality, range] : ranges)
@@ -195,7 +199,10 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
   calibration.fingerprint = fingerprint_of(reader);
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
-    calibration.scale_tensors[group.name] = entry(tensors, group.name + ".scale", path);
+    for (const modules::Modality modality : group.needed()) {
+      const std::string name = group.scale_name(modality);
+      calibration.scale_tensors[name] = entry(tensors, name + ".scale", path);
+    }
     calibration.ranges[group.name] = range_in(tensors, group.name, path);
     calibration.modality_ranges[group.name] = modality_ranges_in(tensors, group, path);
   }

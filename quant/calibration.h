@@ -20,7 +20,8 @@ namespace dualpath::quant {
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;  ///< of the smoothed model if the plan has folds
   std::map<std::string, ModalityRanges> modality_ranges;  ///< the same, by what rows stand for
-  modules::NamedTensors scale_tensors;      ///< [1] float32 each; made once, then only copied
+  /// By TensorGroup::scale_name(): [1] float32 each; made once, then only copied.
+  modules::NamedTensors scale_tensors;
   Smoothing smoothing;                      ///< of the plan's folds
   modules::NamedTensors unsmoothed_scales;  ///< as scale_tensors, without the plan's folds
   std::string fingerprint;                  ///< of model, plan and data, given by the caller
@@ -37,8 +38,8 @@ int calibration_passes(const Plan& plan);
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
 /// size changes nothing. Called after each run of a window with its tokens. A static site that saw
-/// nothing of its stream's modality is an Error naming both; a plan without any, and without folds,
-/// needs no windows.
+/// nothing of a modality that it needs is an Error naming both; a plan without any, and without
+/// folds, needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
@@ -51,8 +52,9 @@ Calibration calibrate(const modules::Network& network,
                       const std::function<void(std::int64_t)>& progress);
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64;
-/// of a group that saw other than text "<group>.<modality>.min", ".max" and ".count", too; with
-/// folds "<group>.factors" [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32, too.
+/// of a group that saw other than text "<group>.<modality>.min", ".max" and ".count", too, and
+/// ".scale" instead of the group's where it has one of its own; with folds "<group>.factors"
+/// [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32, too.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
 /// The fingerprint in a calibration's file, empty if it has none. Reads the header only.
 std::string calibration_file_fingerprint(const std::filesystem::path& path);

@@ -207,6 +207,11 @@ void export_model(const fs::path& directory, const ExportSource& source,
   if (!source.plan.convs.empty())
     throw Error("{}: is a quantized convolution, which compressed-tensors has no word for",
                 source.plan.convs.front().ref.name);
+  for (const TensorGroup& group : source.plan.groups) {
+    if (!group.separate.empty())
+      throw Error("{}: has a scale a modality, which compressed-tensors has no word for",
+                  group.name);
+  }
   if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
   remove_stale_temporaries_of(directory);
   AtomicDirectory out(directory, Replace::kYes);

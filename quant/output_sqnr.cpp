@@ -47,6 +47,8 @@ class Comparison : public modules::Executor {
     return reference_.attention(ref, q, k, v, context);
   }
   void begin(const modules::Stage& stage, const modules::State& state) override {
+    reference_.begin(stage, state);
+    quantized_.begin(stage, state);
     mask_ = state.stream(stage.stream).mask;
   }
 

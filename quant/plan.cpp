@@ -54,12 +54,14 @@ class Planner {
       for (const LinearRef& ref : use.refs) targets_.push_back(target_of(ref));
     }
     for (const ConvUse& use : structure.convs) targets_.push_back(target_of(use.ref));
+    for (const auto& [stage, stream] : structure.streams) modalities_.insert(stream);
     ignorable_ = targets_;
     for (const AttentionUse& use : structure.attentions) ignorable_.push_back({use.ref.name, ""});
   }
 
   Plan make() {
     require_matches();
+    require_modalities();
     for (const LinearUse& use : structure_.linears) add(use);
     for (const ConvUse& use : structure_.convs) add(use);
     for (const AttentionUse& use : structure_.attentions) add(use);
@@ -124,8 +126,8 @@ class Planner {
           {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
     }
     if (scheme.input_activations)
-      plan_.groups.push_back(
-          {group, std::move(sites), *scheme.input_activations, stream_of(use.stage)});
+      plan_.groups.push_back({group, std::move(sites), *scheme.input_activations,
+                              stream_of(use.stage), separate(use, *scheme.input_activations)});
   }
 
   void add(const ConvUse& use) {
@@ -165,6 +167,20 @@ class Planner {
     }
   }
 
+  /// The head is given rows, but not what they stand for.
+  std::vector<modules::Modality> separate(const LinearUse& use, const QuantArgs& inputs) const {
+    const bool is_head = use.stage == use.refs.front().name;
+    if (options_.modality_scales == ModalityScales::kShared || inputs.dynamic || is_head ||
+        stream_of(use.stage) != modules::Modality::kText)
+      return {};
+    return {modalities_.begin(), modalities_.end()};
+  }
+
+  void require_modalities() {
+    if (options_.modality_scales == ModalityScales::kSeparate && modalities_.size() < 2)
+      problems_.push_back("modality_scales: expected shared, since the model reads one modality");
+  }
+
   modules::Modality stream_of(const std::string& stage) const {
     return structure_.streams.at(stage);
   }
@@ -202,6 +218,7 @@ class Planner {
 
   const Structure& structure_;
   const QuantizeOptions& options_;
+  std::set<modules::Modality> modalities_;
   std::vector<Target> targets_, ignorable_;
   std::vector<std::string> problems_;
   Plan plan_;
@@ -257,6 +274,14 @@ void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>&
 
 }  // namespace
 
+std::vector<modules::Modality> TensorGroup::needed() const {
+  return separate.empty() ? std::vector{stream} : separate;
+}
+
+std::string TensorGroup::scale_name(modules::Modality modality) const {
+  return separate.empty() ? name : fmt::format("{}.{}", name, modules::name_of(modality));
+}
+
 std::vector<std::string> PlannedAttention::head_groups(const std::string& operand) const {
   const std::int64_t heads = operand == "query" ? ref.num_heads : ref.num_key_value_heads;
   std::vector<std::string> groups;
@@ -311,6 +336,10 @@ std::string Plan::fingerprint() const {
     text +=
         fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads, a.ref.num_key_value_heads,
                     a.ref.head_dim, fmt::join(a.operands(), " "), spelled(a.args));
+  }
+  for (const TensorGroup& group : groups) {
+    for (const modules::Modality modality : group.separate)
+      text += fmt::format("scale: {}\n", group.scale_name(modality));
   }
   text += fmt::format("float: {}\n", fmt::join(ignored, " "));
   for (const PlannedFold& planned : folds)

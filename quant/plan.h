@@ -61,6 +61,13 @@ struct TensorGroup {
   std::vector<modules::Site> sites;
   QuantArgs args;
   modules::Modality stream;  ///< whose positions its rows are
+  /// Those that have a static scale of their own; none: all rows share one.
+  std::vector<modules::Modality> separate = {};
+
+  /// What calibration must have seen: `separate`, or the stream's own.
+  std::vector<modules::Modality> needed() const;
+  /// Under which a modality's static scale is kept: the group's name, or "<name>.<modality>".
+  std::string scale_name(modules::Modality modality) const;
 };
 
 /// Channels whose range is moved into the weights that read them, if smoothing is asked for.

@@ -4,6 +4,7 @@
 
 #include "quant/integer_attention.h"
 #include "quant/integer_linear.h"
+#include "quant/modality_rows.h"
 #include "quant/norm_linear.h"
 #include "quant/quantized_conv.h"
 #include "quant/quantized_linear.h"
@@ -21,6 +22,13 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
   for (const PlannedConv& conv : plan.convs) convs_[conv.ref.name] = &conv;
   for (const PlannedAttention& attention : plan.attentions)
     attentions_[attention.ref.name] = &attention;
+  for (const TensorGroup& group : plan.groups) {
+    if (!group.separate.empty()) separate_[group.name] = &group;
+  }
+}
+
+void QuantizedExecutor::begin(const modules::Stage&, const modules::State& state) {
+  kinds_ = state.kinds;
 }
 
 const PlannedLinear* QuantizedExecutor::planned(const modules::LinearRef& ref) const {
@@ -64,7 +72,19 @@ std::vector<at::Tensor> QuantizedExecutor::linear_alike(const modules::LinearRef
   const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
   if (!linear->input_activations) return weight_only_linear(x, *group);
   if (linear->input_activations->dynamic) return token_quantized_linear(x, group);
-  return quantized_linear(x, scales_.get(linear->group), group);
+  return by_scale(linear->group, x, [&](const at::Tensor& rows, const at::Tensor& scale) {
+    return quantized_linear(rows, scale, group);
+  });
+}
+
+std::vector<at::Tensor> QuantizedExecutor::by_scale(
+    const std::string& group, const at::Tensor& x,
+    const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows) {
+  const auto found = separate_.find(group);
+  if (found == separate_.end()) return of_rows(x, scales_.get(group));
+  return by_modality(x, kinds_, [&](const at::Tensor& rows, modules::Modality modality) {
+    return of_rows(rows, scales_.get(found->second->scale_name(modality)));
+  });
 }
 
 std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& norm_ref,
@@ -75,11 +95,12 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
   if (!is_rms || !linear || !linear->is_static() || alike(refs, 0) < refs.size())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
-  const at::Tensor scale = scales_.get(linear->group);
-  if (weight.requires_grad() || scale.requires_grad())
+  if (weight.requires_grad() || scales_.are_trained())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
-  return norm_quantized_linear(x, weight, norm_ref.eps, scale.item<float>(),
-                               packed(linear->group, refs));
+  const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
+  return by_scale(linear->group, x, [&](const at::Tensor& rows, const at::Tensor& scale) {
+    return norm_quantized_linear(rows, weight, norm_ref.eps, scale.item<float>(), group);
+  });
 }
 
 at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) {

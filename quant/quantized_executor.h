@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +38,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   /// The rows of a table that is a planned head's, too, are its codes' values.
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
   at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
+  void begin(const modules::Stage& stage, const modules::State& state) override;
   /// A cache holds the codes of keys and values.
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
@@ -47,6 +49,11 @@ class QuantizedExecutor : public modules::FloatExecutor {
   /// The first linears that are quantized alike, or not at all.
   std::size_t alike(const modules::LinearRefs& refs, std::size_t first) const;
   std::vector<at::Tensor> linear_alike(const modules::LinearRefs& refs, const at::Tensor& x);
+  /// of_rows(rows, scale), of all rows of x where they share the group's scale, else of those of
+  /// each modality.
+  std::vector<at::Tensor> by_scale(
+      const std::string& group, const at::Tensor& x,
+      const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows);
   /// The group's weights as they are now.
   const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
                                                 const modules::LinearRefs& refs);
@@ -58,6 +65,8 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::map<std::string, const PlannedConv*> convs_;
   std::map<std::string, QuantizedWeight> conv_weights_;
   std::map<std::string, const PlannedAttention*> attentions_;
+  std::map<std::string, const TensorGroup*> separate_;  // those of a scale a modality
+  at::Tensor kinds_;  // what the decoder's positions stand for, as of the stage's begin
   const ActivationScales& scales_;  // of static groups
   Compute compute_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;

@@ -63,6 +63,12 @@ enum class Compute { kInteger, kSimulate };
 inline constexpr Named<Compute> kComputes[] = {{"integer", Compute::kInteger},
                                                {"simulate", Compute::kSimulate}};
 
+/// Of a static input of the decoder: whether all its rows share a scale, or those of each modality
+/// that positions stand for have their own. Those of the head and attention's operands share theirs.
+enum class ModalityScales { kShared, kSeparate };
+inline constexpr Named<ModalityScales> kModalityScales[] = {
+    {"shared", ModalityScales::kShared}, {"separate", ModalityScales::kSeparate}};
+
 struct CalibrationOptions {
   std::int64_t num_samples = 32;  ///< windows of the training text, evenly spaced
 
@@ -88,6 +94,7 @@ struct QuantizeOptions {
   /// All four operands of the attentions that are not ignored: keys, values, queries and
   /// probabilities, so that both products are of integers. Those that are not causal must be.
   std::optional<QuantArgs> attention_scheme;
+  ModalityScales modality_scales = ModalityScales::kShared;
   CalibrationOptions calibration;
   std::optional<SmoothingOptions> smoothing;
 

@@ -155,6 +155,7 @@ void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   const auto heads = [&](quant::QuantArgs& args) { visit_heads(visitor, args); };
   visitor.section_or_null<quant::QuantArgs>("kv_cache_scheme", quantize.kv_cache_scheme, heads);
   visitor.section_or_null<quant::QuantArgs>("attention_scheme", quantize.attention_scheme, heads);
+  visitor.choice("modality_scales", quantize.modality_scales, quant::kModalityScales);
   visitor.section("calibration", [&] {
     visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
   });

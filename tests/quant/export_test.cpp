@@ -558,6 +558,16 @@ TEST_CASE("an export replaces the one before", "[quant][export]") {
   CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
 }
 
+TEST_CASE("a plan with a scale a modality is not exported", "[quant][export]") {
+  const TemporaryDirectory directory;
+  Run run = tiny_run("tied", at::kFloat);
+  run.plan.groups.front().separate = {modules::Modality::kText, modules::Modality::kImage};
+  CHECK(error_message([&] { run.export_to(directory / "export"); }) ==
+        "model.layers.0.self_attn.q_proj.input: has a scale a modality, which compressed-tensors "
+        "has no word for");
+  CHECK_FALSE(std::filesystem::exists(directory / "export"));
+}
+
 TEST_CASE("an export does not replace a directory of another kind", "[quant][export]") {
   const TemporaryDirectory directory;
   std::ofstream(directory / "thesis.tex") << "somebody's work";

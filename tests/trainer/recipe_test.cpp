@@ -73,6 +73,7 @@ quantize:
   kv_cache_scheme: {num_bits: 8, type: int, strategy: attn_head, symmetric: true, dynamic: false,
                     observer: moving_average}
   attention_scheme: {}
+  modality_scales: separate
   calibration: {num_samples: 7}
   smoothing: {strength: 0.6}
 correction: {reduction: 16, input: raw, beta: scalar, ignore: [model.layers.3]}
@@ -114,6 +115,7 @@ seed: 9223372036854775807
   CHECK(recipe.quantize.kv_cache_scheme->strategy == quant::Strategy::kHead);
   CHECK(recipe.quantize.kv_cache_scheme->observer == quant::ObserverKind::kMovingAverage);
   CHECK(recipe.quantize.attention_scheme == quant::kHeadInt8);
+  CHECK(recipe.quantize.modality_scales == quant::ModalityScales::kSeparate);
   CHECK(recipe.quantize.calibration.num_samples == 7);
   CHECK(recipe.quantize.smoothing == quant::SmoothingOptions{.strength = 0.6});
   CHECK(recipe.correction == modules::CorrectionOptions{16,
@@ -158,6 +160,7 @@ TEST_CASE("A recipe written out reads back equal", "[recipe]") {
   recipe.quantize.ignore = {"re:.*\\.down_proj", "true", "8", "~"};
   recipe.quantize.smoothing = quant::SmoothingOptions{.search = true};
   recipe.quantize.attention_scheme = quant::kHeadInt8;
+  recipe.quantize.modality_scales = quant::ModalityScales::kSeparate;
   recipe.train.learning_rate = {.corrections = 1e-300, .activation_scales = 0.1};
   recipe.export_.output_dir = "x";
   CHECK(load(to_yaml(recipe)) == recipe);

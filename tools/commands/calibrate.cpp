@@ -24,15 +24,29 @@ std::string counts_text(const quant::ModalityRanges& ranges) {
   return fmt::format("  {}", fmt::join(counts, ", "));
 }
 
+/// Else its modalities have their own.
+bool has_one_scale(const quant::Calibration& calibration, const std::string& site) {
+  return calibration.scale_tensors.contains(site);
+}
+
+std::string row_of(const std::string& name, const quant::ObservedRange& range) {
+  return fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}", name, range.min, range.max,
+                     quant::activation_scale(range), range.count);
+}
+
 std::string table_of(const quant::Calibration& calibration) {
   if (calibration.ranges.empty() && calibration.smoothing.factors.empty())
     return "every input is dynamic: there is no scale to calibrate";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
-    table += fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}{}\n", site, range.min,
-                         range.max, quant::activation_scale(range), range.count,
-                         counts_text(calibration.modality_ranges.at(site)));
+    const quant::ModalityRanges& ranges = calibration.modality_ranges.at(site);
+    if (has_one_scale(calibration, site)) {
+      table += row_of(site, range) + counts_text(ranges) + "\n";
+      continue;
+    }
+    for (const auto& [modality, own] : ranges)
+      table += row_of(fmt::format("{}.{}", site, modules::name_of(modality)), own) + "\n";
   }
   const auto& [factors, strengths] = calibration.smoothing;
   if (!factors.empty())
@@ -47,23 +61,26 @@ std::string table_of(const quant::Calibration& calibration) {
   return table;
 }
 
-json json_of(const quant::ModalityRanges& ranges) {
+json json_of(const quant::ObservedRange& range, bool has_scale) {
+  json result{{"min", range.min}, {"max", range.max}, {"count", range.count}};
+  if (has_scale) result["scale"] = quant::activation_scale(range);
+  return result;
+}
+
+json json_of(const quant::ModalityRanges& ranges, bool have_scales) {
   json modalities = json::object();
   for (const auto& [modality, range] : ranges)
-    modalities[std::string(modules::name_of(modality))] = {
-        {"min", range.min}, {"max", range.max}, {"count", range.count}};
+    modalities[std::string(modules::name_of(modality))] = json_of(range, have_scales);
   return modalities;
 }
 
 json json_of(const quant::Calibration& calibration) {
   json sites = nlohmann::json::object();
   for (const auto& [site, range] : calibration.ranges) {
-    sites[site] = {{"min", range.min},
-                   {"max", range.max},
-                   {"scale", quant::activation_scale(range)},
-                   {"count", range.count}};
+    const bool one_scale = has_one_scale(calibration, site);
+    sites[site] = json_of(range, one_scale);
     const quant::ModalityRanges& ranges = calibration.modality_ranges.at(site);
-    if (ranges.size() > 1) sites[site]["modalities"] = json_of(ranges);
+    if (ranges.size() > 1) sites[site]["modalities"] = json_of(ranges, !one_scale);
   }
   json result{{"sites", sites}};
   for (const auto& [group, factor] : calibration.smoothing.factors) {
