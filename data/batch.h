@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "data/tower_batch.h"
 #include "data/windows.h"
 
 namespace dualpath::data {
@@ -22,10 +24,14 @@ struct Batch {
   torch::Tensor
       targets;  // [B, T] int64: the next token; kNoTarget at a window's last token and padding
 
+  std::optional<TowerBatch> images = {}, audio = {};
+
   /// How many positions have a target: what losses and metrics are divided by.
   std::int64_t counted() const;
 };
 
+/// Texts side by side; their targets are the next tokens. At least one.
+Batch make_batch(std::span<const std::span<const std::int32_t>> texts);
 /// The named windows in the order given, on the CPU. At least one.
 Batch make_batch(const Windows& windows, std::span<const std::size_t> chosen);
 

@@ -39,12 +39,24 @@ void read_plain(std::string text, const fs::path& path, std::vector<Document>& d
   add(std::move(text), path.string(), documents);
 }
 
+std::vector<fs::path> files_named(const JsonObject& object, const char* key,
+                                  const fs::path& directory) {
+  std::vector<fs::path> files;
+  if (!object.contains(key)) return files;
+  for (const std::string& name : object.strings(key)) files.push_back(directory / name);
+  return files;
+}
+
 void read_json_lines(const std::string& text, const fs::path& path,
                      std::vector<Document>& documents) {
   for_each_line(text, path, [&](std::string_view line, const std::string& origin) {
     require_utf8(line, origin);
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
-    add(JsonObject::parse_line(line, origin).string("text"), origin, documents);
+    const JsonObject object = JsonObject::parse_line(line, origin);
+    add(object.string("text"), origin, documents);
+    if (documents.empty() || documents.back().origin != origin) return;
+    documents.back().media = {files_named(object, "images", path.parent_path()),
+                              files_named(object, "audio", path.parent_path())};
   });
 }
 

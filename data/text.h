@@ -8,16 +8,22 @@
 
 namespace dualpath::data {
 
+/// Of what a text's placeholder tokens stand for, in order.
+struct MediaFiles {
+  std::vector<std::filesystem::path> images, audio;
+};
+
 /// One text in UTF-8, and where it came from ("book.md" or "pages.jsonl:12").
 struct Document {
   std::string text;
   std::string origin;
+  MediaFiles media = {};
 };
 
 /// Reads .txt and .md (one document), .jsonl (one object a line, its "text"; blank lines are passed
-/// over), or all of these directly inside a directory, sorted by name. Empty texts are left out.
-/// Error `file:line: …` for a line that is no UTF-8, no JSON or has no string "text"; Error too if
-/// nothing is left.
+/// over), or all of these directly inside a directory, sorted by name. Empty texts are left out. A
+/// line's "images" and "audio" may name files, relative to the .jsonl file. Error `file:line: …`
+/// for a line that is no UTF-8, no JSON or has no string "text"; Error too if nothing is left.
 std::vector<Document> read_documents(const std::filesystem::path& path);
 
 /// Which share of the characters goes where; each above 0, together 1.

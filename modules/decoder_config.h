@@ -48,4 +48,9 @@ struct DecoderConfig {
   nlohmann::json to_json() const;
 };
 
+/// What a checkpoint calls a decoder: the path of its body, and its head.
+struct DecoderNames {
+  std::string body = "model", head = "lm_head";
+};
+
 }  // namespace dualpath::modules

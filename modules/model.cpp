@@ -7,6 +7,7 @@
 #include "data/formats/pickle.h"
 #include "modules/described_weights.h"
 #include "modules/gguf_store.h"
+#include "modules/model_network.h"
 #include "modules/safetensors_store.h"
 
 namespace dualpath::modules {

@@ -1,20 +1,11 @@
 #include "modules/model_config.h"
 
 #include "data/base/error.h"
-#include "modules/cmal.h"
-#include "modules/conformer.h"
-#include "modules/glm4v_vision.h"
-#include "modules/vit.h"
 
 namespace dualpath::modules {
 namespace {
 
 using data::JsonObject;
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
 
 ModelConfig read_glm4v(const JsonObject& config) {
   ModelConfig c{
@@ -55,19 +46,6 @@ ModelConfig read_composition(const JsonObject& config) {
   return c;
 }
 
-Network make_encoder(const Tower& tower) {
-  const std::string prefix = tower.name + ".";
-  return std::visit(
-      Overloaded{[&](const VitConfig& config) { return make_vit(config, prefix); },
-                 [&](const Glm4vVisionConfig& config) { return make_glm4v_vision(config, prefix); },
-                 [&](const ConformerConfig& config) { return make_conformer(config, prefix); }},
-      tower.encoder);
-}
-
-std::int64_t width_of(const Tower& tower) {
-  return std::visit([](const auto& config) { return config.hidden_size; }, tower.encoder);
-}
-
 }  // namespace
 
 ModelConfig ModelConfig::from_json(const JsonObject& config) {
@@ -75,31 +53,6 @@ ModelConfig ModelConfig::from_json(const JsonObject& config) {
   if (type == "glm4v") return read_glm4v(config);
   if (type == "dualpath_multimodal") return read_composition(config);
   return {DecoderConfig::from_json(config), {}, {}};
-}
-
-Network make_network(const ModelConfig& config) {
-  Network network;
-  std::vector<Placeholder> placeholders;
-  for (const Tower& tower : config.towers) {
-    append(network, make_encoder(tower));
-    placeholders.push_back(tower.placeholder);
-    if (tower.alignment)
-      append(network, make_cmal(tower.alignment->config, tower.placeholder.modality,
-                                width_of(tower), config.hidden_size, tower.alignment->name));
-  }
-  append(network, make_decoder(config, config.names, placeholders));
-  return network;
-}
-
-std::map<std::string, std::string> aliases_of(const ModelConfig& config) {
-  std::map<std::string, std::string> aliases;
-  if (config.tie_word_embeddings)
-    aliases[config.names.head + ".weight"] = config.names.body + ".embed_tokens.weight";
-  for (const Tower& tower : config.towers) {
-    if (const auto* conformer = std::get_if<ConformerConfig>(&tower.encoder))
-      aliases.merge(conformer_aliases(*conformer, tower.name + "."));
-  }
-  return aliases;
 }
 
 }  // namespace dualpath::modules

@@ -7,8 +7,9 @@
 
 #include "modules/cmal_config.h"
 #include "modules/conformer_config.h"
-#include "modules/decoder.h"
+#include "modules/decoder_config.h"
 #include "modules/glm4v_vision_config.h"
+#include "modules/modality.h"
 #include "modules/vit_config.h"
 
 namespace dualpath::modules {
@@ -38,11 +39,5 @@ struct ModelConfig : DecoderConfig {
   /// vision_tower.…, audio_tower.…, vision_alignment.… and audio_alignment.….
   static ModelConfig from_json(const data::JsonObject& config);
 };
-
-/// The towers' stages, then the decoder's.
-Network make_network(const ModelConfig& config);
-
-/// Names that a network reads, and under which a checkpoint has them. See TiedWeights.
-std::map<std::string, std::string> aliases_of(const ModelConfig& config);
 
 }  // namespace dualpath::modules

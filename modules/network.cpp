@@ -42,8 +42,9 @@ Network shortened(const Network& network, std::size_t layers) {
   Network result;
   result.head = network.head;
   for (const Stage& stage : network.stages) {
-    if (stage.correctable && layers == 0) continue;
-    if (stage.correctable) --layers;
+    const bool is_layer = stage.correctable && stage.stream == Modality::kText;
+    if (is_layer && layers == 0) continue;
+    if (is_layer) --layers;
     result.stages.push_back(stage);
   }
   return result;

@@ -68,7 +68,7 @@ at::Tensor input_without_data(std::vector<std::int64_t> shape);
 /// A norm of a stream's hidden state, behind its layers.
 Stage norm_stage(const NormRef& norm, Modality stream);
 
-/// The network with only the first `layers` of its correctable stages.
+/// The network with only the first `layers` of its decoder's correctable stages.
 Network shortened(const Network& network, std::size_t layers);
 
 /// Runs every stage.

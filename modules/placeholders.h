@@ -1,18 +1,10 @@
 #pragma once
 
-#include <cstdint>
-
 #include "modules/state.h"
 
 namespace dualpath::modules {
 
-/// Tokens that stand for what a tower made: each is replaced by one of its hidden states, in order.
-struct Placeholder {
-  Modality modality;
-  std::int64_t token_id;
-};
-
-/// Replaces them in the decoder's hidden states, if the state has that tower, and notes in `kinds`
+/// Replaces the placeholder tokens in the decoder's hidden states, if the state has that tower, and notes in `kinds`
 /// what they stand for. Placeholders that are not as many as the tower's real hidden states are an
 /// Error.
 void fill(const Placeholder& placeholder, State& state);

@@ -5,10 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 
-#include "data/base/named.h"
+#include "modules/modality.h"
 
 namespace dualpath::modules {
 
@@ -45,12 +44,6 @@ struct RotationTable {
   at::Tensor cos, sin;
   bool interleaved = false;
 };
-
-/// What a position stands for.
-enum class Modality { kText, kImage, kAudio };
-inline constexpr Named<Modality> kModalities[] = {
-    {"text", Modality::kText}, {"image", Modality::kImage}, {"audio", Modality::kAudio}};
-inline std::string_view name_of(Modality modality) { return name_in(kModalities, modality); }
 
 /// A batch on its way through stages of one kind: a decoder's, or a tower's. Padding lies on the
 /// right; `mask` keeps it out of attention that is not causal, statistics, losses and metrics.

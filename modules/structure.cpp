@@ -135,6 +135,17 @@ Structure structure_of(const Network& network) {
   return structure;
 }
 
+std::int64_t hidden_states(const Network& network, Modality tower, const Stream& sample) {
+  Structure structure;
+  Recorder recorder(structure);
+  State state;
+  state.towers[tower] = sample;
+  for (const Stage& stage : network.stages) {
+    if (stage.stream == tower) run(stage, recorder, state);
+  }
+  return state.stream(tower).hidden.size(1);
+}
+
 std::vector<NamedShape> tensors_of(const Structure& structure) {
   std::vector<NamedShape> tensors;
   for (const EmbeddingRef& ref : structure.embeddings)

@@ -51,6 +51,10 @@ struct Structure {
 
 Structure structure_of(const Network& network);
 
+/// How many hidden states a tower makes of one sample without data: meta tensors, see
+/// Network::tower_samples.
+std::int64_t hidden_states(const Network& network, Modality tower, const Stream& sample);
+
 /// A tensor that a network reads.
 struct NamedShape {
   std::string name;

@@ -35,14 +35,16 @@ void observe(const modules::Network& network, const Plan& plan, ObserveExecutor&
   }
 }
 
-/// A few windows, evenly spaced: [windows, T].
-at::Tensor searched_ids(const std::vector<at::Tensor>& windows) {
+/// A few windows of text, evenly spaced, side by side; the first of other samples.
+modules::State searched_of(const std::vector<modules::State>& samples) {
+  if (samples.empty()) return {};
+  if (!samples.front().towers.empty()) return samples.front();
   constexpr std::size_t kWindows = 4;
   std::vector<at::Tensor> chosen;
-  const std::size_t step = std::max<std::size_t>(1, windows.size() / kWindows);
-  for (std::size_t i = 0; i < windows.size() && chosen.size() < kWindows; i += step)
-    chosen.push_back(windows[i]);
-  return at::cat(chosen);
+  const std::size_t step = std::max<std::size_t>(1, samples.size() / kWindows);
+  for (std::size_t i = 0; i < samples.size() && chosen.size() < kWindows; i += step)
+    chosen.push_back(samples[i].ids);
+  return modules::make_state(at::cat(chosen));
 }
 
 Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
@@ -155,19 +157,16 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress) {
-  if (windows.empty()) return calibrated(network, weights, dtype, plan, {}, {}, progress);
   std::vector<modules::State> samples;
   for (const at::Tensor& ids : windows) samples.push_back(modules::make_state(ids));
-  modules::State searched;
-  if (plan.smoothing.search) searched = modules::make_state(searched_ids(windows));
-  return calibrated(network, weights, dtype, plan, samples, searched, progress);
+  return calibrate(network, std::move(weights), dtype, plan, samples, progress);
 }
 
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<modules::State>& samples,
                       const std::function<void(std::int64_t)>& progress) {
-  const modules::State searched = samples.empty() ? modules::State() : samples.front();
+  const modules::State searched = plan.smoothing.search ? searched_of(samples) : modules::State();
   return calibrated(network, weights, dtype, plan, samples, searched, progress);
 }
 

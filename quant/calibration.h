@@ -45,7 +45,7 @@ Calibration calibrate(const modules::Network& network,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
 /// The same of samples of any modality, each a state at the first stage. A search for smoothing's
-/// strengths looks at the first.
+/// strengths looks at a few of text alone, side by side, else at the first.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<modules::State>& samples,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "modules/batch_state.h"
 #include "quant/distance.h"
 #include "quant/position_rows.h"
 
@@ -94,7 +95,7 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
   const torch::NoGradGuard no_grad;
   Comparison comparison(reference, quantized, plan);
   for (const data::Batch& batch : batches) {
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network, comparison, state);
     progress(batch.ids.numel());
   }

@@ -1,6 +1,7 @@
 #include "quant/selection.h"
 
 #include <torch/torch.h>
+#include "modules/batch_state.h"
 
 #include <map>
 
@@ -18,7 +19,7 @@ using SumsByStage = std::map<std::string, Sums>;
 void measure(const modules::Network& network, const data::Batch& batch,
              modules::Executor& reference, modules::Executor& quantized,
              const Corrections& corrections, DistanceKind kind, SumsByStage& sums) {
-  State fp = modules::make_state(batch.ids, batch.mask), q = fp;
+  State fp = modules::make_state(batch), q = fp;
   const auto distance = [&] {
     return hidden_distance(kind, fp.hidden, q.hidden, batch.mask).item<double>();
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/base/interrupt.h"
+#include "modules/batch_state.h"
 #include "trainer/head_chunks.h"
 #include "trainer/head_loss.h"
 #include "trainer/objective.h"
@@ -53,7 +54,7 @@ class Evaluation {
 
  private:
   Tensor last_hidden(modules::Executor& executor, const data::Batch& batch) const {
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network_, executor, state);
     return counted_rows(state.hidden, batch);
   }
@@ -84,24 +85,24 @@ class Evaluation {
 
 }  // namespace
 
-std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOptions& options) {
-  const std::int64_t scored = windows.length() - 1;
+std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options) {
+  const std::int64_t scored = std::max<std::int64_t>(samples.length() - 1, 1);
   const std::int64_t wanted = (options.num_tokens + scored - 1) / scored;
-  return std::min(windows.size(), static_cast<std::size_t>(wanted));
+  return std::min(samples.size(), static_cast<std::size_t>(wanted));
 }
 
 std::vector<RowSums> evaluate_rows(const modules::Network& network,
                                    const std::vector<EvaluatedRow>& rows,
-                                   const data::Windows& windows, const EvaluateOptions& options,
+                                   const data::Samples& samples, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   Evaluation evaluation(network, rows);
-  const auto chosen = data::evenly_spaced(windows.size(), evaluated_windows(windows, options));
+  const auto chosen = data::evenly_spaced(samples.size(), evaluated_samples(samples, options));
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
   for (std::size_t i = 0; i < chosen.size(); i += batch_size) {
     throw_if_interrupted();
     const auto batch = std::span(chosen).subspan(i, std::min(batch_size, chosen.size() - i));
-    evaluation.add_batch(data::make_batch(windows, batch));
+    evaluation.add_batch(samples.batch(batch));
     progress(static_cast<std::int64_t>(batch.size()));
   }
   return evaluation.take();

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
+#include "data/samples.h"
 #include "modules/network.h"
 #include "trainer/evaluated_row.h"
 #include "trainer/metrics.h"
@@ -13,12 +13,12 @@
 
 namespace dualpath::trainer {
 
-/// Every row on the same windows, evenly spaced over the text and enough for options.num_tokens
-/// scored tokens (or all there are). A window's first token is context only. rows[0] is the
+/// Every row on the same samples, evenly spaced over the text and enough for options.num_tokens
+/// scored tokens (or all there are). A sample's first token is context only. rows[0] is the
 /// reference that KL and agreement are measured against.
 std::vector<RowSums> evaluate_rows(const modules::Network& network,
                                    const std::vector<EvaluatedRow>& rows,
-                                   const data::Windows& windows, const EvaluateOptions& options,
+                                   const data::Samples& samples, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress);
 
 /// The same on one batch.
@@ -26,7 +26,7 @@ std::vector<RowSums> evaluate_batch(const modules::Network& network,
                                     const std::vector<EvaluatedRow>& rows,
                                     const data::Batch& batch);
 
-/// How many windows evaluate_rows takes.
-std::size_t evaluated_windows(const data::Windows& windows, const EvaluateOptions& options);
+/// How many samples evaluate_rows takes.
+std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options);
 
 }  // namespace dualpath::trainer

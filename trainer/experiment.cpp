@@ -86,9 +86,8 @@ std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
   update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
-  for (const data::Windows* text : {&texts.train, &texts.selection}) {
-    for (std::size_t i = 0; i < text->size(); ++i) hash.update(std::as_bytes((*text)[i]));
-  }
+  texts.train->update(hash);
+  texts.selection->update(hash);
   return hash.hex();
 }
 

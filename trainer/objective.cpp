@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "modules/batch_state.h"
 #include "quant/paired_forward.h"
 #include "trainer/losses.h"
 
@@ -54,8 +55,8 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
 
 StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   const quant::PairedForward paired =
-      quant::paired_forward(network_, modules::make_state(batch.ids, batch.mask), reference_,
-                            corrected_, options_.distance, checkpointing_);
+      quant::paired_forward(network_, modules::make_state(batch), reference_, corrected_,
+                            options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
   for (const quant::StageDistance& distance : paired.distances) {
@@ -87,7 +88,7 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
 }
 
 StepLosses ControlObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
-  modules::State state = modules::make_state(batch.ids, batch.mask);
+  modules::State state = modules::make_state(batch);
   checkpointing_.run(network_, corrected_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const double targets = static_cast<double>(count.targets);

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "data/base/memory.h"
+#include "modules/batch_state.h"
 #include "modules/float_executor.h"
 #include "quant/observe_executor.h"
 #include "quant/paired_forward.h"
@@ -22,16 +23,18 @@
 namespace dualpath::trainer {
 namespace {
 
+/// Of the decoder: what stands before it is part of the rest.
 double layer_count(const modules::Network& network) {
   return static_cast<double>(
-      std::count_if(network.stages.begin(), network.stages.end(),
-                    [](const modules::Stage& stage) { return stage.correctable; }));
+      std::count_if(network.stages.begin(), network.stages.end(), [](const modules::Stage& stage) {
+        return stage.correctable && stage.stream == modules::Modality::kText;
+      }));
 }
 
-data::Batch first_windows(const data::Windows& windows, std::int64_t wanted) {
-  std::vector<std::size_t> chosen(std::min(windows.size(), static_cast<std::size_t>(wanted)));
+data::Batch first_samples(const data::Samples& samples, std::int64_t wanted) {
+  std::vector<std::size_t> chosen(std::min(samples.size(), static_cast<std::size_t>(wanted)));
   std::iota(chosen.begin(), chosen.end(), std::size_t{0});
-  return data::make_batch(windows, chosen);
+  return samples.batch(chosen);
 }
 
 /// The same tokens, of which only the first `count` targets go through the head.
@@ -139,7 +142,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
 
   const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
-    modules::State state = modules::make_state(batch.ids, batch.mask);
+    modules::State state = modules::make_state(batch);
     modules::run(network, observe, state);
   };
   const std::int64_t rows_of_step =
@@ -184,9 +187,9 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
   const auto baseline = static_cast<double>(resident_bytes());
-  const data::Batch step = first_windows(texts.train, recipe.train.per_device_train_batch_size);
-  const data::Batch window = first_windows(texts.train, 1);
-  const data::Batch evaluated = first_windows(texts.train, recipe.evaluate.batch_size);
+  const data::Batch step = first_samples(*texts.train, recipe.train.per_device_train_batch_size);
+  const data::Batch window = first_samples(*texts.train, 1);
+  const data::Batch evaluated = first_samples(*texts.train, recipe.evaluate.batch_size);
   const Costs costs = measure(experiment, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
@@ -196,14 +199,14 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   };
   const auto steps =
       static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
-  std::size_t scored = evaluated_windows(texts.test, recipe.evaluate);
-  if (texts.out_of_domain) scored += evaluated_windows(*texts.out_of_domain, recipe.evaluate);
+  std::size_t scored = evaluated_samples(*texts.test, recipe.evaluate);
+  if (texts.out_of_domain) scored += evaluated_samples(*texts.out_of_domain, recipe.evaluate);
 
   const auto calibrated =
       experiment.plan.needs_calibration()
           ? quant::calibration_passes(experiment.plan) *
                 std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
-                                 static_cast<double>(texts.train.size()))
+                                 static_cast<double>(texts.train->size()))
           : 0.0;
   Prediction prediction{
       .exported = costs.exported,

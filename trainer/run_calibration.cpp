@@ -1,9 +1,23 @@
 #include "data/base/failpoint.h"
 #include "data/base/interrupt.h"
 #include "data/base/progress.h"
+#include "modules/batch_state.h"
 #include "trainer/runs.h"
 
 namespace dualpath::trainer {
+
+namespace {
+
+std::vector<modules::State> calibration_samples(const Experiment& experiment, const Texts& texts) {
+  std::vector<modules::State> samples;
+  if (!experiment.plan.needs_calibration()) return samples;
+  const auto n = static_cast<std::size_t>(experiment.recipe.quantize.calibration.num_samples);
+  for (const data::Batch& batch : spread_samples(*texts.train, n))
+    samples.push_back(modules::make_state(batch));
+  return samples;
+}
+
+}  // namespace
 
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
@@ -13,22 +27,20 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
       quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
     return quant::load_calibration(directory.calibration(), experiment.plan);
   }
-  std::vector<at::Tensor> windows;
-  if (experiment.plan.needs_calibration())
-    windows = spread_windows(texts.train, experiment.recipe.quantize.calibration.num_samples);
+  const std::vector<modules::State> samples = calibration_samples(experiment, texts);
   const auto runs =
-      static_cast<std::int64_t>(windows.size()) * quant::calibration_passes(experiment.plan);
+      static_cast<std::int64_t>(samples.size()) * quant::calibration_passes(experiment.plan);
   Progress progress("calibrate", runs, "windows");
   quant::Calibration calibration =
       quant::calibrate(experiment.model.network, experiment.model.weights,
-                       experiment.recipe.model.dtype, experiment.plan, windows, [&](std::int64_t) {
+                       experiment.recipe.model.dtype, experiment.plan, samples, [&](std::int64_t) {
                          failpoint("calibrate.window");
                          throw_if_interrupted();
                          progress.advance(1);
                        });
   calibration.fingerprint = fingerprint;
   progress.finish();
-  directory.update_report("calibration", {{"windows", windows.size()},
+  directory.update_report("calibration", {{"windows", samples.size()},
                                           {"sites", calibration.ranges.size()},
                                           {"seconds", progress.elapsed_seconds()}});
   quant::save_calibration(directory.calibration(),

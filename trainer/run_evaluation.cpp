@@ -21,14 +21,14 @@ using nlohmann::json;
 /// Bytes a row's model takes on disk, by row.
 using RowBytes = std::map<std::string, std::int64_t>;
 
-struct NamedWindows {
+struct NamedSamples {
   std::string name;
-  const data::Windows* windows;
+  const data::Samples* samples;
 };
 
-std::vector<NamedWindows> sets_of(const Texts& texts) {
-  std::vector<NamedWindows> sets{{"in_domain", &texts.test}};
-  if (texts.out_of_domain) sets.push_back({"out_of_domain", &*texts.out_of_domain});
+std::vector<NamedSamples> sets_of(const Texts& texts) {
+  std::vector<NamedSamples> sets{{"in_domain", texts.test.get()}};
+  if (texts.out_of_domain) sets.push_back({"out_of_domain", texts.out_of_domain.get()});
   return sets;
 }
 
@@ -77,17 +77,17 @@ json set_json(const std::vector<RowSums>& rows, const RowBytes& bytes, const Rec
 }
 
 json evaluate_sets(const modules::Network& network, const std::vector<EvaluatedRow>& rows,
-                   const RowBytes& bytes, const std::vector<NamedWindows>& sets,
+                   const RowBytes& bytes, const std::vector<NamedSamples>& sets,
                    const Recipe& recipe) {
   std::int64_t total = 0;
-  for (const NamedWindows& set : sets) {
-    total += static_cast<std::int64_t>(evaluated_windows(*set.windows, recipe.evaluate));
+  for (const NamedSamples& set : sets) {
+    total += static_cast<std::int64_t>(evaluated_samples(*set.samples, recipe.evaluate));
   }
   Progress progress("evaluate", total, "windows");
   json result;
-  for (const NamedWindows& set : sets) {
+  for (const NamedSamples& set : sets) {
     const auto sums =
-        evaluate_rows(network, rows, *set.windows, recipe.evaluate, [&](std::int64_t windows) {
+        evaluate_rows(network, rows, *set.samples, recipe.evaluate, [&](std::int64_t windows) {
           failpoint("evaluate.batch");
           progress.advance(windows);
         });
@@ -176,7 +176,7 @@ json run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   use_threads(recipe.num_threads);
   check_export_dtype(recipe, model);
   const quant::ExportedModel exported = quant::open_export(model);
-  const Texts texts = load_texts(recipe.data, model.tokenizer);
+  const Texts texts = load_texts(recipe.data, model);
   quant::QuantizedExecutor executor(model.weights, recipe.model.dtype, exported.plan,
                                     exported.scales, recipe.compute);
   quant::Corrected corrected(executor, exported.corrections);

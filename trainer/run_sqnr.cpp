@@ -11,18 +11,11 @@ using nlohmann::json;
 
 constexpr std::size_t kWindows = 4;
 
-std::vector<data::Batch> single_windows(const data::Windows& windows) {
-  std::vector<data::Batch> batches;
-  for (const std::size_t window : data::evenly_spaced(windows.size(), kWindows))
-    batches.push_back(data::make_batch(windows, std::span(&window, 1)));
-  return batches;
-}
-
 }  // namespace
 
 void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
               std::int64_t step, const RunDirectory& directory) {
-  const std::vector<data::Batch> batches = single_windows(texts.selection);
+  const std::vector<data::Batch> batches = spread_samples(*texts.selection, kWindows);
   // Smoothed and trained alike; what it converts of that goes with it.
   modules::FloatExecutor reference(std::make_shared<modules::ComputeWeights>(
       path.trainables.weights, path.executor.shared_weights()));

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kSelectionWindows = 32;
+constexpr std::int64_t kSelectionSamples = 32;
 
 json to_json(const TrainResult& result) {
   json report{
@@ -32,13 +32,13 @@ json part_report(const TrainResult& result, const json& before, const char* part
   return finished ? before[part] : to_json(result);
 }
 
-std::vector<data::Batch> selection_batches(const data::Windows& windows, std::int64_t batch_size) {
-  const auto chosen = data::evenly_spaced(windows.size(), kSelectionWindows);
+std::vector<data::Batch> selection_batches(const data::Samples& samples, std::int64_t batch_size) {
+  const auto chosen = data::evenly_spaced(samples.size(), kSelectionSamples);
   const auto size = static_cast<std::size_t>(batch_size);
   std::vector<data::Batch> batches;
   for (std::size_t i = 0; i < chosen.size(); i += size) {
     batches.push_back(
-        data::make_batch(windows, std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
+        samples.batch(std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
   }
   return batches;
 }
@@ -50,7 +50,7 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   const Recipe& recipe = experiment.recipe;
   if (const auto there = load_selection(directory.selection(), recipe.train.max_steps))
     return *there;
-  const auto batches = selection_batches(texts.selection, recipe.evaluate.batch_size);
+  const auto batches = selection_batches(*texts.selection, recipe.evaluate.batch_size);
   Progress progress("select", static_cast<std::int64_t>(batches.size()), "batches");
   quant::Corrections candidates = path.trainables.corrections;
   auto selection =
@@ -98,7 +98,7 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
                      &path.trainables.corrections};
   json report;
   report["train"] = part_report(
-      train_loop(job, recipe.train, recipe.seed, texts.train, repair, optimizer), before, "train");
+      train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
   const auto selection = select(experiment, texts, directory, path, control);
   for (const quant::SelectedStage& stage : selection) {
     if (!stage.kept) path.trainables.corrections.drop(stage.stage);
@@ -115,7 +115,7 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
     const TrainJob control_job{"control", directory.control(), calibration.fingerprint,
                                directory.events("control"), &control.trainables.corrections};
-    report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, texts.train,
+    report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
                                                adaptation, control_optimizer),
                                     before, "control");
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "modules/batch_state.h"
 #include "quant/paired_forward.h"
 
 namespace dualpath::trainer {
@@ -38,9 +39,8 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
                         quant::DistanceKind distance,
                         const modules::GradientCheckpointing& checkpointing) {
   const AllocationWatch watch;
-  const quant::PairedForward held =
-      quant::paired_forward(network, modules::make_state(batch.ids, batch.mask), reference,
-                            corrected, distance, checkpointing);
+  const quant::PairedForward held = quant::paired_forward(
+      network, modules::make_state(batch), reference, corrected, distance, checkpointing);
   return watch.bytes();
 }
 

@@ -8,6 +8,7 @@
 #include "data/base/error.h"
 #include "data/base/interrupt.h"
 #include "data/text_stream.h"
+#include "modules/batch_state.h"
 #include "modules/generation.h"
 #include "modules/stop_tokens.h"
 
@@ -26,10 +27,6 @@ void check_prompt(std::size_t tokens, std::int64_t context) {
     throw Error("the prompt has {} tokens; the model's context is {}, the answer included", tokens,
                 context);
   }
-}
-
-at::Tensor ids_of(const std::vector<std::int32_t>& prompt) {
-  return at::tensor(at::ArrayRef<std::int32_t>(prompt)).to(at::kLong);
 }
 
 /// Takes token by token, and says when it is enough.
@@ -84,11 +81,11 @@ class Writer {
 }  // namespace
 
 GeneratedText generate_text(const modules::Model& model, modules::Executor& executor,
-                            const std::vector<std::int32_t>& prompt,
-                            const GenerationOptions& options,
+                            const data::Batch& prompt, const GenerationOptions& options,
                             const std::function<void(std::string_view)>& on_text) {
-  check_prompt(prompt.size(), model.config.max_position_embeddings);
-  Writer writer(model, prompt.size(), options, on_text);
+  const auto tokens = static_cast<std::size_t>(prompt.ids.size(1));
+  check_prompt(tokens, model.config.max_position_embeddings);
+  Writer writer(model, tokens, options, on_text);
   Sampler sampler(options.sampling, options.seed);
   const modules::PickToken pick = [&](const at::Tensor& logits) {
     if (!at::isfinite(logits).all().item<bool>()) throw Error("the model's logits are not finite");
@@ -96,7 +93,7 @@ GeneratedText generate_text(const modules::Model& model, modules::Executor& exec
     const at::Tensor row = logits.to(at::kFloat).contiguous();
     return sampler.draw({row.const_data_ptr<float>(), static_cast<std::size_t>(row.numel())});
   };
-  modules::generate(model.network, executor, modules::make_state(ids_of(prompt).unsqueeze(0)), pick,
+  modules::generate(model.network, executor, modules::make_state(prompt), pick,
                     [&](std::int64_t token) { return writer.add(token); });
   return writer.take();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/base/named.h"
+#include "data/batch.h"
 #include "modules/executor.h"
 #include "modules/model.h"
 #include "trainer/sampling.h"
@@ -35,11 +36,11 @@ struct GeneratedText {
   double seconds = 0.0;              ///< of the tokens after the first
 };
 
-/// What the executor says behind the prompt. Each piece of text is handed to on_text as soon as it
+/// What the executor says behind the prompt, a text alone with what it is to see and hear. Each piece of text is handed to on_text as soon as it
 /// is certain. A prompt that is empty or fills the model's context (max_position_embeddings) is an
 /// Error; a signal between two tokens throws Interrupted.
 GeneratedText generate_text(const modules::Model& model, modules::Executor& executor,
-                            const std::vector<std::int32_t>& prompt,
+                            const data::Batch& prompt,
                             const GenerationOptions& options,
                             const std::function<void(std::string_view)>& on_text);
 

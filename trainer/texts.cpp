@@ -1,31 +1,68 @@
 #include "trainer/texts.h"
 
-#include "data/batch.h"
+#include <algorithm>
+
+#include "data/base/interrupt.h"
+#include "data/base/progress.h"
+#include "data/media_samples.h"
 #include "data/text.h"
+#include "trainer/media_readers.h"
 
 namespace dualpath::trainer {
+namespace {
 
-Texts load_texts(const data::DataOptions& options, const data::Tokenizer& tokenizer) {
+using Documents = std::span<const data::Document>;
+
+/// Makes samples of one kind of all that a recipe names.
+class SampleMaker {
+ public:
+  SampleMaker(const data::DataOptions& options, const modules::Model& model,
+              const std::vector<data::Document>& documents,
+              const std::vector<data::Document>& out_of_domain)
+      : options_(options), model_(model) {
+    if (!data::have_media(documents) && !data::have_media(out_of_domain)) return;
+    readers_ = std::make_shared<data::MediaReaders>(media_readers(model));
+    progress_.emplace("read", std::ssize(documents) + std::ssize(out_of_domain), "samples");
+  }
+
+  std::unique_ptr<data::Samples> operator()(Documents documents) {
+    if (!readers_)
+      return std::make_unique<data::WindowSamples>(
+          data::make_windows(model_.tokenizer, documents, options_.window));
+    return std::make_unique<data::MediaSamples>(model_.tokenizer, documents, options_.window,
+                                                readers_, [this] {
+                                                  throw_if_interrupted();
+                                                  progress_->advance(1);
+                                                });
+  }
+
+ private:
+  const data::DataOptions& options_;
+  const modules::Model& model_;
+  std::shared_ptr<const data::MediaReaders> readers_;  // null where there is nothing but text
+  std::optional<Progress> progress_;
+};
+
+}  // namespace
+
+Texts load_texts(const data::DataOptions& options, const modules::Model& model) {
   const std::vector<data::Document> documents = data::read_documents(options.train);
+  std::vector<data::Document> out_of_domain;
+  if (!options.out_of_domain.empty()) out_of_domain = data::read_documents(options.out_of_domain);
   const auto [train, selection, test] = options.split;
   const data::DocumentSplit split =
       data::split_documents(documents, {.train = train, .selection = selection, .test = test});
-  const auto windows = [&](std::span<const data::Document> part) {
-    return data::make_windows(tokenizer, part, options.window);
-  };
-  Texts texts{windows(split.train), windows(split.selection), windows(split.test), std::nullopt};
-  if (!options.out_of_domain.empty())
-    texts.out_of_domain = windows(data::read_documents(options.out_of_domain));
+  SampleMaker samples(options, model, documents, out_of_domain);
+  Texts texts{samples(split.train), samples(split.selection), samples(split.test), nullptr};
+  if (!out_of_domain.empty()) texts.out_of_domain = samples(out_of_domain);
   return texts;
 }
 
-std::vector<at::Tensor> spread_windows(const data::Windows& windows, std::int64_t n) {
-  std::vector<at::Tensor> chosen;
-  for (const std::size_t window :
-       data::evenly_spaced(windows.size(), static_cast<std::size_t>(n))) {
-    chosen.push_back(data::make_batch(windows, std::array{window}).ids);
-  }
-  return chosen;
+std::vector<data::Batch> spread_samples(const data::Samples& samples, std::size_t n) {
+  std::vector<data::Batch> batches;
+  for (const std::size_t sample : data::evenly_spaced(samples.size(), n))
+    batches.push_back(samples.batch(std::span(&sample, 1)));
+  return batches;
 }
 
 }  // namespace dualpath::trainer

@@ -1,25 +1,26 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "data/data_options.h"
-#include "data/tokenizer.h"
-#include "data/windows.h"
+#include "data/samples.h"
+#include "modules/model.h"
 
 namespace dualpath::trainer {
 
-/// The texts of a recipe as token windows.
+/// What a recipe's `data` names, as samples: windows of text, or where a text names pictures or
+/// clips a sample a text.
 struct Texts {
-  data::Windows train;      ///< training and calibration
-  data::Windows selection;  ///< decides which corrections stay
-  data::Windows test;       ///< in domain; read by evaluate only
-  std::optional<data::Windows> out_of_domain;
+  std::unique_ptr<data::Samples> train;          ///< training and calibration
+  std::unique_ptr<data::Samples> selection;      ///< decides which corrections stay
+  std::unique_ptr<data::Samples> test;           ///< in domain; read by evaluate only
+  std::unique_ptr<data::Samples> out_of_domain;  ///< null if there is none
 };
 
-Texts load_texts(const data::DataOptions& options, const data::Tokenizer& tokenizer);
+Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 
-/// n windows at even distances, as ids [1, T] each without padding: for calibration.
-std::vector<at::Tensor> spread_windows(const data::Windows& windows, std::int64_t n);
+/// n samples at even distances, each a batch of its own.
+std::vector<data::Batch> spread_samples(const data::Samples& samples, std::size_t n);
 
 }  // namespace dualpath::trainer

@@ -22,11 +22,11 @@ namespace {
 class Loop {
  public:
   Loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
-       const data::Windows& windows, Objective& objective, Optimizer& optimizer)
+       const data::Samples& samples, Objective& objective, Optimizer& optimizer)
       : job_(job),
         options_(options),
-        windows_(windows),
-        order_(windows.size(), seed),
+        samples_(samples),
+        order_(samples.size(), seed),
         objective_(objective),
         optimizer_(optimizer),
         checkpoints_(job.directory, options.save_total_limit) {}
@@ -60,7 +60,7 @@ class Loop {
     for (std::int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
       const std::int64_t micro_step = step * options_.gradient_accumulation_steps + i;
       const auto chosen = order_.batch(micro_step, options_.per_device_train_batch_size);
-      batches.push_back(data::make_batch(windows_, chosen));
+      batches.push_back(samples_.batch(chosen));
       count.targets += batches.back().counted();
       count.tokens += batches.back().mask.sum().item<std::int64_t>();
     }
@@ -140,7 +140,7 @@ class Loop {
 
   const TrainJob& job_;
   const TrainOptions& options_;
-  const data::Windows& windows_;
+  const data::Samples& samples_;
   data::WindowOrder order_;
   Objective& objective_;
   Optimizer& optimizer_;
@@ -153,8 +153,8 @@ class Loop {
 }  // namespace
 
 TrainResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
-                       const data::Windows& windows, Objective& objective, Optimizer& optimizer) {
-  return Loop(job, options, seed, windows, objective, optimizer).run();
+                       const data::Samples& samples, Objective& objective, Optimizer& optimizer) {
+  return Loop(job, options, seed, samples, objective, optimizer).run();
 }
 
 }  // namespace dualpath::trainer

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "data/windows.h"
+#include "data/samples.h"
 #include "quant/corrections.h"
 #include "trainer/objective.h"
 #include "trainer/optimizer.h"
@@ -31,9 +31,9 @@ struct TrainResult {
 
 /// Optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and at
 /// the end. SIGINT and SIGTERM finish the step, save and throw Interrupted. A loss that is not
-/// finite is an Error naming step, stage and the last good checkpoint. windows are visited in an
+/// finite is an Error naming step, stage and the last good checkpoint. samples are visited in an
 /// order that is a function of seed and step.
 TrainResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
-                       const data::Windows& windows, Objective& objective, Optimizer& optimizer);
+                       const data::Samples& samples, Objective& objective, Optimizer& optimizer);
 
 }  // namespace dualpath::trainer

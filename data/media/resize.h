@@ -6,7 +6,7 @@ namespace dualpath::data {
 
 enum class Resample { kBilinear, kBicubic };
 
-/// Whose resize, where they differ: by 1 of 255 at many pixels, by up to 5 at few.
+/// Whose resize. They differ by 1 of 255 at many pixels, and by more where bicubic overshoots.
 enum class ImageBackend {
   kPillow,       ///< weights of 22 bits' fraction; columns first if the height shrinks by more than
                  ///< twice the pixels that the width does

@@ -1,7 +1,9 @@
 #include <nlohmann/json.hpp>
 
+#include "data/media/image_processor_options.h"
 #include "modules/conformer_config.h"
 #include "modules/decoder_config.h"
+#include "modules/model_config.h"
 #include "modules/vit_config.h"
 #include "tests/fuzz/target.h"
 
@@ -13,6 +15,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   });
   fuzz::judge(data, size, [](std::string_view content) {
     modules::VitConfig::from_json(data::JsonObject::parse(content, "config.json"));
+  });
+  fuzz::judge(data, size, [](std::string_view content) {
+    data::ImageProcessorOptions::from_json(data::JsonObject::parse(content, "config.json"));
+  });
+  fuzz::judge(data, size, [](std::string_view content) {
+    modules::ModelConfig::from_json(data::JsonObject::parse(content, "config.json"));
   });
   return fuzz::judge(data, size, [](std::string_view content) {
     const auto json = data::JsonObject::parse(content, "config.json");

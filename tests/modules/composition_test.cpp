@@ -4,6 +4,7 @@
 
 #include "modules/float_executor.h"
 #include "modules/gradient_checkpointing.h"
+#include "modules/model_network.h"
 #include "tests/modules/greedy.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -98,8 +99,8 @@ TEST_CASE("what is wrong in a composition's config.json is named", "[modules][co
   CHECK(message([](auto& c) { c.erase("vision_alignment"); }) ==
         "config.json: vision_alignment: expected an object, but the key is missing");
   CHECK(message([](auto& c) { c.erase("image_token_id"); }) ==
-        "config.json: image_token_id: expected an integer from 0 to 511, but the key is missing");
-  CHECK(message([](auto& c) { c["audio_token_id"] = 510; }) ==
+        "config.json: image_token_id: expected an integer in [0, 513], but the key is missing");
+  CHECK(message([](auto& c) { c["audio_token_id"] = 512; }) ==
         "config.json: image_token_id and audio_token_id are the same");
   CHECK(message([](auto& c) { c["audio_alignment"]["num_attention_heads"] = 7; }) ==
         "config.json: audio_alignment: a width of 64 is not divided by its 7 heads");

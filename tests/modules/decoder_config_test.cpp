@@ -139,7 +139,7 @@ TEST_CASE("a key that is missing from config.json is named", "[modules][config]"
 TEST_CASE("a key of config.json with a value that cannot be is named", "[modules][config]") {
   const auto [key, value, message] = GENERATE(table<std::string, json, std::string>({
       {"model_type", "glm4_moe",
-       R"(model_type: expected llama, glm, glm4, qwen2 or qwen3, got "glm4_moe")"},
+       R"(model_type: expected llama, glm, glm4, glm4v_text, qwen2 or qwen3, got "glm4_moe")"},
       {"partial_rotary_factor", 0.5,
        "partial_rotary_factor: expected 1 in a model of type llama, got 0.5"},
       {"hidden_size", -64, "hidden_size: expected an integer in [1, 4294967296], got -64"},

@@ -105,10 +105,10 @@ TEST_CASE("placeholders that pictures do not fill are an error", "[modules][glm4
   FloatExecutor executor(model.weights, at::kFloat);
   State state = state_of(expected);
   state.towers[Modality::kImage] = pictures(expected, 0, 1);
-  const std::int64_t wanted = (state.ids == 511).sum().item<std::int64_t>(),
+  const std::int64_t wanted = (state.ids == 512).sum().item<std::int64_t>(),
                      made = expected["features"].size(0) - expected["patches.2"].size(0) / 4;
   CHECK(error_message([&] { run(model.network, executor, state); }) ==
-        "the texts have " + std::to_string(wanted) + " image tokens (id 511), their images make " +
+        "the texts have " + std::to_string(wanted) + " image tokens (id 512), their images make " +
             std::to_string(made));
 }
 

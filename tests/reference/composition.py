@@ -9,20 +9,36 @@ Makes in --out: model/ (config.json, model.safetensors, tokenizer) and model.saf
   aligned_audio              [2, Q, H] float32
   logits                     [2, T, V] float32, by eager attention
   attention_difference       [1] the largest difference to those of fused attention at real tokens
+  sample_nll                 [8] float32  of each line of samples.jsonl, beside which its pictures and clips are: the mean over its
+                             words and the end of text
 """
 
 import json
 
+import soundfile
 import torch
 from common import HANDBOOK_NAME, parse_arguments, read_texts, save
-from safetensors.torch import save_file
+from PIL import Image
+from pictures import make_picture
+from safetensors.torch import load_file, save_file
 from tiny import DEFAULTS, SEED, fill, save_tokenizer, train_tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, ParakeetEncoder, ViTModel
+from tokenizers import AddedToken
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    ParakeetEncoder,
+    ParakeetFeatureExtractor,
+    ViTImageProcessor,
+    ViTModel,
+)
 
-IMAGE_TOKEN, AUDIO_TOKEN = 510, 511
+IMAGE, IMAGE_TOKEN = "<|image|>", 512
+AUDIO, AUDIO_TOKEN = "<|audio|>", 513
 FRAMES = (67, 50)
 WIDTH, QUERIES, HEADS = DEFAULTS["hidden_size"], 3, 4
 IMAGE_ALIGNMENT = {"merge_size": 2, "intermediate_size": 80}
+IMAGE_PROCESSOR = ViTImageProcessor(size={"height": 64, "width": 64})
+FEATURE_EXTRACTOR = ParakeetFeatureExtractor(feature_size=32)
 AUDIO_ALIGNMENT = {"merge_size": 3, "num_queries": QUERIES, "num_attention_heads": HEADS}
 
 
@@ -70,7 +86,7 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
     vision = ViTModel.from_pretrained(arguments.vit / "huggingface", add_pooling_layer=False)
     audio = ParakeetEncoder.from_pretrained(arguments.conformer / "parakeet")
     made = {
-        "language_model": LlamaForCausalLM(LlamaConfig(**DEFAULTS)),
+        "language_model": LlamaForCausalLM(LlamaConfig(**DEFAULTS | {"vocab_size": 514})),
         "vision_alignment": Alignment(vision.config.hidden_size, 4, IMAGE_ALIGNMENT["intermediate_size"]),
         "audio_alignment": Alignment(audio.config.hidden_size, 3, WIDTH, QUERIES),
     }
@@ -79,15 +95,15 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
     return {name: part.eval() for name, part in (made | {"vision_tower": vision, "audio_tower": audio}).items()}
 
 
-def save_model(directory, parts, tokenizer) -> None:
+def save_model(directory, parts, arguments, tokenizer) -> None:
+    """The encoders' tensors under the names of their own files, which transformers calls otherwise in memory."""
     directory.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        f"{name}.{key}": value
-        for name, part in parts.items()
-        for key, value in part.state_dict().items()
-        if key != "lm_head.weight" and value.is_floating_point()
-    }
-    save_file({key: value.contiguous() for key, value in tensors.items()}, directory / "model.safetensors")
+    tensors = {name: part.state_dict() for name, part in parts.items()}
+    del tensors["language_model"]["lm_head.weight"]
+    tensors["vision_tower"] = load_file(arguments.vit / "huggingface" / "model.safetensors")
+    tensors["audio_tower"] = load_file(arguments.conformer / "parakeet" / "model.safetensors")
+    named = {f"{part}.{name}": value.contiguous() for part, own in tensors.items() for name, value in own.items()}
+    save_file(named, directory / "model.safetensors")
     config = {
         "model_type": "dualpath_multimodal",
         "dtype": "float32",
@@ -101,6 +117,11 @@ def save_model(directory, parts, tokenizer) -> None:
     }
     (directory / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     save_tokenizer(tokenizer, directory)
+    processors = {
+        "image_processor": IMAGE_PROCESSOR.to_dict(),
+        "feature_extractor": FEATURE_EXTRACTOR.to_dict(),
+    }
+    (directory / "processor_config.json").write_text(json.dumps(processors, indent=1) + "\n", encoding="utf-8")
 
 
 def make_texts(tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,6 +129,46 @@ def make_texts(tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
     rows = [tokens[:5] + image + tokens[5:9] + clip + tokens[9:20], tokens[20:24] + clip + image + tokens[24:30]]
     ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
     return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
+
+
+def write_samples(out, texts: list[str]) -> list[dict]:
+    """Texts with nothing, a picture, a clip, and both."""
+    samples = []
+    for i in range(8):
+        words = " ".join(texts[i].split()[:25])
+        sample = {"text": words}
+        if i % 2:
+            make_picture(60 + 9 * i, 100 - 7 * i).save(out / f"{i}.png")
+            sample |= {"text": f"Seen: {IMAGE} " + sample["text"], "images": [f"{i}.png"]}
+        if i % 4 > 1:
+            time = torch.arange(8000 + 1600 * i) / 16000
+            soundfile.write(out / f"{i}.wav", (0.3 * torch.sin(3000 * time * (1 + time))).numpy(), 16000, "FLOAT")
+            sample |= {"text": f"Heard: {AUDIO} " + sample["text"], "audio": [f"{i}.wav"]}
+        samples.append(sample)
+    lines = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (out / "samples.jsonl").write_text(lines, encoding="utf-8")
+    return samples
+
+
+@torch.no_grad()
+def sample_nll(parts, tokenizer, out, sample) -> torch.Tensor:
+    counts = {IMAGE_TOKEN: 4, AUDIO_TOKEN: QUERIES}
+    ids = [i for token in tokenizer.encode(sample["text"]).ids for i in [token] * counts.get(token, 1)] + [0]
+    ids = torch.tensor([ids])
+    embedded = parts["language_model"].get_input_embeddings()(ids)
+    for name in sample.get("images", []):
+        pixels = IMAGE_PROCESSOR(Image.open(out / name), return_tensors="pt")["pixel_values"]
+        images = align_images(parts["vision_alignment"], parts["vision_tower"](pixels).last_hidden_state)
+        embedded = embedded.masked_scatter((ids == IMAGE_TOKEN)[..., None], images)
+    for name in sample.get("audio", []):
+        clip, rate = soundfile.read(out / name, dtype="float32")
+        heard = parts["audio_tower"](**FEATURE_EXTRACTOR([clip], sampling_rate=rate, return_tensors="pt"))
+        audio = align_audio(parts["audio_alignment"], heard.last_hidden_state, heard.attention_mask.sum(1).tolist())
+        embedded = embedded.masked_scatter((ids == AUDIO_TOKEN)[..., None], audio)
+    logits = parts["language_model"](inputs_embeds=embedded).logits
+    targets = ids[0, 1:]
+    targets = targets.masked_fill((targets == IMAGE_TOKEN) | (targets == AUDIO_TOKEN), -100)
+    return torch.nn.functional.cross_entropy(logits[0, :-1], targets)
 
 
 @torch.no_grad()
@@ -152,10 +213,14 @@ def main() -> None:
     generator = torch.Generator().manual_seed(SEED)
     texts = read_texts(arguments.assets / HANDBOOK_NAME)
     tokenizer = train_tokenizer(texts)
-    tokens = [t for t in tokenizer.encode(max(texts, key=len)[:500]).ids if t not in (IMAGE_TOKEN, AUDIO_TOKEN)]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (IMAGE, AUDIO)])
+    assert [tokenizer.token_to_id(token) for token in (IMAGE, AUDIO)] == [IMAGE_TOKEN, AUDIO_TOKEN]
+    tokens = tokenizer.encode(max(texts, key=len)[:500]).ids
     parts = make_parts(arguments, generator)
-    save_model(arguments.out / "model", parts, tokenizer)
+    save_model(arguments.out / "model", parts, arguments, tokenizer)
     expected = expected_values(parts, tokens, generator)
+    samples = write_samples(arguments.out, texts)
+    expected["sample_nll"] = torch.stack([sample_nll(parts, tokenizer, arguments.out, sample) for sample in samples])
     assert expected["logits"].std(-1).min() > 0.3, "the logits are nearly alike"
     save(arguments.out / "model.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
 

@@ -8,23 +8,29 @@ Makes in --out: the directory tiny/ (config, weights, tokenizer, preprocessor_co
   logits                      [2, T, V] float32, by eager attention
   attention_difference        [1] the largest difference to those of fused attention at real tokens
   prompt, greedy              [P], [32] int64  a text with one picture (the first), continued past any end of text
+  sample_nll                  [8] float32  of each line of samples.jsonl, beside which its pictures are: the mean over its words and
+                              the end of text
+  sample_greedy               [32] int64  behind the second of them, continued past any end of text
 and 9b/: config.json of transformers' own default values, which are GLM-4.1V-9B's but for what ROTATION_9B says, with weights in
 bfloat16, without weights, and parameters.json, the shape of every parameter by name.
 """
 
 import json
 
-import numpy
 import torch
 from common import HANDBOOK_NAME, parse_arguments, read_texts, save
 from PIL import Image
+from pictures import make_picture
 from tiny import DEFAULTS, SEED, fill, save_tokenizer, train_tokenizer
+from tokenizers import AddedToken
 from transformers import Glm4vConfig, Glm4vForConditionalGeneration, Glm4vImageProcessor
 
 SIZES = [(150, 90), (57, 200), (84, 84)]  # width, height
-IMAGE_TOKEN = 511
+IMAGE, IMAGE_TOKEN = "<|image|>", 512
+SAMPLE_SIZES = [[(120, 60)], [(84, 150)], [(70, 70), (30, 100)], [(200, 56)]]
 STEPS = 32
 TEXT = DEFAULTS | {
+    "vocab_size": 514,
     "rope_parameters": {
         "rope_type": "default",
         "rope_theta": 50000.0,
@@ -54,14 +60,6 @@ VISION = {
 }
 
 
-def picture(size: tuple[int, int], seed: int) -> Image.Image:
-    width, height = size
-    y, x = numpy.mgrid[:height, :width]
-    pixels = numpy.stack([255 * x / width, 255 * y / height, 255 * (x > y)], axis=-1)
-    pixels += numpy.random.default_rng(seed).normal(scale=40, size=pixels.shape)
-    return Image.fromarray(numpy.clip(pixels, 0, 255).astype(numpy.uint8))
-
-
 def with_pictures(tokens: list[int], grids: list[list[int]]) -> list[int]:
     """A few words before, between and behind the pictures, a token a merged square."""
     ids, words = [], iter(range(0, len(tokens), 7))
@@ -76,6 +74,7 @@ def padded(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
 
 
+@torch.no_grad()
 def greedy(model, ids, pixels, grid) -> tuple[torch.Tensor, torch.Tensor]:
     """Steps past the end of text, and each token's logit less the runner-up's."""
     tokens, margins = [], []
@@ -134,6 +133,42 @@ def expected_values(model, processed, tokens) -> dict[str, torch.Tensor]:
     }
 
 
+def write_samples(out, texts: list[str]) -> list[dict]:
+    """Texts with no, one and two pictures."""
+    samples = []
+    for i in range(8):
+        sizes = SAMPLE_SIZES[i // 2] if i % 2 else []
+        words = " ".join(texts[i].split()[:25])
+        names = [f"{i}-{j}.png" for j in range(len(sizes))]
+        for name, size in zip(names, sizes):
+            make_picture(*size).save(out / name)
+        samples.append({"text": f"What is this? {IMAGE} " * len(names) + words, "images": names})
+    lines = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (out / "samples.jsonl").write_text(lines, encoding="utf-8")
+    return samples
+
+
+def inputs_of(tokenizer, processor, out, sample) -> tuple[torch.Tensor, dict]:
+    """Its ids [1, T] without an end of text, and what its pictures are to the model."""
+    inputs, grids = {}, []
+    if sample["images"]:
+        inputs = dict(processor([Image.open(out / name) for name in sample["images"]], return_tensors="pt"))
+        grids = inputs["image_grid_thw"].prod(-1).tolist()
+    ids, counts = [], iter(grids)
+    for token in tokenizer.encode(sample["text"]).ids:
+        ids += [token] * (next(counts) // 4 if token == IMAGE_TOKEN else 1)
+    return torch.tensor([ids]), inputs
+
+
+@torch.no_grad()
+def sample_nll(model, tokenizer, processor, out, sample) -> torch.Tensor:
+    ids, inputs = inputs_of(tokenizer, processor, out, sample)
+    ids = torch.nn.functional.pad(ids, (0, 1), value=DEFAULTS["eos_token_id"])
+    logits = model(input_ids=ids, mm_token_type_ids=(ids == IMAGE_TOKEN).int(), **inputs).logits
+    targets = ids[0, 1:].masked_fill(ids[0, 1:] == IMAGE_TOKEN, -100)
+    return torch.nn.functional.cross_entropy(logits[0, :-1], targets)
+
+
 def make_9b(directory) -> None:
     config = Glm4vConfig(
         text_config=ROTATION_9B, architectures=["Glm4vForConditionalGeneration"], dtype="bfloat16"
@@ -149,6 +184,8 @@ def main() -> None:
     arguments = parse_arguments(__doc__, "folder for the directories and expected values")
     texts = read_texts(arguments.assets / HANDBOOK_NAME)
     tokenizer = train_tokenizer(texts)
+    tokenizer.add_special_tokens([AddedToken(IMAGE, special=True, normalized=False)])
+    assert tokenizer.token_to_id(IMAGE) == IMAGE_TOKEN
     directory = arguments.out / "tiny"
     config = Glm4vConfig(
         text_config=TEXT, vision_config=VISION, image_token_id=IMAGE_TOKEN, tie_word_embeddings=False
@@ -159,10 +196,16 @@ def main() -> None:
     save_tokenizer(tokenizer, directory)
     processor = Glm4vImageProcessor(size={"shortest_edge": 56 * 56, "longest_edge": 28 * 28 * 40})
     processor.save_pretrained(directory)
-    processed = processor([picture(size, SEED + i) for i, size in enumerate(SIZES)], return_tensors="pt")
-    tokens = [token for token in tokenizer.encode(max(texts, key=len)[:2_000]).ids if token != IMAGE_TOKEN]
+    processed = processor([make_picture(*size) for size in SIZES], return_tensors="pt")
+    tokens = tokenizer.encode(max(texts, key=len)[:2_000]).ids
     loaded = Glm4vForConditionalGeneration.from_pretrained(directory, dtype=torch.float32).eval()
     expected = expected_values(loaded, processed, tokens)
+    samples = write_samples(arguments.out, texts)
+    nll = [sample_nll(loaded, tokenizer, processor, arguments.out, sample) for sample in samples]
+    expected["sample_nll"] = torch.stack(nll)
+    ids, inputs = inputs_of(tokenizer, processor, arguments.out, samples[1])
+    expected["sample_greedy"], margins = greedy(loaded, ids, inputs["pixel_values"], inputs["image_grid_thw"])
+    assert margins.min() > 10 * expected["attention_difference"], "a near tie: no reference for greedy tokens"
     assert expected["logits"].std(-1).min() > 0.3, "the logits are nearly alike"
     save(arguments.out / "tiny.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
     make_9b(arguments.out / "9b")

@@ -76,7 +76,7 @@ TEST_CASE(
   CHECK(evaluate({.num_tokens = 1000})[0].tokens == 5 * 19 + 3);  // all there are
   CHECK(evaluate({.num_tokens = 38})[1].tokens == 2 * 19);
   CHECK(evaluate({.num_tokens = 39})[1].tokens == 3 * 19);
-  CHECK(evaluated_windows(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);
+  CHECK(evaluated_samples(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);
 }
 
 TEST_CASE("The batch size changes figures by no more than the rounding of float32 sums",

@@ -32,7 +32,7 @@ modules::NamedTensors copies(const modules::NamedTensors& tensors) {
 Trained train(const Experiment& experiment, const std::vector<ParameterGroup>& groups,
               Objective& objective) {
   Optimizer optimizer(groups, experiment.recipe.train);
-  const data::Windows windows = made_windows(4, 40, /*rest=*/9);
+  const data::WindowSamples windows = made_windows(4, 40, /*rest=*/9);
   Trained trained;
   for (std::int64_t step = 0; step < kSteps; ++step) {
     const std::vector<data::Batch> batches{batch_of(windows, {0, 1}), batch_of(windows, {2, 4})};

@@ -50,7 +50,7 @@ TEST_CASE("Accumulating micro-batches of very unequal length equals one big batc
   Paths paths;
   PairedObjective objective(paths.experiment.model.network, paths.control.executor,
                             paths.quantized.corrected, kAllTerms);
-  const data::Windows windows = made_windows(3, 40, /*rest=*/3);
+  const data::WindowSamples windows = made_windows(3, 40, /*rest=*/3);
   const data::Batch big = batch_of(windows, {0, 1, 2, 3});  // the last row is almost all padding
   const StepLosses whole = objective.accumulate(big, count_of(big));
   const Tensor gradient = paths.take_gradients();
@@ -79,7 +79,7 @@ TEST_CASE("Accumulating micro-batches of very unequal length equals one big batc
 TEST_CASE("The control accumulates as the repair does", "[trainer][objective]") {
   Paths paths;
   ControlObjective objective(paths.experiment.model.network, paths.control.corrected);
-  const data::Windows windows = made_windows(2, 40, /*rest=*/3);
+  const data::WindowSamples windows = made_windows(2, 40, /*rest=*/3);
   const data::Batch big = batch_of(windows, {0, 1, 2});
   const Tensor beta = paths.control.trainables.corrections.parameters().at("model.layers.1.beta");
   const StepLosses whole = objective.accumulate(big, count_of(big));

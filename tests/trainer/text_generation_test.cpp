@@ -1,6 +1,8 @@
 #include "trainer/text_generation.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "data/formats/json.h"
 #include "modules/float_executor.h"
@@ -32,7 +34,8 @@ struct Tiny {
 
   GeneratedText say(const GenerationOptions& options) {
     streamed.clear();
-    return generate_text(model, executor, prompt, options,
+    return generate_text(model, executor,
+                         data::make_batch(std::array{std::span(std::as_const(prompt))}), options,
                          [&](std::string_view text) { streamed += text; });
   }
 

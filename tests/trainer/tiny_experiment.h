@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
-#include "data/windows.h"
+#include "data/samples.h"
+#include "modules/batch_state.h"
 #include "quant/calibration.h"
 #include "tests/support/model.h"
 #include "trainer/experiment.h"
@@ -15,16 +15,17 @@
 namespace dualpath::testing {
 
 /// Windows of tokens from a fixed sequence: as many as fit, the last one `rest` tokens long.
-inline data::Windows made_windows(std::int64_t full, std::int64_t length, std::int64_t rest = 0) {
+inline data::WindowSamples made_windows(std::int64_t full, std::int64_t length,
+                                        std::int64_t rest = 0) {
   std::vector<std::int32_t> stream;
   for (std::int64_t i = 0; i < full * length + rest; ++i) {
     stream.push_back(static_cast<std::int32_t>((i * i * 7 + i * 31) % 509 + 1));
   }
-  return {std::move(stream), length, "made windows"};
+  return data::WindowSamples({std::move(stream), length, "made windows"});
 }
 
-inline data::Batch batch_of(const data::Windows& windows, std::vector<std::size_t> chosen) {
-  return data::make_batch(windows, chosen);
+inline data::Batch batch_of(const data::Samples& samples, std::vector<std::size_t> chosen) {
+  return samples.batch(chosen);
 }
 
 /// A tiny random Llama with outliers, in float32, and a recipe that a test may change before it is
@@ -40,10 +41,12 @@ inline trainer::Experiment tiny_experiment(const std::function<void(trainer::Rec
 }
 
 inline quant::Calibration calibrated(const trainer::Experiment& experiment) {
-  const data::Windows windows = made_windows(3, 24);
+  std::vector<modules::State> samples;
+  for (const data::Batch& batch : trainer::spread_samples(made_windows(3, 24), 3))
+    samples.push_back(modules::make_state(batch));
   return quant::calibrate(experiment.model.network, experiment.model.weights,
-                          experiment.recipe.model.dtype, experiment.plan,
-                          trainer::spread_windows(windows, 3), [](std::int64_t) {});
+                          experiment.recipe.model.dtype, experiment.plan, samples,
+                          [](std::int64_t) {});
 }
 
 inline modules::FloatExecutor reference_of(const trainer::Experiment& experiment) {

@@ -1,5 +1,6 @@
 #include <torch/utils.h>
 
+#include "modules/batch_state.h"
 #include "tools/bench/bench.h"
 
 namespace dualpath::bench {
@@ -17,7 +18,7 @@ class ForwardBench : public Bench {
     const data::Batch batch = random_batch(windows, tokens, experiment_.model.config.vocab_size);
     const auto forward = [&](modules::Executor& executor) {
       return seconds([&] {
-        modules::State state = modules::make_state(batch.ids, batch.mask);
+        modules::State state = modules::make_state(batch);
         modules::run(experiment_.model.network, executor, state);
       });
     };

@@ -16,7 +16,7 @@ trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(reci
 
 OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access)
     : experiment(trainer::open_experiment(std::move(recipe), std::move(model))),
-      texts(trainer::load_texts(experiment.recipe.data, experiment.model.tokenizer)),
+      texts(trainer::load_texts(experiment.recipe.data, experiment.model)),
       directory(experiment.recipe, access) {}
 
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "data/base/named.h"
 #include "data/chat_template.h"
 #include "tools/commands/command.h"
+#include "trainer/media_readers.h"
 #include "trainer/recipe.h"
 #include "trainer/text_generation.h"
 #include "trainer/text_source.h"
@@ -23,6 +25,7 @@ struct Arguments {
   std::vector<std::string> overrides;
   std::string prompt, system;
   std::vector<std::string> paths;
+  std::vector<std::string> images, audio;
   bool chat = false, compare = false, json = false;
   trainer::GenerationOptions options;
 };
@@ -50,7 +53,7 @@ std::unique_ptr<trainer::TextSource> open_source(const Arguments& arguments) {
 
 /// The text as it is, behind what the tokenizer puts before every text; or what the model's
 /// template makes of it, which says itself how a conversation begins.
-std::vector<std::int32_t> prompt_of(const Arguments& arguments, const modules::Model& model) {
+std::vector<std::int32_t> prompt_ids(const Arguments& arguments, const modules::Model& model) {
   if (!arguments.chat) return model.tokenizer.encode_whole(arguments.prompt);
   nlohmann::ordered_json messages = nlohmann::ordered_json::array();
   if (!arguments.system.empty())
@@ -58,6 +61,16 @@ std::vector<std::int32_t> prompt_of(const Arguments& arguments, const modules::M
   messages.push_back({{"role", "user"}, {"content", arguments.prompt}});
   const auto chat = data::ChatTemplate::of(model.path, model.tokenizer);
   return model.tokenizer.encode(chat.render(messages));
+}
+
+data::Batch prompt_of(const Arguments& arguments, const modules::Model& model) {
+  const data::MediaFiles files{{arguments.images.begin(), arguments.images.end()},
+                               {arguments.audio.begin(), arguments.audio.end()}};
+  const bool is_text = files.images.empty() && files.audio.empty();
+  const data::MediaReaders readers = is_text ? data::MediaReaders() : trainer::media_readers(model);
+  const std::vector<std::int32_t> ids =
+      data::with_placeholders(prompt_ids(arguments, model), files, readers);
+  return data::make_batch(std::array{std::span(ids)}, std::array{&files}, readers);
 }
 
 trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
@@ -142,7 +155,8 @@ void generate(const Arguments& arguments) {
   check(arguments.options);
   const std::unique_ptr<trainer::TextSource> source = open_source(arguments);
   const modules::Model& model = source->model();
-  const std::vector<std::int32_t> prompt = prompt_of(arguments, model);
+  const data::Batch prompt = prompt_of(arguments, model);
+  const auto prompt_tokens = static_cast<std::size_t>(prompt.ids.size(1));
   const std::vector<trainer::EvaluatedRow> rows = chosen_rows(source->rows(), arguments);
   std::vector<Said> all;
   for (const trainer::EvaluatedRow& row : rows) {
@@ -152,10 +166,10 @@ void generate(const Arguments& arguments) {
                                              if (!arguments.json) show(text);
                                            })});
     if (!arguments.json) show("\n");
-    report_speed(all.back(), prompt.size());
+    report_speed(all.back(), prompt_tokens);
   }
   report_agreement(all);
-  if (arguments.json) print(to_json(all, prompt.size()), true, "");
+  if (arguments.json) print(to_json(all, prompt_tokens), true, "");
 }
 
 void add_sampling(CLI::App& command, trainer::GenerationOptions& options) {
@@ -184,6 +198,12 @@ void add_generate(CLI::App& app) {
                    "a recipe, whose run is taken; an export; or a model in float")
       ->required();
   command->add_option("--prompt", arguments->prompt, "the text to go on with")->required();
+  const auto files = [&](const char* name, std::vector<std::string>& value, const char* about) {
+    command->add_option(name, value, about)->allow_extra_args(false);
+  };
+  files("--image", arguments->images,
+        "a picture for the prompt's next placeholder token; may be given several times");
+  files("--audio", arguments->audio, "a clip, in the same way");
   CLI::Option* chat = command->add_flag("--chat", arguments->chat,
                                         "the prompt is a turn of a conversation, "
                                         "written as the model's chat template says");

@@ -130,6 +130,15 @@ TEST_CASE("patches of a block lie together, each channel by channel, frame by fr
              Contains("image of 4 x 3 pixels: expected sides that 2 divides"));
 }
 
+TEST_CASE("an image too large for patches is refused, where it is not resized", "[data][media]") {
+  ImageProcessorOptions options = ImageProcessorOptions::glm4v();
+  options.do_resize = false;
+  const ImageProcessor processor(options);
+  CHECK(processor.grid(5600, 5600) == ImageGrid{400, 400});
+  CHECK_THAT(error_message([&] { processor.grid(5600, 6020); }),
+             Contains("image of 5600 x 6020 pixels: expected at most 67108864 in 2 frames"));
+}
+
 TEST_CASE("configurations of both kinds are read, Fast or not", "[data][media]") {
   CHECK(from_text(R"({"image_processor_type": "ViTImageProcessorFast"})") ==
         ImageProcessorOptions());

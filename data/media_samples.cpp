@@ -1,0 +1,85 @@
+#include "data/media_samples.h"
+
+#include <algorithm>
+
+#include "data/base/error.h"
+
+namespace dualpath::data {
+namespace {
+
+std::string hash_of(const MediaFiles& files) {
+  std::string hash;
+  for (const auto* paths : {&files.images, &files.audio}) {
+    for (const std::filesystem::path& path : *paths) hash += sha256_file(path);
+  }
+  return hash;
+}
+
+}  // namespace
+
+bool have_media(std::span<const Document> documents) {
+  return std::any_of(documents.begin(), documents.end(), [](const Document& document) {
+    return !document.media.images.empty() || !document.media.audio.empty();
+  });
+}
+
+MediaSamples::MediaSamples(const Tokenizer& tokenizer, std::span<const Document> documents,
+                           std::int64_t window, std::shared_ptr<const MediaReaders> readers,
+                           const std::function<void()>& progress)
+    : readers_(std::move(readers)) {
+  for (const Document& document : documents) {
+    Sample sample;
+    try {
+      sample = sample_of(tokenizer, document, window);
+    } catch (const Error& error) {
+      throw Error("{}: {}", document.origin, error.what());
+    }
+    if (has_target(sample)) samples_.push_back(std::move(sample));
+    progress();
+  }
+  if (samples_.empty()) throw Error("{}: there is no token to predict", documents.front().origin);
+}
+
+MediaSamples::Sample MediaSamples::sample_of(const Tokenizer& tokenizer, const Document& document,
+                                             std::int64_t window) const {
+  std::vector<std::int32_t> ids =
+      with_placeholders(tokenizer.encode(document.text), document.media, *readers_);
+  if (const auto end = tokenizer.special_tokens().eos) ids.push_back(*end);
+  const std::size_t kept = std::min(ids.size(), static_cast<std::size_t>(window));
+  if (std::any_of(ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(),
+                  [&](std::int32_t id) { return readers_->is_placeholder(id); }))
+    throw Error("its images and audio do not fit into a window of {} tokens", window);
+  ids.resize(kept);
+  return {std::move(ids), document.media, hash_of(document.media)};
+}
+
+bool MediaSamples::has_target(const Sample& sample) const {
+  return sample.ids.size() > 1 &&
+         !std::all_of(sample.ids.begin() + 1, sample.ids.end(),
+                      [&](std::int32_t id) { return readers_->is_placeholder(id); });
+}
+
+std::int64_t MediaSamples::length() const {
+  std::size_t tokens = 0;
+  for (const Sample& sample : samples_) tokens += sample.ids.size();
+  return static_cast<std::int64_t>((tokens + samples_.size() - 1) / samples_.size());
+}
+
+Batch MediaSamples::batch(std::span<const std::size_t> chosen) const {
+  std::vector<std::span<const std::int32_t>> ids;
+  std::vector<const MediaFiles*> files;
+  for (const std::size_t i : chosen) {
+    ids.push_back(samples_[i].ids);
+    files.push_back(&samples_[i].files);
+  }
+  return make_batch(ids, files, *readers_);
+}
+
+void MediaSamples::update(Sha256& hash) const {
+  for (const Sample& sample : samples_) {
+    hash.update(std::as_bytes(std::span(sample.ids)));
+    hash.update(std::as_bytes(std::span(sample.files_hash)));
+  }
+}
+
+}  // namespace dualpath::data

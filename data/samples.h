@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "data/base/checksum.h"
+#include "data/batch.h"
+#include "data/windows.h"
+
+namespace dualpath::data {
+
+/// What a model is trained, calibrated and measured on: numbered samples, of which batches are
+/// made.
+class Samples {
+ public:
+  virtual ~Samples() = default;
+  virtual std::size_t size() const = 0;
+  /// Tokens in a sample: of windows the most, of others the mean.
+  virtual std::int64_t length() const = 0;
+  /// The named samples in the order given, on the CPU. At least one.
+  virtual Batch batch(std::span<const std::size_t> chosen) const = 0;
+  /// Everything that is in them.
+  virtual void update(Sha256& hash) const = 0;
+};
+
+/// Windows over a stream of text.
+class WindowSamples : public Samples {
+ public:
+  explicit WindowSamples(Windows windows) : windows_(std::move(windows)) {}
+  std::size_t size() const override { return windows_.size(); }
+  std::int64_t length() const override { return windows_.length(); }
+  Batch batch(std::span<const std::size_t> chosen) const override {
+    return make_batch(windows_, chosen);
+  }
+  void update(Sha256& hash) const override {
+    for (std::size_t i = 0; i < windows_.size(); ++i) hash.update(std::as_bytes(windows_[i]));
+  }
+
+ private:
+  Windows windows_;
+};
+
+}  // namespace dualpath::data

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <sstream>
+
+#include "data/formats/safetensors.h"
+#include "tests/support/catch.h"
+#include "tests/support/plain_file.h"
+#include "tests/tools/tiny_run.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using Catch::Contains;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A run of a model with towers on the samples beside it.
+struct MultimodalRun : TinyRun {
+  MultimodalRun(const std::string& model, const std::string& script) : TinyRun(model, script) {
+    const fs::path texts = fs::absolute("build/reference") / script / "samples.jsonl";
+    settings = {"--set", "data={train: " + texts.string() + ", window: 512}", "--set",
+                "train.max_steps=2"};
+  }
+  json result(const std::string& command, Arguments more = {}) const {
+    more.insert(more.end(), settings.begin(), settings.end());
+    more.push_back("--json");
+    return json::parse(done(command, more).out);
+  }
+  Arguments settings;
+};
+
+json second_line(const fs::path& file) {
+  std::istringstream lines(read_file(file));
+  std::string line;
+  std::getline(lines, line);
+  std::getline(lines, line);
+  return json::parse(line);
+}
+
+bool has(const json& stages, const std::string& name) {
+  return std::any_of(stages.begin(), stages.end(),
+                     [&](const json& stage) { return stage["name"] == name; });
+}
+
+}  // namespace
+
+TEST_CASE("a model with towers goes from pictures and clips to a table and an export",
+          "[tools][multimodal]") {
+  const std::string script = GENERATE("glm4v", "composition");
+  INFO(script);
+  const bool is_glm4v = script == "glm4v";
+  const MultimodalRun run(is_glm4v ? "tiny" : "model", script);
+  const json plan = run.result("plan");
+  const json& stages = plan["corrected_stages"];
+  for (const char* stage :
+       is_glm4v ? std::initializer_list<const char*>{"model.visual.blocks.1", "model.visual.merger",
+                                                     "model.language_model.layers.2"}
+                : std::initializer_list<const char*>{
+                      "vision_tower.encoder.layer.1", "vision_alignment", "audio_tower.layers.2",
+                      "audio_alignment", "language_model.model.layers.2"}) {
+    INFO(stage);
+    CHECK(has(stages, stage));
+  }
+  CHECK(run.result("train")["train"]["steps"] == 2);
+  const json sets = run.result("evaluate")["sets"];
+  for (const char* row : {"fp", "quantized", "corrected", "control"})
+    CHECK(sets["in_domain"][row]["perplexity"] > 1);
+  CHECK(sets["in_domain"]["quantized"]["kl"] > 0);
+  CHECK(run.result("export")["weight_bytes"] == plan["bytes"]["quantized"]);
+  const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
+  for (const char* row : {"quantized", "corrected"})
+    CHECK(exported[row]["perplexity"] == sets["in_domain"][row]["perplexity"]);
+}
+
+TEST_CASE("a plan of towers without pictures to calibrate on is an error", "[tools][multimodal]") {
+  const TinyRun run("tiny", "glm4v");
+  const ProgramEnd end = run.run("calibrate");
+  CHECK(end.code != 0);
+  CHECK_THAT(end.err, Contains("model.visual.") && Contains("calibration saw no image"));
+}
+
+TEST_CASE("text is generated behind a picture as transformers does it", "[tools][multimodal]") {
+  const fs::path folder = "build/reference/glm4v";
+  const json line = second_line(folder / "samples.jsonl");
+  const Arguments command{
+      "generate", (folder / "tiny").string(),     "--json", "--max-tokens", "32",
+      "--prompt", line["text"].get<std::string>()};
+  Arguments with_picture = command;
+  for (const json& image : line["images"]) {
+    with_picture.push_back("--image");
+    with_picture.push_back((folder / image.get<std::string>()).string());
+  }
+  const ProgramEnd end = run_dualpath(with_picture);
+  INFO(end.err);
+  REQUIRE(end.code == 0);
+  const auto tokens = json::parse(end.out)["rows"]["fp"]["tokens"].get<std::vector<std::int64_t>>();
+  const data::SafetensorsReader expected(folder / "tiny.safetensors");
+  const std::span<const std::byte> greedy = expected.tensor("sample_greedy").bytes;
+  REQUIRE(!tokens.empty());
+  CHECK(std::ranges::equal(std::as_bytes(std::span(tokens)),
+                           greedy.first(tokens.size() * sizeof(std::int64_t))));
+  with_picture.insert(with_picture.end(), {"--image", (folder / "1-0.png").string()});
+  const ProgramEnd refused = run_dualpath(with_picture);
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.err, Contains("the text has 1 image tokens (id 512), but 2 image files"));
+}
+
+TEST_CASE("GLM-4.1V-9B is planned from its config.json alone", "[tools][multimodal]") {
+  const TinyRun run("9b", "glm4v");
+  const json plan = json::parse(run.done("plan", {"--set", "model.dtype=bfloat16", "--set",
+                                                  "correction.reduction=64", "--json"})
+                                    .out);
+  std::int64_t parameters = 0;
+  const json shapes = json::parse(read_file("build/reference/glm4v/9b/parameters.json"));
+  for (const json& shape : shapes) {
+    std::int64_t count = 1;
+    for (const json& size : shape) count *= size.get<std::int64_t>();
+    parameters += count;
+  }
+  CHECK(plan["parameters"]["model"] == parameters);
+  CHECK(plan["bytes"]["fp"] == 2 * parameters);
+  const double shrunk =
+      plan["bytes"]["quantized"].get<double>() / plan["bytes"]["fp"].get<double>();
+  CHECK(shrunk > 0.5);
+  CHECK(shrunk < 0.6);
+}

@@ -1,0 +1,150 @@
+#include "data/media_samples.h"
+
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "modules/batch_state.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/trainer/tiny_experiment.h"
+#include "trainer/evaluation.h"
+#include "trainer/media_readers.h"
+#include "trainer/metrics.h"
+
+using namespace dualpath;
+using namespace dualpath::trainer;
+using namespace dualpath::testing;
+
+namespace {
+
+constexpr std::int64_t kWindow = 512;
+
+struct Multimodal {
+  explicit Multimodal(const std::string& script)
+      : folder(kReference / script),
+        model(modules::open_model(folder / (script == "glm4v" ? "tiny" : "model"))) {}
+
+  data::MediaSamples samples(const std::filesystem::path& texts,
+                             std::int64_t window = kWindow) const {
+    const auto readers = std::make_shared<data::MediaReaders>(media_readers(model));
+    return {model.tokenizer, data::read_documents(texts), window, readers, [] {}};
+  }
+  /// The message for one line of JSON, beside which rgb.jpg lies.
+  std::string message(const nlohmann::json& line, std::int64_t window = kWindow) const {
+    const TemporaryDirectory files;
+    write_plain(files / "line.jsonl", line.dump() + "\n");
+    std::filesystem::copy(kReference / "images" / "rgb.jpg", files / "rgb.jpg");
+    write_plain(files / "broken.png", "\x89PNG\r\n\x1a\n");
+    std::string text = error_message([&] { samples(files / "line.jsonl", window); });
+    const std::string place = files.path().string() + "/";
+    for (auto at = text.find(place); at != std::string::npos; at = text.find(place))
+      text.erase(at, place.size());
+    return text;
+  }
+
+  std::filesystem::path folder;
+  modules::Model model;
+};
+
+std::vector<float> nll_of(const Multimodal& multimodal, std::int64_t batch_size) {
+  const data::MediaSamples samples = multimodal.samples(multimodal.folder / "samples.jsonl");
+  modules::FloatExecutor executor(multimodal.model.weights, at::kFloat);
+  const auto rows =
+      evaluate_rows(multimodal.model.network, {{"fp", &executor}}, samples,
+                    {.num_tokens = 1 << 20, .batch_size = batch_size}, [](std::int64_t) {});
+  std::vector<float> nll;
+  for (const WindowSums& sample : rows[0].windows)
+    nll.push_back(static_cast<float>(sample.nll / static_cast<double>(sample.tokens)));
+  return nll;
+}
+
+}  // namespace
+
+TEST_CASE("samples with pictures and clips are scored as transformers scores them",
+          "[trainer][media]") {
+  const std::string script = GENERATE("glm4v", "composition");
+  INFO(script);
+  const Multimodal multimodal(script);
+  const std::string file = script == "glm4v" ? "tiny" : "model";
+  const at::Tensor expected =
+      expected_tensors(script + "/" + file + ".safetensors").at("sample_nll");
+  const at::Tensor alone = torch::tensor(nll_of(multimodal, 1)),
+                   together = torch::tensor(nll_of(multimodal, 3));
+  REQUIRE(alone.sizes() == expected.sizes());
+  CHECK(largest_difference(alone, expected) < 1e-4f);
+  CHECK(largest_difference(together, expected) < 1e-4f);
+}
+
+TEST_CASE("placeholders are no targets, and samples are cut behind the window",
+          "[trainer][media]") {
+  const Multimodal multimodal("glm4v");
+  const data::MediaSamples whole = multimodal.samples(multimodal.folder / "samples.jsonl"),
+                           cut = multimodal.samples(multimodal.folder / "samples.jsonl", 40);
+  const std::vector<std::size_t> second{1};
+  const data::Batch batch = whole.batch(second);
+  CHECK((batch.ids == 512).sum().item<int>() > 1);
+  CHECK((batch.targets == 512).sum().item<int>() == 0);
+  CHECK(cut.batch(second).ids.equal(batch.ids.narrow(1, 0, 40)));
+  CHECK(whole.length() > cut.length());
+}
+
+TEST_CASE("what is in a picture is part of the samples' hash", "[trainer][media]") {
+  const Multimodal multimodal("glm4v");
+  const TemporaryDirectory files;
+  write_plain(files / "line.jsonl", R"({"text": "<|image|> a", "images": ["p"]})");
+  const auto hash = [&](const char* picture) {
+    std::filesystem::copy_file(kReference / "images" / picture, files / "p",
+                               std::filesystem::copy_options::overwrite_existing);
+    Sha256 sum;
+    multimodal.samples(files / "line.jsonl").update(sum);
+    return sum.hex();
+  };
+  CHECK(hash("rgb.png") != hash("gray.png"));
+  CHECK(hash("rgb.png") == hash("rgb.png"));
+}
+
+TEST_CASE("what is wrong with a sample is named by its line", "[trainer][media]") {
+  const Multimodal multimodal("glm4v");
+  CHECK(multimodal.message({{"text", "a"}, {"images", {"rgb.jpg"}}}) ==
+        "line.jsonl:1: the text has 0 image tokens (id 512), but 1 image files are named");
+  CHECK(multimodal.message({{"text", "<|image|><|image|>"}, {"images", {"rgb.jpg"}}}) ==
+        "line.jsonl:1: the text has 2 image tokens (id 512), but 1 image files are named");
+  CHECK(multimodal.message({{"text", "a"}, {"audio", {"a.wav"}}}) ==
+        "line.jsonl:1: audio files are named, but the model takes none");
+  CHECK(multimodal.message({{"text", "<|image|> a"}, {"images", {"none.jpg"}}})
+            .starts_with("line.jsonl:1: none.jpg: "));
+  CHECK(multimodal.message({{"text", "<|image|> a"}, {"images", {"broken.png"}}})
+            .starts_with("line.jsonl:1: broken.png: "));
+  CHECK(multimodal.message({{"text", "<|image|> a"}, {"images", {"rgb.jpg"}}}, 4) ==
+        "line.jsonl:1: its images and audio do not fit into a window of 4 tokens");
+  CHECK(multimodal.message({{"text", "<|image|> a"}, {"images", "rgb.jpg"}})
+            .starts_with("line.jsonl:1: images: expected an array of strings, got"));
+}
+
+TEST_CASE("pictures for a model of text alone are an error", "[trainer][media]") {
+  const TemporaryDirectory files;
+  std::string lines;
+  for (int i = 0; i < 3; ++i)
+    lines += R"({"text": "a", "images": ["rgb.jpg"]})"
+             "\n";
+  write_plain(files / "texts.jsonl", lines);
+  const modules::Model model = tiny_llama("tied");
+  CHECK(error_message([&] { load_texts({.train = files / "texts.jsonl"}, model); }) ==
+        (files / "texts.jsonl").string() + ":1: image files are named, but the model takes none");
+}
+
+TEST_CASE("a tower without a processor's configuration is an error that names the files",
+          "[trainer][media]") {
+  const TemporaryDirectory directory;
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"})
+    std::filesystem::copy(kReference / "glm4v" / "tiny" / file, directory / file);
+  const modules::Model model = modules::open_model(directory.path());
+  CHECK(error_message([&] { media_readers(model); }) ==
+        directory.path().string() +
+            ": expected processor_config.json with \"image_processor\", or "
+            "preprocessor_config.json with \"image_processor_type\"");
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "data/media_text.h"
+#include "modules/model.h"
+
+namespace dualpath::trainer {
+
+/// How a model takes pictures and clips: its towers, and what its directory says of image processor
+/// and feature extractor, as objects "image_processor" and "feature_extractor" of a
+/// processor_config.json, or the one that a preprocessor_config.json is. A tower without its file
+/// is an Error.
+data::MediaReaders media_readers(const modules::Model& model);
+
+}  // namespace dualpath::trainer
