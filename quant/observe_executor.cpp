@@ -3,33 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "data/base/error.h"
+#include "quant/position_rows.h"
 
 namespace dualpath::quant {
-
-namespace {
-
-/// Whether x is [B, T, ..., C] or [B * T, C], not of positions of its own (the distances of a
-/// relative attention).
-bool is_of_positions(const at::Tensor& x, const at::Tensor& mask) {
-  return x.dim() > 2 ? x.size(0) == mask.size(0) && x.size(1) == mask.size(1)
-                     : x.size(0) == mask.numel();
-}
-
-/// chosen: [B, T] bool. Result: [N] bool, of x's rows.
-at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen) {
-  if (x.dim() < 3) return chosen.flatten();
-  std::vector<std::int64_t> sizes = x.sizes().vec();
-  sizes.pop_back();
-  at::Tensor rows = chosen;
-  while (rows.dim() < static_cast<std::int64_t>(sizes.size())) rows = rows.unsqueeze(-1);
-  return rows.expand(sizes).flatten();
-}
-
-at::Tensor all_rows(const at::Tensor& x) {
-  return at::ones({x.numel() / x.size(-1)}, x.options().dtype(at::kBool));
-}
-
-}  // namespace
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
@@ -85,10 +61,9 @@ void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, cons
 }
 
 std::vector<ObserveExecutor::Rows> ObserveExecutor::counted_rows(const at::Tensor& x) const {
-  const at::Tensor& mask = state_->stream(stream_).mask;
-  if (!is_of_positions(x, mask)) return {{stream_, all_rows(x)}};
-  const at::Tensor& kinds = state_->kinds;
-  if (stream_ != modules::Modality::kText || !kinds.defined()) return {{stream_, rows_of(x, mask)}};
+  const at::Tensor &mask = state_->stream(stream_).mask, &kinds = state_->kinds;
+  if (stream_ != modules::Modality::kText || !kinds.defined() || !is_of_positions(x, mask))
+    return {{stream_, real_rows(x, mask)}};
   std::vector<Rows> counted;
   for (const auto& [name, modality] : modules::kModalities)
     counted.push_back({modality, rows_of(x, mask & kinds.eq(static_cast<int>(modality)))});

@@ -8,6 +8,7 @@
 
 #include "modules/batch_state.h"
 #include "quant/distance.h"
+#include "quant/position_rows.h"
 
 namespace dualpath::quant {
 namespace {
@@ -49,11 +50,15 @@ class Comparison : public modules::Executor {
   void begin(const modules::Stage& stage, const modules::State& state) override {
     reference_.begin(stage, state);
     quantized_.begin(stage, state);
-    mask_ = state.stream(stage.stream).mask;
+    stream_ = &state.stream(stage.stream);
   }
 
-  /// Relative squared errors by linear, summed over tokens.
-  const std::map<std::string, double>& noise() const { return noise_; }
+  /// Over the rows that count.
+  struct Noise {
+    double sum = 0.0, rows = 0.0;  // of relative squared errors
+  };
+  /// By linear.
+  const std::map<std::string, Noise>& noise() const { return noise_; }
 
  private:
   bool is_planned(const modules::LinearRefs& refs) const {
@@ -65,15 +70,20 @@ class Comparison : public modules::Executor {
                const std::vector<Tensor>& quantized) {
     for (std::size_t i = 0; i < refs.size(); ++i) {
       if (!plan_.linear(refs[i].name)) continue;
-      noise_[refs[i].name] +=
-          hidden_distance(DistanceKind::kRelative, outputs[i], quantized[i], mask_).item<double>();
+      const auto as_one = [](const Tensor& y) { return y.reshape({1, -1, y.size(-1)}); };
+      const Tensor rows = real_rows(outputs[i], stream_->mask);
+      Noise& noise = noise_[refs[i].name];
+      noise.sum += hidden_distance(DistanceKind::kRelative, as_one(outputs[i]),
+                                   as_one(quantized[i]), rows.unsqueeze(0))
+                       .item<double>();
+      noise.rows += rows.sum().item<double>();
     }
   }
 
   modules::Executor &reference_, &quantized_;
   const Plan& plan_;
-  Tensor mask_;
-  std::map<std::string, double> noise_;
+  const modules::Stream* stream_ = nullptr;  // of the stage, which may change its mask on the way
+  std::map<std::string, Noise> noise_;
 };
 
 }  // namespace
@@ -84,18 +94,16 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   Comparison comparison(reference, quantized, plan);
-  double tokens = 0.0;
   for (const data::Batch& batch : batches) {
     modules::State state = modules::make_state(batch);
     modules::run(network, comparison, state);
-    tokens += batch.mask.sum().item<double>();
     progress(batch.ids.numel());
   }
   std::vector<OutputSqnr> result;
   for (const PlannedLinear& linear : plan.linears) {
     const auto noise = comparison.noise().find(linear.ref.name);
     if (noise == comparison.noise().end()) continue;  // the head is in no stage
-    const double decibels = -10.0 * std::log10(noise->second / tokens);
+    const double decibels = -10.0 * std::log10(noise->second.sum / noise->second.rows);
     result.push_back({linear.ref.name, linear.stage, std::min(decibels, kMostDecibels)});
   }
   return result;

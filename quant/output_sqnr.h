@@ -20,10 +20,10 @@ struct OutputSqnr {
 inline constexpr double kMostDecibels = 200.0;
 
 /// The signal-to-quantization-noise ratio of every planned linear of a stage, in the plan's order:
-/// -10 log10 of |q - y|^2 / |y|^2, its mean over the real tokens (each counts alike, the huge first
-/// one of a window too). Each linear alone: both executors are given the input that `reference` has
-/// there. They must compute from the same weights (smoothed, trained or not). Called after each
-/// batch.
+/// -10 log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream (each
+/// counts alike, the huge first one of a window too). Each linear alone: both executors are given
+/// the input that `reference` has there. They must compute from the same weights (smoothed, trained
+/// or not). Called after each batch.
 std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,
                                     modules::Executor& reference, modules::Executor& quantized,

@@ -52,7 +52,6 @@ inline modules::Network network_with_towers() {
     const modules::LinearRef proj{name + ".proj", width, width};
     const auto forward = [proj, modality](modules::Executor& executor, modules::State& state) {
       modules::Stream& stream = state.stream(modality);
-      stream.mask = at::ones({stream.input.size(0), stream.input.size(1)}, at::kBool);
       stream.hidden = executor.linear({proj}, stream.input).front();
     };
     return modules::Stage{name, /*correctable=*/true, forward, modality};
