@@ -18,8 +18,9 @@ PairedForward paired_forward(const modules::Network& network, const modules::Sta
     checkpointing.run(stage, quantized, q);
     if (!stage.correctable || !q.has(stage.stream)) continue;
     const modules::Stream &exact = fp.stream(stage.stream), &made = q.stream(stage.stream);
-    paired.distances.push_back(
-        {stage.name, hidden_distance(kind, exact.hidden, made.hidden, made.mask)});
+    paired.distances.push_back({stage.name,
+                                hidden_distance(kind, exact.hidden, made.hidden, made.mask),
+                                made.mask.sum().item<double>()});
   }
   return paired;
 }

@@ -12,7 +12,8 @@ namespace dualpath::quant {
 
 struct StageDistance {
   std::string stage;
-  torch::Tensor sum;  ///< over real tokens, float32 scalar; differentiable
+  torch::Tensor sum;  ///< over real positions, float32 scalar; differentiable
+  double positions;   ///< how many those are, in the stage's stream
 };
 
 /// Both paths at the last stage, and how far they were apart on the way.

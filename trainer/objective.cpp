@@ -59,9 +59,10 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
                             options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
+  const auto tokens = batch.mask.sum().item<double>();
   for (const quant::StageDistance& distance : paired.distances) {
     name_if_not_finite(losses, distance.stage, distance.sum.item<double>());
-    hidden = hidden + distance.sum;
+    hidden = hidden + distance.sum * (tokens / distance.positions);
   }
   const double stages = static_cast<double>(std::max<std::size_t>(1, paired.distances.size()));
   hidden = hidden / (stages * static_cast<double>(count.tokens));

@@ -18,7 +18,8 @@ struct GlobalCount {
   std::int64_t tokens = 0;   ///< real positions
 };
 
-/// Each a mean over the global count; `hidden` over stages too.
+/// Each a mean over the global count; `hidden` over stages too, and of a tower's stage a mean over
+/// the tower's own positions, which weighs as much as the batch has tokens.
 struct StepLosses {
   double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
   /// The first term or stage whose value is not finite, empty if all are.
