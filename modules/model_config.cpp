@@ -35,9 +35,8 @@ void read_tower(const JsonObject& config, const std::string& part, const std::st
 }
 
 ModelConfig read_composition(const JsonObject& config) {
-  ModelConfig c{DecoderConfig::from_json(config.object("text_config")),
-                {.body = "language_model.model", .head = "language_model.lm_head"},
-                {}};
+  ModelConfig c{
+      DecoderConfig::from_json(config.object("text_config")), {.body = "language_model"}, {}};
   read_tower<VitConfig>(config, "vision", "image", Modality::kImage, c);
   read_tower<ConformerConfig>(config, "audio", "audio", Modality::kAudio, c);
   if (c.towers.empty()) throw Error("{}: expected vision_config or audio_config", config.where());

@@ -35,8 +35,8 @@ struct ModelConfig : DecoderConfig {
   /// Face's Glm4vForConditionalGeneration, images only); or of model_type dualpath_multimodal, our
   /// own composition of a decoder "text_config" with "vision_config" (a ViT) and "audio_config" (a
   /// Conformer), one or both. Each of those has a token, "image_token_id" and "audio_token_id", and
-  /// a CMAL, "vision_alignment" and "audio_alignment"; their tensors are called language_model.…,
-  /// vision_tower.…, audio_tower.…, vision_alignment.… and audio_alignment.….
+  /// a CMAL, "vision_alignment" and "audio_alignment". Their module paths are language_model and
+  /// lm_head, vision_tower, audio_tower, vision_alignment and audio_alignment.
   static ModelConfig from_json(const data::JsonObject& config);
 };
 

@@ -54,7 +54,7 @@ TEST_CASE("stages of a composition are as wide as their parts", "[quant][composi
   const Plan plan = Composition().plan();
   const std::vector<std::string> widths = widths_of(plan.stages);
   CHECK(widths.front() == "vision_tower.encoder.layer.0: 48");
-  CHECK(widths.back() == "language_model.model.layers.2: 64");
+  CHECK(widths.back() == "language_model.layers.2: 64");
   CHECK(std::ranges::count(widths, "vision_alignment: 64") == 1);
   CHECK(std::ranges::count(widths, "audio_tower.layers.0: 48") == 1);
   CHECK(std::ranges::count(widths, "audio_alignment: 64") == 1);
@@ -64,7 +64,7 @@ TEST_CASE("calibration counts what a composition's positions stand for", "[quant
   const Composition composition;
   const Calibration calibration = composition.calibrated(composition.plan());
   const ModalityRanges& ranges =
-      calibration.modality_ranges.at("language_model.model.layers.0.mlp.down_proj.input");
+      calibration.modality_ranges.at("language_model.layers.0.mlp.down_proj.input");
   REQUIRE(ranges.size() == 3);
   CHECK(ranges.at(Modality::kImage).count == 2 * 4);
   CHECK(ranges.at(Modality::kAudio).count == 2 * 3);

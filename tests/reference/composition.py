@@ -99,7 +99,8 @@ def save_model(directory, parts, arguments, tokenizer) -> None:
     """The encoders' tensors under the names of their own files, which transformers calls otherwise in memory."""
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.state_dict() for name, part in parts.items()}
-    del tensors["language_model"]["lm_head.weight"]
+    decoder = tensors["language_model"]
+    tensors["language_model"] = {key.removeprefix("model."): decoder[key] for key in decoder if key != "lm_head.weight"}
     tensors["vision_tower"] = load_file(arguments.vit / "huggingface" / "model.safetensors")
     tensors["audio_tower"] = load_file(arguments.conformer / "parakeet" / "model.safetensors")
     named = {f"{part}.{name}": value.contiguous() for part, own in tensors.items() for name, value in own.items()}
