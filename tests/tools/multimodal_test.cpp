@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
+#include <vector>
 
 #include "data/formats/safetensors.h"
 #include "tests/support/catch.h"
@@ -54,12 +55,13 @@ TEST_CASE("a model with towers goes from pictures and clips to a table and an ex
   const MultimodalRun run(is_glm4v ? "tiny" : "model", script);
   const json plan = run.result("plan");
   const json& stages = plan["corrected_stages"];
-  for (const char* stage :
-       is_glm4v ? std::initializer_list<const char*>{"model.visual.blocks.1", "model.visual.merger",
-                                                     "model.language_model.layers.2"}
-                : std::initializer_list<const char*>{
-                      "vision_tower.encoder.layer.1", "vision_alignment", "audio_tower.layers.2",
-                      "audio_alignment", "language_model.model.layers.2"}) {
+  const std::vector<const char*> corrected =
+      is_glm4v
+          ? std::vector{"model.visual.blocks.1", "model.visual.merger",
+                        "model.language_model.layers.2"}
+          : std::vector{"vision_tower.encoder.layer.1", "vision_alignment", "audio_tower.layers.2",
+                        "audio_alignment", "language_model.model.layers.2"};
+  for (const char* stage : corrected) {
     INFO(stage);
     CHECK(has(stages, stage));
   }

@@ -133,7 +133,9 @@ TEST_CASE("pictures for a model of text alone are an error", "[trainer][media]")
              "\n";
   write_plain(files / "texts.jsonl", lines);
   const modules::Model model = tiny_llama("tied");
-  CHECK(error_message([&] { load_texts({.train = files / "texts.jsonl"}, model); }) ==
+  data::DataOptions options;
+  options.train = files / "texts.jsonl";
+  CHECK(error_message([&] { load_texts(options, model); }) ==
         (files / "texts.jsonl").string() + ":1: image files are named, but the model takes none");
 }
 
