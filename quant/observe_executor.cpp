@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "data/base/error.h"
-#include "quant/position_rows.h"
 
 namespace dualpath::quant {
 
@@ -60,40 +59,31 @@ void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, cons
     observe(groups[head], x.select(1, static_cast<std::int64_t>(head)));
 }
 
-std::vector<ObserveExecutor::Rows> ObserveExecutor::counted_rows(const at::Tensor& x) const {
-  const at::Tensor &mask = state_->stream(stream_).mask, &kinds = state_->kinds;
-  if (stream_ != modules::Modality::kText || !kinds.defined() || !is_of_positions(x, mask))
-    return {{stream_, real_rows(x, mask)}};
-  std::vector<Rows> counted;
-  for (const auto& [name, modality] : modules::kModalities)
-    counted.push_back({modality, rows_of(x, mask & kinds.eq(static_cast<int>(modality)))});
-  return counted;
-}
-
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {
-  observe(site, x, counted_rows(x));
+  observe(site, x, rows_by_modality(x, *state_, stream_));
 }
 
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
-                              const std::vector<Rows>& counted) {
+                              const std::vector<ModalityRows>& counted) {
   const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
   if (!at::isfinite(rows).all().item<bool>()) throw Error("{}: values are not finite", site);
   const auto observer = observers_.find(site);
   if (observer != observers_.end()) observer->second.observe(ranges_of(rows, counted));
   const auto channels = channel_ranges_.find(site);
   if (channels == channel_ranges_.end()) return;
-  for (const Rows& some : counted) {
-    const at::Tensor seen = rows.index({some.mask});
+  for (const ModalityRows& some : counted) {
+    const at::Tensor seen = rows.index({some.rows});
     if (seen.size(0) > 0)
       channels->second = at::maximum(channels->second, seen.abs().amax(0).to(at::kFloat));
   }
 }
 
 /// x: [N, C].
-ModalityRanges ObserveExecutor::ranges_of(const at::Tensor& x, const std::vector<Rows>& counted) {
+ModalityRanges ObserveExecutor::ranges_of(const at::Tensor& x,
+                                          const std::vector<ModalityRows>& counted) {
   ModalityRanges ranges;
-  for (const auto& [modality, mask] : counted) {
-    const ObservedRange range = range_of(x, mask);
+  for (const auto& [modality, rows] : counted) {
+    const ObservedRange range = range_of(x, rows);
     if (range.count > 0) ranges[modality] = range;
   }
   return ranges;

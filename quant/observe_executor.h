@@ -9,6 +9,7 @@
 #include "modules/tensor_view.h"
 #include "quant/group_observer.h"
 #include "quant/plan.h"
+#include "quant/position_rows.h"
 
 namespace dualpath::quant {
 
@@ -38,14 +39,9 @@ class ObserveExecutor : public modules::FloatExecutor {
   void observe(const std::string& site, const at::Tensor& x);
 
  private:
-  /// The rows of a tensor that count and are of one modality.
-  struct Rows {
-    modules::Modality modality;
-    at::Tensor mask;  // [N] bool
-  };
-  std::vector<Rows> counted_rows(const at::Tensor& x) const;
-  static ModalityRanges ranges_of(const at::Tensor& x, const std::vector<Rows>& counted);
-  void observe(const std::string& site, const at::Tensor& x, const std::vector<Rows>& counted);
+  static ModalityRanges ranges_of(const at::Tensor& x, const std::vector<ModalityRows>& counted);
+  void observe(const std::string& site, const at::Tensor& x,
+               const std::vector<ModalityRows>& counted);
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
   std::map<std::string, const PlannedAttention*> attentions_;

@@ -16,21 +16,26 @@ namespace {
 using at::Tensor;
 
 /// The reference; beside each planned linear it also runs the quantized one and keeps how far that
-/// is away.
+/// is away, and what the scales cut off.
 class Comparison : public modules::Executor {
  public:
-  Comparison(modules::Executor& reference, modules::Executor& quantized, const Plan& plan)
-      : reference_(reference), quantized_(quantized), plan_(plan) {}
+  Comparison(modules::Executor& reference, modules::Executor& quantized, const Plan& plan,
+             const ActivationScales& scales)
+      : reference_(reference), quantized_(quantized), plan_(plan), saturation_(plan, scales) {}
 
   std::vector<Tensor> linear(const modules::LinearRefs& refs, const Tensor& x) override {
     std::vector<Tensor> outputs = reference_.linear(refs, x);
-    if (is_planned(refs)) compare(refs, outputs, quantized_.linear(refs, x));
+    if (!is_planned(refs)) return outputs;
+    compare(refs, outputs, quantized_.linear(refs, x));
+    saturation_.count(refs, x, *state_, stream_);
     return outputs;
   }
   std::vector<Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
                                   const Tensor& x) override {
     std::vector<Tensor> outputs = reference_.norm_linear(norm, refs, x);
-    if (is_planned(refs)) compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
+    if (!is_planned(refs)) return outputs;
+    compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
+    saturation_.count(refs, reference_.norm(norm, x), *state_, stream_);
     return outputs;
   }
   Tensor conv(const modules::ConvRef& ref, const Tensor& x) override {
@@ -50,7 +55,8 @@ class Comparison : public modules::Executor {
   void begin(const modules::Stage& stage, const modules::State& state) override {
     reference_.begin(stage, state);
     quantized_.begin(stage, state);
-    stream_ = &state.stream(stage.stream);
+    state_ = &state;
+    stream_ = stage.stream;
   }
 
   /// Over the rows that count.
@@ -59,6 +65,7 @@ class Comparison : public modules::Executor {
   };
   /// By linear.
   const std::map<std::string, Noise>& noise() const { return noise_; }
+  const Saturation& saturation() const { return saturation_; }
 
  private:
   bool is_planned(const modules::LinearRefs& refs) const {
@@ -71,7 +78,7 @@ class Comparison : public modules::Executor {
     for (std::size_t i = 0; i < refs.size(); ++i) {
       if (!plan_.linear(refs[i].name)) continue;
       const auto as_one = [](const Tensor& y) { return y.reshape({1, -1, y.size(-1)}); };
-      const Tensor rows = real_rows(outputs[i], stream_->mask);
+      const Tensor rows = real_rows(outputs[i], state_->stream(stream_).mask);
       Noise& noise = noise_[refs[i].name];
       noise.sum += hidden_distance(DistanceKind::kRelative, as_one(outputs[i]),
                                    as_one(quantized[i]), rows.unsqueeze(0))
@@ -82,7 +89,9 @@ class Comparison : public modules::Executor {
 
   modules::Executor &reference_, &quantized_;
   const Plan& plan_;
-  const modules::Stream* stream_ = nullptr;  // of the stage, which may change its mask on the way
+  Saturation saturation_;
+  const modules::State* state_ = nullptr;  // whose masks a stage may change on the way
+  modules::Modality stream_ = modules::Modality::kText;
   std::map<std::string, Noise> noise_;
 };
 
@@ -90,10 +99,11 @@ class Comparison : public modules::Executor {
 
 std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,
-                                    modules::Executor& reference, modules::Executor& quantized,
+                                    const ActivationScales& scales, modules::Executor& reference,
+                                    modules::Executor& quantized,
                                     const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
-  Comparison comparison(reference, quantized, plan);
+  Comparison comparison(reference, quantized, plan, scales);
   for (const data::Batch& batch : batches) {
     modules::State state = modules::make_state(batch);
     modules::run(network, comparison, state);
@@ -104,7 +114,8 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
     const auto noise = comparison.noise().find(linear.ref.name);
     if (noise == comparison.noise().end()) continue;  // the head is in no stage
     const double decibels = -10.0 * std::log10(noise->second.sum / noise->second.rows);
-    result.push_back({linear.ref.name, linear.stage, std::min(decibels, kMostDecibels)});
+    result.push_back({linear.ref.name, linear.stage, std::min(decibels, kMostDecibels),
+                      comparison.saturation().shares(linear.group)});
   }
   return result;
 }

@@ -28,4 +28,15 @@ at::Tensor real_rows(const at::Tensor& x, const at::Tensor& mask) {
   return mask.defined() && is_of_positions(x, mask) ? rows_of(x, mask) : all_rows(x);
 }
 
+std::vector<ModalityRows> rows_by_modality(const at::Tensor& x, const modules::State& state,
+                                           modules::Modality stream) {
+  const at::Tensor &mask = state.stream(stream).mask, &kinds = state.kinds;
+  if (stream != modules::Modality::kText || !kinds.defined() || !is_of_positions(x, mask))
+    return {{stream, real_rows(x, mask)}};
+  std::vector<ModalityRows> counted;
+  for (const auto& [name, modality] : modules::kModalities)
+    counted.push_back({modality, rows_of(x, mask & kinds.eq(static_cast<int>(modality)))});
+  return counted;
+}
+
 }  // namespace dualpath::quant

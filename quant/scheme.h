@@ -64,7 +64,8 @@ inline constexpr Named<Compute> kComputes[] = {{"integer", Compute::kInteger},
                                                {"simulate", Compute::kSimulate}};
 
 /// Of a static input of the decoder: whether all its rows share a scale, or those of each modality
-/// that positions stand for have their own. Those of the head and attention's operands share theirs.
+/// that positions stand for have their own. Those of the head and attention's operands share
+/// theirs.
 enum class ModalityScales { kShared, kSeparate };
 inline constexpr Named<ModalityScales> kModalityScales[] = {
     {"shared", ModalityScales::kShared}, {"separate", ModalityScales::kSeparate}};
