@@ -20,6 +20,7 @@ Batch make_batch(std::span<const std::span<const std::int32_t>> texts) {
     const std::span<const std::int32_t> tokens = texts[row];
     std::copy(tokens.begin(), tokens.end(), batch.ids.data_ptr<std::int64_t>() + row * longest);
     std::fill_n(batch.mask.data_ptr<bool>() + row * longest, tokens.size(), true);
+    if (tokens.empty()) continue;
     std::copy(tokens.begin() + 1, tokens.end(),
               batch.targets.data_ptr<std::int64_t>() + row * longest);
   }

@@ -34,7 +34,7 @@ MediaSamples::MediaSamples(const Tokenizer& tokenizer, std::span<const Document>
     } catch (const Error& error) {
       throw Error("{}: {}", document.origin, error.what());
     }
-    if (has_target(sample)) samples_.push_back(std::move(sample));
+    if (targets_of(sample) > 0) samples_.push_back(std::move(sample));
     progress();
   }
   if (samples_.empty()) throw Error("{}: there is no token to predict", documents.front().origin);
@@ -53,16 +53,16 @@ MediaSamples::Sample MediaSamples::sample_of(const Tokenizer& tokenizer, const D
   return {std::move(ids), document.media, hash_of(document.media)};
 }
 
-bool MediaSamples::has_target(const Sample& sample) const {
-  return sample.ids.size() > 1 &&
-         !std::all_of(sample.ids.begin() + 1, sample.ids.end(),
-                      [&](std::int32_t id) { return readers_->is_placeholder(id); });
+std::int64_t MediaSamples::targets_of(const Sample& sample) const {
+  if (sample.ids.empty()) return 0;
+  return std::count_if(sample.ids.begin() + 1, sample.ids.end(),
+                       [&](std::int32_t id) { return !readers_->is_placeholder(id); });
 }
 
-std::int64_t MediaSamples::length() const {
-  std::size_t tokens = 0;
-  for (const Sample& sample : samples_) tokens += sample.ids.size();
-  return static_cast<std::int64_t>((tokens + samples_.size() - 1) / samples_.size());
+std::int64_t MediaSamples::targets() const {
+  std::int64_t targets = 0;
+  for (const Sample& sample : samples_) targets += targets_of(sample);
+  return targets / static_cast<std::int64_t>(samples_.size());
 }
 
 Batch MediaSamples::batch(std::span<const std::size_t> chosen) const {

@@ -25,7 +25,7 @@ class MediaSamples : public Samples {
                std::shared_ptr<const MediaReaders> readers, const std::function<void()>& progress);
 
   std::size_t size() const override { return samples_.size(); }
-  std::int64_t length() const override;
+  std::int64_t targets() const override;
   Batch batch(std::span<const std::size_t> chosen) const override;
   void update(Sha256& hash) const override;
 
@@ -37,7 +37,7 @@ class MediaSamples : public Samples {
   };
 
   Sample sample_of(const Tokenizer& tokenizer, const Document& document, std::int64_t window) const;
-  bool has_target(const Sample& sample) const;
+  std::int64_t targets_of(const Sample& sample) const;
 
   std::shared_ptr<const MediaReaders> readers_;
   std::vector<Sample> samples_;

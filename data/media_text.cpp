@@ -72,7 +72,7 @@ Batch make_batch(std::span<const std::span<const std::int32_t>> ids,
       images.push_back(readers.image->processor(read_image(file)));
     for (const fs::path& file : of_text->audio) clips.push_back(read_audio(file));
   }
-  if (!images.empty()) batch.images = batch_of(images, readers.image->processor.layout());
+  if (!images.empty()) batch.images = batch_of(images, readers.image->processor.options().layout);
   if (!clips.empty()) batch.audio = batch_of(readers.audio->log_mel(clips));
   const auto no_target = [&](std::int32_t token_id) {
     batch.targets.masked_fill_(batch.targets == token_id, kNoTarget);

@@ -16,8 +16,9 @@ class Samples {
  public:
   virtual ~Samples() = default;
   virtual std::size_t size() const = 0;
-  /// Tokens in a sample: of windows the most, of others the mean.
-  virtual std::int64_t length() const = 0;
+  /// How many targets a sample has: of windows the most, of others the mean, rounded down; at least
+  /// 1.
+  virtual std::int64_t targets() const = 0;
   /// The named samples in the order given, on the CPU. At least one.
   virtual Batch batch(std::span<const std::size_t> chosen) const = 0;
   /// Everything that is in them.
@@ -29,7 +30,7 @@ class WindowSamples : public Samples {
  public:
   explicit WindowSamples(Windows windows) : windows_(std::move(windows)) {}
   std::size_t size() const override { return windows_.size(); }
-  std::int64_t length() const override { return windows_.length(); }
+  std::int64_t targets() const override { return windows_.length() - 1; }
   Batch batch(std::span<const std::size_t> chosen) const override {
     return make_batch(windows_, chosen);
   }

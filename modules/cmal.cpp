@@ -61,6 +61,7 @@ struct Resampler {
       return y.unflatten(-1, {attention.num_heads, attention.head_dim}).transpose(1, 2);
     };
     const std::vector<Tensor> read = executor.linear(key_value, x);
+    stream.grid = Tensor();  // queries lie in no grid
     const Tensor key_mask = std::exchange(
         stream.mask, at::ones({x.size(0), queries.shape[1]}, x.options().dtype(at::kBool)));
     const Tensor asked = executor.parameter(queries).expand({x.size(0), -1, -1});

@@ -149,9 +149,9 @@ Stream& audio_with_mask(State& state) {
 Stage input_stage(const ConformerConfig& config, const std::string& prefix) {
   if (config.kind == ConformerKind::kTorchaudio) {
     return {prefix + "input", /*correctable=*/false,
-            [](Executor&, State& state) {
+            [](Executor& executor, State& state) {
               Stream& stream = audio_with_mask(state);
-              stream.hidden = stream.input;
+              stream.hidden = stream.input.to(executor.compute_dtype());
             },
             Modality::kAudio};
   }

@@ -9,8 +9,8 @@
 namespace dualpath::modules {
 
 /// A speech encoder's stages, of the stream kAudio: the subsampling (of torchaudio's form: nothing
-/// but the input itself), then the layers. The stream's input is [B, T, num_mel_bins] in the
-/// executor's compute dtype, its mask [B, T]; undefined: all frames are real. A clip's hidden
+/// but the input itself), then the layers. The stream's input is [B, T, num_mel_bins], its mask
+/// [B, T]; undefined: all frames are real. A clip's hidden
 /// states do not depend on the batch or its padding. (torchaudio's own do: it does not mask before
 /// its convolution.) prefix: of every name, e.g. "encoder.".
 Network make_conformer(const ConformerConfig& config, const std::string& prefix = "");

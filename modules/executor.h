@@ -99,6 +99,9 @@ struct AttentionContext {
 struct Executor {
   virtual ~Executor() = default;
 
+  /// What hidden states are in; a tower's first stage brings its input into it.
+  virtual at::ScalarType compute_dtype() const = 0;
+
   /// x: [..., in]. One result [..., out] for each ref, in order.
   virtual std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) = 0;
   /// The norm feeds only these linears, so an executor may fuse the two; the bits are those of the
@@ -109,7 +112,7 @@ struct Executor {
   }
   /// x: [B, in_channels, sizes...]. Result: [B, out_channels, sizes...].
   virtual at::Tensor conv(const ConvRef& ref, const at::Tensor& x) = 0;
-  /// In the compute dtype.
+  /// In compute_dtype().
   virtual at::Tensor parameter(const ParameterRef& ref) = 0;
   /// x: [..., width], dtype kept.
   virtual at::Tensor norm(const NormRef& ref, const at::Tensor& x) = 0;

@@ -26,6 +26,7 @@ class FloatExecutor : public Executor {
 
   const std::shared_ptr<ComputeWeights>& shared_weights() const { return weights_; }
 
+  at::ScalarType compute_dtype() const override { return weights_->dtype(); }
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
   at::Tensor conv(const ConvRef& ref, const at::Tensor& x) override;
   at::Tensor parameter(const ParameterRef& ref) override { return weights_->get(ref.name); }

@@ -90,20 +90,20 @@ Stage Builder::embedding_stage() const {
   const ParameterRef positions{prefix_ + "embeddings.position_embedding.weight",
                                {config_.positions * config_.positions, width}};
   const Rotation half{.theta = config_.rope_theta, .dim = width / config_.num_attention_heads / 2};
-  const auto forward = [patches, positions, half, own = config_.positions,
-                        merge = config_.spatial_merge_size,
-                        first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor,
-                                                                            State& state) {
-    Stream& stream = state.stream(Modality::kImage);
-    const std::int64_t length = stream.input.size(1);
-    const Tensor table = executor.parameter(positions);
-    const Tensor places =
-        merged_places(stream.grid, merge, length).to(stream.input.device(), at::kLong);
-    stream.rotation = rotation_of(places, half);
-    const Tensor made = executor.linear({patches}, stream.input.to(table.scalar_type())).front();
-    stream.hidden = executor.norm(first_norm, made) +
-                    interpolated_positions(table, {own, own}, places, stream.grid);
-  };
+  const auto forward =
+      [patches, positions, half, own = config_.positions, merge = config_.spatial_merge_size,
+       first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor, State& state) {
+        Stream& stream = state.stream(Modality::kImage);
+        const std::int64_t length = stream.input.size(1);
+        const Tensor table = executor.parameter(positions);
+        const Tensor places =
+            merged_places(stream.grid, merge, length).to(stream.input.device(), at::kLong);
+        stream.rotation = rotation_of(places, half);
+        const Tensor made =
+            executor.linear({patches}, stream.input.to(executor.compute_dtype())).front();
+        stream.hidden = executor.norm(first_norm, made) +
+                        interpolated_positions(table, {own, own}, places, stream.grid);
+      };
   return {prefix_ + "patch_embed", /*correctable=*/false, forward, Modality::kImage};
 }
 

@@ -51,7 +51,7 @@ void fill(const Placeholder& placeholder, State& state) {
   if (!state.has(placeholder.modality)) return;
   const Stream& tower = state.stream(placeholder.modality);
   if (tower.hidden.is_meta()) return;  // only shapes are asked for
-  const Tensor places = state.ids == placeholder.token_id;
+  const Tensor places = (state.ids == placeholder.token_id) & state.mask;
   const Tensor made =
       tower.mask.defined() ? tower.hidden.index({tower.mask}) : tower.hidden.flatten(0, 1);
   const std::int64_t wanted = places.sum().item<std::int64_t>();
@@ -67,6 +67,8 @@ void fill(const Placeholder& placeholder, State& state) {
 
 void place_images(State& state) {
   if (!state.has(Modality::kImage) || !state.kinds.defined()) return;
+  const Tensor& grid = state.stream(Modality::kImage).grid;
+  if (!grid.defined()) return;
   const std::int64_t batch = state.ids.size(0), length = state.ids.size(1);
   if (state.cache && batch != 1)
     throw Error("texts with images are generated from one by one, got {} at once", batch);
@@ -76,7 +78,7 @@ void place_images(State& state) {
   const auto kind = kinds.accessor<std::int8_t, 2>();
   const auto is_real = mask.accessor<bool, 2>();
   const std::int64_t start = state.cache ? state.cache->next_position() : 0;
-  Places places(state.stream(Modality::kImage).grid);
+  Places places(grid);
   for (std::int64_t text = 0; text < batch; ++text) {
     places.begin_text(start);
     for (std::int64_t i = 0; i < length; ++i) {

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <functional>
+#include <numeric>
+
 #include "data/base/error.h"
 
 namespace dualpath::modules {
@@ -26,6 +29,7 @@ class Recorder : public Executor {
   }
   void enter(std::string stage) { stage_ = std::move(stage); }
 
+  at::ScalarType compute_dtype() const override { return at::kFloat; }
   std::vector<Tensor> linear(const LinearRefs& refs, const Tensor& x) override {
     structure_.linears.push_back({stage_, refs});
     std::vector<Tensor> results;
@@ -76,6 +80,12 @@ class Recorder : public Executor {
 
 using Shape = std::vector<std::int64_t>;
 
+/// That of a convolution's weight as a linear of its patches.
+Shape matrix_of(const Shape& shape) {
+  return {shape.front(),
+          std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>())};
+}
+
 class WeightCheck {
  public:
   explicit WeightCheck(const WeightStore& weights) : weights_(weights) {}
@@ -97,9 +107,9 @@ class WeightCheck {
     if (weights_.contains(weight) || !weights_.contains(stored)) return expect(weight, shape);
     const Tensor sizes = weights_.get(stored).to(at::kLong).contiguous();
     const auto* first = sizes.const_data_ptr<std::int64_t>();
-    const Shape got(first, first + sizes.numel());
-    if (got != shape)
-      problems_.push_back(fmt::format("{}: expected {}, got {}", stored, shape, got));
+    const Shape got(first, first + sizes.numel()), matrix = matrix_of(shape);
+    if (got != matrix)
+      problems_.push_back(fmt::format("{}: expected {}, got {}", stored, matrix, got));
   }
 
   void finish(const std::string& where) const {

@@ -67,7 +67,8 @@ void Subsampling::forward(Executor& executor, Stream& stream) const {
     stream.mask = real_frames(y.size(2), lengths);
     return without_padding(y, stream.mask);
   };
-  Tensor x = without_padding(stream.input.unsqueeze(1), stream.mask);
+  const Tensor input = stream.input.to(executor.compute_dtype());
+  Tensor x = without_padding(input.unsqueeze(1), stream.mask);
   x = convolved(first_, x).clamp_min(0.0);
   for (const Step& step : steps_) {
     const Tensor patches = convolved(step.depthwise, x).permute({0, 2, 3, 1});

@@ -13,7 +13,7 @@ class Subsampling {
  public:
   Subsampling(const ConformerConfig& config, const std::string& name);
 
-  /// stream.input: [B, T, mels] in the compute dtype. Makes hidden [B, T', H], and of mask [B, T]
+  /// stream.input: [B, T, mels]. Makes hidden [B, T', H], and of mask [B, T]
   /// one that is [B, T'].
   void forward(Executor& executor, Stream& stream) const;
 

@@ -145,7 +145,7 @@ Stage Builder::embedding_stage() const {
     };
     const Tensor first = executor.parameter(class_token), places = executor.parameter(positions);
     stream.mask = all_real(count);
-    const Tensor pixels = patches_of(stream.input.to(first.scalar_type()), side);
+    const Tensor pixels = patches_of(stream.input.to(executor.compute_dtype()), side);
     const Tensor embedded =
         executor.linear({patches}, pixels).front() +
         resized_positions(places.narrow(1, 1, own.rows * own.columns), own, grid, antialiased);

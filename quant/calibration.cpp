@@ -24,27 +24,31 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
 }
 
 void observe(const modules::Network& network, const Plan& plan, ObserveExecutor& executor,
-             const std::vector<modules::State>& samples,
-             const std::function<void(std::int64_t)>& progress) {
+             const CalibrationSamples& samples, const std::function<void(std::int64_t)>& progress) {
   const PlannedLinear* head = plan.linear(network.head.ref.name);
-  for (const modules::State& sample : samples) {
-    modules::State state = sample;
+  for (std::size_t i = 0; i < samples.count; ++i) {
+    modules::State state = samples.state(i);
     modules::run(network, executor, state);
     if (head && head->is_static()) executor.observe(head->group, state.hidden);
     progress(state.ids.defined() ? state.ids.numel() : 1);
   }
 }
 
-/// A few windows of text, evenly spaced, side by side; the first of other samples.
-modules::State searched_of(const std::vector<modules::State>& samples) {
-  if (samples.empty()) return {};
-  if (!samples.front().towers.empty()) return samples.front();
+/// A few windows as long as the first, evenly spaced, side by side.
+modules::State side_by_side(const CalibrationSamples& windows) {
   constexpr std::size_t kWindows = 4;
   std::vector<at::Tensor> chosen;
-  const std::size_t step = std::max<std::size_t>(1, samples.size() / kWindows);
-  for (std::size_t i = 0; i < samples.size() && chosen.size() < kWindows; i += step)
-    chosen.push_back(samples[i].ids);
+  const std::size_t step = std::max<std::size_t>(1, windows.count / kWindows);
+  for (std::size_t i = 0; i < windows.count && chosen.size() < kWindows; i += step) {
+    const at::Tensor ids = windows.state(i).ids;
+    if (chosen.empty() || ids.sizes() == chosen.front().sizes()) chosen.push_back(ids);
+  }
   return modules::make_state(at::cat(chosen));
+}
+
+CalibrationSamples searched_of(const modules::Network& network, const CalibrationSamples& samples) {
+  if (samples.count == 0 || !network.tower_samples.empty()) return samples;
+  return {1, [state = side_by_side(samples)](std::size_t) { return state; }};
 }
 
 Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
@@ -64,26 +68,6 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
     }
   }
   return calibration;
-}
-
-Calibration calibrated(const modules::Network& network,
-                       const std::shared_ptr<const modules::WeightStore>& weights,
-                       at::ScalarType dtype, const Plan& plan,
-                       const std::vector<modules::State>& samples, const modules::State& searched,
-                       const std::function<void(std::int64_t)>& progress) {
-  const torch::NoGradGuard no_grad;
-  ObserveExecutor plain(weights, dtype, plan);
-  observe(network, plan, plain, samples, progress);
-  Calibration calibration = calibration_of(plain, plan);
-  if (plan.folds.empty()) return calibration;
-  Smoothing smoothing =
-      find_smoothing(network, weights, dtype, plan, plain.channel_ranges(), searched);
-  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
-  observe(network, plan, executor, samples, progress);
-  Calibration result = calibration_of(executor, plan);
-  result.smoothing = std::move(smoothing);
-  result.unsmoothed_scales = std::move(calibration.scale_tensors);
-  return result;
 }
 
 void put_range(const std::string& name, const ObservedRange& range,
@@ -157,17 +141,37 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress) {
-  std::vector<modules::State> samples;
-  for (const at::Tensor& ids : windows) samples.push_back(modules::make_state(ids));
-  return calibrate(network, std::move(weights), dtype, plan, samples, progress);
+  const auto state = [&](std::size_t i) { return modules::make_state(windows[i]); };
+  return calibrate(network, std::move(weights), dtype, plan,
+                   CalibrationSamples{windows.size(), state}, progress);
 }
 
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<modules::State>& samples,
                       const std::function<void(std::int64_t)>& progress) {
-  const modules::State searched = plan.smoothing.search ? searched_of(samples) : modules::State();
-  return calibrated(network, weights, dtype, plan, samples, searched, progress);
+  const auto state = [&](std::size_t i) { return samples[i]; };
+  return calibrate(network, std::move(weights), dtype, plan,
+                   CalibrationSamples{samples.size(), state}, progress);
+}
+
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const CalibrationSamples& samples,
+                      const std::function<void(std::int64_t)>& progress) {
+  const torch::NoGradGuard no_grad;
+  ObserveExecutor plain(weights, dtype, plan);
+  observe(network, plan, plain, samples, progress);
+  Calibration calibration = calibration_of(plain, plan);
+  if (plan.folds.empty()) return calibration;
+  Smoothing smoothing = find_smoothing(network, weights, dtype, plan, plain.channel_ranges(),
+                                       searched_of(network, samples));
+  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
+  observe(network, plan, executor, samples, progress);
+  Calibration result = calibration_of(executor, plan);
+  result.smoothing = std::move(smoothing);
+  result.unsmoothed_scales = std::move(calibration.scale_tensors);
+  return result;
 }
 
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {

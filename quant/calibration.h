@@ -10,6 +10,7 @@
 #include "modules/network.h"
 #include "modules/weight_store.h"
 #include "quant/activation_scales.h"
+#include "quant/calibration_samples.h"
 #include "quant/group_observer.h"
 #include "quant/plan.h"
 #include "quant/smoothing.h"
@@ -44,8 +45,14 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
-/// The same of samples of any modality, each a state at the first stage. A search for smoothing's
-/// strengths looks at a few of text alone, side by side, else at the first.
+/// The same of samples of any modality. A search for smoothing's strengths looks at a few windows
+/// of a decoder alone, side by side; of a network with towers at the first samples that show each
+/// input once.
+Calibration calibrate(const modules::Network& network,
+                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                      const Plan& plan, const CalibrationSamples& samples,
+                      const std::function<void(std::int64_t)>& progress);
+/// The same of states that are there.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<modules::State>& samples,

@@ -52,6 +52,7 @@ class Corrected : public modules::Executor {
   Corrected(modules::Executor& executor, const Corrections& corrections)
       : executor_(executor), corrections_(corrections) {}
 
+  at::ScalarType compute_dtype() const override { return executor_.compute_dtype(); }
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override {
     return executor_.linear(refs, x);
   }

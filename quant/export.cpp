@@ -81,7 +81,7 @@ class WeightWriter {
     const PlannedLinear& linear = *found->second;
     const QuantizedWeight weight = quantized_weight(source_.weights, linear);
     for (const auto& [tensor, value] : stored_tensors(weight, linear))
-      append(module_of(name) + tensor, value);
+      append(source_.weights.canonical(linear.ref.name + tensor), value);
     if (linear.is_static())
       append(linear.ref.name + ".input_scale", source_.scales.get(linear.group).detach());
   }

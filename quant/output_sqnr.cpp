@@ -23,6 +23,7 @@ class Comparison : public modules::Executor {
              const ActivationScales& scales)
       : reference_(reference), quantized_(quantized), plan_(plan), saturation_(plan, scales) {}
 
+  at::ScalarType compute_dtype() const override { return reference_.compute_dtype(); }
   std::vector<Tensor> linear(const modules::LinearRefs& refs, const Tensor& x) override {
     std::vector<Tensor> outputs = reference_.linear(refs, x);
     if (!is_planned(refs)) return outputs;

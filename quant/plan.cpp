@@ -239,8 +239,9 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
           numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
-/// What an export holds of a quantized weight, under its module's name, and of its input.
-void append_quantized(const PlannedLinear& linear, const std::string& module,
+/// What an export holds of a quantized weight, under the names by which it is found again, and of
+/// its input.
+void append_quantized(const PlannedLinear& linear, const modules::WeightStore& weights,
                       std::vector<PlannedBytes>& planned) {
   const LinearRef& ref = linear.ref;
   const QuantArgs& args = linear.weights;
@@ -248,7 +249,7 @@ void append_quantized(const PlannedLinear& linear, const std::string& module,
                      groups = args.strategy == Strategy::kGroup ? inputs / args.group_size : 1;
   const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
                        at::ScalarType dtype) {
-    planned.push_back(bytes_of(module + name, shape, dtype));
+    planned.push_back(bytes_of(weights.canonical(ref.name + name), shape, dtype));
     planned.back().scheme = linear.scheme;
   };
   if (linear.is_packed()) {
@@ -313,8 +314,6 @@ std::map<std::string, const PlannedLinear*> Plan::by_weight(
   return planned;
 }
 
-std::string module_of(const std::string& weight) { return weight.substr(0, weight.rfind('.')); }
-
 bool Plan::has_static_groups() const {
   return std::any_of(groups.begin(), groups.end(),
                      [](const TensorGroup& group) { return !group.args.dynamic; });
@@ -363,7 +362,7 @@ std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightS
   for (const std::string& name : weights.names()) {
     const auto linear = quantized.find(name);
     if (linear != quantized.end()) {
-      append_quantized(*linear->second, module_of(name), planned);
+      append_quantized(*linear->second, weights, planned);
     } else {
       const modules::WeightInfo info = weights.info(name);
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));

@@ -116,9 +116,6 @@ struct Plan {
 /// that are not causal are a UsageError that lists every case.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
-/// "model.embed_tokens.weight" -> "model.embed_tokens".
-std::string module_of(const std::string& weight);
-
 /// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks
 /// or the weight is trained, `compute` (the dtype the model runs in) and float32 for vectors
 /// (norms, biases): a reload computes with the same values.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "data/base/error.h"
 #include "modules/float_executor.h"
 #include "quant/quantized_weight.h"
 #include "quant/smoothed_weights.h"
@@ -56,7 +57,15 @@ class StrengthSearch : public modules::FloatExecutor {
   }
   using FloatExecutor::linear;
 
-  const Smoothing& found() const { return found_; }
+  bool is_complete() const { return found_.factors.size() == folds_.size(); }
+  /// Once it is complete.
+  const Smoothing& found() const {
+    for (const auto& [group, fold] : folds_) {
+      if (!found_.factors.contains(group))
+        throw Error("{}: the search for smoothing's strengths saw no value", group);
+    }
+    return found_;
+  }
 
  private:
   /// An input as it is quantized, and what it is multiplied with.
@@ -66,6 +75,7 @@ class StrengthSearch : public modules::FloatExecutor {
   };
 
   void search(const std::string& group, const ChannelFold& fold, const Tensor& x) {
+    if (found_.factors.contains(group)) return;
     const Side exact = float_side(fold, x);
     Tensor best = at::ones({fold.channels});
     double least = error(group, fold, exact, best);
@@ -142,11 +152,13 @@ Tensor smoothing_factors(const ChannelFold& fold, const Tensor& input_range,
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const WeightStore>& weights, at::ScalarType dtype,
                          const Plan& plan, const modules::NamedTensors& input_ranges,
-                         const modules::State& searched) {
+                         const CalibrationSamples& searched) {
   if (plan.smoothing.search) {
     StrengthSearch search(weights, dtype, plan, input_ranges);
-    modules::State state = searched;
-    modules::run(network, search, state);
+    for (std::size_t i = 0; i < searched.count && !search.is_complete(); ++i) {
+      modules::State state = searched.state(i);
+      modules::run(network, search, state);
+    }
     return search.found();
   }
   Smoothing smoothing;

@@ -8,6 +8,7 @@
 #include "modules/network.h"
 #include "modules/tensor_view.h"
 #include "modules/weight_store.h"
+#include "quant/calibration_samples.h"
 #include "quant/plan.h"
 
 namespace dualpath::quant {
@@ -26,12 +27,13 @@ at::Tensor smoothing_factors(const modules::ChannelFold& fold, const at::Tensor&
 
 /// By the plan's strength, or searched: of the strengths 0.3 to 0.9 in steps of 0.1, and none, the
 /// one whose outputs, with weights and inputs quantized, err least against the float ones: the
-/// squared error over the squared output of each token, mean over at most 512 tokens of what a run
-/// from `searched` shows.
-/// input_ranges: by tensor group.
+/// squared error over the squared output of each token, mean over at most 512 tokens of what
+/// the first run that reaches the input shows; runs start from `searched` until each was reached.
+/// An input that none reaches is an Error. input_ranges: by tensor group.
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const modules::WeightStore>& weights,
                          at::ScalarType dtype, const Plan& plan,
-                         const modules::NamedTensors& input_ranges, const modules::State& searched);
+                         const modules::NamedTensors& input_ranges,
+                         const CalibrationSamples& searched);
 
 }  // namespace dualpath::quant

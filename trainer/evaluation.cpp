@@ -86,7 +86,7 @@ class Evaluation {
 }  // namespace
 
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options) {
-  const std::int64_t scored = std::max<std::int64_t>(samples.length() - 1, 1);
+  const std::int64_t scored = samples.targets();
   const std::int64_t wanted = (options.num_tokens + scored - 1) / scored;
   return std::min(samples.size(), static_cast<std::size_t>(wanted));
 }

@@ -25,6 +25,15 @@ std::vector<fs::path> model_files(const fs::path& path) {
   return files;
 }
 
+/// What says how pictures and clips are prepared.
+std::vector<fs::path> processor_files(const fs::path& path) {
+  std::vector<fs::path> files;
+  for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
+    if (fs::exists(path / name)) files.push_back(path / name);
+  }
+  return files;
+}
+
 void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
 
 void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
@@ -69,6 +78,7 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
 std::string model_fingerprint(const modules::Model& model) {
   Sha256 hash;
   for (const fs::path& file : model_files(model.path)) update(hash, sha256_file(file));
+  for (const fs::path& file : processor_files(model.path)) update(hash, sha256_file(file));
   return hash.hex();
 }
 

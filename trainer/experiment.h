@@ -31,8 +31,8 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structu
 Experiment open_experiment(Recipe recipe, modules::Model model);
 Experiment open_experiment(Recipe recipe);
 
-/// SHA-256 over the model's files (config and weights): which model a result was made from. Reads
-/// them all.
+/// SHA-256 over the model's files (config, weights, processors' configs): which model a result was
+/// made from. Reads them all.
 std::string model_fingerprint(const modules::Model& model);
 /// Bytes of those files.
 std::int64_t model_bytes(const modules::Model& model);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/base/error.h"
+#include "data/media/read_audio.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -27,6 +28,10 @@ data::JsonObject config_of(const fs::path& model, const std::string& part) {
   }
   throw Error("{}: expected {} with \"{}\", or {} with \"{}_type\"", model.string(), kTogether,
               part, kAlone, part);
+}
+
+std::int32_t token_of(const modules::Tower& tower) {
+  return static_cast<std::int32_t>(tower.placeholder.token_id);
 }
 
 /// Counts by size: finding one runs a tower without data.
@@ -54,28 +59,66 @@ modules::Stream image_without_data(const modules::Stream& sample, data::ImageLay
   return stream;
 }
 
-data::ImageReader image_reader(const modules::Model& model, std::int64_t token_id) {
+void expect(const modules::Model& model, const char* what, std::int64_t of_processor,
+            std::int64_t of_encoder) {
+  if (of_processor != of_encoder)
+    throw Error("{}: {}: the image processor has {}, the encoder {}", model.path.string(), what,
+                of_processor, of_encoder);
+}
+
+void expect_layout(const modules::Model& model, const data::ImageProcessorOptions& options,
+                   data::ImageLayout layout) {
+  if (options.layout != layout)
+    throw Error("{}: the image processor is not of the encoder's kind", model.path.string());
+  if (layout == data::ImageLayout::kPlanes && !options.do_resize)
+    throw Error("{}: do_resize: expected true, since pictures lie side by side, got false",
+                model.path.string());
+}
+
+/// What an encoder and its image processor must agree on.
+void check_agreement(const modules::Model& model, const data::ImageProcessorOptions& options,
+                     const modules::Tower& tower) {
+  constexpr std::int64_t kColors = 3;
+  if (const auto* vit = std::get_if<modules::VitConfig>(&tower.encoder)) {
+    expect_layout(model, options, data::ImageLayout::kPlanes);
+    expect(model, "num_channels", kColors, vit->num_channels);
+  }
+  if (const auto* glm4v = std::get_if<modules::Glm4vVisionConfig>(&tower.encoder)) {
+    expect_layout(model, options, data::ImageLayout::kPatches);
+    expect(model, "in_channels", kColors, glm4v->num_channels);
+    expect(model, "patch_size", options.patch_size, glm4v->patch_size);
+    expect(model, "merge_size", options.merge_size, glm4v->spatial_merge_size);
+    expect(model, "temporal_patch_size", options.temporal_patch_size(), glm4v->temporal_patch_size);
+  }
+}
+
+data::ImageReader image_reader(const modules::Model& model, const modules::Tower& tower) {
   const auto processor = data::ImageProcessor::from_json(config_of(model.path, "image_processor"));
-  const auto tokens = [network = model.network, layout = processor.layout()](data::ImageGrid grid) {
+  check_agreement(model, processor.options(), tower);
+  const auto tokens = [network = model.network,
+                       layout = processor.options().layout](data::ImageGrid grid) {
     const modules::Stream& sample = network.tower_samples.at(Modality::kImage);
     return modules::hidden_states(network, Modality::kImage,
                                   image_without_data(sample, layout, grid));
   };
-  return {processor, static_cast<std::int32_t>(token_id), kept<data::ImageGrid>(tokens)};
+  return {processor, token_of(tower), kept<data::ImageGrid>(tokens)};
 }
 
-data::AudioReader audio_reader(const modules::Model& model, std::int64_t token_id) {
+data::AudioReader audio_reader(const modules::Model& model, const modules::Tower& tower) {
   const auto options = data::LogMelOptions::from_json(config_of(model.path, "feature_extractor"));
   const std::int64_t bins = model.network.tower_samples.at(Modality::kAudio).input.size(2);
   if (options.feature_size != bins)
     throw Error("{}: the feature extractor makes {} mel bands, the encoder takes {}",
                 model.path.string(), options.feature_size, bins);
+  if (options.sampling_rate != data::kAudioRate)
+    throw Error("{}: sampling_rate: expected {} Hz, got {}", model.path.string(), data::kAudioRate,
+                options.sampling_rate);
   const auto tokens = [network = model.network, bins](std::int64_t frames) {
     modules::Stream stream;
     stream.input = modules::input_without_data({1, frames, bins});
     return modules::hidden_states(network, Modality::kAudio, stream);
   };
-  return {data::LogMel(options), static_cast<std::int32_t>(token_id), kept<std::int64_t>(tokens)};
+  return {data::LogMel(options), token_of(tower), kept<std::int64_t>(tokens)};
 }
 
 }  // namespace
@@ -83,11 +126,20 @@ data::AudioReader audio_reader(const modules::Model& model, std::int64_t token_i
 data::MediaReaders media_readers(const modules::Model& model) {
   data::MediaReaders readers;
   for (const modules::Tower& tower : model.config.towers) {
-    const auto [modality, token_id] = tower.placeholder;
-    if (modality == Modality::kImage) readers.image = image_reader(model, token_id);
-    if (modality == Modality::kAudio) readers.audio = audio_reader(model, token_id);
+    const Modality modality = tower.placeholder.modality;
+    if (modality == Modality::kImage) readers.image = image_reader(model, tower);
+    if (modality == Modality::kAudio) readers.audio = audio_reader(model, tower);
   }
   return readers;
+}
+
+void require_no_placeholder(const modules::Model& model, std::span<const std::int32_t> ids) {
+  for (const modules::Tower& tower : model.config.towers) {
+    if (std::find(ids.begin(), ids.end(), token_of(tower)) != ids.end())
+      throw Error("the text has {} tokens (id {}), but no {} file is named",
+                  modules::name_of(tower.placeholder.modality), token_of(tower),
+                  modules::name_of(tower.placeholder.modality));
+  }
 }
 
 }  // namespace dualpath::trainer

@@ -11,4 +11,7 @@ namespace dualpath::trainer {
 /// is an Error.
 data::MediaReaders media_readers(const modules::Model& model);
 
+/// A placeholder token among ids for which no file is named is an Error.
+void require_no_placeholder(const modules::Model& model, std::span<const std::int32_t> ids);
+
 }  // namespace dualpath::trainer

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "modules/batch_state.h"
@@ -64,7 +65,9 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
     name_if_not_finite(losses, distance.stage, distance.sum.item<double>());
     hidden = hidden + distance.sum * (tokens / distance.positions);
   }
-  const double stages = static_cast<double>(std::max<std::size_t>(1, paired.distances.size()));
+  const auto stages = static_cast<double>(std::max<std::ptrdiff_t>(
+      1, std::count_if(network_.stages.begin(), network_.stages.end(),
+                       [](const modules::Stage& stage) { return stage.correctable; })));
   hidden = hidden / (stages * static_cast<double>(count.tokens));
 
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);

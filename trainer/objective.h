@@ -18,8 +18,9 @@ struct GlobalCount {
   std::int64_t tokens = 0;   ///< real positions
 };
 
-/// Each a mean over the global count; `hidden` over stages too, and of a tower's stage a mean over
-/// the tower's own positions, which weighs as much as the batch has tokens.
+/// Each a mean over the global count; `hidden` over all stages too, where a tower's stage has the
+/// mean over its own positions of each batch, which weighs as much as the batch has tokens (nothing
+/// where the batch shows the tower nothing).
 struct StepLosses {
   double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
   /// The first term or stage whose value is not finite, empty if all are.

@@ -8,13 +8,13 @@ namespace dualpath::trainer {
 
 namespace {
 
-std::vector<modules::State> calibration_samples(const Experiment& experiment, const Texts& texts) {
-  std::vector<modules::State> samples;
-  if (!experiment.plan.needs_calibration()) return samples;
+quant::CalibrationSamples calibration_samples(const Experiment& experiment, const Texts& texts) {
+  if (!experiment.plan.needs_calibration()) return {};
   const auto n = static_cast<std::size_t>(experiment.recipe.quantize.calibration.num_samples);
-  for (const data::Batch& batch : spread_samples(*texts.train, n))
-    samples.push_back(modules::make_state(batch));
-  return samples;
+  const std::vector<std::size_t> chosen = data::evenly_spaced(texts.train->size(), n);
+  return {chosen.size(), [chosen, samples = texts.train.get()](std::size_t i) {
+            return modules::make_state(samples->batch(std::span(&chosen[i], 1)));
+          }};
 }
 
 }  // namespace
@@ -27,9 +27,9 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
       quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
     return quant::load_calibration(directory.calibration(), experiment.plan);
   }
-  const std::vector<modules::State> samples = calibration_samples(experiment, texts);
+  const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
   const auto runs =
-      static_cast<std::int64_t>(samples.size()) * quant::calibration_passes(experiment.plan);
+      static_cast<std::int64_t>(samples.count) * quant::calibration_passes(experiment.plan);
   Progress progress("calibrate", runs, "windows");
   quant::Calibration calibration =
       quant::calibrate(experiment.model.network, experiment.model.weights,
@@ -40,7 +40,7 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                        });
   calibration.fingerprint = fingerprint;
   progress.finish();
-  directory.update_report("calibration", {{"windows", samples.size()},
+  directory.update_report("calibration", {{"windows", samples.count},
                                           {"sites", calibration.ranges.size()},
                                           {"seconds", progress.elapsed_seconds()}});
   quant::save_calibration(directory.calibration(),

@@ -26,9 +26,7 @@ class SampleMaker {
   }
 
   std::unique_ptr<data::Samples> operator()(Documents documents) {
-    if (!readers_)
-      return std::make_unique<data::WindowSamples>(
-          data::make_windows(model_.tokenizer, documents, options_.window));
+    if (!readers_) return windows_of(documents);
     return std::make_unique<data::MediaSamples>(model_.tokenizer, documents, options_.window,
                                                 readers_, [this] {
                                                   throw_if_interrupted();
@@ -37,6 +35,12 @@ class SampleMaker {
   }
 
  private:
+  std::unique_ptr<data::Samples> windows_of(Documents documents) const {
+    data::Windows windows = data::make_windows(model_.tokenizer, documents, options_.window);
+    for (std::size_t i = 0; i < windows.size(); ++i) require_no_placeholder(model_, windows[i]);
+    return std::make_unique<data::WindowSamples>(std::move(windows));
+  }
+
   const data::DataOptions& options_;
   const modules::Model& model_;
   std::shared_ptr<const data::MediaReaders> readers_;  // null where there is nothing but text

@@ -37,7 +37,7 @@ class ImageProcessor {
   PreparedImage operator()(const Image& image) const;
   /// What it makes of an image of that size in pixels; Error as above.
   ImageGrid grid(int width, int height) const;
-  ImageLayout layout() const { return options_.layout; }
+  const ImageProcessorOptions& options() const { return options_; }
 
  private:
   ImageSize resized(ImageSize image) const;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "modules/float_executor.h"
+#include "modules/placeholders.h"
 #include "tests/modules/greedy.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -96,6 +97,27 @@ TEST_CASE("Glm4v without pictures is its decoder", "[modules][glm4v]") {
   State three_rows = make_state(ids);
   three_rows.positions = three_rows.positions.expand({3, -1, -1});
   CHECK(logits.equal(logits_of(model.network, executor, three_rows)));
+}
+
+TEST_CASE("pictures that lie in no grid take plain positions", "[modules][glm4v]") {
+  State state = make_state(torch::tensor({{1, 512, 512, 2}}, at::kLong));
+  state.kinds = torch::tensor({{0, 1, 1, 0}}).to(at::kChar);
+  state.towers[Modality::kImage].mask = at::ones({1, 2}, at::kBool);
+  place_images(state);
+  CHECK(state.positions.equal(at::arange(4).unsqueeze(0)));
+  state.towers[Modality::kImage].grid = torch::tensor({{1, 2}}, at::kLong);
+  place_images(state);
+  CHECK(state.positions.select(1, 0).equal(
+      torch::tensor({{0, 1, 1, 3}, {0, 1, 1, 3}, {0, 1, 2, 3}}, at::kLong)));
+}
+
+TEST_CASE("padding is no placeholder", "[modules][glm4v]") {
+  State state = make_state(at::zeros({1, 3}, at::kLong), torch::tensor({{1, 1, 0}}).to(at::kBool));
+  state.hidden = at::zeros({1, 3, 2});
+  state.towers[Modality::kImage].hidden = at::ones({2, 1, 2});
+  fill({Modality::kImage, 0}, state);
+  CHECK(state.hidden.sum().item<float>() == 4.0f);
+  CHECK(state.hidden[0][2].sum().item<float>() == 0.0f);
 }
 
 TEST_CASE("placeholders that pictures do not fill are an error", "[modules][glm4v]") {

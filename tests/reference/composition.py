@@ -1,7 +1,8 @@
 """A small random model of our own composition: the ViT of vit.py, the Parakeet encoder of conformer.py and a Llama, joined by
 alignment layers in plain torch.
 
-Makes in --out: model/ (config.json, model.safetensors, tokenizer) and model.safetensors:
+Makes in --out: model/ (config.json, model.safetensors, tokenizer), torchaudio/, the same with the Conformer of torchaudio instead
+of Parakeet's, and model.safetensors:
   ids, mask                  [2, T] int64 and bool  texts with two pictures and two clips, padded on the right
   pixels                     [2, 3, 64, 64] float32
   features, features_mask    [2, F, mels] float32 and [2, F] bool
@@ -38,7 +39,8 @@ FRAMES = (67, 50)
 WIDTH, QUERIES, HEADS = DEFAULTS["hidden_size"], 3, 4
 IMAGE_ALIGNMENT = {"merge_size": 2, "intermediate_size": 80}
 IMAGE_PROCESSOR = ViTImageProcessor(size={"height": 64, "width": 64})
-FEATURE_EXTRACTOR = ParakeetFeatureExtractor(feature_size=32)
+MEL_BANDS = {"parakeet": 32, "torchaudio": 48}
+FEATURE_EXTRACTOR = ParakeetFeatureExtractor(feature_size=MEL_BANDS["parakeet"])
 AUDIO_ALIGNMENT = {"merge_size": 3, "num_queries": QUERIES, "num_attention_heads": HEADS}
 
 
@@ -95,14 +97,14 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
     return {name: part.eval() for name, part in (made | {"vision_tower": vision, "audio_tower": audio}).items()}
 
 
-def save_model(directory, parts, arguments, tokenizer) -> None:
+def save_model(directory, parts, arguments, tokenizer, audio="parakeet") -> None:
     """The encoders' tensors under the names of their own files, which transformers calls otherwise in memory."""
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.state_dict() for name, part in parts.items()}
     decoder = tensors["language_model"]
     tensors["language_model"] = {key.removeprefix("model."): decoder[key] for key in decoder if key != "lm_head.weight"}
     tensors["vision_tower"] = load_file(arguments.vit / "huggingface" / "model.safetensors")
-    tensors["audio_tower"] = load_file(arguments.conformer / "parakeet" / "model.safetensors")
+    tensors["audio_tower"] = load_file(arguments.conformer / audio / "model.safetensors")
     named = {f"{part}.{name}": value.contiguous() for part, own in tensors.items() for name, value in own.items()}
     save_file(named, directory / "model.safetensors")
     config = {
@@ -112,7 +114,7 @@ def save_model(directory, parts, arguments, tokenizer) -> None:
         "vision_config": parts["vision_tower"].config.to_dict(),
         "image_token_id": IMAGE_TOKEN,
         "vision_alignment": IMAGE_ALIGNMENT,
-        "audio_config": parts["audio_tower"].config.to_dict(),
+        "audio_config": json.loads((arguments.conformer / audio / "config.json").read_text(encoding="utf-8")),
         "audio_token_id": AUDIO_TOKEN,
         "audio_alignment": AUDIO_ALIGNMENT,
     }
@@ -120,7 +122,7 @@ def save_model(directory, parts, arguments, tokenizer) -> None:
     save_tokenizer(tokenizer, directory)
     processors = {
         "image_processor": IMAGE_PROCESSOR.to_dict(),
-        "feature_extractor": FEATURE_EXTRACTOR.to_dict(),
+        "feature_extractor": FEATURE_EXTRACTOR.to_dict() | {"feature_size": MEL_BANDS[audio]},
     }
     (directory / "processor_config.json").write_text(json.dumps(processors, indent=1) + "\n", encoding="utf-8")
 
@@ -219,6 +221,7 @@ def main() -> None:
     tokens = tokenizer.encode(max(texts, key=len)[:500]).ids
     parts = make_parts(arguments, generator)
     save_model(arguments.out / "model", parts, arguments, tokenizer)
+    save_model(arguments.out / "torchaudio", parts, arguments, tokenizer, audio="torchaudio")
     expected = expected_values(parts, tokens, generator)
     samples = write_samples(arguments.out, texts)
     expected["sample_nll"] = torch.stack([sample_nll(parts, tokenizer, arguments.out, sample) for sample in samples])

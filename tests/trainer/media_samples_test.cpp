@@ -89,7 +89,7 @@ TEST_CASE("placeholders are no targets, and samples are cut behind the window",
   CHECK((batch.ids == 512).sum().item<int>() > 1);
   CHECK((batch.targets == 512).sum().item<int>() == 0);
   CHECK(cut.batch(second).ids.equal(batch.ids.narrow(1, 0, 40)));
-  CHECK(whole.length() > cut.length());
+  CHECK(whole.targets() > cut.targets());
 }
 
 TEST_CASE("what is in a picture is part of the samples' hash", "[trainer][media]") {
@@ -137,6 +137,45 @@ TEST_CASE("pictures for a model of text alone are an error", "[trainer][media]")
   options.train = files / "texts.jsonl";
   CHECK(error_message([&] { load_texts(options, model); }) ==
         (files / "texts.jsonl").string() + ":1: image files are named, but the model takes none");
+}
+
+namespace {
+
+/// Glm4v's directory with another preprocessor_config.json.
+struct ChangedProcessor {
+  ChangedProcessor(const char* key, const nlohmann::json& value) {
+    for (const auto& entry : std::filesystem::directory_iterator(kReference / "glm4v" / "tiny"))
+      std::filesystem::copy(entry.path(), directory / entry.path().filename().string());
+    nlohmann::json config = data::read_json(directory / "preprocessor_config.json");
+    config[key] = value;
+    write_plain(directory / "preprocessor_config.json", config.dump());
+  }
+  TemporaryDirectory directory;
+};
+
+}  // namespace
+
+TEST_CASE("an image processor that its encoder does not agree with is an error",
+          "[trainer][media]") {
+  const auto message = [](const char* key, const nlohmann::json& value) {
+    const ChangedProcessor changed(key, value);
+    const modules::Model model = modules::open_model(changed.directory.path());
+    return error_message([&] { media_readers(model); })
+        .substr(changed.directory.path().string().size());
+  };
+  CHECK(message("merge_size", 4) == ": merge_size: the image processor has 4, the encoder 2");
+  CHECK(message("patch_size", 7) == ": patch_size: the image processor has 7, the encoder 14");
+  CHECK(message("temporal_patch_size", 1) ==
+        ": temporal_patch_size: the image processor has 1, the encoder 2");
+}
+
+TEST_CASE("how pictures are prepared is part of a model's fingerprint", "[trainer][media]") {
+  const auto fingerprint = [](double mean) {
+    const ChangedProcessor changed("image_mean", {mean, 0.5, 0.5});
+    return model_fingerprint(modules::open_model(changed.directory.path()));
+  };
+  CHECK(fingerprint(0.4) != fingerprint(0.5));
+  CHECK(fingerprint(0.5) == fingerprint(0.5));
 }
 
 TEST_CASE("a tower without a processor's configuration is an error that names the files",

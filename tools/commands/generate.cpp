@@ -66,11 +66,14 @@ std::vector<std::int32_t> prompt_ids(const Arguments& arguments, const modules::
 data::Batch prompt_of(const Arguments& arguments, const modules::Model& model) {
   const data::MediaFiles files{{arguments.images.begin(), arguments.images.end()},
                                {arguments.audio.begin(), arguments.audio.end()}};
-  const bool is_text = files.images.empty() && files.audio.empty();
-  const data::MediaReaders readers = is_text ? data::MediaReaders() : trainer::media_readers(model);
-  const std::vector<std::int32_t> ids =
-      data::with_placeholders(prompt_ids(arguments, model), files, readers);
-  return data::make_batch(std::array{std::span(ids)}, std::array{&files}, readers);
+  const std::vector<std::int32_t> ids = prompt_ids(arguments, model);
+  if (files.images.empty() && files.audio.empty()) {
+    trainer::require_no_placeholder(model, ids);
+    return data::make_batch(std::array{std::span(ids)});
+  }
+  const data::MediaReaders readers = trainer::media_readers(model);
+  const std::vector<std::int32_t> whole = data::with_placeholders(ids, files, readers);
+  return data::make_batch(std::array{std::span(whole)}, std::array{&files}, readers);
 }
 
 trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
