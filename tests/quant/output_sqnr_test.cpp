@@ -45,8 +45,8 @@ TEST_CASE("each linear's noise is told from its output's length, token by token,
   CHECK(sqnr[1].linear == "model.layers.1.proj");
   CHECK(sqnr[1].decibels == kMostDecibels);
   // Of 0, 2, 3 and 4 the last two.
-  CHECK(sqnr[0].saturated == SaturatedShares{{modules::Modality::kText, 0.5}});
-  CHECK(sqnr[1].saturated == SaturatedShares{{modules::Modality::kText, 0.0}});
+  CHECK((sqnr[0].saturated == SaturatedShares{{modules::Modality::kText, 0.5}}));
+  CHECK((sqnr[1].saturated == SaturatedShares{{modules::Modality::kText, 0.0}}));
 }
 
 TEST_CASE("linears that stay in float have no noise to tell", "[quant][sqnr]") {

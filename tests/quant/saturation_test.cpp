@@ -45,16 +45,17 @@ SaturatedShares shares(const Plan& plan, const modules::NamedTensors& scales) {
 TEST_CASE("values beyond a scale's range are counted by what their positions stand for",
           "[quant][saturation]") {
   // Codes go from -128 to 127: with a scale of 0.02 from -2.56 to 2.54, each with half a step more.
-  CHECK(shares(plan_of(ModalityScales::kShared), {{kGroup, torch::full({1}, 0.02f)}}) ==
-        SaturatedShares{{Modality::kText, 0.0}, {Modality::kImage, 1.0}, {Modality::kAudio, 0.5}});
+  CHECK(
+      (shares(plan_of(ModalityScales::kShared), {{kGroup, torch::full({1}, 0.02f)}}) ==
+       SaturatedShares{{Modality::kText, 0.0}, {Modality::kImage, 1.0}, {Modality::kAudio, 0.5}}));
 }
 
 TEST_CASE("each modality's values are held against its own scale", "[quant][saturation]") {
   CHECK(
-      shares(plan_of(ModalityScales::kSeparate), {{kGroup + ".text", torch::full({1}, 0.001f)},
-                                                  {kGroup + ".image", torch::full({1}, 0.03f)},
-                                                  {kGroup + ".audio", torch::full({1}, 0.02f)}}) ==
-      SaturatedShares{{Modality::kText, 0.5}, {Modality::kImage, 0.5}, {Modality::kAudio, 0.5}});
+      (shares(plan_of(ModalityScales::kSeparate), {{kGroup + ".text", torch::full({1}, 0.001f)},
+                                                   {kGroup + ".image", torch::full({1}, 0.03f)},
+                                                   {kGroup + ".audio", torch::full({1}, 0.02f)}}) ==
+       SaturatedShares{{Modality::kText, 0.5}, {Modality::kImage, 0.5}, {Modality::kAudio, 0.5}}));
 }
 
 TEST_CASE("what was never counted has no shares", "[quant][saturation]") {
