@@ -36,12 +36,12 @@ struct GeneratedText {
   double seconds = 0.0;              ///< of the tokens after the first
 };
 
-/// What the executor says behind the prompt, a text alone with what it is to see and hear. Each piece of text is handed to on_text as soon as it
-/// is certain. A prompt that is empty or fills the model's context (max_position_embeddings) is an
-/// Error; a signal between two tokens throws Interrupted.
+/// What the executor says behind the prompt, a text alone with what it is to see and hear. Each
+/// piece of text is handed to on_text as soon as it is certain. A prompt that is empty or fills the
+/// model's context (max_position_embeddings) is an Error; a signal between two tokens throws
+/// Interrupted.
 GeneratedText generate_text(const modules::Model& model, modules::Executor& executor,
-                            const data::Batch& prompt,
-                            const GenerationOptions& options,
+                            const data::Batch& prompt, const GenerationOptions& options,
                             const std::function<void(std::string_view)>& on_text);
 
 }  // namespace dualpath::trainer

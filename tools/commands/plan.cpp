@@ -106,8 +106,7 @@ json plan_json(const trainer::Recipe& recipe, const modules::WeightedNetwork& mo
 
 json plan_of_model(trainer::Recipe recipe) {
   const trainer::Experiment experiment = trainer::open_experiment(std::move(recipe));
-  const trainer::Texts texts =
-      trainer::load_texts(experiment.recipe.data, experiment.model);
+  const trainer::Texts texts = trainer::load_texts(experiment.recipe.data, experiment.model);
   return plan_json(experiment.recipe, experiment.model, experiment.plan,
                    trainer::predict(experiment, texts));
 }
