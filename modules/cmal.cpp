@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "data/base/error.h"
 #include "modules/gated.h"
+#include "modules/patches.h"
 
 namespace dualpath::modules {
 namespace {
@@ -15,17 +15,15 @@ using at::Tensor;
 /// Squares of size x size patches, as [channels, rows, columns]; the stream's grid becomes theirs.
 /// All images of a stream that has patches row by row are of one size.
 Tensor merged_patches(Stream& stream, const Tensor& x, std::int64_t size) {
+  const Tensor squares = merged_grid(stream.grid, size);
   const auto grid = stream.grid.accessor<std::int64_t, 2>();
   const std::int64_t rows = grid[0][0], columns = grid[0][1];
-  if (rows % size != 0 || columns % size != 0)
-    throw Error("an image of {}x{} patches is not divided by squares of {}x{}", rows, columns, size,
-                size);
   const Tensor merged = x.narrow(1, stream.leading, rows * columns)
                             .reshape({x.size(0), rows / size, size, columns / size, size, -1})
                             .permute({0, 1, 3, 5, 2, 4})
                             .flatten(3)
                             .flatten(1, 2);
-  stream.grid = stream.grid.div(size, "floor");
+  stream.grid = squares;
   stream.leading = 0;
   stream.mask = at::ones({merged.size(0), merged.size(1)}, x.options().dtype(at::kBool));
   return merged;

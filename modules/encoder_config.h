@@ -10,6 +10,7 @@ namespace dualpath::modules {
 // What the configurations of encoders share.
 
 inline constexpr data::IntegerRange kEncoderSize{.low = 1, .high = 1 << 20};
+inline constexpr data::IntegerRange kEncoderPixels{.low = 1, .high = 1 << 14};
 inline constexpr data::IntegerRange kEncoderCount{.low = 1, .high = 1 << 12};
 
 inline void check_heads(const data::JsonObject& config, std::int64_t width, std::int64_t heads) {

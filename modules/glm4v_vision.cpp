@@ -120,7 +120,7 @@ Stage Builder::downsample_stage() const {
     const Tensor squares =
         stream.hidden.unflatten(1, {-1, square}).transpose(2, 3).flatten(2);  // [.., H * square]
     if (stream.mask.defined()) stream.mask = stream.mask.unflatten(1, {-1, square}).select(2, 0);
-    stream.grid = stream.grid.div(side, "floor");
+    stream.grid = merged_grid(stream.grid, side);
     stream.hidden = executor.linear({conv}, squares).front();
   };
   return {conv.name, /*correctable=*/false, forward, Modality::kImage, /*merges=*/true};

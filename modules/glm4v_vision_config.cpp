@@ -6,8 +6,6 @@
 namespace dualpath::modules {
 namespace {
 
-constexpr data::IntegerRange kPixels{.low = 1, .high = 1 << 14};
-
 void check(const data::JsonObject& config, const Glm4vVisionConfig& c) {
   constexpr std::int64_t kPairsOfBothAxes = 4;
   check_heads(config, c.hidden_size, c.num_attention_heads);
@@ -32,10 +30,10 @@ Glm4vVisionConfig Glm4vVisionConfig::from_json(const data::JsonObject& config) {
   c.num_hidden_layers = config.integer_or("depth", 24, kEncoderCount);
   c.num_attention_heads = config.integer_or("num_heads", 12, kEncoderCount);
   c.num_channels = config.integer_or("in_channels", 3, kEncoderCount);
-  c.patch_size = config.integer_or("patch_size", 14, kPixels);
+  c.patch_size = config.integer_or("patch_size", 14, kEncoderPixels);
   c.temporal_patch_size = config.integer_or("temporal_patch_size", 2, kEncoderCount);
   c.spatial_merge_size = config.integer_or("spatial_merge_size", 2, kEncoderCount);
-  c.positions = config.integer_or("image_size", 336, kPixels) / c.patch_size;
+  c.positions = config.integer_or("image_size", 336, kEncoderPixels) / c.patch_size;
   c.rms_norm_eps = config.number_or("rms_norm_eps", 1e-5, data::kPositiveNumber);
   if (const auto rotation = config.object_if("rope_parameters"))
     c.rope_theta = rotation->number_or("rope_theta", c.rope_theta, data::kPositiveNumber);

@@ -10,10 +10,7 @@ namespace {
 using at::Tensor;
 
 /// [rows * columns, 2].
-Tensor places_of(Grid2d grid, std::int64_t merge) {
-  if (grid.rows % merge != 0 || grid.columns % merge != 0)
-    throw Error("an image of {}x{} patches is not divided by squares of {}x{}", grid.rows,
-                grid.columns, merge, merge);
+Tensor places_of(data::ImageGrid grid, std::int64_t merge) {
   const auto by_square = [&](const Tensor& of_patches) {
     return of_patches.expand({grid.rows, grid.columns})
         .reshape({grid.rows / merge, merge, grid.columns / merge, merge})
@@ -33,6 +30,7 @@ Tensor normalized(const Tensor& place, const Tensor& patches) {
 }  // namespace
 
 Tensor merged_places(const Tensor& grid, std::int64_t merge, std::int64_t length) {
+  merged_grid(grid, merge);  // checks it
   const Tensor places = at::zeros({grid.size(0), length, 2}, at::kLong);
   const auto sides = grid.accessor<std::int64_t, 2>();
   for (std::int64_t image = 0; image < grid.size(0); ++image) {
@@ -45,7 +43,7 @@ Tensor merged_places(const Tensor& grid, std::int64_t merge, std::int64_t length
   return places;
 }
 
-Tensor interpolated_positions(const Tensor& positions, Grid2d own, const Tensor& places,
+Tensor interpolated_positions(const Tensor& positions, data::ImageGrid own, const Tensor& places,
                               const Tensor& grid) {
   if (positions.is_meta())  // only shapes are asked for
     return at::empty({places.size(0), places.size(1), positions.size(1)}, positions.options());

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "data/base/error.h"
+
 namespace dualpath::modules {
 
 using at::Tensor;
@@ -14,7 +16,8 @@ Tensor patches_of(const Tensor& pixels, std::int64_t size) {
       .reshape({batch, rows * columns, channels * size * size});
 }
 
-Tensor resized_positions(const Tensor& positions, Grid2d from, Grid2d to, bool antialiased) {
+Tensor resized_positions(const Tensor& positions, data::ImageGrid from, data::ImageGrid to,
+                         bool antialiased) {
   if (from == to) return positions;
   const std::vector<std::int64_t> size{to.rows, to.columns};
   const Tensor grid = positions.to(at::kFloat)
@@ -27,6 +30,17 @@ Tensor resized_positions(const Tensor& positions, Grid2d from, Grid2d to, bool a
   return resized.permute({0, 2, 3, 1})
       .reshape({1, to.rows * to.columns, -1})
       .to(positions.scalar_type());
+}
+
+Tensor merged_grid(const Tensor& grid, std::int64_t size) {
+  const auto sides = grid.accessor<std::int64_t, 2>();
+  for (std::int64_t image = 0; image < grid.size(0); ++image) {
+    const std::int64_t rows = sides[image][0], columns = sides[image][1];
+    if (rows % size != 0 || columns % size != 0)
+      throw Error("an image of {}x{} patches is not divided by squares of {}x{}", rows, columns,
+                  size, size);
+  }
+  return grid.div(size, "floor");
 }
 
 }  // namespace dualpath::modules

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "data/media/image.h"
+
 namespace dualpath::modules {
 
 /// pixels: [B, C, H, W], sides that `size` divides -> [B, H / size * W / size, C * size * size], a
@@ -12,10 +14,11 @@ at::Tensor patches_of(const at::Tensor& pixels, std::int64_t size);
 
 /// A grid of learned positions [1, rows * columns, H] at another size, by bicubic interpolation:
 /// [1, new_rows * new_columns, H]. antialiased: as timm does it; else as transformers.
-struct Grid2d {
-  std::int64_t rows, columns;
-  bool operator==(const Grid2d&) const = default;
-};
-at::Tensor resized_positions(const at::Tensor& positions, Grid2d from, Grid2d to, bool antialiased);
+at::Tensor resized_positions(const at::Tensor& positions, data::ImageGrid from, data::ImageGrid to,
+                             bool antialiased);
+
+/// grid: [B, 2] int64, rows and columns of patches. Result: the same of squares of size x size of
+/// them; an Error where those do not divide it.
+at::Tensor merged_grid(const at::Tensor& grid, std::int64_t size);
 
 }  // namespace dualpath::modules

@@ -117,7 +117,7 @@ class Builder {
   std::string outer_, prefix_;
 };
 
-Grid2d grid_of(const Tensor& pixels, std::int64_t patch_size) {
+data::ImageGrid grid_of(const Tensor& pixels, std::int64_t patch_size) {
   const std::int64_t height = pixels.size(2), width = pixels.size(3);
   if (height % patch_size != 0 || width % patch_size != 0)
     throw Error("an image of {}x{} pixels is not divided by patches of {}", height, width,
@@ -127,7 +127,7 @@ Grid2d grid_of(const Tensor& pixels, std::int64_t patch_size) {
 
 Stage Builder::embedding_stage() const {
   const std::int64_t width = config_.hidden_size, side = config_.patch_size;
-  const Grid2d own{config_.rows(), config_.columns()};
+  const data::ImageGrid own{config_.rows(), config_.columns()};
   const ParameterRef class_token{prefix_ + names_.class_token, {1, 1, width}};
   const ParameterRef positions{prefix_ + names_.positions, {1, 1 + own.rows * own.columns, width}};
   const LinearRef patches{prefix_ + names_.patches,
@@ -138,7 +138,7 @@ Stage Builder::embedding_stage() const {
   const bool antialiased = config_.naming == VitNaming::kTimm;
   const auto forward = [=](Executor& executor, State& state) {
     Stream& stream = state.stream(Modality::kImage);
-    const Grid2d grid = grid_of(stream.input, side);
+    const data::ImageGrid grid = grid_of(stream.input, side);
     const std::int64_t batch = stream.input.size(0), count = grid.rows * grid.columns;
     const auto all_real = [&](std::int64_t number) {
       return at::ones({batch, number}, stream.input.options().dtype(at::kBool));

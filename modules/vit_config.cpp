@@ -15,16 +15,14 @@ namespace {
 
 using data::JsonObject;
 
-constexpr data::IntegerRange kPixels{.low = 1, .high = 1 << 14};
-
 /// A number for both sides, or [height, width].
 std::pair<std::int64_t, std::int64_t> image_size(const JsonObject& config, const char* key,
                                                  std::int64_t fallback) {
   if (!config.contains(key) || !config.raw()[key].is_array()) {
-    const std::int64_t side = config.integer_or(key, fallback, kPixels);
+    const std::int64_t side = config.integer_or(key, fallback, kEncoderPixels);
     return {side, side};
   }
-  const std::vector<std::int64_t> sides = config.integers(key, kPixels);
+  const std::vector<std::int64_t> sides = config.integers(key, kEncoderPixels);
   if (sides.size() != 2)
     throw Error("{}: {}: expected 2 sizes, got {}", config.where(), key, sides.size());
   return {sides[0], sides[1]};
@@ -37,7 +35,7 @@ VitConfig read_huggingface(const JsonObject& config) {
   c.num_hidden_layers = config.integer_or("num_hidden_layers", 12, kEncoderCount);
   c.num_attention_heads = config.integer_or("num_attention_heads", 12, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(config, "image_size", 224);
-  c.patch_size = config.integer_or("patch_size", 16, kPixels);
+  c.patch_size = config.integer_or("patch_size", 16, kEncoderPixels);
   c.num_channels = config.integer_or("num_channels", 3, kEncoderCount);
   c.layer_norm_eps = config.number_or("layer_norm_eps", 1e-12, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "gelu"), config.where());
@@ -84,7 +82,7 @@ VitConfig read_timm(const JsonObject& config) {
   c.num_hidden_layers = arguments.integer_or("depth", size.depth, kEncoderCount);
   c.num_attention_heads = arguments.integer_or("num_heads", size.num_heads, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(arguments, "img_size", 224);
-  c.patch_size = arguments.integer_or("patch_size", 16, kPixels);
+  c.patch_size = arguments.integer_or("patch_size", 16, kEncoderPixels);
   c.num_channels = arguments.integer_or("in_chans", 3, kEncoderCount);
   c.layer_norm_eps = 1e-6;
   c.num_labels = config.integer_or("num_classes", 0, {.low = 0, .high = 1 << 20});

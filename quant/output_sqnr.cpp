@@ -33,10 +33,11 @@ class Comparison : public modules::Executor {
   }
   std::vector<Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
                                   const Tensor& x) override {
-    std::vector<Tensor> outputs = reference_.norm_linear(norm, refs, x);
+    const Tensor normed = reference_.norm(norm, x);
+    std::vector<Tensor> outputs = reference_.linear(refs, normed);
     if (!is_planned(refs)) return outputs;
     compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
-    saturation_.count(refs, reference_.norm(norm, x), *state_, stream_);
+    saturation_.count(refs, normed, *state_, stream_);
     return outputs;
   }
   Tensor conv(const modules::ConvRef& ref, const Tensor& x) override {

@@ -5,12 +5,14 @@
 #include <vector>
 
 namespace dualpath::quant {
+namespace {
 
 bool is_of_positions(const at::Tensor& x, const at::Tensor& mask) {
   return x.dim() > 2 ? x.size(0) == mask.size(0) && x.size(1) == mask.size(1)
                      : x.size(0) == mask.numel();
 }
 
+/// chosen: [B, T] bool. Result: [N] bool, the rows of x that are of those positions.
 at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen) {
   if (x.dim() < 3) return chosen.flatten();
   std::vector<std::int64_t> sizes = x.sizes().vec();
@@ -19,6 +21,8 @@ at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen) {
   while (rows.dim() < static_cast<std::int64_t>(sizes.size())) rows = rows.unsqueeze(-1);
   return rows.expand(sizes).flatten();
 }
+
+}  // namespace
 
 at::Tensor all_rows(const at::Tensor& x) {
   return at::ones({x.numel() / x.size(-1)}, x.options().dtype(at::kBool));

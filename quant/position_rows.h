@@ -10,18 +10,11 @@ namespace dualpath::quant {
 
 // Which rows of a tensor [..., C] stand for which positions of a stream [B, T].
 
-/// Whether x is [B, T, ..., C] or [B * T, C] where mask is [B, T], not of positions of its own (the
-/// distances of a relative attention).
-bool is_of_positions(const at::Tensor& x, const at::Tensor& mask);
-
-/// chosen: [B, T] bool. Result: [N] bool, the rows of x that are of those positions.
-at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen);
-
 /// [N] bool, all true.
 at::Tensor all_rows(const at::Tensor& x);
 
-/// [N] bool: those of positions where mask is true; all where x has positions of its own, or mask
-/// is undefined.
+/// [N] bool: those of positions where mask is true, where x is [B, T, ..., C] or [B * T, C]; all
+/// where it has positions of its own (the distances of a relative attention), or mask is undefined.
 at::Tensor real_rows(const at::Tensor& x, const at::Tensor& mask);
 
 /// The real rows that stand for one modality.

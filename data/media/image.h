@@ -16,4 +16,12 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
+/// Rows and columns: of pixels, or of patches.
+struct ImageGrid {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+
+  bool operator==(const ImageGrid&) const = default;
+};
+
 }  // namespace dualpath::data

@@ -10,14 +10,6 @@
 
 namespace dualpath::data {
 
-/// Rows and columns: of pixels where values lie in planes, of patches where they lie in those.
-struct ImageGrid {
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-
-  bool operator==(const ImageGrid&) const = default;
-};
-
 /// What a vision model takes for an image. values: as ImageLayout says.
 struct PreparedImage {
   ImageGrid grid;
