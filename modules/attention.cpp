@@ -19,9 +19,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kBlock = 128;  // queries at a time: scores are [heads, 128, keys]
-
-/// Sizes of an attention; a batch of products is one for each window and key head.
+/// Sizes of an attention.
 struct Sizes {
   std::int64_t windows, heads, queries, width, kv_heads, keys;
   bool causal;
@@ -37,89 +35,144 @@ struct Sizes {
         causal(is_causal),
         lengths(of_windows) {}
 
-  std::int64_t products() const { return windows * kv_heads; }
   std::int64_t group() const { return heads / kv_heads; }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(width)); }
+  /// Queries at a time; fewer where later ones see more keys, for of the scores made then some are
+  /// of keys not seen.
+  std::int64_t block() const {
+    const std::int64_t most = causal ? 128 : 256, blocks = (queries + most - 1) / most;
+    return (queries + blocks - 1) / blocks;
+  }
+  /// Key heads of a window at a time: as many as leave their scores in a core's second-level cache.
+  std::int64_t chunk() const {
+    constexpr std::int64_t kScores = 1 << 18;
+    return std::clamp<std::int64_t>(kScores / (group() * block() * keys), 1, kv_heads);
+  }
+  std::int64_t blocks() const { return (queries + block() - 1) / block(); }
+};
+
+/// Some key heads of a window, and the query heads that go with them.
+struct Chunk {
+  std::int64_t window, first, size;
+
+  /// Of [B, kv_heads, ...] -> [size, ...], a view.
+  Tensor keys(const Tensor& k) const { return k.select(0, window).narrow(0, first, size); }
+  /// Of [B, heads, T, D] -> [size, group, T, D], a view.
+  Tensor queries(const Tensor& q, const Sizes& sizes) const {
+    return q.select(0, window).unflatten(0, {sizes.kv_heads, sizes.group()}).narrow(0, first, size);
+  }
 };
 
 /// Some queries and the keys that the last of them sees.
 struct Block {
+  std::size_t index;
   std::int64_t begin, size, keys;
 };
 
+/// Calls visit(chunk) for all of them, on several threads where that keeps them busy; else what it
+/// does may use them.
+template <class Visit>
+void for_each_chunk(const Sizes& sizes, const Visit& visit) {
+  const std::int64_t step = sizes.chunk(), chunks = (sizes.kv_heads + step - 1) / step;
+  const auto visit_some = [&](std::int64_t begin, std::int64_t end) {
+    const at::NoGradGuard no_grad;  // a thread's own
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % chunks * step;
+      visit(Chunk{i / chunks, first, std::min(step, sizes.kv_heads - first)});
+    }
+  };
+  const std::int64_t count = sizes.windows * chunks;
+  if (count < at::get_num_threads()) return visit_some(0, count);
+  at::parallel_for(0, count, 1, visit_some);
+}
+
 template <class Visit>
 void for_each_block(const Sizes& sizes, const Visit& visit) {
-  for (std::int64_t begin = 0; begin < sizes.queries; begin += kBlock) {
-    const std::int64_t size = std::min(kBlock, sizes.queries - begin);
-    visit(
-        Block{begin, size, sizes.causal ? sizes.keys - sizes.queries + begin + size : sizes.keys});
+  const std::int64_t step = sizes.block();
+  for (std::int64_t i = 0; i < sizes.blocks(); ++i) {
+    const std::int64_t begin = i * step, size = std::min(step, sizes.queries - begin);
+    const std::int64_t later = sizes.causal ? sizes.queries - begin - size : 0;
+    visit(Block{static_cast<std::size_t>(i), begin, size, sizes.keys - later});
   }
 }
 
-/// [B, kv_heads, S, D] -> [products, S, D].
-Tensor batched_keys(const Tensor& k, const Sizes& sizes) {
-  return k.reshape({sizes.products(), sizes.keys, sizes.width});
+/// Of a chunk's queries [size, group, T, D] -> [size, group * block, D], contiguous.
+Tensor rows_of(const Tensor& queries, const Block& block) {
+  return queries.narrow(2, block.begin, block.size).flatten(1, 2).contiguous();
 }
 
-/// Of [B, heads, T, D] -> [B, kv_heads, group, block, D], a view.
-Tensor block_of(const Tensor& q, const Sizes& sizes, const Block& block) {
-  return q.unflatten(1, {sizes.kv_heads, sizes.group()}).narrow(3, block.begin, block.size);
+void put_rows(const Tensor& queries, const Tensor& rows, const Block& block) {
+  Tensor view = queries.narrow(2, block.begin, block.size);
+  view.copy_(rows.view(view.sizes()));
 }
 
-/// -> [products, group * block, D].
-Tensor batched_queries(const Tensor& q, const Sizes& sizes, const Block& block) {
-  return block_of(q, sizes, block).reshape({sizes.products(), -1, sizes.width});
-}
-
-/// Calls kernel(rows) from several threads. scores: [products, group * block, keys], contiguous.
+/// Calls kernel(rows), from several threads if it is not called on one of them. scores: [size,
+/// group * block, keys], contiguous.
 template <class Kernel>
-void for_score_rows(const Tensor& scores, const Sizes& sizes, const Block& block,
-                    const Kernel& kernel) {
-  const std::int64_t rows = scores.size(0) * scores.size(1);
-  const std::int64_t* lengths =
-      sizes.lengths.defined() ? sizes.lengths.const_data_ptr<std::int64_t>() : nullptr;
+void for_score_rows(const Tensor& scores, const Sizes& sizes, const Chunk& chunk,
+                    const Block& block, const Kernel& kernel) {
+  const std::int64_t real = sizes.lengths.defined()
+                                ? sizes.lengths.const_data_ptr<std::int64_t>()[chunk.window]
+                                : block.keys;
   const std::int64_t first_visible = sizes.causal ? block.keys - block.size + 1 : block.keys;
+  const std::int64_t rows = scores.size(0) * scores.size(1);
   at::parallel_for(0, rows, rows_of_grain(block.keys), [&](std::int64_t begin, std::int64_t end) {
     kernel(ScoreRows{element_of(scores.scalar_type()), scores.data_ptr(), begin, end - begin,
-                     block.size, block.keys, first_visible, sizes.causal, lengths,
-                     rows / sizes.windows});
+                     block.size, block.keys, first_visible, std::min(real, block.keys),
+                     sizes.causal});
   });
 }
 
-/// softmax(q k^T / sqrt(D)) of a block: [products, group * block, keys].
-Tensor weights_of(const Tensor& queries, const Tensor& keys, const Sizes& sizes,
-                  const Block& block) {
-  const Tensor scores = at::bmm(queries, keys.transpose(1, 2)).contiguous();
-  for_score_rows(scores, sizes, block,
+/// For softmax(q k^T / sqrt(D)) of a block in all windows.
+Tensor empty_weights(const Tensor& q, const Sizes& sizes, const Block& block) {
+  return at::empty({sizes.windows, sizes.kv_heads, sizes.group() * block.size, block.keys},
+                   q.options());
+}
+
+/// That of a chunk: [size, group * block, keys], in `kept` if that is defined.
+Tensor weights_of(const Tensor& queries, const Tensor& keys, const Sizes& sizes, const Chunk& chunk,
+                  const Block& block, const Tensor& kept = {}) {
+  Tensor scores = kept.defined() ? chunk.keys(kept) : Tensor();
+  if (scores.defined()) {
+    at::bmm_out(scores, queries, keys.transpose(1, 2));
+  } else {
+    scores = at::bmm(queries, keys.transpose(1, 2)).contiguous();
+  }
+  for_score_rows(scores, sizes, chunk, block,
                  [&](const ScoreRows& rows) { masked_softmax_cpu(rows, sizes.scale()); });
   return scores;
 }
 
-/// Laid out so that [B, T, heads * D] is a view of it.
-Tensor empty_output(const Tensor& q, const Sizes& sizes) {
-  return at::empty({sizes.windows, sizes.queries, sizes.heads, sizes.width}, q.options())
-      .transpose(1, 2);
-}
-
-void put_block(const Tensor& into, const Tensor& value, const Sizes& sizes, const Block& block) {
-  Tensor view = block_of(into, sizes, block);
-  view.copy_(value.view(view.sizes()));
+/// Like x [B, heads, T, D], laid out so that [B, T, heads * D] is a view of it.
+Tensor empty_heads(const Tensor& x) {
+  return at::empty_like(x.transpose(1, 2), at::MemoryFormat::Contiguous).transpose(1, 2);
 }
 
 struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& k, const Tensor& v,
                         bool causal, const std::optional<Tensor>& given_lengths) {
     const Tensor lengths = given_lengths.value_or(Tensor());
-    ctx->save_for_backward({q, k, v, lengths});
-    ctx->saved_data["causal"] = causal;
     const Sizes sizes(q, k, causal, lengths);
-    const Tensor keys = batched_keys(k, sizes), values = batched_keys(v, sizes);
-    const Tensor output = empty_output(q, sizes);
-    for_each_block(sizes, [&](const Block& block) {
-      const Tensor weights =
-          weights_of(batched_queries(q, sizes, block), keys.narrow(1, 0, block.keys), sizes, block);
-      put_block(output, at::bmm(weights, values.narrow(1, 0, block.keys)), sizes, block);
+    const bool has_gradient = q.requires_grad() || k.requires_grad() || v.requires_grad();
+    const Tensor output = empty_heads(q);
+    variable_list kept(static_cast<std::size_t>(sizes.blocks()));
+    if (has_gradient && keeps_softmax(sizes.heads, sizes.kv_heads, sizes.width, sizes.keys)) {
+      for_each_block(
+          sizes, [&](const Block& block) { kept[block.index] = empty_weights(q, sizes, block); });
+    }
+    for_each_chunk(sizes, [&](const Chunk& chunk) {
+      const Tensor keys = chunk.keys(k).contiguous(), values = chunk.keys(v).contiguous();
+      for_each_block(sizes, [&](const Block& block) {
+        const auto seen = [&](const Tensor& all) { return all.narrow(1, 0, block.keys); };
+        const Tensor queries = rows_of(chunk.queries(q, sizes), block);
+        const Tensor weights =
+            weights_of(queries, seen(keys), sizes, chunk, block, kept[block.index]);
+        put_rows(chunk.queries(output, sizes), at::bmm(weights, seen(values)), block);
+      });
     });
+    kept.insert(kept.begin(), {q, k, v, lengths});
+    ctx->save_for_backward(std::move(kept));
+    ctx->saved_data["causal"] = causal;
     return output;
   }
 
@@ -127,28 +180,35 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
     const variable_list saved = ctx->get_saved_variables();
     const Tensor &q = saved[0], &k = saved[1], &v = saved[2];
     const Sizes sizes(q, k, ctx->saved_data["causal"].toBool(), saved[3]);
-    const Tensor keys = batched_keys(k, sizes), values = batched_keys(v, sizes);
-    const Tensor of_q = empty_output(q, sizes);
-    const Tensor of_keys = at::zeros(keys.sizes(), keys.options().dtype(at::kFloat)),
-                 of_values = at::zeros_like(of_keys);
-    for_each_block(sizes, [&](const Block& block) {
-      const auto seen = [&](const Tensor& all) { return all.narrow(1, 0, block.keys); };
-      const Tensor queries = batched_queries(q, sizes, block),
-                   of_output = batched_queries(grads[0], sizes, block);
-      const Tensor weights = weights_of(queries, seen(keys), sizes, block);
-      seen(of_values).add_(at::bmm(weights.transpose(1, 2), of_output));
-      const Tensor slope = at::bmm(of_output, seen(values).transpose(1, 2)).contiguous();
-      for_score_rows(slope, sizes, block, [&](const ScoreRows& rows) {
-        masked_softmax_backward_cpu(rows, weights.const_data_ptr(), sizes.scale());
+    const Tensor of_q = empty_heads(q), of_k = empty_heads(k), of_v = empty_heads(v);
+    for_each_chunk(sizes, [&](const Chunk& chunk) {
+      const Tensor keys = chunk.keys(k).contiguous(), values = chunk.keys(v).contiguous();
+      const Tensor of_keys = at::zeros(keys.sizes(), keys.options().dtype(at::kFloat)),
+                   of_values = at::zeros_like(of_keys);
+      for_each_block(sizes, [&](const Block& block) {
+        const auto seen = [&](const Tensor& all) { return all.narrow(1, 0, block.keys); };
+        const Tensor queries = rows_of(chunk.queries(q, sizes), block),
+                     of_output = rows_of(chunk.queries(grads[0], sizes), block);
+        const Tensor& kept = saved[kWeights + block.index];
+        const Tensor weights = kept.defined()
+                                   ? chunk.keys(kept)
+                                   : weights_of(queries, seen(keys), sizes, chunk, block);
+        seen(of_values).add_(at::bmm(weights.transpose(1, 2), of_output));
+        const Tensor slope = at::bmm(of_output, seen(values).transpose(1, 2)).contiguous();
+        for_score_rows(slope, sizes, chunk, block, [&](const ScoreRows& rows) {
+          masked_softmax_backward_cpu(rows, weights.const_data_ptr(), sizes.scale());
+        });
+        put_rows(chunk.queries(of_q, sizes), at::bmm(slope, seen(keys)), block);
+        seen(of_keys).add_(at::bmm(slope.transpose(1, 2), queries));
       });
-      put_block(of_q, at::bmm(slope, seen(keys)), sizes, block);
-      seen(of_keys).add_(at::bmm(slope.transpose(1, 2), queries));
+      chunk.keys(of_k).copy_(of_keys);
+      chunk.keys(of_v).copy_(of_values);
     });
-    const auto as = [&](const Tensor& sum, const Tensor& like) {
-      return sum.to(like.scalar_type()).view(like.sizes());
-    };
-    return {of_q, as(of_keys, k), as(of_values, v), Tensor(), Tensor()};
+    return {of_q, of_k, of_v, Tensor(), Tensor()};
   }
+
+ private:
+  static constexpr std::size_t kWeights = 4;  // where each block's begin among what is saved
 };
 
 /// [B or 1, 1, T or 1, S]: the keys that a query sees; undefined where it sees all.
@@ -190,6 +250,11 @@ Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Visibilit
 }
 
 }  // namespace
+
+bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
+                   std::int64_t keys) {
+  return heads * keys <= 2 * 2 * (heads + kv_heads) * width;
+}
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   if (visibility.bias.defined()) return biased(q, k, v, visibility);

@@ -19,10 +19,16 @@ struct Visibility {
 /// Result: [B, heads, T, D] in q's dtype.
 ///
 /// On the CPU it goes by blocks of queries: two batched products and a softmax that reads and
-/// writes q's dtype and computes in float32. Backward keeps q, k and v alone. (torch's own kernel
-/// stands on MKL's bfloat16 product, which on processors that are not Intel's is several times
-/// slower.) On CUDA it is torch's scaled_dot_product_attention.
+/// writes q's dtype and computes in float32. Backward keeps q, k and v, and see keeps_softmax().
+/// (torch's own kernel stands on MKL's bfloat16 product, which on processors that are not Intel's
+/// is several times slower.) On CUDA it is torch's scaled_dot_product_attention.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const Visibility& visibility = {});
+
+/// Whether on the CPU backward gets the softmax's results, too, instead of making them again: they
+/// grow with the square of the length, and are kept while they are at most twice as large as q, k,
+/// v and the result.
+bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
+                   std::int64_t keys);
 
 }  // namespace dualpath::modules

@@ -33,24 +33,25 @@ Tensor distance_scores(Executor& executor, const ConformerLayer::Attention& atte
 }  // namespace
 
 void ConformerLayer::forward(Executor& executor, Stream& stream) const {
-  const auto added = [&](const char* branch, const Tensor& x, const Tensor& update) {
-    return executor.tap(site(name, branch) + ".residual", x + update);
+  const auto added = [&](const char* branch, const Tensor& x, const Tensor& update,
+                         double times = 1.0) {
+    return executor.tap(site(name, branch) + ".residual", at::add(x, update, times));
   };
   const auto with_convolution = [&](const Tensor& x) {
     return added("convolution", x, convolved(executor, x, stream.mask));
   };
-  Tensor x = added("first_half", stream.hidden, half_step(executor, first, stream.hidden));
+  Tensor x = added("first_half", stream.hidden, fed_forward(executor, first, stream.hidden), 0.5);
   if (convolution_first) x = with_convolution(x);
   x = added("attention", x, attended(executor, x, stream.mask));
   if (!convolution_first) x = with_convolution(x);
-  x = added("second_half", x, half_step(executor, second, x));
+  x = added("second_half", x, fed_forward(executor, second, x), 0.5);
   stream.hidden = executor.norm(final_norm, x);
 }
 
-Tensor ConformerLayer::half_step(Executor& executor, const FeedForward& step,
-                                 const Tensor& x) const {
+Tensor ConformerLayer::fed_forward(Executor& executor, const FeedForward& step,
+                                   const Tensor& x) const {
   const Tensor up = executor.norm_linear(step.norm, {step.up}, x).front();
-  return 0.5 * executor.linear({step.down}, activated(activation, up)).front();
+  return executor.linear({step.down}, activated(activation, up)).front();
 }
 
 Tensor ConformerLayer::attended(Executor& executor, const Tensor& x, const Tensor& mask) const {
@@ -69,7 +70,9 @@ Tensor ConformerLayer::attended(Executor& executor, const Tensor& x, const Tenso
 
 Tensor ConformerLayer::convolved(Executor& executor, const Tensor& x, const Tensor& mask) const {
   const Tensor expanded = executor.norm_linear(convolution.norm, {convolution.expand}, x).front();
-  const Tensor real = at::glu(expanded, -1) * mask.unsqueeze(-1);
+  Tensor real = at::glu(expanded, -1);
+  const bool only_shapes = mask.is_meta();
+  if (!only_shapes && !mask.all().item<bool>()) real = real * mask.unsqueeze(-1);
   const Tensor mixed = executor.conv(convolution.depthwise, real.transpose(1, 2)).transpose(1, 2);
   const Tensor normed = executor.norm(convolution.batch_norm, mixed);
   return executor.linear({convolution.contract}, activated(activation, normed)).front();

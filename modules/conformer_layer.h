@@ -47,7 +47,7 @@ struct ConformerLayer {
   void forward(Executor& executor, Stream& stream) const;
 
  private:
-  at::Tensor half_step(Executor& executor, const FeedForward& step, const at::Tensor& x) const;
+  at::Tensor fed_forward(Executor& executor, const FeedForward& step, const at::Tensor& x) const;
   at::Tensor attended(Executor& executor, const at::Tensor& x, const at::Tensor& mask) const;
   at::Tensor convolved(Executor& executor, const at::Tensor& x, const at::Tensor& mask) const;
 };

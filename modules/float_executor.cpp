@@ -21,10 +21,12 @@ bool is_table(const LinearRef& ref) {
 
 Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
   constexpr std::int64_t kManyRows = 64;
-  if (is_table(ref) && x.dim() == 2 && x.size(0) >= kManyRows) {
-    if (const auto table = weights_->packed_table(ref.weight_name())) return table_linear(x, table);
-  }
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
+  const bool may_pack = weights_->packing() == Packing::kLinears || is_table(ref);
+  if (may_pack && x.numel() >= kManyRows * ref.in_features && !bias.requires_grad()) {
+    if (const auto packed = weights_->packed(ref.weight_name()))
+      return packed_linear(x, packed, bias);
+  }
   return at::linear(x, weights_->get(ref.weight_name()).flatten(1), bias);
 }
 

@@ -9,8 +9,7 @@
 namespace dualpath::modules {
 
 /// Whether a linear's weight is a table, as a head's is: much wider than its input. A frozen one is
-/// packed for its products with many rows, once for each direction, and kept so beside the plain
-/// one (PackedTable); for another weight the gain would not be worth that memory.
+/// always packed for its products with many rows, beside the plain one, which embeddings read.
 bool is_table(const LinearRef& ref);
 
 Visibility visibility_of(const AttentionRef& ref, const AttentionContext& context);
@@ -19,8 +18,9 @@ Visibility visibility_of(const AttentionRef& ref, const AttentionContext& contex
 /// parts of it.
 class FloatExecutor : public Executor {
  public:
-  FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype)
-      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), dtype)) {}
+  FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype,
+                Packing packing = Packing::kTables)
+      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), dtype, packing)) {}
   /// Several executors may share weights.
   explicit FloatExecutor(std::shared_ptr<ComputeWeights> weights) : weights_(std::move(weights)) {}
 

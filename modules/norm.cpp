@@ -86,9 +86,10 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
 }
 
 Tensor frozen_batch_norm(const Tensor& x, const FrozenStatistics& norm, double eps) {
-  const Tensor slope = norm.weight / (norm.variance + eps).sqrt();
-  const Tensor shift = norm.bias - norm.mean * slope;
-  return at::addcmul(shift, x.to(at::kFloat), slope).to(x.scalar_type());
+  const Tensor y = at::batch_norm(x.reshape({-1, x.size(-1)}), norm.weight, norm.bias, norm.mean,
+                                  norm.variance, /*training=*/false, /*momentum=*/0.0, eps,
+                                  /*cudnn_enabled=*/true);
+  return y.view(x.sizes());
 }
 
 }  // namespace dualpath::modules

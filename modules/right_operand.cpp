@@ -20,10 +20,11 @@ Tensor pack(const Tensor& matrix) {
   return call("mkldnn::_reorder_linear_weight", "", {matrix, any_batch_size});
 }
 
-Tensor product(const Tensor& x, const Tensor& packed) {
+Tensor product(const Tensor& x, const Tensor& packed, const Tensor& bias_or_none) {
+  const c10::IValue bias = bias_or_none.defined() ? c10::IValue(bias_or_none) : c10::IValue();
   const c10::List<std::optional<at::Scalar>> no_scalars;
   return call("mkldnn::_linear_pointwise", "",
-              {x, packed, /*bias=*/c10::IValue(), "none", no_scalars, /*algorithm=*/""});
+              {x, packed, bias, "none", no_scalars, /*algorithm=*/""});
 }
 
 Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& packed) {
@@ -36,7 +37,7 @@ bool packing_works() {
   constexpr std::int64_t kSize = 16;
   try {
     const Tensor one = at::eye(kSize, at::kBFloat16), packed = pack(one);
-    return product(one, packed).equal(one) &&
+    return product(one, packed, {}).equal(one) &&
            product_and_sum(one, one.clone(), packed).equal(one + one);
   } catch (const std::exception&) {
     return false;
@@ -55,8 +56,8 @@ RightOperand RightOperand::packed(const Tensor& matrix) {
                                                       : plain(matrix);
 }
 
-Tensor RightOperand::multiply(const Tensor& x) const {
-  return packed_.defined() ? product(x, packed_) : x.matmul(plain_.t());
+Tensor RightOperand::multiply(const Tensor& x, const Tensor& bias) const {
+  return packed_.defined() ? product(x, packed_, bias) : at::linear(x, plain_, bias);
 }
 
 void RightOperand::add_product(const Tensor& x, Tensor& sum) const {

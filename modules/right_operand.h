@@ -15,8 +15,8 @@ class RightOperand {
   /// it at every product. The products are the plain one's, up to the order of their sums.
   static RightOperand packed(const at::Tensor& matrix);
 
-  /// x: [M, K]. Result: [M, N].
-  at::Tensor multiply(const at::Tensor& x) const;
+  /// x: [M, K]; bias: [N], added before the one rounding, or undefined. Result: [M, N].
+  at::Tensor multiply(const at::Tensor& x, const at::Tensor& bias = {}) const;
   /// sum [M, N] += x W^T, rounded once.
   void add_product(const at::Tensor& x, at::Tensor& sum) const;
 

@@ -53,8 +53,10 @@ at::Tensor wrap(const data::TensorView& view, std::shared_ptr<const MappedFile> 
   // from_blob wants a mutable pointer; the mapping is read-only, and nobody writes to a store's
   // tensors.
   void* bytes = const_cast<std::byte*>(view.bytes.data());
-  return at::from_blob(
-      bytes, view.shape, [file = std::move(file)](void*) {}, options);
+  const auto give_back = [file = std::move(file), span = view.bytes](void*) {
+    file->release(span);
+  };
+  return at::from_blob(bytes, view.shape, give_back, options);
 }
 
 data::TensorView view_of(const at::Tensor& tensor) {

@@ -17,8 +17,8 @@ namespace dualpath::modules {
 at::ScalarType scalar_type_of(data::DType dtype);
 data::DType dtype_of(at::ScalarType type);
 
-/// The view as a tensor that keeps the mapping alive (copied only where the file does not align
-/// it).
+/// The view as a tensor that keeps the mapping alive, and lets its pages leave memory when it goes
+/// (copied only where the file does not align it).
 at::Tensor wrap(const data::TensorView& view, std::shared_ptr<const MappedFile> file);
 /// A contiguous CPU tensor's memory, valid while the tensor lives.
 data::TensorView view_of(const at::Tensor& tensor);

@@ -62,15 +62,18 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   return kept;
 }
 
-std::shared_ptr<PackedTable> ComputeWeights::packed_table(const std::string& name) {
+std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
   const std::string key = store_->canonical(name);
   if (store_->is_trained(key)) return nullptr;
-  if (below_ && !store_->is_changed(key)) return below_->packed_table(key);
-  const auto found = tables_.find(key);
-  if (found != tables_.end()) return found->second;
-  const at::Tensor table = get(key);
-  const bool is_packed = packs(table.scalar_type(), table.device());
-  return tables_[key] = is_packed ? std::make_shared<PackedTable>(table) : nullptr;
+  if (below_ && !store_->is_changed(key)) return below_->packed(key);
+  const auto [entry, is_new] = packed_.try_emplace(key);
+  if (is_new && packs(dtype_, at::kCPU)) {
+    const auto plain = [store = store_, dtype = dtype_, key] {
+      return store->get(key).to(dtype).flatten(1);
+    };
+    entry->second = std::make_shared<PackedMatrix>(plain);
+  }
+  return entry->second;
 }
 
 /// One conversion serves all uses of a step: the gradient of each flows through it to the trained

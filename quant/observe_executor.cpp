@@ -8,7 +8,7 @@ namespace dualpath::quant {
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
-    : FloatExecutor(std::move(weights), dtype) {
+    : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears) {
   for (const TensorGroup& group : plan.groups) {
     if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }

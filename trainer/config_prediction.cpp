@@ -52,7 +52,9 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, qua
   constexpr std::int64_t kLayers = 3, kFew = 16;
   // A token's bytes are the same in a window of any length, unless scores are kept.
   const bool keeps_scores =
-      std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products);
+      std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products) ||
+      modules::keeps_softmax(config.num_attention_heads, config.num_key_value_heads,
+                             config.head_dim, recipe.data.window);
   const std::int64_t tokens = keeps_scores ? recipe.data.window : kFew;
   config.hidden_size = hidden_size;
   config.intermediate_size = intermediate_size;

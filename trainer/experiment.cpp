@@ -112,7 +112,7 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
 
 ControlPath::ControlPath(const Experiment& experiment)
     : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
-      executor(experiment.model.weights, experiment.recipe.model.dtype),
+      executor(experiment.model.weights, experiment.recipe.model.dtype, modules::Packing::kLinears),
       corrected(executor, trainables.corrections) {}
 
 }  // namespace dualpath::trainer

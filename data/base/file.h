@@ -25,6 +25,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) = delete;
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Lets whole pages of these bytes leave memory; whoever reads them again reads the file again.
+  void release(std::span<const std::byte> bytes) const;
   const std::filesystem::path& path() const { return path_; }
 
  private:

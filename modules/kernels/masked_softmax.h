@@ -6,18 +6,16 @@
 
 namespace dualpath::modules {
 
-/// Rows of attention scores, overwritten. values: [rows, keys] of the element type. A row belongs
-/// to query `row % queries` of a block and sees the first `first_visible + row % queries` keys if
-/// the attention is causal, else the first `first_visible`; of those never more than its window's
-/// `lengths`.
+/// Rows of one window's attention scores, overwritten. values: [rows, keys] of the element type. A
+/// row belongs to query `row % queries` of a block and sees the first `first_visible + row %
+/// queries` keys if the attention is causal, else the first `first_visible`; never more than the
+/// `real` ones.
 struct ScoreRows {
   data::Element element;
   void* values;
   std::int64_t begin, rows;  ///< the rows begin .. begin + rows; values points at the first of all
-  std::int64_t queries, keys, first_visible;
+  std::int64_t queries, keys, first_visible, real;
   bool causal = true;
-  const std::int64_t* lengths = nullptr;  ///< real keys of each window; null: all are
-  std::int64_t rows_per_window = 1;
 };
 
 /// softmax(scale * score) over the keys a row sees, 0 for the others; in float32, then one cast.

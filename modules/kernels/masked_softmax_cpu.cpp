@@ -27,7 +27,7 @@ struct MaskedRow {
 
   V load(const Stored* row, std::int64_t i, float hidden) const {
     const Floats d;
-    if (i + lanes() <= visible) return Row::load(d, row + i);
+    if (i + lanes() <= visible) return modules::HWY_NAMESPACE::load<Row>(row + i);
     const V values = modules::HWY_NAMESPACE::load<Row>(d, row, i, keys);
     return hn::IfThenElse(seen(i), values, hn::Set(d, hidden));
   }
@@ -82,8 +82,7 @@ void gradient_row(typename Row::Stored* gradient, const typename Row::Stored* we
 
 std::int64_t visible_keys(const ScoreRows& scores, std::int64_t row) {
   const std::int64_t later = scores.causal ? row % scores.queries : 0;
-  const std::int64_t visible = std::min(scores.keys, scores.first_visible + later);
-  return scores.lengths ? std::min(visible, scores.lengths[row / scores.rows_per_window]) : visible;
+  return std::min(scores.real, scores.first_visible + later);
 }
 
 /// Calls visit(row's values, index of its first value, the keys it sees), and clears the others.

@@ -25,43 +25,43 @@ using V = hn::Vec<Floats>;
 /// weight in a softmax.
 struct Float32Row {
   using Stored = float;
+  using Bits = Floats;
   static constexpr Stored kLowest = std::numeric_limits<float>::lowest();
-  static V load(Floats d, const Stored* x) { return hn::LoadU(d, x); }
-  static void store(V v, Stored* y) { hn::StoreU(v, Floats(), y); }
+  static V wide(V stored) { return stored; }
+  static V narrow(V v) { return v; }
 };
 
 struct BFloat16Row {
   using Stored = std::uint16_t;
+  using Bits = hn::Rebind<Stored, Floats>;
   static constexpr Stored kLowest = 0xff7f;
-  static V load(Floats d, const Stored* x) {
-    const hn::Rebind<std::uint16_t, Floats> d16;
+  static V wide(hn::Vec<Bits> stored) {
     const hn::Rebind<std::uint32_t, Floats> d32;
-    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, x))));
+    return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(d32, stored)));
   }
   /// To nearest, ties to even, as data::float_to_bfloat16; of NaNs those that processors make stay
   /// what they are.
-  static void store(V v, Stored* y) {
-    const hn::Rebind<std::uint16_t, Floats> d16;
+  static hn::Vec<Bits> narrow(V v) {
     const hn::Rebind<std::uint32_t, Floats> d32;
     const auto bits = hn::BitCast(d32, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1));
     const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7fff)));
-    hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), d16, y);
+    return hn::TruncateTo(Bits(), hn::ShiftRight<16>(rounded));
   }
 };
 
 struct Float16Row {
   using Stored = std::uint16_t;
+  using Bits = hn::Rebind<Stored, Floats>;
   static constexpr Stored kLowest = 0xfbff;
-  static V load(Floats d, const Stored* x) {
+  static V wide(hn::Vec<Bits> stored) {
     const hn::Rebind<hwy::float16_t, Floats> d16;
-    return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(x)));
+    return hn::PromoteTo(Floats(), hn::BitCast(d16, stored));
   }
 #if HWY_ARCH_X86 && HWY_TARGET >= HWY_SSE4
   /// Without the instruction Highway cuts bits off. To nearest, ties to even, as
   /// data::float_to_float16.
-  static void store(V v, Stored* y) {
-    const hn::Rebind<std::uint16_t, Floats> d16;
+  static hn::Vec<Bits> narrow(V v) {
     const hn::RebindToUnsigned<Floats> d;
     const hn::RebindToSigned<Floats> ordered;
     const auto bits = hn::BitCast(d, v), sign = hn::And(bits, hn::Set(d, 0x80000000u));
@@ -77,12 +77,12 @@ struct Float16Row {
     const auto normal = hn::ShiftRight<13>(hn::Add(rebased, odd));
     const auto finite = hn::IfThenElse(is_less(0x38800000), subnormal, normal);
     const auto half = hn::IfThenElse(is_less(0x477ff000), finite, hn::Set(d, 0x7c00u));
-    hn::StoreU(hn::TruncateTo(d16, hn::Or(half, hn::ShiftRight<16>(sign))), d16, y);
+    return hn::TruncateTo(Bits(), hn::Or(half, hn::ShiftRight<16>(sign)));
   }
 #else
-  static void store(V v, Stored* y) {
+  static hn::Vec<Bits> narrow(V v) {
     const hn::Rebind<hwy::float16_t, Floats> d16;
-    hn::StoreU(hn::DemoteTo(d16, v), d16, reinterpret_cast<hwy::float16_t*>(y));
+    return hn::BitCast(Bits(), hn::DemoteTo(d16, v));
   }
 #endif
 };
@@ -90,21 +90,45 @@ struct Float16Row {
 constexpr std::int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
 
 template <class Row>
+V load(const typename Row::Stored* x) {
+  return Row::wide(hn::LoadU(typename Row::Bits(), x));
+}
+
+template <class Row>
+void store(V v, typename Row::Stored* y) {
+  hn::StoreU(Row::narrow(v), typename Row::Bits(), y);
+}
+
+/// Row i of `words`, whose end may be among the lanes.
+template <class Row>
 V load(Floats d, const typename Row::Stored* row, std::int64_t i, std::int64_t words) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  if (i + lanes <= words) return Row::load(d, row + i);
+  if (i + lanes <= words) return load<Row>(row + i);
+#if HWY_MEM_OPS_MIGHT_FAULT
   typename Row::Stored padded[kMostLanes];
   std::fill_n(std::copy(row + i, row + words, padded), lanes - (words - i), Row::kLowest);
-  return Row::load(d, padded);
+  return load<Row>(padded);
+#else
+  const typename Row::Bits bits;
+  const auto there = hn::FirstN(bits, static_cast<std::size_t>(words - i));
+  return Row::wide(
+      hn::IfThenElse(there, hn::MaskedLoad(there, bits, row + i), hn::Set(bits, Row::kLowest)));
+#endif
 }
 
 template <class Row>
 void store(V v, typename Row::Stored* row, std::int64_t i, std::int64_t words) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(Floats()));
-  if (i + lanes <= words) return Row::store(v, row + i);
+  if (i + lanes <= words) return store<Row>(v, row + i);
+#if HWY_MEM_OPS_MIGHT_FAULT
   typename Row::Stored padded[kMostLanes];
-  Row::store(v, padded);
+  store<Row>(v, padded);
   std::copy_n(padded, words - i, row + i);
+#else
+  const typename Row::Bits bits;
+  hn::BlendedStore(Row::narrow(v), hn::FirstN(bits, static_cast<std::size_t>(words - i)), bits,
+                   row + i);
+#endif
 }
 
 template <class Row>

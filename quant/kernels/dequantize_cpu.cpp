@@ -35,7 +35,7 @@ void dequantize_rows(const CodeRows& in, void* y_out) {
     std::int64_t i = 0;
     for (; i + lanes <= in.width; i += lanes) {
       const auto code = hn::Xor(hn::LoadU(bytes, codes + i), hn::Set(bytes, flip));
-      Row::store(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(ints, code)), scale), y + i);
+      store<Row>(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(ints, code)), scale), y + i);
     }
     for (; i < in.width; ++i) {
       const auto code = static_cast<std::int8_t>(codes[i] ^ flip);

@@ -86,8 +86,8 @@ struct ShortStep : Row {
 };
 
 struct Float16Step : ShortStep<Float16Row, data::Float16> {
-  static V first(const Stored* x) { return load(Floats(), x); }
-  static V second(const Stored* x) { return load(Floats(), x + hn::Lanes(Floats())); }
+  static V first(const Stored* x) { return load<Float16Row>(x); }
+  static V second(const Stored* x) { return load<Float16Row>(x + hn::Lanes(Floats())); }
   static S join(I first, I second) { return Float32Step::join(first, second); }
 };
 

@@ -9,12 +9,14 @@ using namespace dualpath::trainer;
 
 namespace {
 
+constexpr std::int64_t kTokens = 32;  // of a window
+
 /// What is told of an experiment's model when only its config is looked at.
-Prediction from_config(const Experiment& experiment) {
+Prediction from_config(const Experiment& experiment, const Recipe& recipe) {
   const modules::Model& model = experiment.model;
   const at::ScalarType dtype =
       model.weights->info(model.structure.norms.front().weight_name()).dtype;
-  return predict_from_config(experiment.recipe, modules::describe(model.config, dtype, "described"),
+  return predict_from_config(recipe, modules::describe(model.config, dtype, "described"),
                              experiment.plan);
 }
 
@@ -26,7 +28,9 @@ std::vector<std::string> listed(const std::vector<quant::PlannedBytes>& exported
 }
 
 void check_as_measured(const Experiment& experiment) {
-  const Prediction told = from_config(experiment);
+  Recipe recipe = experiment.recipe;
+  recipe.data.window = kTokens;
+  const Prediction told = from_config(experiment, recipe);
   ControlPath control(experiment);
   QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
   CHECK(listed(told.exported) ==
@@ -35,7 +39,7 @@ void check_as_measured(const Experiment& experiment) {
   CHECK(told.correction_parameters == path.trainables.corrections.parameter_count());
   CHECK(told.peak_resident_bytes.has_value());
   CHECK_FALSE(told.seconds.has_value());
-  const data::Batch batch = batch_of(made_windows(2, 32), {0, 1});
+  const data::Batch batch = batch_of(made_windows(2, kTokens), {0, 1});
   const SavedBytes saved = saved_bytes_of_layer(experiment.model, experiment.recipe.loss.distance,
                                                 batch, control.executor, path);
   // A distance's sum is 4 bytes for all tokens, which are not equally many.
@@ -68,7 +72,8 @@ TEST_CASE("A config alone tells the export's tensors and what a layer saves as t
 
 TEST_CASE("What is trained, and more tokens, take more memory", "[trainer][config_prediction]") {
   const auto peak = [](const std::function<void(Recipe&)>& change) {
-    return from_config(tiny_experiment(change)).peak_resident_bytes.value();
+    const Experiment experiment = tiny_experiment(change);
+    return from_config(experiment, experiment.recipe).peak_resident_bytes.value();
   };
   // What the process holds at the time is part of it and may grow by a little in between.
   constexpr std::int64_t kMiB = 1 << 20;

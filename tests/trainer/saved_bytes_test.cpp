@@ -34,6 +34,8 @@ Experiment smollm2() {
   return open_experiment(std::move(recipe));
 }
 
+constexpr std::int64_t kTokens = 32;  // of a window
+
 /// A layer of the tiny model as the paths run it, its parts' bytes a token in float32.
 struct Layer {
   explicit Layer(const modules::DecoderConfig& c)
@@ -41,9 +43,11 @@ struct Layer {
         queries(4 * c.num_attention_heads * c.head_dim),
         keys(4 * c.num_key_value_heads * c.head_dim),
         product(4 * c.intermediate_size),
+        scores(4 * c.num_attention_heads * kTokens),
         codes(c.num_attention_heads * c.head_dim + c.intermediate_size) {}
   std::int64_t hidden, queries, keys, product;
-  std::int64_t codes;  ///< of the inputs of o_proj and down_proj; norms make the others' again
+  std::int64_t scores;  ///< in so short a window they are kept
+  std::int64_t codes;   ///< of the inputs of o_proj and down_proj; norms make the others' again
 };
 
 constexpr std::int64_t kNorms = 2 * 4, kDistance = 4;  // a float a token
@@ -73,7 +77,7 @@ TEST_CASE("An allocation watch counts what stays of what was allocated while it 
 
 TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[trainer][saved_bytes]") {
   Paths paths(tiny_experiment());
-  const data::Batch batch = batch_of(made_windows(2, 32), {0, 1});
+  const data::Batch batch = batch_of(made_windows(2, kTokens), {0, 1});
   paths.held(3, batch, false);  // reads the weights
   const auto of_third_layer = [&](bool checkpointed) {
     const std::int64_t bytes =
@@ -81,8 +85,9 @@ TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[train
     return static_cast<double>(bytes) / static_cast<double>(batch.ids.numel());
   };
   const Layer of(paths.experiment.model.config);
-  // The layer's input, the MLP's, the correction's and the distance's difference; gate and up.
-  const std::int64_t floats = 4 * of.hidden + of.queries + 2 * of.keys + 2 * of.product;
+  // The layer's input, the MLP's, the correction's and the distance's difference; the attention's;
+  // gate and up.
+  const std::int64_t floats = 4 * of.hidden + of.queries + 2 * of.keys + of.scores + 2 * of.product;
   const double kept = of_third_layer(false), checkpointed = of_third_layer(true);
   // The distance's sum is 4 bytes for all tokens.
   CHECK(kept > static_cast<double>(floats + kNorms + kDistance));

@@ -54,7 +54,7 @@ class TowerBench : public Bench {
         structure_(modules::structure_of(network_)),
         plan_(quant::make_plan(structure_, w8a8())),
         weights_(std::make_shared<RandomWeights>(structure_)),
-        reference_(weights_, at::kBFloat16),
+        reference_(weights_, at::kBFloat16, modules::Packing::kLinears),
         scales_(calibrated().scales()),
         quantized_(reference_.shared_weights(), plan_, scales_),
         corrections_(plan_.stages, {}, /*seed=*/0),

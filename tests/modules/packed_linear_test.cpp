@@ -1,4 +1,4 @@
-#include "modules/table_linear.h"
+#include "modules/packed_linear.h"
 
 #include <torch/torch.h>
 
@@ -25,7 +25,7 @@ std::shared_ptr<const WeightStore> store_of(const Tensor& table) {
 
 }  // namespace
 
-TEST_CASE("a packed right operand multiplies as the plain one", "[modules][table]") {
+TEST_CASE("a packed right operand multiplies as the plain one", "[modules][packed]") {
   const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kFloat, at::kHalf);
   const std::int64_t rows = GENERATE(1, 5, 128), in = GENERATE(1, 40, 576), out = 67;
   const Tensor x = integers({rows, in}, dtype), matrix = integers({out, in}, dtype);
@@ -47,7 +47,7 @@ TEST_CASE("a packed right operand multiplies as the plain one", "[modules][table
 // plain product is another library's (MKL's, on Intel's processors) the order of its sums differs,
 // and with it the last bit of some results.
 TEST_CASE("a packed right operand gives the plain one's values to the last bit",
-          "[modules][table]") {
+          "[modules][packed]") {
   torch::manual_seed(2);
   const Tensor matrix = torch::randn({4608, 576}).to(at::kBFloat16);
   const Tensor x = torch::randn({GENERATE(64, 100, 256), 576}).to(at::kBFloat16);
@@ -58,12 +58,21 @@ TEST_CASE("a packed right operand gives the plain one's values to the last bit",
   CHECK(packed.ne(plain).to(at::kFloat).mean().item<double>() < 1e-3);
 }
 
-TEST_CASE("a transposed view packs like its copy", "[modules][table]") {
+TEST_CASE("a transposed view packs like its copy", "[modules][packed]") {
   const Tensor matrix = integers({96, 40}, at::kBFloat16), x = integers({7, 96}, at::kBFloat16);
   CHECK(RightOperand::packed(matrix.t()).multiply(x).equal(x.matmul(matrix)));
 }
 
-TEST_CASE("a table's linear and its gradient are the plain linear's", "[modules][table]") {
+TEST_CASE("a packed linear adds its bias before it rounds", "[modules][packed]") {
+  const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kFloat, at::kHalf);
+  const Tensor matrix = integers({67, 40}, dtype), bias = integers({67}, dtype) / 4;
+  const auto packed = std::make_shared<PackedMatrix>([&] { return matrix; });
+  const Tensor x = integers({3, 50, 40}, dtype);
+  CHECK(packed_linear(x, packed, bias).equal(at::linear(x, matrix, bias)));
+  CHECK(packed_linear(x, packed).equal(at::linear(x, matrix)));
+}
+
+TEST_CASE("a table's linear and its gradient are the plain linear's", "[modules][packed]") {
   const Tensor table = integers({400, 40}, at::kBFloat16);
   FloatExecutor executor(store_of(table), at::kBFloat16);
   const std::int64_t rows = GENERATE(63, 64, 130);  // few rows, and enough to be worth packing
@@ -78,16 +87,34 @@ TEST_CASE("a table's linear and its gradient are the plain linear's", "[modules]
   CHECK(x.grad().equal(plain_x.grad()));
 }
 
-TEST_CASE("only a frozen table is packed, once for all that share its weights",
-          "[modules][table]") {
+TEST_CASE("linears that meet batch after batch are packed, and give the plain ones' results",
+          "[modules][packed]") {
+  const Tensor weight = integers({48, 40}, at::kBFloat16), bias = integers({48}, at::kBFloat16);
+  const auto store =
+      std::make_shared<MemoryStore>(NamedTensors{{"up.weight", weight}, {"up.bias", bias}});
+  FloatExecutor executor(store, at::kBFloat16, Packing::kLinears);
+  const Tensor x = integers({2, GENERATE(31, 32, 70), 40}, at::kBFloat16).requires_grad_();
+  const Tensor plain_x = x.detach().clone().requires_grad_();
+  const LinearRef up{"up", 40, 48, /*bias=*/true};
+  const Tensor y = executor.linear(LinearRefs{up}, x).front();
+  const Tensor plain = at::linear(plain_x, weight, bias);
+  CHECK(y.equal(plain));
+  const Tensor slope = integers(plain.sizes(), at::kBFloat16);
+  y.backward(slope);
+  plain.backward(slope);
+  CHECK(x.grad().equal(plain_x.grad()));
+}
+
+TEST_CASE("only a frozen matrix is packed, once for all that share its weights",
+          "[modules][packed]") {
   const auto store = store_of(integers({400, 40}, at::kBFloat16));
   const auto overlay = std::make_shared<WeightOverlay>(store);
   const auto frozen = std::make_shared<ComputeWeights>(store, at::kBFloat16);
   ComputeWeights over(overlay, frozen);
-  CHECK(over.packed_table("head.weight") == frozen->packed_table("head.weight"));
-  CHECK((frozen->packed_table("head.weight") != nullptr) == packs(at::kBFloat16, at::kCPU));
+  CHECK(over.packed("head.weight") == frozen->packed("head.weight"));
+  CHECK((frozen->packed("head.weight") != nullptr) == packs(at::kBFloat16, at::kCPU));
   overlay->set("head.weight", torch::zeros({400, 40}).requires_grad_());
-  CHECK(over.packed_table("head.weight") == nullptr);
+  CHECK(over.packed("head.weight") == nullptr);
 
   CHECK(is_table(head(40, 320)));
   CHECK_FALSE(is_table(head(40, 319)));

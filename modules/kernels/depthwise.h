@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "data/formats/element.h"
+
+namespace dualpath::modules {
+
+/// A depthwise convolution over time with a stride of 1. taps: [kernel, channels] float32; bias:
+/// [channels] float32, null: none.
+struct DepthwiseTaps {
+  const float *taps, *bias;
+  std::int64_t kernel, channels, padding;
+};
+
+/// y[t] = sum over k of taps[k] * x[t + k - padding], + bias, for t in begin .. end; in float32,
+/// then one cast. x: [time, channels], one clip's, 0 outside of it; y: the clip's, too.
+void depthwise_cpu(data::Element element, const DepthwiseTaps& taps, const void* x,
+                   std::int64_t time, std::int64_t begin, std::int64_t end, void* y);
+
+}  // namespace dualpath::modules
