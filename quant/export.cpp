@@ -82,7 +82,7 @@ class WeightWriter {
     const QuantizedWeight weight = quantized_weight(source_.weights, linear);
     for (const auto& [tensor, value] : stored_tensors(weight, linear))
       append(source_.weights.canonical(linear.ref.name + tensor), value);
-    if (linear.is_static())
+    if (source_.plan.has_input_scale(linear))
       append(linear.ref.name + ".input_scale", source_.scales.get(linear.group).detach());
   }
 
@@ -125,6 +125,17 @@ void write_corrections(const fs::path& directory, const ExportSource& source) {
   write_json(directory / "correction.json", description);
 }
 
+/// Of the groups that have several, by modality.
+json modality_scales(const ExportSource& source) {
+  json scales = json::object();
+  for (const TensorGroup& group : source.plan.groups) {
+    for (const modules::Modality modality : group.separate)
+      scales[group.name][std::string(modules::name_of(modality))] =
+          source.scales.get(group.scale_name(modality)).item<float>();
+  }
+  return scales;
+}
+
 json checksums(const fs::path& directory) {
   json sums = json::object();
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -140,6 +151,20 @@ void refuse_other_content(const fs::path& directory) {
     throw Error(
         "{}: expected a new directory or an older export to replace, but it holds something else",
         directory.string());
+  }
+}
+
+void refuse_unsaid(const ExportSource& source) {
+  if (!source.plan.convs.empty())
+    throw Error("{}: is a quantized convolution, which no export has a word for",
+                source.plan.convs.front().ref.name);
+  if (source.format == ExportFormat::kDualPath) return;
+  for (const TensorGroup& group : source.plan.groups) {
+    if (!group.separate.empty())
+      throw Error(
+          "{}: has a scale a modality, which compressed-tensors has no word for; export.format: "
+          "dualpath has",
+          group.name);
   }
 }
 
@@ -204,19 +229,13 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
 void export_model(const fs::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress) {
   refuse_other_content(directory);
-  if (!source.plan.convs.empty())
-    throw Error("{}: is a quantized convolution, which compressed-tensors has no word for",
-                source.plan.convs.front().ref.name);
-  for (const TensorGroup& group : source.plan.groups) {
-    if (!group.separate.empty())
-      throw Error("{}: has a scale a modality, which compressed-tensors has no word for",
-                  group.name);
-  }
+  refuse_unsaid(source);
   if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
   remove_stale_temporaries_of(directory);
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
+  config["quantization_config"]["quant_method"] = name_in(kExportFormats, source.format);
   config.erase("torch_dtype");  // the key's older name
   config["dtype"] = name_in(modules::kComputeDtypes, source.dtype);
   write_json(out.path() / "config.json", config);
@@ -224,6 +243,8 @@ void export_model(const fs::path& directory, const ExportSource& source,
   copy_companions(source.model, out.path());
   write_corrections(out.path(), source);
   json description = source.provenance;
+  if (const json scales = modality_scales(source); !scales.empty())
+    description["modality_scales"] = scales;
   description["sha256"] = checksums(out.path());
   write_json(out.path() / "dualpath.json", description);
   out.commit();

@@ -25,12 +25,14 @@ struct ExportSource {
   const Corrections& corrections;
   modules::CorrectionOptions correction_options;
   nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
+  ExportFormat format = ExportFormat::kCompressedTensors;
 };
 
 /// Writes a Hugging Face directory in compressed-tensors' format (int-quantized, pack-quantized, or
 /// mixed-precision where weights of both kinds are in it), whole or not at all:
 ///   config.json (with quantization_config), model.safetensors, the source's other files byte for
 ///   byte, correction.safetensors, correction.json, dualpath.json
+/// What source.format has no word for is an Error before anything is written.
 /// progress: called with 1 after each weight.
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);

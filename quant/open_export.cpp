@@ -1,4 +1,7 @@
+#include <ATen/ATen.h>
+
 #include <algorithm>
+#include <limits>
 
 #include "data/base/checksum.h"
 #include "data/base/error.h"
@@ -129,18 +132,37 @@ void read_scales(const modules::WeightStore& weights, const PlannedAttention& at
   }
 }
 
+void read_modality_scales(const JsonObject& groups, const Plan& plan,
+                          modules::NamedTensors& scales) {
+  using Limits = std::numeric_limits<float>;
+  constexpr data::NumberRange kScale{.low = Limits::min(), .high = Limits::max()};
+  for (const TensorGroup& group : plan.groups) {
+    if (group.separate.empty()) continue;
+    const JsonObject each = groups.object(group.name);
+    for (const modules::Modality modality : group.separate) {
+      const double scale = each.number(std::string(modules::name_of(modality)), kScale);
+      scales[group.scale_name(modality)] = at::full({1}, scale, at::kFloat);
+    }
+  }
+}
+
 }  // namespace
 
 ExportedModel open_export(const modules::Model& model) {
   verify_checksums(model.path);
   const JsonObject config =
       JsonObject::read(model.path / "config.json").object("quantization_config");
-  Plan plan = make_plan(model.structure, read_options(config));
+  const JsonObject description = JsonObject::read(model.path / "dualpath.json");
+  QuantizeOptions options = read_options(config);
+  const auto by_modality = description.object_if("modality_scales");
+  if (by_modality) options.modality_scales = ModalityScales::kSeparate;
+  Plan plan = make_plan(model.structure, options);
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
-    if (linear.is_static())
+    if (plan.has_input_scale(linear))
       scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
   }
+  if (by_modality) read_modality_scales(*by_modality, plan, scales);
   for (const PlannedAttention& attention : plan.attentions)
     read_scales(*model.weights, attention, scales);
   return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};

@@ -241,8 +241,8 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
 
 /// What an export holds of a quantized weight, under the names by which it is found again, and of
 /// its input.
-void append_quantized(const PlannedLinear& linear, const modules::WeightStore& weights,
-                      std::vector<PlannedBytes>& planned) {
+void append_quantized(const Plan& plan, const PlannedLinear& linear,
+                      const modules::WeightStore& weights, std::vector<PlannedBytes>& planned) {
   const LinearRef& ref = linear.ref;
   const QuantArgs& args = linear.weights;
   const std::int64_t outputs = ref.out_features, inputs = ref.in_features,
@@ -261,7 +261,7 @@ void append_quantized(const PlannedLinear& linear, const modules::WeightStore& w
   if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
   if (!args.symmetric)
     add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
-  if (!linear.is_static()) return;
+  if (!plan.has_input_scale(linear)) return;
   planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
   planned.back().scheme = linear.scheme;
 }
@@ -314,6 +314,13 @@ std::map<std::string, const PlannedLinear*> Plan::by_weight(
   return planned;
 }
 
+bool Plan::has_input_scale(const PlannedLinear& linear) const {
+  const bool has_several = std::any_of(groups.begin(), groups.end(), [&](const TensorGroup& group) {
+    return group.name == linear.group && !group.separate.empty();
+  });
+  return linear.is_static() && !has_several;
+}
+
 bool Plan::has_static_groups() const {
   return std::any_of(groups.begin(), groups.end(),
                      [](const TensorGroup& group) { return !group.args.dynamic; });
@@ -362,7 +369,7 @@ std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightS
   for (const std::string& name : weights.names()) {
     const auto linear = quantized.find(name);
     if (linear != quantized.end()) {
-      append_quantized(*linear->second, weights, planned);
+      append_quantized(plan, *linear->second, weights, planned);
     } else {
       const modules::WeightInfo info = weights.info(name);
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));

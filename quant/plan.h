@@ -102,6 +102,9 @@ struct Plan {
   const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
   /// By the name under which a store holds the weight: a tied head's is the table's.
   std::map<std::string, const PlannedLinear*> by_weight(const modules::WeightStore& weights) const;
+  /// Whether one static scale is all of a linear's input's: the tensor "<name>.input_scale" of an
+  /// export.
+  bool has_input_scale(const PlannedLinear& linear) const;
   /// Whether a group has a static scale, which is calibrated and may be trained.
   bool has_static_groups() const;
   /// Whether calibration has anything to look at.

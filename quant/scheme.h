@@ -70,6 +70,14 @@ enum class ModalityScales { kShared, kSeparate };
 inline constexpr Named<ModalityScales> kModalityScales[] = {
     {"shared", ModalityScales::kShared}, {"separate", ModalityScales::kSeparate}};
 
+/// What an export may say. kCompressedTensors: what any reader of that format runs alike; a plan
+/// that it has no word for is refused. kDualPath: the same files with the rest in dualpath.json,
+/// and a quant_method of its own, so that readers who would not look there refuse it.
+enum class ExportFormat { kCompressedTensors, kDualPath };
+inline constexpr Named<ExportFormat> kExportFormats[] = {
+    {"compressed-tensors", ExportFormat::kCompressedTensors},
+    {"dualpath", ExportFormat::kDualPath}};
+
 struct CalibrationOptions {
   std::int64_t num_samples = 32;  ///< windows of the training text, evenly spaced
 

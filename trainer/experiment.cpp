@@ -110,9 +110,14 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
           plan, trainables.scales, recipe.compute),
       corrected(executor, trainables.corrections) {}
 
+modules::Packing packing_of(const Recipe& recipe) {
+  return recipe.train.control ? modules::Packing::kTables : modules::Packing::kLinears;
+}
+
 ControlPath::ControlPath(const Experiment& experiment)
     : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
-      executor(experiment.model.weights, experiment.recipe.model.dtype, modules::Packing::kLinears),
+      executor(experiment.model.weights, experiment.recipe.model.dtype,
+               packing_of(experiment.recipe)),
       corrected(executor, trainables.corrections) {}
 
 }  // namespace dualpath::trainer

@@ -59,6 +59,10 @@ struct QuantizedPath {
   quant::Corrected corrected;
 };
 
+/// How the float path's weights are kept. A control that is trained needs them for both ways, whose
+/// layouts differ: packed they would be there twice.
+modules::Packing packing_of(const Recipe& recipe);
+
 /// The float path: the reference, and with corrections the control.
 struct ControlPath {
   explicit ControlPath(const Experiment& experiment);

@@ -81,6 +81,7 @@ struct EvaluateOptions {
 /// The keys of a recipe's `export`.
 struct ExportOptions {
   std::filesystem::path output_dir;
+  quant::ExportFormat format = quant::ExportFormat::kCompressedTensors;
 
   bool operator==(const ExportOptions&) const = default;
 };

@@ -224,6 +224,7 @@ bool overlap(const std::filesystem::path& a, const std::filesystem::path& b) {
 /// An export replaces its directory as a whole; a run's checkpoints must not be in there.
 void visit_export(RecipeVisitor& visitor, ExportOptions& export_, const TrainOptions& train) {
   visitor.path("output_dir", export_.output_dir, Presence::kOptional);
+  visitor.choice("format", export_.format, quant::kExportFormats);
   const bool both = !export_.output_dir.empty() && !train.output_dir.empty();
   visitor.check(!both || !overlap(export_.output_dir, train.output_dir),
                 fmt::format("output_dir apart from train.output_dir {}", train.output_dir.string()),

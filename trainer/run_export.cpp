@@ -53,9 +53,10 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
   Progress progress("export", static_cast<std::int64_t>(trained.weights->names().size()),
                     "weights");
   const quant::ExportSource source{
-      experiment.model,    *trained.weights,  recipe.model.dtype,
-      experiment.plan,     recipe.quantize,   trained.scales,
-      trained.corrections, recipe.correction, provenance(experiment, paths, directory)};
+      experiment.model,     *trained.weights,  recipe.model.dtype,
+      experiment.plan,      recipe.quantize,   trained.scales,
+      trained.corrections,  recipe.correction, provenance(experiment, paths, directory),
+      recipe.export_.format};
   quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
     failpoint("export.weight");
     throw_if_interrupted();

@@ -3,6 +3,7 @@
 #include <span>
 #include <sstream>
 
+#include "data/base/atomic_file.h"
 #include "data/formats/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/plain_file.h"
@@ -91,6 +92,38 @@ TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][
   const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
   const std::string row = sets.contains("smoothed") ? "smoothed" : "quantized";
   CHECK(exported["quantized"]["perplexity"] == sets[row]["perplexity"]);
+}
+
+TEST_CASE("scales by modality are exported where only this program looks for them",
+          "[tools][multimodal]") {
+  const MultimodalRun run("model", "composition");
+  const Arguments separate{"--set", "quantize.modality_scales=separate"};
+  run.result("train", separate);
+  const json sets = run.result("evaluate", separate)["sets"]["in_domain"];
+  Arguments refused = run.settings;
+  refused.insert(refused.end(), separate.begin(), separate.end());
+  const ProgramEnd plain = run.run("export", refused);
+  CHECK(plain.code != 0);
+  CHECK_THAT(plain.err, Contains("language_model.layers.0") && Contains("has a scale a modality"));
+  Arguments own = separate;
+  own.insert(own.end(), {"--set", "export.format=dualpath"});
+  const json plan = run.result("plan", own);
+  CHECK(run.result("export", own)["weight_bytes"] == plan["bytes"]["quantized"]);
+  const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
+  for (const char* row : {"quantized", "corrected"})
+    CHECK(exported[row]["perplexity"] == sets[row]["perplexity"]);
+
+  const fs::path there = run / "export";
+  CHECK(json::parse(read_file(there / "config.json"))["quantization_config"]["quant_method"] ==
+        "dualpath");
+  json description = json::parse(read_file(there / "dualpath.json"));
+  description["modality_scales"].front()["image"] = 0;
+  write_file(there / "dualpath.json", description.dump());
+  Arguments opened = run.settings;
+  opened.insert(opened.end(), {"--set", "model.path=export"});
+  const ProgramEnd damaged = run.run("evaluate", opened);
+  CHECK(damaged.code != 0);
+  CHECK_THAT(damaged.err, Contains("dualpath.json: modality_scales.") && Contains(".image"));
 }
 
 TEST_CASE("pictures and clips are read into the dtype that a model computes in",
