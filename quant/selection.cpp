@@ -41,7 +41,7 @@ void measure(const modules::Network& network, const data::Batch& batch,
 }  // namespace
 
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
-                                              const std::vector<data::Batch>& batches,
+                                              const SelectionBatches& batches,
                                               modules::Executor& reference,
                                               modules::Executor& quantized,
                                               Corrections& corrections, DistanceKind kind,
@@ -49,7 +49,8 @@ std::vector<SelectedStage> select_corrections(const modules::Network& network,
   const torch::NoGradGuard no_grad;
   SumsByStage sums;
   for (const std::string& stage : corrections.stages()) sums[stage] = {};
-  for (const data::Batch& batch : batches) {
+  for (std::size_t i = 0; i < batches.count; ++i) {
+    const data::Batch batch = batches.batch(i);
     measure(network, batch, reference, quantized, corrections, kind, sums);
     progress(batch.ids.numel());
   }

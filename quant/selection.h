@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -10,6 +11,12 @@
 #include "quant/distance.h"
 
 namespace dualpath::quant {
+
+/// Batches, each made when it is its turn: their pictures are never all in memory.
+struct SelectionBatches {
+  std::size_t count = 0;
+  std::function<data::Batch(std::size_t)> batch;
+};
 
 /// What a correction did at its own stage, as mean distance a token to the reference.
 struct SelectedStage {
@@ -22,7 +29,7 @@ struct SelectedStage {
 /// reference before and after its correction. Those that do not bring their own stage closer are
 /// dropped from `corrections`.
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
-                                              const std::vector<data::Batch>& batches,
+                                              const SelectionBatches& batches,
                                               modules::Executor& reference,
                                               modules::Executor& quantized,
                                               Corrections& corrections, DistanceKind kind,

@@ -32,15 +32,14 @@ json part_report(const TrainResult& result, const json& before, const char* part
   return finished ? before[part] : to_json(result);
 }
 
-std::vector<data::Batch> selection_batches(const data::Samples& samples, std::int64_t batch_size) {
+quant::SelectionBatches selection_batches(const data::Samples& samples, std::int64_t batch_size) {
   const auto chosen = data::evenly_spaced(samples.size(), kSelectionSamples);
   const auto size = static_cast<std::size_t>(batch_size);
-  std::vector<data::Batch> batches;
-  for (std::size_t i = 0; i < chosen.size(); i += size) {
-    batches.push_back(
-        samples.batch(std::span(chosen).subspan(i, std::min(size, chosen.size() - i))));
-  }
-  return batches;
+  const auto batch = [&samples, chosen, size](std::size_t index) {
+    const auto rest = std::span(chosen).subspan(index * size);
+    return samples.batch(rest.first(std::min(size, rest.size())));
+  };
+  return {(chosen.size() + size - 1) / size, batch};
 }
 
 /// One pass over the selection text, unless a finished run left its result.
@@ -51,7 +50,7 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   if (const auto there = load_selection(directory.selection(), recipe.train.max_steps))
     return *there;
   const auto batches = selection_batches(*texts.selection, recipe.evaluate.batch_size);
-  Progress progress("select", static_cast<std::int64_t>(batches.size()), "batches");
+  Progress progress("select", static_cast<std::int64_t>(batches.count), "batches");
   quant::Corrections candidates = path.trainables.corrections;
   auto selection =
       quant::select_corrections(experiment.model.network, batches, reference.executor,

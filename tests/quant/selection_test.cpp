@@ -41,9 +41,10 @@ std::vector<SelectedStage> select(Corrections& corrections) {
       real[0][static_cast<std::int64_t>(i)] = bool(mask[i]);
     return data::Batch{tokens, real, torch::full_like(tokens, data::kNoTarget)};
   };
-  return select_corrections(hand_made_network(), {batch({1}, {true}), batch({2, 3}, {true, false})},
-                            reference, skewed, corrections, DistanceKind::kSquared,
-                            [](std::int64_t) {});
+  const std::vector<data::Batch> batches{batch({1}, {true}), batch({2, 3}, {true, false})};
+  const SelectionBatches in_turn{batches.size(), [&](std::size_t i) { return batches[i]; }};
+  return select_corrections(hand_made_network(), in_turn, reference, skewed, corrections,
+                            DistanceKind::kSquared, [](std::int64_t) {});
 }
 
 }  // namespace
