@@ -40,13 +40,15 @@ struct Sizes {
   /// Queries at a time; fewer where later ones see more keys, for of the scores made then some are
   /// of keys not seen.
   std::int64_t block() const {
-    const std::int64_t most = causal ? 128 : 256, blocks = (queries + most - 1) / most;
-    return (queries + blocks - 1) / blocks;
+    const std::int64_t most = causal ? 128 : 256;
+    const std::int64_t blocks = std::max<std::int64_t>(1, (queries + most - 1) / most);
+    return std::max<std::int64_t>(1, (queries + blocks - 1) / blocks);
   }
   /// Key heads of a window at a time: as many as leave their scores in a core's second-level cache.
   std::int64_t chunk() const {
     constexpr std::int64_t kScores = 1 << 18;
-    return std::clamp<std::int64_t>(kScores / (group() * block() * keys), 1, kv_heads);
+    const std::int64_t of_head = group() * block() * std::max<std::int64_t>(1, keys);
+    return std::clamp<std::int64_t>(kScores / of_head, 1, kv_heads);
   }
   std::int64_t blocks() const { return (queries + block() - 1) / block(); }
 };

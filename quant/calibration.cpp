@@ -160,12 +160,14 @@ Calibration calibrate(const modules::Network& network,
                       const Plan& plan, const CalibrationSamples& samples,
                       const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
-  ObserveExecutor plain(weights, dtype, plan);
-  observe(network, plan, plain, samples, progress);
-  Calibration calibration = calibration_of(plain, plan);
+  auto plain = std::make_unique<ObserveExecutor>(weights, dtype, plan);
+  observe(network, plan, *plain, samples, progress);
+  Calibration calibration = calibration_of(*plain, plan);
   if (plan.folds.empty()) return calibration;
-  Smoothing smoothing = find_smoothing(network, weights, dtype, plan, plain.channel_ranges(),
-                                       searched_of(network, samples));
+  const auto channel_ranges = plain->channel_ranges();
+  plain.reset();  // with the weights that it packed
+  Smoothing smoothing =
+      find_smoothing(network, weights, dtype, plan, channel_ranges, searched_of(network, samples));
   ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
   observe(network, plan, executor, samples, progress);
   Calibration result = calibration_of(executor, plan);

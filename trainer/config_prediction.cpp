@@ -46,16 +46,26 @@ class MadeUpWeights : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
 };
 
+/// Tokens of a window by which what the recipe's saves can be told: a token's bytes are the same in
+/// every window where no scores are kept.
+std::int64_t telling_window(const Recipe& recipe, const modules::ModelConfig& config,
+                            const quant::Plan& plan) {
+  const auto keeps_scores = [&](std::int64_t tokens) {
+    return std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products) ||
+           modules::keeps_softmax(config.num_attention_heads, config.num_key_value_heads,
+                                  config.head_dim, tokens);
+  };
+  if (keeps_scores(recipe.data.window)) return recipe.data.window;
+  std::int64_t tokens = 16;
+  while (keeps_scores(tokens)) tokens *= 2;
+  return std::min(tokens, recipe.data.window);
+}
+
 /// Measured on a model as wide as is asked, of few layers, words and, where it can be, tokens.
 SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, quant::Plan plan,
                           std::int64_t hidden_size, std::int64_t intermediate_size) {
-  constexpr std::int64_t kLayers = 3, kFew = 16;
-  // A token's bytes are the same in a window of any length, unless scores are kept.
-  const bool keeps_scores =
-      std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products) ||
-      modules::keeps_softmax(config.num_attention_heads, config.num_key_value_heads,
-                             config.head_dim, recipe.data.window);
-  const std::int64_t tokens = keeps_scores ? recipe.data.window : kFew;
+  constexpr std::int64_t kLayers = 3;
+  const std::int64_t tokens = telling_window(recipe, config, plan);
   config.hidden_size = hidden_size;
   config.intermediate_size = intermediate_size;
   config.num_hidden_layers = std::min(config.num_hidden_layers, kLayers);

@@ -7,7 +7,6 @@
 #include "modules/right_operand.h"
 #include "quant/corrections.h"
 #include "quant/integer_linear.h"
-#include "trainer/experiment.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -25,17 +24,14 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
   double bytes = 0.0;
   for (const std::string& name : weights.names()) {
     const modules::WeightInfo info = weights.info(name);
-    if (info.decoded || info.dtype != dtype) bytes += elements(info) * element;
+    if (!info.decoded && info.dtype == dtype) continue;
+    const double left = info.decoded ? 0.0 : static_cast<double>(c10::elementSize(info.dtype));
+    bytes += elements(info) * (element - left);
   }
-  const bool leaves_file =  // a packed weight's pages do
-      packing_of(recipe) == modules::Packing::kLinears && modules::packs(dtype, at::kCPU);
   for (const quant::PlannedLinear& linear : plan.linears) {
     const double codes = quant::packs(linear, recipe.compute) ? 2.0 : 1.0;
     bytes +=
         static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
-    const modules::WeightInfo info = weights.info(linear.ref.weight_name());
-    if (leaves_file && !info.decoded && info.dtype != dtype)
-      bytes -= elements(info) * static_cast<double>(c10::elementSize(info.dtype));
   }
   return bytes;
 }

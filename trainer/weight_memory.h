@@ -7,9 +7,9 @@
 namespace dualpath::trainer {
 
 /// Bytes of weights that `train` keeps beside the model file's pages, which count as resident: the
-/// reference's where computing makes copies of what the file holds (packed ones stand in the place
-/// of the file's pages, which leave); of the quantized path its codes, twice where they are packed
-/// too, and what the gradient flows back through.
+/// reference's where computing makes copies of what the file holds (and the pages of what was
+/// copied leave); of the quantized path its codes, twice where they are packed too, and what the
+/// gradient flows back through.
 double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
                     const modules::WeightStore& weights);
 

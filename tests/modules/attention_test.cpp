@@ -49,6 +49,34 @@ TEST_CASE("attention and its gradients are those of torch's own operations",
     CHECK(at::allclose(ours[i], theirs[i], /*rtol=*/1e-3, /*atol=*/2e-5));
 }
 
+TEST_CASE("attention takes heads chunk by chunk on as many threads as there are",
+          "[modules][attention]") {
+  // 300 queries and keys of 12 heads are too many scores for one chunk; 6 key heads are 4 and 2.
+  const bool causal = GENERATE(true, false);
+  const int threads = GENERATE(1, 4);
+  const int before = at::get_num_threads();
+  at::set_num_threads(threads);
+  torch::manual_seed(20);
+  const auto random = [&](std::int64_t heads) {
+    return torch::randn({2, heads, 300, 16}).requires_grad_();
+  };
+  const Tensor q = random(12), k = random(6), v = random(6);
+  const Tensor lengths = torch::tensor({300, 7}, at::kLong);
+  const Tensor y = attention(q, k, v, {.causal = causal, .lengths = lengths});
+  const Tensor seen = torch::arange(300).lt(lengths.unsqueeze(1)).view({2, 1, 1, 300});
+  const Tensor mask = causal ? seen.logical_and(torch::ones({300, 300}, at::kBool).tril()) : seen;
+  const Tensor expected = at::scaled_dot_product_attention(
+      q, k, v, mask, /*dropout_p=*/0.0, /*is_causal=*/false, /*scale=*/std::nullopt,
+      /*enable_gqa=*/true);
+  CHECK(at::allclose(y, expected, /*rtol=*/1e-4, /*atol=*/1e-5));
+  const Tensor slope = torch::randn_like(expected);
+  const auto ours = torch::autograd::grad({y}, {q, k, v}, {slope});
+  const auto theirs = torch::autograd::grad({expected}, {q, k, v}, {slope});
+  at::set_num_threads(before);
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(at::allclose(ours[i], theirs[i], /*rtol=*/1e-3, /*atol=*/2e-5));
+}
+
 TEST_CASE("attention in half precision is close to float32's", "[modules][attention]") {
   const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kHalf);
   torch::manual_seed(17);

@@ -9,8 +9,6 @@ using namespace dualpath::trainer;
 
 namespace {
 
-constexpr std::int64_t kTokens = 32;  // of a window
-
 /// What is told of an experiment's model when only its config is looked at.
 Prediction from_config(const Experiment& experiment, const Recipe& recipe) {
   const modules::Model& model = experiment.model;
@@ -27,9 +25,9 @@ std::vector<std::string> listed(const std::vector<quant::PlannedBytes>& exported
   return list;
 }
 
-void check_as_measured(const Experiment& experiment) {
+void check_as_measured(const Experiment& experiment, std::int64_t tokens = 32) {
   Recipe recipe = experiment.recipe;
-  recipe.data.window = kTokens;
+  recipe.data.window = tokens;
   const Prediction told = from_config(experiment, recipe);
   ControlPath control(experiment);
   QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
@@ -39,7 +37,7 @@ void check_as_measured(const Experiment& experiment) {
   CHECK(told.correction_parameters == path.trainables.corrections.parameter_count());
   CHECK(told.peak_resident_bytes.has_value());
   CHECK_FALSE(told.seconds.has_value());
-  const data::Batch batch = batch_of(made_windows(2, kTokens), {0, 1});
+  const data::Batch batch = batch_of(made_windows(2, tokens), {0, 1});
   const SavedBytes saved = saved_bytes_of_layer(experiment.model, experiment.recipe.loss.distance,
                                                 batch, control.executor, path);
   // A distance's sum is 4 bytes for all tokens, which are not equally many.
@@ -52,6 +50,9 @@ void check_as_measured(const Experiment& experiment) {
 TEST_CASE("A config alone tells the export's tensors and what a layer saves as the weights do",
           "[trainer][config_prediction]") {
   SECTION("of Llama's kind") { check_as_measured(tiny_experiment()); }
+  SECTION("in windows too long for the softmax to be kept") {
+    check_as_measured(tiny_experiment(), /*tokens=*/256);
+  }
   SECTION("of GLM-4's kind, smoothed, in bfloat16") {
     check_as_measured(tiny_experiment([](Recipe& recipe) {
       recipe.model = {kReference / "tiny_families/glm4", at::kBFloat16};

@@ -1,5 +1,5 @@
-// The kernels, timed one by one over the shapes of SmolLM2 and of a 9B model, with Google
-// Benchmark's own options:
+// The kernels, timed one by one over the shapes of SmolLM2, of a 9B model and of encoders, with
+// Google Benchmark's own options:
 //   bench_kernels --benchmark_filter=quantize --benchmark_format=json
 // A name is KERNEL/SHAPE/threads:N/real_time. "copy/" before a name is a plain copy that reads and
 // writes as many bytes as that kernel, so the ratio of the two bytes_per_second is the kernel's
@@ -15,6 +15,7 @@
 #include <functional>
 
 #include "modules/correction.h"
+#include "modules/depthwise.h"
 #include "modules/gated.h"
 #include "modules/kernel_call.h"
 #include "quant/integer_linear.h"
@@ -42,7 +43,8 @@ struct Product {
 constexpr Product kProducts[] = {{512, 576, 576},  {512, 576, 1536},   {512, 1536, 576},
                                  {1, 4096, 4096},  {512, 4096, 4096},  {2048, 4096, 4096},
                                  {1, 4096, 13696}, {512, 4096, 13696}, {2048, 4096, 13696},
-                                 {1, 13696, 4096}, {512, 13696, 4096}};
+                                 {1, 13696, 4096}, {512, 13696, 4096}, {1576, 768, 3072},
+                                 {3200, 512, 2048}};
 
 /// What one call does and how many bytes it reads and writes.
 struct Work {
@@ -192,6 +194,28 @@ void add_correction() {
   }
 }
 
+/// A Conformer's, 8 clips of 4 s; and torch's, which wants its channels before the time.
+void add_depthwise() {
+  constexpr std::int64_t kClips = 8, kTime = 400, kChannels = 512, kTaps = 31;
+  const modules::ConvRef ref{"depthwise", kChannels,   kChannels,           {kTaps},
+                             {1},         {kTaps / 2}, /*groups=*/kChannels};
+  const auto weight = [] { return at::randn({kChannels, 1, kTaps}).to(at::kBFloat16); };
+  const std::string shape = fmt::format("{}x{}x{}x{}", kClips, kTime, kChannels, kTaps);
+  const std::int64_t bytes = kClips * kTime * kChannels * 4;
+  add("depthwise/" + shape, [=] {
+    const Tensor x = activations({kClips * kTime, kChannels}).view({kClips, kTime, kChannels});
+    const auto run = [=, taps = weight()] { modules::depthwise(ref, x.transpose(1, 2), taps, {}); };
+    return Work{run, bytes};
+  });
+  add("torch_depthwise/" + shape, [=] {
+    const Tensor x = activations({kClips * kChannels, kTime}).view({kClips, kChannels, kTime});
+    const auto run = [=, taps = weight()] {
+      at::conv1d(x, taps, {}, ref.stride, ref.padding, /*dilation=*/1, ref.groups);
+    };
+    return Work{run, bytes};
+  });
+}
+
 void add_products() {
   for (const Product p : kProducts) {
     const std::string shape = fmt::format("{}x{}x{}", p.rows, p.in, p.out);
@@ -236,6 +260,7 @@ int main(int argc, char** argv) {
   add_norm_quantize();
   add_swiglu();
   add_correction();
+  add_depthwise();
   add_products();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
