@@ -14,7 +14,8 @@ struct DepthwiseTaps {
 };
 
 /// y[t] = sum over k of taps[k] * x[t + k - padding], + bias, for t in begin .. end; in float32,
-/// then one cast (an x that is not finite may reach three moments further). x: [time, channels], one clip's, 0 outside of it; y: the clip's, too.
+/// then one cast. An x that is not finite may reach three moments further. x: [time, channels], one
+/// clip's, 0 outside of it; y: the clip's, too.
 void depthwise_cpu(data::Element element, const DepthwiseTaps& taps, const void* x,
                    std::int64_t time, std::int64_t begin, std::int64_t end, void* y);
 
