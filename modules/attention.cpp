@@ -11,6 +11,7 @@
 
 #include "modules/kernel_call.h"
 #include "modules/kernels/masked_softmax.h"
+#include "modules/optional_tensor.h"
 
 namespace dualpath::modules {
 namespace {
@@ -134,12 +135,10 @@ Tensor empty_weights(const Tensor& q, const Sizes& sizes, const Block& block) {
 /// That of a chunk: [size, group * block, keys], in `kept` if that is defined.
 Tensor weights_of(const Tensor& queries, const Tensor& keys, const Sizes& sizes, const Chunk& chunk,
                   const Block& block, const Tensor& kept = {}) {
-  Tensor scores = kept.defined() ? chunk.keys(kept) : Tensor();
-  if (scores.defined()) {
-    at::bmm_out(scores, queries, keys.transpose(1, 2));
-  } else {
-    scores = at::bmm(queries, keys.transpose(1, 2)).contiguous();
-  }
+  Tensor scores = kept.defined()
+                      ? chunk.keys(kept)
+                      : at::empty({chunk.size, queries.size(1), block.keys}, queries.options());
+  at::bmm_out(scores, queries, keys.transpose(1, 2));
   for_score_rows(scores, sizes, chunk, block,
                  [&](const ScoreRows& rows) { masked_softmax_cpu(rows, sizes.scale()); });
   return scores;
@@ -261,9 +260,7 @@ bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   if (visibility.bias.defined()) return biased(q, k, v, visibility);
   if (!q.is_cpu()) return composed(q, k, v, visibility);
-  const auto lengths =
-      visibility.lengths.defined() ? std::optional(visibility.lengths) : std::optional<Tensor>();
-  return BlockedAttention::apply(q, k, v, visibility.causal, lengths);
+  return BlockedAttention::apply(q, k, v, visibility.causal, optional_of(visibility.lengths));
 }
 
 }  // namespace dualpath::modules

@@ -9,6 +9,7 @@
 
 #include "modules/kernel_call.h"
 #include "modules/kernels/depthwise.h"
+#include "modules/optional_tensor.h"
 
 namespace dualpath::modules {
 namespace {
@@ -79,8 +80,8 @@ bool is_depthwise(const ConvRef& ref, const Tensor& x) {
 }
 
 Tensor depthwise(const ConvRef& ref, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const auto given = bias.defined() ? std::optional(bias) : std::optional<Tensor>();
-  return Depthwise::apply(x.transpose(1, 2), weight, given, ref.padding.front()).transpose(1, 2);
+  return Depthwise::apply(x.transpose(1, 2), weight, optional_of(bias), ref.padding.front())
+      .transpose(1, 2);
 }
 
 }  // namespace dualpath::modules

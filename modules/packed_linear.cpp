@@ -3,6 +3,7 @@
 #include <torch/autograd.h>
 
 #include "modules/held.h"
+#include "modules/optional_tensor.h"
 
 namespace dualpath::modules {
 namespace {
@@ -46,8 +47,7 @@ const RightOperand& PackedMatrix::backward() {
 
 Tensor packed_linear(const Tensor& x, const std::shared_ptr<PackedMatrix>& matrix,
                      const Tensor& bias) {
-  const auto given = bias.defined() ? std::optional(bias) : std::optional<Tensor>();
-  return PackedLinear::apply(x, given, matrix);
+  return PackedLinear::apply(x, optional_of(bias), matrix);
 }
 
 }  // namespace dualpath::modules

@@ -85,8 +85,9 @@ QuantizeOptions read_options(const JsonObject& config) {
   return options;
 }
 
-void verify_checksums(const fs::path& directory) {
-  const JsonObject sums = JsonObject::read(directory / "dualpath.json").object("sha256");
+/// description: of dualpath.json.
+void verify_checksums(const fs::path& directory, const JsonObject& description) {
+  const JsonObject sums = description.object("sha256");
   for (const std::string& name : sums.keys()) {
     verify_sha256(directory / name, sums.string(name), "dualpath.json");
   }
@@ -149,10 +150,10 @@ void read_modality_scales(const JsonObject& groups, const Plan& plan,
 }  // namespace
 
 ExportedModel open_export(const modules::Model& model) {
-  verify_checksums(model.path);
+  const JsonObject description = JsonObject::read(model.path / "dualpath.json");
+  verify_checksums(model.path, description);
   const JsonObject config =
       JsonObject::read(model.path / "config.json").object("quantization_config");
-  const JsonObject description = JsonObject::read(model.path / "dualpath.json");
   QuantizeOptions options = read_options(config);
   const auto by_modality = description.object_if("modality_scales");
   if (by_modality) options.modality_scales = ModalityScales::kSeparate;

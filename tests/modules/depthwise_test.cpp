@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "modules/convolution.h"
+#include "modules/optional_tensor.h"
 #include "tests/support/catch.h"
 #include "tests/support/vector_target.h"
 
@@ -18,8 +19,7 @@ ConvRef depthwise_ref(std::int64_t channels, std::int64_t kernel, std::int64_t p
 }
 
 Tensor plain(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t padding) {
-  const auto given = bias.defined() ? std::optional(bias) : std::optional<Tensor>();
-  return at::conv1d(x, weight, given, /*stride=*/1, padding, /*dilation=*/1,
+  return at::conv1d(x, weight, optional_of(bias), /*stride=*/1, padding, /*dilation=*/1,
                     /*groups=*/weight.size(0));
 }
 
