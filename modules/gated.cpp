@@ -56,12 +56,39 @@ struct GatedSilu : torch::autograd::Function<GatedSilu> {
   }
 };
 
+/// On the CPU, where torch's own takes twice as long.
+struct Silu : torch::autograd::Function<Silu> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& any_x) {
+    const Tensor x = any_x.contiguous(), y = at::empty_like(x);
+    ctx->save_for_backward({x});
+    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      gated_silu_cpu(alone(x, begin, end), element_at(y, begin));
+    });
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const Tensor x = ctx->get_saved_variables()[0], grad = grads[0].contiguous(),
+                 of_x = at::empty_like(x);
+    at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      gated_silu_backward_cpu(alone(x, begin, end), element_at(grad, begin),
+                              element_at(of_x, begin), nullptr);
+    });
+    return {of_x};
+  }
+
+ private:
+  static GatedRows alone(const Tensor& x, std::int64_t begin, std::int64_t end) {
+    return {element_of(x.scalar_type()), element_at(x, begin), nullptr, end - begin};
+  }
+};
+
 }  // namespace
 
 Tensor activated(Activation activation, const Tensor& x) {
   switch (activation) {
     case Activation::kSilu:
-      return at::silu(x);
+      return x.is_cpu() ? Silu::apply(x) : at::silu(x);
     case Activation::kGelu:
       return at::gelu(x);
     case Activation::kGeluTanh:

@@ -283,6 +283,10 @@ std::string TensorGroup::scale_name(modules::Modality modality) const {
   return separate.empty() ? name : fmt::format("{}.{}", name, modules::name_of(modality));
 }
 
+bool PlannedLinear::takes_integer_gradients() const {
+  return input_activations && weights.strategy == Strategy::kChannel && !is_head();
+}
+
 std::vector<std::string> PlannedAttention::head_groups(const std::string& operand) const {
   const std::int64_t heads = operand == "query" ? ref.num_heads : ref.num_key_value_heads;
   std::vector<std::string> groups;

@@ -26,6 +26,12 @@ struct PlannedLinear {
   /// Whether an export packs its codes, of fewer than 8 bits or met by floats, into int32 words
   /// (pack-quantized) instead of bytes (int-quantized).
   bool is_packed() const { return weights.num_bits < 8 || !input_activations; }
+  bool is_head() const { return stage == ref.name; }
+  /// Whether InputGradients::kInt8 is for it. Not with scales by group, by which the outputs'
+  /// gradients cannot be multiplied before the product; and not for the head, where a few words
+  /// have most of a row's gradient, a scale by the largest would round the thousands of others to
+  /// zero, and their sum could leave int32.
+  bool takes_integer_gradients() const;
 };
 
 /// One convolution that is quantized, whole input and each output channel by a scale; computed in

@@ -15,8 +15,11 @@ namespace dualpath::quant {
 
 QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights,
                                      const Plan& plan, const ActivationScales& scales,
-                                     Compute compute)
-    : FloatExecutor(std::move(weights)), scales_(scales), compute_(compute) {
+                                     Compute compute, InputGradients input_gradients)
+    : FloatExecutor(std::move(weights)),
+      scales_(scales),
+      compute_(compute),
+      input_gradients_(input_gradients) {
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
   by_weight_ = plan.by_weight(this->weights().store());
   for (const PlannedConv& conv : plan.convs) convs_[conv.ref.name] = &conv;
@@ -150,6 +153,7 @@ const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::stri
     auto made = std::make_shared<QuantizedGroup>(QuantizedGroup{group, {}, {}});
     for (const modules::LinearRef& ref : refs)
       made->weights.push_back(first(*planned_.at(ref.name)));
+    if (planned(refs.front())->takes_integer_gradients()) made->input_gradients = input_gradients_;
     entry = std::move(made);
   }
   refresh(*entry, refs);

@@ -16,17 +16,20 @@ namespace dualpath::quant {
 /// them (those of which only the weight is quantized in float, by the weight's values); all else in
 /// float. `compute` says by which kernel; the bits are the same. Weights are
 /// quantized and packed when first met, those that the store calls trained again when they have
-/// changed since; the store may hold codes already (an export).
+/// changed since; the store may hold codes already (an export). Gradients are float's unless
+/// input_gradients says otherwise.
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
   /// plan and scales must outlive the executor.
   QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                     const Plan& plan, const ActivationScales& scales,
-                    Compute compute = Compute::kInteger)
+                    Compute compute = Compute::kInteger,
+                    InputGradients input_gradients = InputGradients::kFloat)
       : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), dtype),
-                          plan, scales, compute) {}
+                          plan, scales, compute, input_gradients) {}
   QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
-                    const ActivationScales& scales, Compute compute = Compute::kInteger);
+                    const ActivationScales& scales, Compute compute = Compute::kInteger,
+                    InputGradients input_gradients = InputGradients::kFloat);
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
@@ -69,6 +72,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   at::Tensor kinds_;  // what the decoder's positions stand for, as of the stage's begin
   const ActivationScales& scales_;  // of static groups
   Compute compute_;
+  InputGradients input_gradients_;
   std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
 };
 

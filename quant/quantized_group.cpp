@@ -15,6 +15,19 @@ using torch::Tensor;
 
 Tensor rows_of(const Tensor& grad) { return grad.reshape({-1, grad.size(-1)}); }
 
+/// Of all weights' outputs; zeros where y has no gradient. One at least has.
+std::vector<Tensor> rows_of(const std::vector<Tensor>& grads,
+                            const std::vector<QuantizedWeight>& weights) {
+  const Tensor like = rows_of(*std::ranges::find_if(grads, &Tensor::defined));
+  std::vector<Tensor> rows;
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    rows.push_back(grads[i].defined()
+                       ? rows_of(grads[i])
+                       : at::zeros({like.size(0), weights[i].codes.size(0)}, like.options()));
+  }
+  return rows;
+}
+
 /// An input's values as factors of a weight's gradient: where all rows have one scale it is left
 /// for later, and the codes are exact in every float dtype; else it is in them.
 Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType dtype) {
@@ -30,6 +43,21 @@ RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) 
 Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {
   Tensor product = grad.t().matmul(factors).to(torch::kFloat);
   return scale.rows.defined() ? product : product.mul_(scale.tensor);
+}
+
+Tensor float_input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
+  Tensor sum;
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) continue;
+    const Tensor flat = rows_of(grads[i]);
+    const RightOperand& weight = group.dequantized_in(flat.scalar_type())[i];
+    if (sum.defined()) {
+      weight.add_product(flat, sum);
+    } else {
+      sum = weight.multiply(flat);
+    }
+  }
+  return sum;
 }
 
 }  // namespace
@@ -57,6 +85,16 @@ const std::vector<Tensor>& QuantizedGroup::values_in(torch::ScalarType dtype) {
   return values;
 }
 
+bool QuantizedGroup::has_integer_gradients() const {
+  return input_gradients == InputGradients::kInt8 &&
+         std::ranges::none_of(weights, &QuantizedWeight::is_trained);
+}
+
+const TransposedCodes& QuantizedGroup::transposed_codes() {
+  if (!transposes) transposes = quant::transposed_codes(weights, weights.front().packed.defined());
+  return *transposes;
+}
+
 std::vector<Tensor> QuantizedGroup::trained() const {
   std::vector<Tensor> tensors;
   for (const QuantizedWeight& weight : weights) {
@@ -72,6 +110,7 @@ bool QuantizedGroup::requantize(std::size_t index, const Tensor& source,
   if (!requantize_weight(source, weight_site, weight)) return false;
   if (!dequantized.empty()) dequantized[index] = transposed(weight, dequantized_dtype);
   values.clear();
+  transposes.reset();
   return true;
 }
 
@@ -87,18 +126,14 @@ std::vector<Tensor> multiply(const Tensor& codes, const InputScale& scale,
   return results;
 }
 
-Tensor input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
-  Tensor sum;
-  for (std::size_t i = 0; i < grads.size(); ++i) {
-    if (!grads[i].defined()) continue;
-    const Tensor flat = rows_of(grads[i]);
-    const RightOperand& weight = group.dequantized_in(flat.scalar_type())[i];
-    if (sum.defined()) {
-      weight.add_product(flat, sum);
-    } else {
-      sum = weight.multiply(flat);
-    }
-  }
+Tensor input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group,
+                      const Tensor& in_range) {
+  if (std::ranges::none_of(grads, &Tensor::defined)) return {};
+  if (group.has_integer_gradients())
+    return integer_input_gradient(rows_of(grads, group.weights), group.transposed_codes(),
+                                  in_range);
+  const Tensor sum = float_input_gradient(grads, group);
+  if (in_range.defined()) mask_gradient(sum, in_range);
   return sum;
 }
 

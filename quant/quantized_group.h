@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "modules/right_operand.h"
 #include "quant/arithmetic.h"
+#include "quant/integer_gradient.h"
 #include "quant/quantized_weight.h"
 
 namespace dualpath::quant {
@@ -24,6 +26,10 @@ struct QuantizedGroup {
   /// Codes * scale, one a weight (undefined where it is trained): what an input that is not
   /// quantized is multiplied by.
   std::vector<torch::Tensor> values = {};
+  /// kInt8: for weights by channel, and while they are frozen.
+  InputGradients input_gradients = InputGradients::kFloat;
+  /// Made at the first backward that takes them.
+  std::optional<TransposedCodes> transposes = {};
 
   /// Whether the weights' kernel wants its input as uint8 with zero point 128, instead of int8.
   bool takes_unsigned() const;
@@ -33,10 +39,12 @@ struct QuantizedGroup {
   }
   const std::vector<modules::RightOperand>& dequantized_in(torch::ScalarType dtype);
   const std::vector<torch::Tensor>& values_in(torch::ScalarType dtype);
+  bool has_integer_gradients() const;
+  const TransposedCodes& transposed_codes();
 
   /// Weights and biases that get a gradient, in their order: each weight, then its bias.
   std::vector<torch::Tensor> trained() const;
-  /// requantize_weight() on weights[index], and on its dequantized values.
+  /// requantize_weight() on weights[index], and on what was made from its codes.
   bool requantize(std::size_t index, const torch::Tensor& source, const std::string& weight_site);
 };
 
@@ -56,9 +64,10 @@ std::vector<torch::Tensor> multiply(const torch::Tensor& codes, const InputScale
                                     const QuantizedGroup& group, torch::IntArrayRef shape,
                                     torch::ScalarType dtype);
 
-/// The gradient of the quantized input, [rows, in], before the range is looked at; undefined where
-/// no y has a gradient.
-torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group);
+/// The gradient of the quantized input, [rows, in], 0 where in_range (of tensor_kernels.h, or
+/// undefined) has a 0; undefined where no y has a gradient.
+torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group,
+                             const torch::Tensor& in_range = {});
 
 /// The gradients of group.trained(), float32, in that order: of a weight, y's gradient times the
 /// dequantized input, multiplied in the gradient's dtype (straight through the weight's own

@@ -16,7 +16,7 @@ using torch::autograd::variable_list;
 
 /// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end
 /// of the grid.
-Tensor scale_gradient(const Tensor& grad, const Tensor& x, Grid grid) {
+Tensor gradient_of_scale(const Tensor& grad, const Tensor& x, Grid grid) {
   const Tensor levels = x.to(torch::kFloat) / grid.scale;
   const Tensor rounded = levels.round(), saturated = rounded.clamp(grid.qmin, grid.qmax);
   const Tensor slope = torch::where(rounded == saturated, rounded - levels, saturated);
@@ -51,12 +51,14 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0) || ctx->needs_input_grad(1)) {
       const Tensor &in_range = saved[0], &rows = saved[1];
-      const Tensor grad = input_gradient(grads, group);
-      const auto sizes = ctx->saved_data["sizes"].toIntVector();
+      const bool trains_scale = rows.defined();  // by saturated values, too
+      const Tensor grad = input_gradient(grads, group, trains_scale ? Tensor() : in_range);
+      if (grad.defined() && trains_scale) {
+        results[1] = gradient_of_scale(grad, rows, activation_grid(scale));
+        if (in_range.defined()) mask_gradient(grad, in_range);
+      }
       if (grad.defined() && ctx->needs_input_grad(0))
-        results[0] = mask_gradient(grad, in_range).view(sizes);
-      if (grad.defined() && rows.defined())
-        results[1] = scale_gradient(grad, rows, activation_grid(scale));
+        results[0] = grad.view(ctx->saved_data["sizes"].toIntVector());
     }
     const auto wanted = [&](std::size_t i) { return ctx->needs_input_grad(kTrained + i); };
     for (Tensor& grad : trained_gradients(grads, saved[2], scale, group, wanted))

@@ -63,6 +63,14 @@ enum class Compute { kInteger, kSimulate };
 inline constexpr Named<Compute> kComputes[] = {{"integer", Compute::kInteger},
                                                {"simulate", Compute::kSimulate}};
 
+/// How the gradient of a quantized input is made from the outputs', where the weights are frozen:
+/// by an integer product, each row's gradients quantized by a scale of their own, or by the
+/// weights' values in the gradients' dtype. (PlannedLinear::takes_integer_gradients says for which
+/// linears.)
+enum class InputGradients { kInt8, kFloat };
+inline constexpr Named<InputGradients> kInputGradients[] = {{"int8", InputGradients::kInt8},
+                                                            {"float", InputGradients::kFloat}};
+
 /// Of a static input of the decoder: whether all its rows share a scale, or those of each modality
 /// that positions stand for have their own. Those of the head and attention's operands share
 /// theirs.

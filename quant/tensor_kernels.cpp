@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 
 #include "data/base/error.h"
 #include "modules/kernel_call.h"
@@ -13,6 +14,8 @@
 #include "quant/kernels/mask_gradient.h"
 #include "quant/kernels/norm_quantize.h"
 #include "quant/kernels/quantize.h"
+#include "quant/kernels/scale_columns.h"
+#include "quant/kernels/scale_gradient.h"
 
 namespace dualpath::quant {
 namespace {
@@ -31,6 +34,10 @@ T* data(const Tensor& tensor) {
 void require_finite(std::int64_t non_finite, const Tensor& x, const std::string& site) {
   if (non_finite > 0)
     throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
+}
+
+Grid token_grid(bool unsigned_codes) {
+  return unsigned_codes ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
 }
 
 Tensor empty_codes(const Tensor& like, Grid grid) {
@@ -78,6 +85,37 @@ std::int64_t quantize_rows_on_cpu(const Tensor& x, Grid like, const ScaledCodes&
   return non_finite;
 }
 
+/// Rows of several tensors side by side, their columns scaled, a few at a time in the cache.
+std::int64_t quantize_gradients_on_cpu(const std::vector<Tensor>& any_grads, const Tensor& factors,
+                                       Grid like, const ScaledCodes& codes) {
+  constexpr std::int64_t kRows = 8;
+  std::vector<Tensor> grads;
+  for (const Tensor& grad : any_grads) grads.push_back(grad.contiguous());
+  const data::Element element = element_of(grads.front().scalar_type());
+  const std::int64_t rows = codes.values.size(0), width = codes.values.size(1);
+  auto* values = data<std::int8_t>(codes.values);
+  auto* scale = data<float>(codes.scale);
+  std::atomic<std::int64_t> non_finite = 0;
+  at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> scaled(static_cast<std::size_t>(kRows * width));
+    for (std::int64_t first = begin; first < end; first += kRows) {
+      const std::int64_t count = std::min(kRows, end - first);
+      float* to = scaled.data();
+      for (std::int64_t row = first; row < first + count; ++row) {
+        const auto* factor = data<const float>(factors);
+        for (const Tensor& grad : grads) {
+          scale_columns_cpu(element, modules::row_at(grad, row), grad.size(1), factor, to);
+          factor += grad.size(1);
+          to += grad.size(1);
+        }
+      }
+      non_finite += quantize_rows_cpu(data::Element::kFloat32, scaled.data(), count, width, like,
+                                      values + first * width, scale + first);
+    }
+  });
+  return non_finite;
+}
+
 /// x: [rows, width], contiguous.
 std::int64_t quantize_asymmetric_on_cpu(const Tensor& x, int num_bits, const ScaledCodes& codes) {
   const data::Element element = element_of(x.scalar_type());
@@ -121,6 +159,19 @@ std::int64_t quantize_asymmetric_on_cuda(const Tensor& x, int num_bits, const Sc
 }
 #endif
 
+/// Side by side, in float32.
+Tensor scaled_columns(const std::vector<Tensor>& grads, const Tensor& factors) {
+  Tensor all = at::empty({grads.front().size(0), factors.size(0)}, factors.options());
+  std::int64_t first = 0;
+  for (const Tensor& grad : grads) {
+    const std::int64_t width = grad.size(1);
+    Tensor part = all.narrow(1, first, width);
+    at::mul_out(part, grad, factors.narrow(0, first, width));
+    first += width;
+  }
+  return all;
+}
+
 /// x: [rows, width], contiguous.
 ScaledCodes quantize_asymmetric_rows(const Tensor& x, int num_bits, const std::string& site) {
   TORCH_CHECK(num_bits <= kMostAsymmetricBits, site, ": ", num_bits, " asymmetric bits");
@@ -136,16 +187,17 @@ ScaledCodes quantize_asymmetric_rows(const Tensor& x, int num_bits, const std::s
   return codes;
 }
 
-/// x: [rows, width], contiguous.
+/// x: [rows, width], contiguous. Writes codes; returns how many values were not finite.
+std::int64_t quantize_rows(const Tensor& x, Grid like, const ScaledCodes& codes) {
+#ifdef DUALPATH_CUDA
+  if (x.is_cuda()) return quantize_rows_on_cuda(x, like, codes);
+#endif
+  return quantize_rows_on_cpu(x, like, codes);
+}
+
 ScaledCodes quantize_rows(const Tensor& x, Grid like, const std::string& site) {
   const ScaledCodes codes{empty_codes(x, like), one_a_row(x, at::kFloat), {}};
-#ifdef DUALPATH_CUDA
-  const std::int64_t non_finite =
-      x.is_cuda() ? quantize_rows_on_cuda(x, like, codes) : quantize_rows_on_cpu(x, like, codes);
-#else
-  const std::int64_t non_finite = quantize_rows_on_cpu(x, like, codes);
-#endif
-  require_finite(non_finite, x, site);
+  require_finite(quantize_rows(x, like, codes), x, site);
   return codes;
 }
 
@@ -166,29 +218,57 @@ Codes quantize(const Tensor& x, Grid grid, const std::string& site, bool want_in
   return codes;
 }
 
-Tensor mask_gradient(const Tensor& any_grad, const Tensor& in_range) {
-  const Tensor grad = any_grad.contiguous(), y = at::empty_like(grad);
+void mask_gradient(const Tensor& grad, const Tensor& in_range) {
+  TORCH_CHECK(grad.is_contiguous(), "a gradient with gaps");
   const data::Element element = element_of(grad.scalar_type());
   const auto* bits = data<const std::uint8_t>(in_range);
 #ifdef DUALPATH_CUDA
   if (grad.is_cuda()) {
-    mask_gradient_cuda(element, grad.const_data_ptr(), bits, grad.numel(), y.data_ptr(),
+    mask_gradient_cuda(element, grad.const_data_ptr(), bits, grad.numel(), grad.data_ptr(),
                        modules::cuda_stream(grad));
-    return y;
+    return;
   }
 #endif
   for_elements(grad.numel(), [&](std::int64_t begin, std::int64_t end) {
     mask_gradient_cpu(element, element_at(grad, begin), bits + begin / 8, end - begin,
-                      element_at(y, begin));
+                      element_at(grad, begin));
   });
-  return y;
+}
+
+void scale_and_mask(const Tensor& grad, const Tensor& scale, const Tensor& in_range) {
+  TORCH_CHECK(grad.is_contiguous(), "a gradient with gaps");
+  if (grad.is_cuda()) {
+    grad.mul_(scale.unsqueeze(1));
+    if (in_range.defined()) mask_gradient(grad, in_range);
+    return;
+  }
+  const std::int64_t width = grad.size(1);
+  at::parallel_for(
+      0, grad.size(0), rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+        scale_gradient_cpu({element_of(grad.scalar_type()), modules::row_at(grad, begin),
+                            end - begin, width, data<const float>(scale) + begin,
+                            data<const std::uint8_t>(in_range), begin * width});
+      });
 }
 
 ScaledCodes quantize_tokens(const Tensor& x, bool unsigned_codes, const std::string& site) {
   const Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
-  const Grid like = unsigned_codes ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
-  ScaledCodes codes = quantize_rows(rows, like, site);
+  ScaledCodes codes = quantize_rows(rows, token_grid(unsigned_codes), site);
   codes.values = codes.values.view(x.sizes());
+  return codes;
+}
+
+ScaledCodes quantize_gradients(const std::vector<Tensor>& grads, const Tensor& factors,
+                               bool unsigned_codes) {
+  const Grid like = token_grid(unsigned_codes);
+  const std::int64_t rows = grads.front().size(0);
+  const at::TensorOptions bytes = factors.options().dtype(unsigned_codes ? at::kByte : at::kChar);
+  ScaledCodes codes{
+      at::empty({rows, factors.size(0)}, bytes), at::empty({rows}, factors.options()), {}};
+  const std::int64_t non_finite = factors.is_cuda()
+                                      ? quantize_rows(scaled_columns(grads, factors), like, codes)
+                                      : quantize_gradients_on_cpu(grads, factors, like, codes);
+  if (non_finite > 0) codes.scale.fill_(std::numeric_limits<float>::quiet_NaN());
   return codes;
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 #include "quant/arithmetic.h"
 #include "quant/scheme.h"
@@ -21,9 +22,12 @@ struct Codes {
 /// x: float32, bfloat16 or float16. A value that is not finite is an Error naming `site`.
 Codes quantize(const at::Tensor& x, Grid grid, const std::string& site, bool want_in_range = false);
 
-/// grad: float, as many elements as were quantized. Result: grad where its bit of Codes::in_range
-/// is 1, else 0.
-at::Tensor mask_gradient(const at::Tensor& grad, const at::Tensor& in_range);
+/// In place: grad = 0 where its bit of Codes::in_range is 0. grad: float, contiguous, as many
+/// elements as were quantized.
+void mask_gradient(const at::Tensor& grad, const at::Tensor& in_range);
+/// In place: grad = grad * its row's scale in float32, then one cast; then mask_gradient() if
+/// in_range is defined. grad: [rows, width] float, contiguous; scale: [rows] float32.
+void scale_and_mask(const at::Tensor& grad, const at::Tensor& scale, const at::Tensor& in_range);
 
 /// Codes with a scale of their own for each row (or group of a row). A value that is not finite is
 /// an Error naming `site`.
@@ -34,6 +38,12 @@ struct ScaledCodes {
 };
 /// x: [..., K] float; scale: one a token, its largest magnitude over 127.
 ScaledCodes quantize_tokens(const at::Tensor& x, bool unsigned_codes, const std::string& site);
+/// The gradients of a group's outputs, side by side: grads: [rows, N_i] of one float dtype each;
+/// factors: float32 [sum of N_i], what their columns are multiplied by before; scale: one a row.
+/// No error where a value is not finite: all scales are NaN then, as is what is made of them, and
+/// training finds it.
+ScaledCodes quantize_gradients(const std::vector<at::Tensor>& grads, const at::Tensor& factors,
+                               bool unsigned_codes);
 /// A weight x: [N, K] float, by channel (scale: [N]) or group (K a multiple of its size; scale:
 /// [N, K / group_size]). value = code * scale; of b bits, symmetric codes are within
 /// 2^(b-1) - 1 of zero, and with their zero point added asymmetric ones lie in

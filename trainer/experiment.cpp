@@ -107,7 +107,7 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
     : trainables(quantized_trainables(recipe, model, plan, calibration)),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
-          plan, trainables.scales, recipe.compute),
+          plan, trainables.scales, recipe.compute, recipe.train.input_gradients),
       corrected(executor, trainables.corrections) {}
 
 modules::Packing packing_of(const Recipe& recipe) {

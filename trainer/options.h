@@ -49,6 +49,8 @@ struct TrainOptions {
   std::int64_t per_device_train_batch_size = 2;
   std::int64_t gradient_accumulation_steps = 1;
   bool gradient_checkpointing = false;  ///< less memory, more time, the same bits
+  /// kInt8: less time and memory; a gradient is off by about a hundredth.
+  quant::InputGradients input_gradients = quant::InputGradients::kInt8;
   TrainableOptions learning_rate;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;

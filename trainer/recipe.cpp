@@ -195,6 +195,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.integer("per_device_train_batch_size", train.per_device_train_batch_size, kCount);
   visitor.integer("gradient_accumulation_steps", train.gradient_accumulation_steps, kCount);
   visitor.boolean("gradient_checkpointing", train.gradient_checkpointing);
+  visitor.choice("input_gradients", train.input_gradients, quant::kInputGradients);
   visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
   visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
   visitor.number("warmup_ratio", train.warmup_ratio, kShare);

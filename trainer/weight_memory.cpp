@@ -15,6 +15,11 @@ double elements(const modules::WeightInfo& info) {
   return static_cast<double>(c10::multiply_integers(info.shape));
 }
 
+bool has_integer_gradients(const Recipe& recipe, const quant::PlannedLinear& linear) {
+  return recipe.train.input_gradients == quant::InputGradients::kInt8 &&
+         recipe.train.learning_rate.weights == 0.0 && linear.takes_integer_gradients();
+}
+
 }  // namespace
 
 double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
@@ -30,8 +35,9 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
   }
   for (const quant::PlannedLinear& linear : plan.linears) {
     const double codes = quant::packs(linear, recipe.compute) ? 2.0 : 1.0;
-    bytes +=
-        static_cast<double>(linear.ref.in_features * linear.ref.out_features) * (codes + element);
+    const double transposed = has_integer_gradients(recipe, linear) ? 1.0 : element;
+    bytes += static_cast<double>(linear.ref.in_features * linear.ref.out_features) *
+             (codes + transposed);
   }
   return bytes;
 }

@@ -6,7 +6,7 @@
 
 namespace dualpath::modules {
 
-/// gate, up: [n] of the element type.
+/// gate, up: [n] of the element type. On the CPU up may be null: SiLU alone.
 struct GatedRows {
   data::Element element;
   const void *gate, *up;
@@ -15,7 +15,7 @@ struct GatedRows {
 
 /// SwiGLU's product: y = gate * sigmoid(gate) * up, in float32, then one cast (Shazeer 2020).
 void gated_silu_cpu(const GatedRows& in, void* y);
-/// grad: of y.
+/// grad: of y. grad_up: null where up is.
 void gated_silu_backward_cpu(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up);
 
 #ifdef DUALPATH_CUDA

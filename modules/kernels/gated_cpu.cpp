@@ -5,7 +5,7 @@
 // come after.
 #include <hwy/highway.h>
 
-#include "hwy/contrib/math/math-inl.h"
+#include "modules/kernels/exp-inl.h"
 #include "modules/kernels/gated.h"
 #include "modules/kernels/rows-inl.h"
 
@@ -13,10 +13,12 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
+/// 0 where e^-x would leave float32's normal numbers.
 HWY_INLINE V sigmoid(V x) {
   const Floats d;
-  const V one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(x))));
+  const V one = hn::Set(d, 1.0f), least = hn::Set(d, -87.0f);
+  const V inverse = hn::Add(one, exp(hn::Neg(hn::Max(x, least))));
+  return hn::IfThenZeroElse(hn::Lt(x, least), hn::Div(one, inverse));
 }
 
 template <class Row>
@@ -28,7 +30,7 @@ void forward(const GatedRows& in, void* y_out) {
   for (std::int64_t i = 0; i < in.n; i += static_cast<std::int64_t>(hn::Lanes(d))) {
     const V g = load<Row>(d, gate, i, in.n);
     const V silu = hn::Mul(g, sigmoid(g));
-    store<Row>(hn::Mul(silu, load<Row>(d, up, i, in.n)), y, i, in.n);
+    store<Row>(up ? hn::Mul(silu, load<Row>(d, up, i, in.n)) : silu, y, i, in.n);
   }
 }
 
@@ -46,8 +48,9 @@ void backward(const GatedRows& in, const void* grad_in, void* grad_gate_out, voi
     const V g = load<Row>(d, gate, i, in.n), of_y = load<Row>(d, grad, i, in.n);
     const V s = sigmoid(g);
     const V slope = hn::Mul(s, hn::Add(one, hn::Mul(g, hn::Sub(one, s))));
-    store<Row>(hn::Mul(hn::Mul(of_y, load<Row>(d, up, i, in.n)), slope), grad_gate, i, in.n);
-    store<Row>(hn::Mul(of_y, hn::Mul(g, s)), grad_up, i, in.n);
+    const V of_silu = up ? hn::Mul(of_y, load<Row>(d, up, i, in.n)) : of_y;
+    store<Row>(hn::Mul(of_silu, slope), grad_gate, i, in.n);
+    if (up) store<Row>(hn::Mul(of_y, hn::Mul(g, s)), grad_up, i, in.n);
   }
 }
 

@@ -10,7 +10,7 @@
 #include <limits>
 #include <vector>
 
-#include "hwy/contrib/math/math-inl.h"
+#include "modules/kernels/exp-inl.h"
 #include "modules/kernels/masked_softmax.h"
 #include "modules/kernels/rows-inl.h"
 
@@ -56,7 +56,7 @@ void softmax_row(typename Row::Stored* row, MaskedRow<Row> masked, float scale, 
   const V max = hn::MaxOfLanes(d, best), factor = hn::Set(d, scale);
   V sum = hn::Zero(d);
   for (std::int64_t i = 0; i < masked.visible; i += lanes) {
-    const V weight = hn::Exp(d, hn::Mul(hn::Sub(masked.load(row, i, kLowest), max), factor));
+    const V weight = exp(hn::Mul(hn::Sub(masked.load(row, i, kLowest), max), factor));
     hn::StoreU(weight, d, kept + i);
     sum = hn::Add(sum, weight);
   }

@@ -5,15 +5,12 @@
 // come after.
 #include <hwy/highway.h>
 
-#include <cstring>
-
 #include "quant/kernels/mask_gradient.h"
+#include "quant/kernels/range_bits-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dualpath::quant::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 /// Gradients only move, whatever their type: Word is an unsigned integer of their size.
 template <class Word>
@@ -24,11 +21,7 @@ void mask_words(const void* grad_in, const std::uint8_t* bits, std::int64_t n, v
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    std::uint8_t here[HWY_MAX_BYTES / 8 + sizeof(std::uint64_t)] =
-        {};  // Highway may read 8 at once
-    std::memcpy(here, bits + i / 8, static_cast<std::size_t>((lanes + 7) / 8));
-    here[0] = static_cast<std::uint8_t>(here[0] >> i % 8);  // a vector may be half a byte's
-    hn::StoreU(hn::IfThenElseZero(hn::LoadMaskBits(d, here), hn::LoadU(d, grad + i)), d, y + i);
+    hn::StoreU(hn::IfThenElseZero(mask_at(d, bits, i), hn::LoadU(d, grad + i)), d, y + i);
   }
   for (; i < n; ++i) y[i] = bits[i / 8] >> i % 8 & 1 ? grad[i] : Word{0};
 }

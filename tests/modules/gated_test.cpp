@@ -3,6 +3,9 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
+#include <cmath>
+#include <limits>
+
 #include "tests/support/catch.h"
 #include "tests/support/vector_target.h"
 
@@ -90,4 +93,46 @@ TEST_CASE("SiLU's gated product is torch's with every kind of vectors", "[module
     const at::Tensor half = gated(Activation::kSilu, gate.to(at::kHalf), up.to(at::kHalf));
     CHECK(at::allclose(half.to(at::kFloat), expected, /*rtol=*/3e-3, /*atol=*/3e-3));
   }
+}
+
+TEST_CASE("SiLU alone is x over 1 + e^-x, with every kind of vectors", "[modules][gated]") {
+  const at::Tensor x = at::linspace(-80.0, 80.0, 20001).requires_grad_();
+  const at::Tensor wide = x.detach().to(at::kDouble).requires_grad_(), expected = at::silu(wide);
+  expected.sum().backward();
+  for (const std::int64_t kind : vector_targets()) {
+    const VectorTarget target(kind);
+    INFO(target.name);
+    x.mutable_grad() = at::Tensor();
+    const at::Tensor y = activated(Activation::kSilu, x);
+    CHECK(at::allclose(y.to(at::kDouble), expected, /*rtol=*/4e-7, /*atol=*/0.0));
+    y.sum().backward();
+    CHECK(at::allclose(x.grad().to(at::kDouble), wide.grad(), /*rtol=*/1e-6, /*atol=*/1e-6));
+  }
+}
+
+TEST_CASE("SiLU alone far from zero is torch's", "[modules][gated]") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const at::Tensor x = torch::tensor({-kInfinity, -1e38f, -1e4f, -88.5f, -87.0f, 87.0f, 88.5f,
+                                      1e38f, kInfinity, std::nanf("")})
+                           .requires_grad_();
+  const at::Tensor same = x.detach().clone().requires_grad_(), expected = at::silu(same);
+  expected.sum().backward();
+  for (const std::int64_t kind : vector_targets()) {
+    const VectorTarget target(kind);
+    INFO(target.name);
+    x.mutable_grad() = at::Tensor();
+    const at::Tensor y = activated(Activation::kSilu, x);
+    y.sum().backward();
+    for (const auto& [ours, theirs] : {std::pair(y, expected), std::pair(x.grad(), same.grad())})
+      CHECK(at::allclose(ours, theirs, /*rtol=*/1e-6, /*atol=*/1e-35, /*equal_nan=*/true));
+  }
+}
+
+TEST_CASE("SiLU alone in half precision is the float32 result, rounded once", "[modules][gated]") {
+  const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kHalf);
+  torch::manual_seed(18);
+  const at::Tensor x = (torch::randn({5, 33}) * 8.0).to(dtype);
+  const auto silu = [](const at::Tensor& of) { return activated(Activation::kSilu, of); };
+  CHECK(silu(x).equal(silu(x.to(at::kFloat)).to(dtype)));
+  CHECK(silu(x.t()).equal(silu(x).t()));
 }

@@ -9,6 +9,7 @@
 #include "quant/kernels/dequantize.h"
 #include "quant/kernels/mask_gradient.h"
 #include "quant/kernels/quantize.h"
+#include "quant/kernels/scale_gradient.h"
 #include "tests/support/catch.h"
 #include "tests/support/vector_target.h"
 
@@ -298,6 +299,40 @@ void check_mask_gradient() {
   }
 }
 
+/// Two rows of every width, their bits at every place in a byte.
+template <class Type>
+void check_scale_gradient() {
+  constexpr std::int64_t kRows = 2;
+  const std::vector<float> scale{0.37f, -3.0f};
+  std::mt19937 random(4);
+  for (std::int64_t width = 1; width < 75; ++width) {
+    for (std::int64_t first = 0; first < 4 * width; first += width) {
+      std::vector<std::uint8_t> bits(static_cast<std::size_t>((first + kRows * width + 7) / 8));
+      for (auto& byte : bits) byte = static_cast<std::uint8_t>(random());
+      Values<Type> grad, scaled, masked;
+      for (std::int64_t i = 0; i < kRows * width; ++i) {
+        grad.push_back(Type::store(static_cast<float>(i) - 70.5f));
+        const float factor = scale[static_cast<std::size_t>(i / width)];
+        scaled.push_back(Type::store(Type::load(grad.back()) * factor));
+        const auto byte = static_cast<std::size_t>((first + i) / 8);
+        masked.push_back(bits[byte] >> (first + i) % 8 & 1 ? scaled.back() : Type::store(0.0f));
+      }
+      for (const std::int64_t target : vector_targets()) {
+        const VectorTarget forced(target);
+        INFO(forced.name << ", width " << width << ", from element " << first);
+        const auto run = [&](const std::uint8_t* in_range) {
+          Values<Type> y = grad;
+          scale_gradient_cpu(
+              {kElement<Type>, y.data(), kRows, width, scale.data(), in_range, first});
+          return y;
+        };
+        CHECK(run(nullptr) == scaled);
+        CHECK(run(bits.data()) == masked);
+      }
+    }
+  }
+}
+
 /// Scales that reach the type's subnormal numbers and its infinity.
 template <class Type>
 void check_dequantize(bool is_unsigned) {
@@ -391,6 +426,13 @@ TEST_CASE("a gradient passes where its bit is set", "[quant][kernels]") {
   check_mask_gradient<Float32>();
   check_mask_gradient<BFloat16>();
   check_mask_gradient<Float16>();
+}
+
+TEST_CASE("a gradient is its row's scale times what it was, where its bit is set",
+          "[quant][kernels]") {
+  check_scale_gradient<Float32>();
+  check_scale_gradient<BFloat16>();
+  check_scale_gradient<Float16>();
 }
 
 TEST_CASE("a code times its row's scale is cast as everywhere", "[quant][kernels]") {

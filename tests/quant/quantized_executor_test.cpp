@@ -2,6 +2,8 @@
 
 #include <torch/utils.h>
 
+#include <algorithm>
+
 #include "quant/calibration.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
@@ -31,8 +33,8 @@ double largest_relative_difference(const Tensor& hidden, const Tensor& expected)
 /// Logits and gradients by integer kernels and by simulation.
 void check_computes(const modules::Model& model, const Plan& plan, const ActivationScales& scales,
                     const Tensor& ids, at::ScalarType dtype) {
-  const auto run = [&](Compute compute) {
-    QuantizedExecutor executor(model.weights, dtype, plan, scales, compute);
+  const auto run = [&](Compute compute, InputGradients input_gradients) {
+    QuantizedExecutor executor(model.weights, dtype, plan, scales, compute, input_gradients);
     modules::State state = modules::make_state(ids);
     modules::run(model.network.stages.front(), executor, state);
     const Tensor hidden = state.hidden.detach().requires_grad_();
@@ -43,9 +45,18 @@ void check_computes(const modules::Model& model, const Plan& plan, const Activat
     logits.to(at::kFloat).square().sum().backward();
     return std::pair(logits.detach(), hidden.grad());
   };
-  const auto integer = run(Compute::kInteger), simulated = run(Compute::kSimulate);
-  CHECK(integer.first.equal(simulated.first));
-  CHECK(integer.second.equal(simulated.second));
+  const auto both = [&](InputGradients input_gradients) {
+    const auto integer = run(Compute::kInteger, input_gradients),
+               simulated = run(Compute::kSimulate, input_gradients);
+    CHECK(integer.first.equal(simulated.first));
+    CHECK(integer.second.equal(simulated.second));
+    return integer.second.to(at::kFloat);
+  };
+  const Tensor exact = both(InputGradients::kFloat), rounded = both(InputGradients::kInt8);
+  const bool rounds = std::ranges::any_of(plan.linears, &PlannedLinear::takes_integer_gradients);
+  const double error = ((rounded - exact).norm() / exact.norm()).item<double>();
+  CHECK(error < 0.05);
+  CHECK((error > 0.0) == rounds);
 }
 
 /// scaled: a directory that has scales for the model's inputs.

@@ -1,11 +1,16 @@
 #include "quant/quantized_linear.h"
 
+#include <torch/autograd.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "quant/activation_scales.h"
 #include "quant/arithmetic.h"
+#include "quant/integer_linear.h"
+#include "quant/tensor_kernels.h"
 #include "tests/support/catch.h"
 
 using namespace dualpath::quant;
@@ -39,6 +44,30 @@ Tensor plain_linear(const Tensor& x, float scale, const QuantizedWeight& weight)
     y[n] = value;
   }
   return y.to(x.scalar_type());
+}
+
+/// The same group, its input's gradient by integers.
+std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool packed) {
+  if (packed) std::ranges::for_each(weights, pack);
+  const auto group = group_of(std::move(weights));
+  group->input_gradients = InputGradients::kInt8;
+  return group;
+}
+
+/// By sums in float64 of the codes that quantize_tokens makes.
+Tensor plain_input_gradient(const std::vector<Tensor>& grads, const Weights& weights) {
+  std::vector<Tensor> codes, scales;
+  for (const QuantizedWeight& weight : weights) {
+    codes.push_back(weight.codes);
+    scales.push_back(weight.scale);
+  }
+  const Tensor scaled = at::cat(grads, 1).to(at::kFloat) * at::cat(scales);
+  const ScaledCodes made = quantize_tokens(scaled, /*unsigned_codes=*/false, "x");
+  const Tensor sums = made.values.to(at::kDouble).matmul(at::cat(codes).to(at::kDouble));
+  const at::ScalarType dtype = grads.front().scalar_type();
+  constexpr double kPower = 0x1p-7;  // what keeps 200 products within float16
+  const Tensor rounded = (sums * kPower).to(dtype).to(at::kFloat);
+  return (rounded * (made.scale / kPower).unsqueeze(1)).to(dtype);
 }
 
 }  // namespace
@@ -210,4 +239,77 @@ TEST_CASE("x itself is kept for backward only where the scale is trained", "[qua
     return x.storage().use_count();
   };
   CHECK(holders_of_x(false) < holders_of_x(true));
+}
+
+TEST_CASE("integer gradients of an input are exact sums of codes, rounded as is written",
+          "[quant][linear]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const bool packed = GENERATE(false, true), by_token = GENERATE(false, true);
+  torch::manual_seed(19);
+  const Weights weights{quantize_weight(torch::randn({136, 48}), "q"),
+                        quantize_weight(torch::randn({64, 48}) * 5.0, "k")};
+  const auto group = integer_group_of(weights, packed);
+  const Tensor x = torch::randn({40, 48}).to(dtype).requires_grad_();
+  const std::vector<Tensor> grads{torch::randn({40, 136}).to(dtype),
+                                  (torch::randn({40, 64}) * torch::rand({40, 1})).to(dtype)};
+  const std::vector<Tensor> y = by_token ? token_quantized_linear(x, group)
+                                         : quantized_linear(x, torch::tensor({1.0f / 64}), group);
+  const Tensor made = torch::autograd::grad({y[0], y[1]}, {x}, grads).front();
+  Tensor expected = plain_input_gradient(grads, weights);
+  const Tensor level = (x.detach().to(at::kFloat) * 64).round();
+  const Tensor out = level.lt(-128).logical_or(level.gt(127));
+  if (!by_token) {
+    REQUIRE(out.any().item<bool>());
+    expected = expected.masked_fill(out, 0.0);
+  }
+  CHECK(made.equal(expected));
+}
+
+TEST_CASE("integer gradients are off by a hundredth", "[quant][linear]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  torch::manual_seed(20);
+  const Weights weights{quantize_weight(torch::randn({256, 128}), "w")};
+  const Tensor x = torch::randn({64, 128}).to(dtype).requires_grad_();
+  const Tensor grad = (torch::randn({64, 256}) * torch::rand({64, 1}) * 1e-6).to(dtype);
+  const auto of_x = [&](const std::shared_ptr<QuantizedGroup>& group) {
+    const Tensor y = token_quantized_linear(x, group).front();
+    return torch::autograd::grad({y}, {x}, {grad}).front().to(at::kFloat);
+  };
+  const Tensor exact = of_x(group_of(weights)), made = of_x(integer_group_of(weights, true));
+  const double error = ((made - exact).norm() / exact.norm()).item<double>();
+  CHECK(error < 0.01);
+  CHECK(error > 0.001);  // it was not computed in float
+}
+
+TEST_CASE("integer gradients of a result that the loss does not use are zeros", "[quant][linear]") {
+  torch::manual_seed(22);
+  const Weights weights{quantize_weight(torch::randn({8, 16}), "q"),
+                        quantize_weight(torch::randn({24, 16}), "k")};
+  const Tensor x = torch::randn({4, 16}).requires_grad_(), grad = torch::randn({4, 24});
+  const Tensor y = token_quantized_linear(x, integer_group_of(weights, false))[1];
+  CHECK(torch::autograd::grad({y}, {x}, {grad})
+            .front()
+            .equal(plain_input_gradient({torch::zeros({4, 8}), grad}, weights)));
+}
+
+TEST_CASE("integer gradients are for frozen weights", "[quant][linear]") {
+  torch::manual_seed(21);
+  const Tensor source = torch::randn({8, 16}).requires_grad_();
+  QuantizedWeight weight;
+  requantize_weight(source, "w", weight);
+  const Tensor x = torch::randn({4, 16}).requires_grad_(), grad = torch::randn({4, 8});
+  const auto of_x = [&](const std::shared_ptr<QuantizedGroup>& group) {
+    return torch::autograd::grad({token_quantized_linear(x, group).front()}, {x}, {grad}).front();
+  };
+  CHECK(of_x(integer_group_of({weight}, true)).equal(of_x(group_of({weight}))));
+}
+
+TEST_CASE("integer gradients of what is not finite are NaN", "[quant][linear]") {
+  const float broken = GENERATE(std::nanf(""), std::numeric_limits<float>::infinity());
+  const auto group = integer_group_of({one_row({3, 5}, 1.0f)}, false);
+  const Tensor x = torch::ones({2, 2}).requires_grad_();
+  quantized_linear(x, torch::tensor({1.0f}), group)
+      .front()
+      .backward(torch::tensor({{1.0f}, {broken}}));
+  CHECK(x.grad().isnan().all().item<bool>());
 }

@@ -26,6 +26,12 @@ Tensor random_codes(std::int64_t rows, std::int64_t columns) {
   return torch::randint(-128, 128, {rows, columns}, at::kChar);
 }
 
+Tensor masked(const Tensor& grad, const Tensor& in_range) {
+  Tensor copy = grad.clone();
+  mask_gradient(copy, in_range);
+  return copy;
+}
+
 }  // namespace
 
 TEST_CASE("a value that is not finite is an error that names its site", "[quant][kernels]") {
@@ -112,10 +118,27 @@ TEST_CASE("codes and bits of a tensor that several threads share are those of it
   CHECK(whole.values.equal(saturated.to(at::kChar)));
   const Tensor in_range = (rounded == saturated).to(at::kBFloat16);
   CHECK(in_range.min().item<float>() == 0.0f);
-  CHECK(mask_gradient(torch::ones_like(x), whole.in_range).equal(in_range));
+  CHECK(masked(torch::ones_like(x), whole.in_range).equal(in_range));
   const ScaledCodes tokens = quantize_tokens(x, false, "x");
   CHECK(tokens.scale[300].equal(quantize_tokens(x[300], false, "x").scale[0]));
   CHECK(tokens.values[300].equal(quantize_tokens(x[300], false, "x").values));
+}
+
+TEST_CASE("gradients side by side have the codes of one tensor with its columns scaled",
+          "[quant][kernels]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(11);
+  const Tensor left = torch::randn({301, 77}).to(dtype), right = torch::randn({301, 500}).to(dtype);
+  const Tensor factors = torch::rand(577);
+  const Tensor whole = at::cat({left, right}, 1).to(at::kFloat) * factors;
+  for (const bool unsigned_codes : {false, true}) {
+    const ScaledCodes made = quantize_gradients({left, right}, factors, unsigned_codes);
+    const ScaledCodes expected = quantize_tokens(whole, unsigned_codes, "x");
+    CHECK(made.values.equal(expected.values));
+    CHECK(made.scale.equal(expected.scale));
+  }
+  left[300][5] = std::numeric_limits<float>::infinity();
+  CHECK(quantize_gradients({left, right}, factors, false).scale.isnan().all().item<bool>());
 }
 
 TEST_CASE("codes come back as values by one scale or one a row", "[quant][kernels]") {
@@ -148,11 +171,33 @@ TEST_CASE("the kernels on the GPU give the CPU's bits", "[quant][kernels][cuda]"
   const Codes device = quantize(x.cuda(), grid, "x", /*want_in_range=*/true);
   CHECK(device.values.cpu().equal(host.values));
   CHECK(device.in_range.cpu().equal(host.in_range));
-  CHECK(mask_gradient(x.cuda(), device.in_range).cpu().equal(mask_gradient(x, host.in_range)));
+  CHECK(masked(x.cuda(), device.in_range).cpu().equal(masked(x, host.in_range)));
   Tensor broken = x.cuda();
   broken[5][5] = std::numeric_limits<float>::quiet_NaN();
   CHECK(error_message([&] { quantize(broken, grid, "x"); }) ==
         "x: 1 of 199680 values are not finite");
+}
+
+TEST_CASE("gradients on the GPU have the CPU's bits", "[quant][kernels][cuda]") {
+  if (!torch::cuda::is_available()) {
+    WARN("SKIP: no CUDA device");
+    return;
+  }
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(12);
+  const Tensor left = torch::randn({130, 77}).to(dtype), right = torch::randn({130, 50}).to(dtype);
+  const Tensor factors = torch::rand(127), scale = torch::rand(130);
+  const ScaledCodes host = quantize_gradients({left, right}, factors, false);
+  const ScaledCodes device = quantize_gradients({left.cuda(), right.cuda()}, factors.cuda(), false);
+  CHECK(device.values.cpu().equal(host.values));
+  CHECK(device.scale.cpu().equal(host.scale));
+  const Tensor in_range = quantize(left, activation_grid(0.01f), "x", true).in_range;
+  for (const Tensor& bits : {Tensor(), in_range}) {
+    Tensor on_host = left.clone(), on_device = left.cuda();
+    scale_and_mask(on_host, scale, bits);
+    scale_and_mask(on_device, scale.cuda(), bits.defined() ? bits.cuda() : bits);
+    CHECK(on_device.cpu().equal(on_host));
+  }
 }
 
 TEST_CASE("rows on the GPU have the CPU's scales and codes", "[quant][kernels][cuda]") {

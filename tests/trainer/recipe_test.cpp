@@ -84,6 +84,7 @@ train:
   per_device_train_batch_size: 12
   gradient_accumulation_steps: 13
   gradient_checkpointing: true
+  input_gradients: float
   learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3, weights: 0.8}
   lr_scheduler_type: linear
   warmup_ratio: 0.4
@@ -128,6 +129,7 @@ seed: 9223372036854775807
                                      12,
                                      13,
                                      true,
+                                     quant::InputGradients::kFloat,
                                      {0.1, 0.2, 0.3, 0.8},
                                      Schedule::kLinear,
                                      0.4,

@@ -56,7 +56,8 @@ class TowerBench : public Bench {
         weights_(std::make_shared<RandomWeights>(structure_)),
         reference_(weights_, at::kBFloat16, modules::Packing::kLinears),
         scales_(calibrated().scales()),
-        quantized_(reference_.shared_weights(), plan_, scales_),
+        quantized_(reference_.shared_weights(), plan_, scales_, quant::Compute::kInteger,
+                   quant::InputGradients::kInt8),
         corrections_(plan_.stages, {}, /*seed=*/0),
         corrected_(quantized_, corrections_),
         optimizer_({{corrections_.parameters(), 1e-3, 0.0}}, {}) {}

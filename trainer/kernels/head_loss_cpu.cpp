@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-#include "hwy/contrib/math/math-inl.h"
+#include "modules/kernels/exp-inl.h"
 #include "modules/kernels/rows-inl.h"
 #include "trainer/kernels/head_loss.h"
 
@@ -20,7 +20,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace modules::HWY_NAMESPACE;
 
-/// NaN where a logit is not finite, which Exp would take for nothing: the losses become NaN, too.
+/// NaN where a logit is not finite, which exp would take for nothing: the losses become NaN, too.
 template <class Row>
 float maximum(const typename Row::Stored* row, std::int64_t words) {
   const Floats d;
@@ -65,10 +65,10 @@ Sums sums_of(const typename Row::Stored* p, float p_max, const typename Row::Sto
     V sum_p = hn::Zero(d), sum_q = hn::Zero(d), cross = hn::Zero(d);
     for (std::int64_t i = begin; i < std::min(words, begin + kBlock); i += lanes) {
       const V x_q = load<Row>(d, q, i, words);
-      sum_q = hn::Add(sum_q, hn::Exp(d, hn::Sub(x_q, largest_q)));
+      sum_q = hn::Add(sum_q, exp(hn::Sub(x_q, largest_q)));
       if (!p) continue;
       const V x_p = load<Row>(d, p, i, words);
-      const V e_p = hn::Exp(d, hn::Sub(x_p, largest_p));
+      const V e_p = exp(hn::Sub(x_p, largest_p));
       sum_p = hn::Add(sum_p, e_p);
       cross = hn::MulAdd(e_p, hn::Sub(x_p, x_q), cross);
     }
@@ -91,9 +91,8 @@ void write_gradient(const typename Row::Stored* p, float log_sum_p, const typena
   const V of_q = hn::Set(d, weights.kl + weights.ce), of_p = hn::Set(d, weights.kl);
   const V norm_q = hn::Set(d, log_sum_q), norm_p = hn::Set(d, log_sum_p);
   for (std::int64_t i = 0; i < words; i += static_cast<std::int64_t>(hn::Lanes(d))) {
-    V slope = hn::Mul(of_q, hn::Exp(d, hn::Sub(load<Row>(d, q, i, words), norm_q)));
-    if (p)
-      slope = hn::NegMulAdd(of_p, hn::Exp(d, hn::Sub(load<Row>(d, p, i, words), norm_p)), slope);
+    V slope = hn::Mul(of_q, exp(hn::Sub(load<Row>(d, q, i, words), norm_q)));
+    if (p) slope = hn::NegMulAdd(of_p, exp(hn::Sub(load<Row>(d, p, i, words), norm_p)), slope);
     store<Row>(slope, gradient, i, words);
   }
 }
