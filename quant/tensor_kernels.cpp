@@ -85,13 +85,24 @@ std::int64_t quantize_rows_on_cpu(const Tensor& x, Grid like, const ScaledCodes&
   return non_finite;
 }
 
-/// Rows of several tensors side by side, their columns scaled, a few at a time in the cache.
+/// A row of several tensors side by side, its columns scaled. y: as many floats as factors.
+void scale_columns(const std::vector<Tensor>& grads, std::int64_t row, const float* factors,
+                   float* y) {
+  for (const Tensor& grad : grads) {
+    const std::int64_t width = grad.size(1);
+    scale_columns_cpu(element_of(grad.scalar_type()), modules::row_at(grad, row), width, factors,
+                      y);
+    factors += width;
+    y += width;
+  }
+}
+
+/// A few rows at a time, so that they stay in the cache.
 std::int64_t quantize_gradients_on_cpu(const std::vector<Tensor>& any_grads, const Tensor& factors,
                                        Grid like, const ScaledCodes& codes) {
   constexpr std::int64_t kRows = 8;
   std::vector<Tensor> grads;
   for (const Tensor& grad : any_grads) grads.push_back(grad.contiguous());
-  const data::Element element = element_of(grads.front().scalar_type());
   const std::int64_t rows = codes.values.size(0), width = codes.values.size(1);
   auto* values = data<std::int8_t>(codes.values);
   auto* scale = data<float>(codes.scale);
@@ -100,15 +111,8 @@ std::int64_t quantize_gradients_on_cpu(const std::vector<Tensor>& any_grads, con
     std::vector<float> scaled(static_cast<std::size_t>(kRows * width));
     for (std::int64_t first = begin; first < end; first += kRows) {
       const std::int64_t count = std::min(kRows, end - first);
-      float* to = scaled.data();
-      for (std::int64_t row = first; row < first + count; ++row) {
-        const auto* factor = data<const float>(factors);
-        for (const Tensor& grad : grads) {
-          scale_columns_cpu(element, modules::row_at(grad, row), grad.size(1), factor, to);
-          factor += grad.size(1);
-          to += grad.size(1);
-        }
-      }
+      for (std::int64_t i = 0; i < count; ++i)
+        scale_columns(grads, first + i, data<const float>(factors), scaled.data() + i * width);
       non_finite += quantize_rows_cpu(data::Element::kFloat32, scaled.data(), count, width, like,
                                       values + first * width, scale + first);
     }

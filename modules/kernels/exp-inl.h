@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 
-/// e^x within 2 units in the last place, for x up to 88; 0 below -87, where float32's normal
+/// e^x within 4e-7 of itself, for x up to 88; 0 below -87, where float32's normal
 /// numbers end; NaN of NaN. Two thirds of the instructions of Highway's own, which has subnormal
 /// results, too: e^x = 2^n e^r, and e^r by the polynomial of Cephes' expf (Moshier 1989).
 HWY_INLINE V exp(V x) {
