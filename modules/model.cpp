@@ -38,6 +38,7 @@ Model assemble(const fs::path& path, const ModelConfig& config, nlohmann::json c
           std::move(config_json),
           /*generation_config=*/nlohmann::json::object(),
           std::move(tokenizer),
+          /*weight_files=*/{},
           /*companion_files=*/{},
           /*made_files=*/{}};
 }
@@ -73,9 +74,10 @@ Model open_directory(const fs::path& path) {
         "model.safetensors or model.safetensors.index.json",
         path.string());
   }
-  auto weights = std::make_shared<SafetensorsStore>(path);
-  Model model = assemble(path, whole, config.raw(), data::Tokenizer::from_directory(path),
-                         std::move(weights));
+  const auto weights = std::make_shared<SafetensorsStore>(path);
+  Model model = assemble(path, whole, config.raw(), data::Tokenizer::from_directory(path), weights);
+  for (const auto& reader : weights->files().readers())
+    model.weight_files.push_back(reader->file()->path());
   model.companion_files = companions(path);
   const fs::path generation = path / "generation_config.json";
   if (fs::exists(generation)) model.generation_config = data::JsonObject::read(generation).raw();
@@ -101,6 +103,7 @@ Model open_gguf(const fs::path& path) {
   if (special.bos) config_json["bos_token_id"] = *special.bos;
   if (special.eos) config_json["eos_token_id"] = *special.eos;
   Model model = assemble(path, config, std::move(config_json), std::move(tokenizer), weights);
+  model.weight_files = {path};
   model.made_files = {{"tokenizer.json", model.tokenizer.files().tokenizer_json},
                       {"tokenizer_config.json", model.tokenizer.files().tokenizer_config_json}};
   model.generation_config = ends_of(weights->reader(), special);

@@ -45,13 +45,18 @@ struct Model : WeightedNetwork {
   /// none.
   nlohmann::json generation_config;
   data::Tokenizer tokenizer;
+  /// The files that hold the weights, links not followed: model.safetensors, the shards that the
+  /// index lists, or the GGUF file.
+  std::vector<std::filesystem::path> weight_files;
   /// What an export copies byte for byte: the directory's files besides config and weights.
   std::vector<std::filesystem::path> companion_files;
   /// What an export writes instead where the source (GGUF) has no such files: name -> content.
   std::map<std::string, std::string> made_files;
 
   /// Whether its weights are codes already: an export, which only an integer executor can run.
-  bool is_quantized() const { return config_json.contains("quantization_config"); }
+  bool is_quantized() const {
+    return !config_json.value("quantization_config", nlohmann::json()).is_null();
+  }
 };
 
 Model open_model(const std::filesystem::path& path);

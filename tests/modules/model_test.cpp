@@ -1,5 +1,7 @@
 #include "modules/model.h"
 
+#include <set>
+
 #include "data/base/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -99,6 +101,20 @@ TEST_CASE("an opened directory knows the files that an export copies", "[modules
   CHECK(model.made_files.empty());
   CHECK_FALSE(model.is_quantized());
   CHECK(open_model(kReference / "int8_export/tied").is_quantized());
+}
+
+TEST_CASE("an opened model knows the files that its weights are read from", "[modules][model]") {
+  const EditedModel single("tied", nlohmann::json::object());
+  write_plain(single.path() / "consolidated.safetensors", "other weights, which nobody reads");
+  CHECK(open_model(single.path()).weight_files == std::vector{single.path() / "model.safetensors"});
+
+  const EditedModel sharded("untied_sharded", nlohmann::json::object());
+  const nlohmann::json index = data::read_json(sharded.path() / "model.safetensors.index.json");
+  std::set<std::filesystem::path> shards;
+  for (const auto& [name, shard] : index["weight_map"].items())
+    shards.insert(sharded.path() / shard.get<std::string>());
+  CHECK(open_model(sharded.path()).weight_files == std::vector(shards.begin(), shards.end()));
+  CHECK(open_model(kSmolLM2).weight_files == std::vector{kSmolLM2});
 }
 
 TEST_CASE("mapped weights are the file's own values in its own dtype", "[modules][model]") {
