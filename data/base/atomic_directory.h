@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <string_view>
 
 namespace dualpath {
 
@@ -12,7 +14,10 @@ enum class Replace { kNo, kYes };
 ///   checkpoint.commit();  // fsync of every file and folder, rename, fsync of the parent
 /// Until then it is "run/checkpoint-100.tmp-<pid>", removed if commit() is never reached.
 /// Replace::kYes exchanges the two names in one step and then removes the old directory; only where
-/// the file system cannot do that (NFS) is the old one removed first.
+/// the file system cannot do that (NFS) is the old one removed first. A link is followed: the
+/// directory it names is replaced, and the link stays. A mount point, or a directory whose parent
+/// may not be written, cannot change its name: it stays, and its content is replaced file by file,
+/// so that a reader must be able to tell a mixture of old and new (an export's checksums do).
 class AtomicDirectory {
  public:
   /// Replace::kNo: an existing final_path is an Error, here already and again in commit().
@@ -30,15 +35,22 @@ class AtomicDirectory {
   void refuse_existing() const;
 
   std::filesystem::path final_path_;
-  std::filesystem::path staging_;
   Replace replace_;
+  bool stays_;  // its content is replaced, not the directory
+  std::filesystem::path staging_;
   bool committed_ = false;
 };
 
-/// Deletes the "*.tmp-<pid>" files and folders that killed runs left in directory. Call it while
-/// holding the directory's FileLock and before writing there.
-void remove_stale_temporaries(const std::filesystem::path& directory);
-/// Only those of path, "<path>.tmp-<pid>", where its directory is shared with others.
+/// Says of a name whether a temporary that was to become it may be removed.
+using IsStale = std::function<bool(std::string_view final_name)>;
+
+/// Deletes the "<name>.tmp-<pid>" files and folders that killed runs left in directory, where
+/// is_stale(name). Call it while holding the directory's FileLock and before writing there.
+void remove_stale_temporaries(const std::filesystem::path& directory, const IsStale& is_stale);
+/// Deletes only what an AtomicDirectory for path left: where its directory is shared with others.
 void remove_stale_temporaries_of(const std::filesystem::path& path);
+
+/// The name that a temporary was to have: "x" of "x.tmp-123"; empty if name is none of a temporary.
+std::string_view final_name(std::string_view name);
 
 }  // namespace dualpath

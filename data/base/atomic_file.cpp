@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <utility>
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
+#include "data/base/places.h"
 
 namespace dualpath {
 
@@ -15,8 +15,8 @@ std::filesystem::path temporary_path(const std::filesystem::path& path) {
   return path.string() + ".tmp-" + std::to_string(::getpid());
 }
 
-AtomicFile::AtomicFile(std::filesystem::path final_path)
-    : final_path_(std::move(final_path)),
+AtomicFile::AtomicFile(const std::filesystem::path& final_path)
+    : final_path_(followed(final_path)),
       // Truncating and not O_EXCL: in a container a killed run had our pid more often than not.
       file_(dualpath::temporary_path(final_path_), O_RDWR | O_CREAT | O_TRUNC) {}
 

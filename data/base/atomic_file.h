@@ -15,10 +15,11 @@ namespace dualpath {
 ///   file.write(bytes);
 ///   file.commit();  // fsync, rename over "report.json", fsync of the directory
 /// Until then the bytes lie in "report.json.tmp-<pid>", removed if commit() is never reached.
-/// A full disk is an Error naming the file; what stood there before stays.
+/// A full disk is an Error naming the file; what stood there before stays. A link is followed: the
+/// file it names is replaced, and the link stays.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path final_path);
+  explicit AtomicFile(const std::filesystem::path& final_path);
   ~AtomicFile();
 
   /// Appends after the last write().

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <string>
-#include <utility>
 
 #include "data/base/error.h"
 #include "data/base/file.h"
@@ -20,16 +19,25 @@ namespace {
               parent_directory(path).string(), owner.empty() ? "unknown" : owner);
 }
 
+bool may_write(const std::filesystem::path& path) {
+  return ::access(parent_directory(path).c_str(), W_OK) == 0 &&
+         (!std::filesystem::exists(path) || ::access(path.c_str(), W_OK) == 0);
+}
+
 }  // namespace
 
-FileLock::FileLock(std::filesystem::path path) : file_(std::move(path), O_RDWR | O_CREAT) {
-  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) throw_held(file_.path());
-    throw_system_error(file_.path(), "lock");
+FileLock::FileLock(const std::filesystem::path& path, LockUse use)
+    : can_write_(use == LockUse::kWrite || may_write(path)) {
+  if (!can_write_ && !std::filesystem::exists(path)) return;
+  file_.emplace(path, can_write_ ? O_RDWR | O_CREAT : O_RDONLY);
+  if (::flock(file_->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) throw_held(path);
+    throw_system_error(path, "lock");
   }
+  if (!can_write_) return;
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(file_.get(), 0) != 0) throw_system_error(file_.path(), "write");
-  file_.write_at(0, std::as_bytes(std::span(pid)));
+  if (::ftruncate(file_->get(), 0) != 0) throw_system_error(path, "write");
+  file_->write_at(0, std::as_bytes(std::span(pid)));
 }
 
 }  // namespace dualpath

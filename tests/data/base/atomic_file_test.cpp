@@ -93,7 +93,7 @@ TEST_CASE("A process killed anywhere in write_file leaves the old file or the ne
   INFO(failpoint);
   CHECK(end.signal == SIGKILL);
   CHECK(read_file(directory / "file") == expected);
-  remove_stale_temporaries(directory.path());
+  remove_stale_temporaries(directory.path(), [](std::string_view) { return true; });
   CHECK(entries_in(directory.path()) == 1);
 }
 
@@ -151,4 +151,13 @@ TEST_CASE("write_file writes, then fsyncs, then renames, then fsyncs the directo
   const std::size_t sync_directory =
       find_call(calls, rename, "fsync", "<" + directory.path().string() + ">");
   CHECK(sync_directory < calls.size());
+}
+
+TEST_CASE("A link to a file stays, and the file is replaced", "[base][atomic]") {
+  const TemporaryDirectory folder;
+  write_file(folder / "target", "old");
+  std::filesystem::create_symlink("target", folder / "link");
+  write_file(folder / "link", "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(read_file(folder / "target") == "new");
 }

@@ -7,6 +7,7 @@
 #include "data/base/error.h"
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace dualpath;
@@ -35,4 +36,30 @@ TEST_CASE("A FileLock ends with its process, however that ends", "[base][lock]")
   });
   CHECK(end.signal == SIGKILL);
   CHECK_NOTHROW(FileLock(run / "lock"));
+}
+
+TEST_CASE("Who only reads locks as far as a read-only disk lets him", "[base][lock]") {
+  const TemporaryDirectory run;
+  const bool there = GENERATE(true, false);
+  const ChildEnd end = in_child([&] {
+    if (!mount_tiny_disk(run.path(), 1 << 16)) return 2;
+    if (there) FileLock(run / "lock");
+    if (::mount("none", run.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr)) return 2;
+    const auto refusal = [&](LockUse use) {
+      return error_message([&] { FileLock(run / "lock", use); });
+    };
+    if (!refusal(LockUse::kWrite).ends_with("Read-only file system")) return 3;
+    const FileLock reader(run / "lock", LockUse::kRead);
+    const bool second = refusal(LockUse::kRead).find("another dualpath run") != std::string::npos;
+    return !reader.can_write() && second == there ? 0 : 4;
+  });
+  if (end.code == 2) WARN("SKIP: mounting is not permitted here");
+  CHECK((end.code == 0 || end.code == 2));
+}
+
+TEST_CASE("Who only reads holds a directory that may be written like any other", "[base][lock]") {
+  const TemporaryDirectory run;
+  const FileLock lock(run / "lock", LockUse::kRead);
+  CHECK(lock.can_write());
+  CHECK_THROWS_AS(FileLock(run / "lock"), Error);
 }
