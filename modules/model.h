@@ -7,18 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "data/base/named.h"
 #include "data/tokenizer.h"
+#include "modules/compute_dtype.h"
 #include "modules/model_config.h"
 #include "modules/network.h"
 #include "modules/structure.h"
 #include "modules/weight_store.h"
 
 namespace dualpath::modules {
-
-/// What a network can compute in, under Hugging Face's names.
-inline constexpr Named<at::ScalarType> kComputeDtypes[] = {
-    {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}, {"float32", at::kFloat}};
 
 /// The keys of a recipe's `model`.
 struct ModelOptions {

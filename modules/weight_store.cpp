@@ -4,6 +4,8 @@
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
 
+#include "modules/not_finite.h"
+
 namespace dualpath::modules {
 
 std::int64_t parameter_count(const WeightStore& weights) {
@@ -58,7 +60,8 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   if (below_ && !store_->is_changed(key)) return below_->get(key, dtype);
   if (store_->is_trained(key)) return converted(key, dtype);
   at::Tensor& kept = kept_[key].value;
-  if (!kept.defined() || kept.scalar_type() != dtype) kept = store_->get(key).to(dtype);
+  if (!kept.defined() || kept.scalar_type() != dtype)
+    kept = finite_weight(key, store_->get(key), dtype);
   return kept;
 }
 
@@ -69,7 +72,7 @@ std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
   const auto [entry, is_new] = packed_.try_emplace(key);
   if (is_new && packs(dtype_, at::kCPU)) {
     const auto plain = [store = store_, dtype = dtype_, key] {
-      return store->get(key).to(dtype).flatten(1);
+      return finite_weight(key, store->get(key), dtype).flatten(1);
     };
     entry->second = std::make_shared<PackedMatrix>(plain);
   }

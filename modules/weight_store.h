@@ -102,7 +102,8 @@ class WeightOverlay : public WeightStore {
 /// would be nothing won.
 enum class Packing { kTables, kLinears };
 
-/// Reads a store in one compute dtype. Frozen tensors are converted once and kept (a conversion
+/// Reads a store in one compute dtype. A frozen weight that is not finite there is an Error (see
+/// not_finite.h). Frozen tensors are converted once and kept (a conversion
 /// that changes nothing shares the mapping); trained ones when they have changed.
 class ComputeWeights {
  public:

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "data/base/error.h"
+#include "modules/not_finite.h"
 #include "quant/arithmetic.h"
 
 namespace dualpath::quant {
@@ -30,7 +30,7 @@ Tensor codes_of_levels(const Tensor& levels, int qmin, int qmax) {
 }
 
 Tensor activation_codes(const Tensor& x, const Tensor& scale, const std::string& site) {
-  if (!at::isfinite(x.detach()).all().item<bool>()) throw Error("{}: values are not finite", site);
+  modules::require_finite(site, x);
   return codes_of_levels(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax);
 }
 

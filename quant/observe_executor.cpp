@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "data/base/error.h"
+#include "modules/not_finite.h"
 
 namespace dualpath::quant {
 
@@ -66,7 +66,7 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {
 void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
                               const std::vector<ModalityRows>& counted) {
   const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
-  if (!at::isfinite(rows).all().item<bool>()) throw Error("{}: values are not finite", site);
+  modules::require_finite(site, rows);
   const auto observer = observers_.find(site);
   if (observer != observers_.end()) observer->second.observe(ranges_of(rows, counted));
   const auto channels = channel_ranges_.find(site);

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <limits>
 
-#include "data/base/error.h"
 #include "modules/kernel_call.h"
 #include "modules/norm_call.h"
+#include "modules/not_finite.h"
 #include "quant/kernels/dequantize.h"
 #include "quant/kernels/mask_gradient.h"
 #include "quant/kernels/norm_quantize.h"
@@ -32,8 +32,7 @@ T* data(const Tensor& tensor) {
 }
 
 void require_finite(std::int64_t non_finite, const Tensor& x, const std::string& site) {
-  if (non_finite > 0)
-    throw Error("{}: {} of {} values are not finite", site, non_finite, x.numel());
+  if (non_finite > 0) modules::throw_not_finite(site, non_finite, x);
 }
 
 Grid token_grid(bool unsigned_codes) {

@@ -10,6 +10,7 @@
 #include "data/text_stream.h"
 #include "modules/batch_state.h"
 #include "modules/generation.h"
+#include "modules/not_finite.h"
 #include "modules/stop_tokens.h"
 
 namespace dualpath::trainer {
@@ -88,7 +89,7 @@ GeneratedText generate_text(const modules::Model& model, modules::Executor& exec
   Writer writer(model, tokens, options, on_text);
   Sampler sampler(options.sampling, options.seed);
   const modules::PickToken pick = [&](const at::Tensor& logits) {
-    if (!at::isfinite(logits).all().item<bool>()) throw Error("the model's logits are not finite");
+    modules::require_finite("the model's logits", logits);
     if (options.sampling.is_greedy()) return modules::most_likely(logits);
     const at::Tensor row = logits.to(at::kFloat).contiguous();
     return sampler.draw({row.const_data_ptr<float>(), static_cast<std::size_t>(row.numel())});

@@ -213,12 +213,12 @@ TEST_CASE("dynamic sites are not observed; without a static one there is nothing
 
   tied.plan = make_plan(tied.model.structure, token_inputs());
   Calibration none = tied.run({});
-  none.fingerprint = "plan and text";
+  none.source = {"plan and text", "model"};
   CHECK(none.ranges.empty());
   save_calibration(directory / "none.safetensors", none);
   const Calibration loaded = load_calibration(directory / "none.safetensors", tied.plan);
   CHECK(loaded.scale_tensors.empty());
-  CHECK(loaded.fingerprint == none.fingerprint);
+  CHECK(loaded.source == none.source);
 }
 
 TEST_CASE("a value that is not finite is an error that names the site", "[quant][calibration]") {
@@ -226,17 +226,18 @@ TEST_CASE("a value that is not finite is an error that names the site", "[quant]
   weights->set("model.layers.0.proj.weight",
                torch::full({2, 2}, std::numeric_limits<float>::infinity()));
   const auto run = [&] { calibrate_by_hand(weights, {torch::tensor({{2}}, at::kLong)}); };
-  CHECK(error_message(run) == "model.layers.1.proj.input: values are not finite");
+  CHECK(error_message(run) ==
+        "model.layers.1.proj.input: 2 of 2 values are not finite in float32 (model.dtype)");
 }
 
 TEST_CASE("a calibration comes back from its file as it was", "[quant][calibration]") {
   const TemporaryDirectory directory;
   const Tied tied;
   Calibration saved = tied.calibrated();
-  saved.fingerprint = "plan and text";
+  saved.source = {"plan and text", "model"};
   save_calibration(directory / "calibration.safetensors", saved);
   const Calibration loaded = load_calibration(directory / "calibration.safetensors", tied.plan);
-  CHECK(loaded.fingerprint == saved.fingerprint);
+  CHECK(loaded.source == saved.source);
   REQUIRE(loaded.ranges.size() == saved.ranges.size());
   for (const auto& [site, range] : saved.ranges) CHECK(same(loaded.ranges.at(site), range));
 }

@@ -87,7 +87,7 @@ TEST_CASE("a value of an operand that is not finite is named", "[quant][attentio
   const Tensor x = torch::full({1, 1, 1, 2}, std::numeric_limits<float>::quiet_NaN());
   CHECK(error_message([&] {
           quantize_heads(x, torch::ones({1, 1, 1}), "attn.key");
-        }) == "attn.key: values are not finite");
+        }) == "attn.key: 2 of 2 values are not finite in float32 (model.dtype)");
 }
 
 TEST_CASE("both products are exact sums of integers, over many keys too", "[quant][attention]") {

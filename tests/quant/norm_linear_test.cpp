@@ -59,5 +59,5 @@ TEST_CASE("a norm that is not finite is an error that names the site", "[quant][
   x[2][3] = std::numeric_limits<float>::quiet_NaN();
   CHECK(error_message([&] {
           norm_quantized_linear(x, torch::ones(16), kEps, 1.0f, group_of(16, Compute::kInteger));
-        }) == "x.input: 16 of 64 values are not finite");
+        }) == "x.input: 16 of 64 values are not finite in float32 (model.dtype)");
 }

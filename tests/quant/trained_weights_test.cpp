@@ -241,7 +241,7 @@ TEST_CASE("a weight that training made infinite is named at each try", "[quant][
   QuantizedWeight weight;
   for (int i = 0; i < 2; ++i) {
     CHECK(error_message([&] { requantize_weight(source, "q.weight", weight); }) ==
-          "q.weight: 1 of 2 values are not finite");
+          "q.weight: 1 of 2 values are not finite in float32 (model.dtype)");
   }
 }
 

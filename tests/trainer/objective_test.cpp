@@ -135,6 +135,6 @@ TEST_CASE("A path that is not finite is named by its first stage or site", "[tra
     poison("model.layers.0.alpha");
     CHECK_THAT(error_message([&] { objective.accumulate(batch, count_of(batch)); }),
                Catch::StartsWith("model.layers.1.self_attn.q_proj.input: ") &&
-                   Catch::EndsWith(" values are not finite"));
+                   Catch::EndsWith(" values are not finite in float32 (model.dtype)"));
   }
 }
