@@ -12,7 +12,7 @@
 namespace dualpath::quant {
 namespace {
 
-constexpr const char* kFingerprint = "dualpath.fingerprint";
+constexpr const char *kFingerprint = "dualpath.fingerprint", *kModel = "dualpath.model_sha256";
 
 at::Tensor scalar(float value) { return torch::full({1}, value, torch::kFloat); }
 
@@ -116,9 +116,12 @@ void load_smoothing(const modules::NamedTensors& tensors, const std::filesystem:
     calibration.unsmoothed_scales[group] = entry(tensors, group + ".unsmoothed_scale", path);
 }
 
-std::string fingerprint_of(const data::SafetensorsReader& reader) {
-  const auto found = reader.metadata().find(kFingerprint);
-  return found == reader.metadata().end() ? "" : found->second;
+CalibrationSource source_of(const data::SafetensorsReader& reader) {
+  const auto named = [&](const char* key) {
+    const auto found = reader.metadata().find(key);
+    return found == reader.metadata().end() ? "" : found->second;
+  };
+  return {named(kFingerprint), named(kModel)};
 }
 
 }  // namespace
@@ -191,18 +194,19 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
     tensors[group + ".strength"] = scalar(static_cast<float>(strength));
   for (const auto& [group, scale] : calibration.unsmoothed_scales)
     tensors[group + ".unsmoothed_scale"] = scale;
-  modules::write_tensors(path, tensors, {{kFingerprint, calibration.fingerprint}});
+  const auto& [fingerprint, model_sha256] = calibration.source;
+  modules::write_tensors(path, tensors, {{kFingerprint, fingerprint}, {kModel, model_sha256}});
 }
 
-std::string calibration_file_fingerprint(const std::filesystem::path& path) {
-  return fingerprint_of(data::SafetensorsReader(path));
+CalibrationSource calibration_file_source(const std::filesystem::path& path) {
+  return source_of(data::SafetensorsReader(path));
 }
 
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan) {
   const data::SafetensorsReader reader(path);
   const modules::NamedTensors tensors = modules::read_tensors(reader);
   Calibration calibration;
-  calibration.fingerprint = fingerprint_of(reader);
+  calibration.source = source_of(reader);
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
     for (const modules::Modality modality : group.needed()) {

@@ -17,6 +17,14 @@
 
 namespace dualpath::quant {
 
+/// Says what a calibration was made from; given by the caller.
+struct CalibrationSource {
+  std::string fingerprint;   ///< of model, plan and data
+  std::string model_sha256;  ///< of the model alone, for who does not have the data
+
+  bool operator==(const CalibrationSource&) const = default;
+};
+
 /// What the observers saw and the scales that follow, by static tensor group.
 struct Calibration {
   std::map<std::string, ObservedRange> ranges;  ///< of the smoothed model if the plan has folds
@@ -25,7 +33,7 @@ struct Calibration {
   modules::NamedTensors scale_tensors;
   Smoothing smoothing;                      ///< of the plan's folds
   modules::NamedTensors unsmoothed_scales;  ///< as scale_tensors, without the plan's folds
-  std::string fingerprint;                  ///< of model, plan and data, given by the caller
+  CalibrationSource source;
 
   ActivationScales scales() const { return ActivationScales(scale_tensors); }
 };
@@ -63,8 +71,8 @@ Calibration calibrate(const modules::Network& network,
 /// ".scale" instead of the group's where it has one of its own; with folds "<group>.factors"
 /// [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32, too.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
-/// The fingerprint in a calibration's file, empty if it has none. Reads the header only.
-std::string calibration_file_fingerprint(const std::filesystem::path& path);
+/// The source that a calibration's file names, empty where it names none. Reads the header only.
+CalibrationSource calibration_file_source(const std::filesystem::path& path);
 /// A file that lacks a static group of the plan, or whose checksum is wrong, is an Error naming it.
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
 

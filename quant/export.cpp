@@ -1,6 +1,7 @@
 #include "quant/export.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include "data/base/checksum.h"
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/base/places.h"
+#include "data/formats/json.h"
 #include "data/formats/safetensors_writer.h"
 #include "quant/integer_attention.h"
 #include "quant/stored_weight.h"
@@ -20,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr const char* kDescription = "dualpath.json";
 
 /// A dynamic scheme carries no scales, so who runs it finds them by a formula of its own. Ours is
 /// absmax / 127, as in vLLM's kernels; compressed-tensors itself (0.20) divides by 127.5 and lets
@@ -104,7 +109,7 @@ class WeightWriter {
 };
 
 void copy_companions(const modules::Model& model, const fs::path& directory) {
-  const std::set<std::string> ours{"dualpath.json", "correction.json"};
+  const std::set<std::string> ours{kDescription, "correction.json"};
   for (const fs::path& file : model.companion_files) {
     if (!ours.contains(file.filename().string())) fs::copy_file(file, directory / file.filename());
   }
@@ -144,14 +149,33 @@ json checksums(const fs::path& directory) {
   return sums;
 }
 
+/// The files of an export, as its dualpath.json lists them; none where that is not there.
+std::set<std::string> exported_files(const fs::path& directory) {
+  const fs::path description = directory / kDescription;
+  if (!fs::is_regular_file(fs::symlink_status(description))) return {};
+  const std::vector<std::string> sums = data::JsonObject::read(description).object("sha256").keys();
+  std::set<std::string> files(sums.begin(), sums.end());
+  files.insert(kDescription);
+  return files;
+}
+
 /// An export takes the place of an older one; anything else there is somebody's work.
-void refuse_other_content(const fs::path& directory) {
-  if (fs::exists(directory) && !fs::is_empty(directory) &&
-      !fs::exists(directory / "dualpath.json")) {
-    throw Error(
-        "{}: expected a new directory or an older export to replace, but it holds something else",
-        directory.string());
+void refuse_other_content(const fs::path& directory, const fs::path& ours = {}) {
+  if (!fs::exists(directory)) return;
+  if (!fs::is_directory(directory))
+    throw Error("{}: expected a directory, got a file", directory.string());
+  const std::set<std::string> exported = exported_files(directory);
+  std::vector<std::string> others;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_file = !entry.is_symlink() && entry.is_regular_file();
+    if (!(is_file && exported.contains(name)) && name != ours.filename()) others.push_back(name);
   }
+  if (others.empty()) return;
+  std::ranges::sort(others);
+  throw Error(
+      "{}: expected a new directory or an older export to replace, but it holds something else: {}",
+      directory.string(), fmt::join(others, ", "));
 }
 
 void refuse_unsaid(const ExportSource& source) {
@@ -228,10 +252,10 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
 
 void export_model(const fs::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress) {
-  refuse_other_content(directory);
   refuse_unsaid(source);
-  if (!directory.parent_path().empty()) fs::create_directories(directory.parent_path());
+  fs::create_directories(fs::absolute(followed(directory)).parent_path());
   remove_stale_temporaries_of(directory);
+  refuse_other_content(directory);
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
   config["quantization_config"] = quantization_config(source.options, source.plan);
@@ -246,7 +270,8 @@ void export_model(const fs::path& directory, const ExportSource& source,
   if (const json scales = modality_scales(source); !scales.empty())
     description["modality_scales"] = scales;
   description["sha256"] = checksums(out.path());
-  write_json(out.path() / "dualpath.json", description);
+  write_json(out.path() / kDescription, description);
+  refuse_other_content(directory, out.path());  // weights take their time
   out.commit();
 }
 

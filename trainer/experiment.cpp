@@ -13,15 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> model_files(const fs::path& path) {
-  if (!fs::is_directory(path)) return {path};
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    const fs::path& file = entry.path();
-    if (file.extension() == ".safetensors" || file.filename() == "config.json")
-      files.push_back(file);
-  }
-  std::sort(files.begin(), files.end());
+/// Other weights that lie beside them are no part of the model.
+std::vector<fs::path> model_files(const modules::Model& model) {
+  std::vector<fs::path> files = model.weight_files;
+  if (fs::is_directory(model.path)) files.push_back(model.path / "config.json");
+  std::ranges::sort(files);
   return files;
 }
 
@@ -77,28 +73,28 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
 
 std::string model_fingerprint(const modules::Model& model) {
   Sha256 hash;
-  for (const fs::path& file : model_files(model.path)) update(hash, sha256_file(file));
+  for (const fs::path& file : model_files(model)) update(hash, sha256_file(file));
   for (const fs::path& file : processor_files(model.path)) update(hash, sha256_file(file));
   return hash.hex();
 }
 
 std::int64_t model_bytes(const modules::Model& model) {
   std::int64_t bytes = 0;
-  for (const fs::path& file : model_files(model.path))
+  for (const fs::path& file : model_files(model))
     bytes += static_cast<std::int64_t>(fs::file_size(file));
   return bytes;
 }
 
-std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
-                            const std::string& model_fingerprint) {
+quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts) {
+  const std::string model_sha256 = model_fingerprint(experiment.model);
   Sha256 hash;
-  update(hash, model_fingerprint);
+  update(hash, model_sha256);
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
   update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
   texts.train->update(hash);
   texts.selection->update(hash);
-  return hash.hex();
+  return {hash.hex(), model_sha256};
 }
 
 QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,

@@ -36,10 +36,10 @@ Experiment open_experiment(Recipe recipe);
 std::string model_fingerprint(const modules::Model& model);
 /// Bytes of those files.
 std::int64_t model_bytes(const modules::Model& model);
-/// Over the model, the plan, the compute dtype, the number of calibration windows and all of the
-/// training and selection text: calibration and checkpoints are taken only for these.
-std::string run_fingerprint(const Experiment& experiment, const Texts& texts,
-                            const std::string& model_fingerprint);
+/// The model, and over it, the plan, the compute dtype, the number of calibration windows and all
+/// of the training and selection text: calibration and checkpoints are taken only for these.
+/// Contents count, not paths.
+quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {

@@ -17,16 +17,49 @@ quant::CalibrationSamples calibration_samples(const Experiment& experiment, cons
           }};
 }
 
+/// What a run made before goes with its own model, plan and texts alone. A calibration without
+/// checkpoints can be made again; checkpoints cannot.
+void refuse_other_source(const quant::CalibrationSource& source, const RunDirectory& directory) {
+  if (!directory.has_checkpoints() || !std::filesystem::exists(directory.calibration())) return;
+  if (quant::calibration_file_source(directory.calibration()).fingerprint == source.fingerprint)
+    return;
+  throw Error("{}: made from another model, plan or text; --restart starts anew",
+              directory.path().string());
+}
+
+/// What is there already; made before calibrations named their model, it is written again.
+std::optional<quant::Calibration> load_same(const quant::CalibrationSource& source,
+                                            const quant::Plan& plan,
+                                            const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const quant::CalibrationSource there = quant::calibration_file_source(file);
+  if (there.fingerprint != source.fingerprint) return std::nullopt;
+  quant::Calibration calibration = quant::load_calibration(file, plan);
+  calibration.source = source;
+  if (there != source) quant::save_calibration(file, calibration);
+  return calibration;
+}
+
 }  // namespace
+
+quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory) {
+  quant::CalibrationSource source = source_of(experiment, texts);
+  refuse_other_source(source, directory);
+  directory.keep_recipe();
+  return source;
+}
 
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
-  const std::string fingerprint =
-      run_fingerprint(experiment, texts, model_fingerprint(experiment.model));
-  if (std::filesystem::exists(directory.calibration()) &&
-      quant::calibration_file_fingerprint(directory.calibration()) == fingerprint) {
-    return quant::load_calibration(directory.calibration(), experiment.plan);
-  }
+  return run_calibration(experiment, texts, begin_run(experiment, texts, directory), directory);
+}
+
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const quant::CalibrationSource& source,
+                                   const RunDirectory& directory) {
+  if (auto there = load_same(source, experiment.plan, directory.calibration()))
+    return std::move(*there);
   const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
   const auto runs =
       static_cast<std::int64_t>(samples.count) * quant::calibration_passes(experiment.plan);
@@ -38,13 +71,14 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                          throw_if_interrupted();
                          progress.advance(1);
                        });
-  calibration.fingerprint = fingerprint;
+  calibration.source = source;
   progress.finish();
   directory.update_report("calibration", {{"windows", samples.count},
                                           {"sites", calibration.ranges.size()},
                                           {"seconds", progress.elapsed_seconds()}});
   quant::save_calibration(directory.calibration(),
                           calibration);  // last: where it lies, all of this is done
+  directory.settle();
   return calibration;
 }
 

@@ -1,64 +1,79 @@
 #include "trainer/run_directory.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "data/base/atomic_directory.h"
 #include "data/base/atomic_file.h"
 #include "data/base/error.h"
 #include "data/base/file.h"
 #include "data/formats/json.h"
+#include "trainer/checkpoint.h"
+#include "trainer/output_places.h"
+#include "trainer/previous_run.h"
 #include "trainer/recipe.h"
+#include "trainer/run_files.h"
 
 namespace dualpath::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kResolved = "recipe.resolved.yaml";
-constexpr const char* kLock = ".lock";
-
-fs::path created(const fs::path& directory) {
+void create(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error)
     throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
+}
+
+/// What a restart would have to delete, or a new run to overwrite, although it is none of ours.
+void refuse_files_of_others(const fs::path& directory, RunAccess access) {
+  if (!fs::is_directory(directory)) return;
+  const std::vector<std::string> ours = run_files(directory);
+  if (!ours.empty() && !holds_run(directory)) {
+    throw UsageError("{}: holds {}, but is no run directory (it has no {})",
+                     fs::absolute(directory).string(), fmt::join(ours, ", "), kResolvedRecipe);
+  }
+  if (access != RunAccess::kRestart) return;
+  const std::vector<std::string> foreign = foreign_files(directory);
+  if (!foreign.empty()) {
+    throw UsageError("{}: --restart removes nothing but what a run makes, and there is more: {}",
+                     fs::absolute(directory).string(), fmt::join(foreign, ", "));
+  }
+}
+
+/// The run's directory, once it is seen that it may be used so.
+fs::path checked(const Recipe& recipe, RunAccess access) {
+  const fs::path& directory = recipe.train.output_dir;
+  if (access == RunAccess::kRead) {
+    if (holds_run(directory)) return directory;
+    throw Error("{}: no run there; run `dualpath calibrate` or `dualpath train` first",
+                directory.string());
+  }
+  check_run_place(recipe);
+  check_export_place(recipe);
+  refuse_files_of_others(directory, access);
+  create(directory);
   return directory;
 }
 
-fs::path existing(const fs::path& directory) {
-  if (fs::exists(directory / kResolved)) return directory;
-  throw Error("{}: no run there; run `dualpath calibrate` or `dualpath train` first",
-              directory.string());
-}
-
-/// Only what is a run's directory: it may have been mistyped. The recipe goes last: killed before,
-/// the directory still belongs to it, and nothing of it is taken for another's.
-void remove_contents(const fs::path& directory) {
-  const bool is_run = fs::exists(directory / kResolved);
-  const auto entries = std::distance(fs::directory_iterator(directory), fs::directory_iterator());
-  if (!is_run && entries > 1) {  // one is the lock
-    throw UsageError("{}: --restart would empty it, but it is no run directory (it has no {})",
-                     fs::absolute(directory).string(), kResolved);
-  }
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    const fs::path name = entry.path().filename();
-    if (name != kLock && name != kResolved) fs::remove_all(entry.path());
-  }
-  fs::remove(directory / kResolved);
-}
-
-/// The keys that the trained result depends on, a line each.
+/// The keys that the trained result depends on, a line each; files are bound by their contents.
 std::vector<std::string> binding_lines(Recipe recipe) {
+  recipe.model.path.clear();
+  recipe.data.train.clear();
+  recipe.data.out_of_domain.clear();
   recipe.evaluate = {};
   recipe.export_ = {};
   recipe.num_threads = 0;
   recipe.compute = {};                          // changes no bit
   recipe.train.gradient_checkpointing = false;  // neither does this
   recipe.train.report_to = {};
+  recipe.train.save_steps = {};
+  recipe.train.save_total_limit = {};
+  recipe.train.logging_steps = {};
   recipe.train.output_dir.clear();
   std::vector<std::string> lines;
   std::istringstream yaml(to_yaml(recipe));
@@ -81,19 +96,31 @@ std::string first_difference(const Recipe& there, const Recipe& here) {
 }  // namespace
 
 RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
-    : path_(access == RunAccess::kRead ? existing(recipe.train.output_dir)
-                                       : created(recipe.train.output_dir)),
+    : path_(checked(recipe, access)),
+      recipe_(to_yaml(recipe)),
       report_to_(recipe.train.report_to),
-      lock_(path_ / kLock) {
-  if (access == RunAccess::kRestart) remove_contents(path_);
-  remove_stale_temporaries(path_);
-  if (fs::exists(control())) remove_stale_temporaries(control());
-  if (fs::exists(path_ / kResolved)) refuse_other_recipe(recipe);
-  if (access != RunAccess::kRead) write_file(path_ / kResolved, to_yaml(recipe));
+      lock_(path_ / kRunLock, access == RunAccess::kRead ? LockUse::kRead : LockUse::kWrite) {
+  if (can_write()) {
+    settle();
+    remove_stale_run_files(path_);
+  }
+  if (access == RunAccess::kRestart && holds_run(path_)) set_run_aside(path_);
+  if (fs::exists(resolved_recipe())) {
+    refuse_other_recipe(recipe);
+  } else if (access != RunAccess::kRead) {
+    keep_recipe();
+  }
+}
+
+RunDirectory::~RunDirectory() {
+  try {
+    if (can_write()) settle();
+  } catch (const std::exception&) {  // the next command settles it, or says why it cannot
+  }
 }
 
 void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
-  Recipe there = load_recipe(path_ / kResolved);
+  Recipe there = load_recipe(resolved_recipe());
   if (recipe.train.max_steps > there.train.max_steps)
     there.train.max_steps = recipe.train.max_steps;
   const std::string difference = first_difference(there, recipe);
@@ -103,7 +130,17 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
   }
 }
 
-fs::path RunDirectory::resolved_recipe() const { return path_ / kResolved; }
+fs::path RunDirectory::resolved_recipe() const { return path_ / kResolvedRecipe; }
+
+bool RunDirectory::has_checkpoints() const {
+  for (const fs::path& directory : {path_, control()})
+    if (!Checkpoints(directory, /*save_total_limit=*/1).steps().empty()) return true;
+  return false;
+}
+
+void RunDirectory::keep_recipe() const { write_file(resolved_recipe(), recipe_); }
+
+void RunDirectory::settle() const { settle_previous_run(path_); }
 
 std::optional<fs::path> RunDirectory::events(const std::string& name) const {
   if (report_to_ == ReportTo::kNone) return std::nullopt;

@@ -7,11 +7,12 @@
 
 #include "data/base/file_lock.h"
 #include "trainer/options.h"
+#include "trainer/run_files.h"
 
 namespace dualpath::trainer {
 
-/// kMake: of a run that calibrates or trains; kRestart: the same, but what another run left there
-/// is removed first; kRead: of a finished or stopped one, whose recipe stays as it is.
+/// kMake: of a run that calibrates or trains; kRestart: the same in place of the run that is there;
+/// kRead: of a finished or stopped one, whose recipe stays as it is.
 enum class RunAccess { kMake, kRestart, kRead };
 
 /// A run's directory (train.output_dir), held by a lock while this lives:
@@ -19,14 +20,24 @@ enum class RunAccess { kMake, kRestart, kRead };
 ///   control/ (log.jsonl, checkpoint-<step>/), report.json, report.html,
 ///   runs/ (event files of TensorBoard)
 /// A directory that another recipe made is refused with the difference; only a larger max_steps
-/// goes on, and keys that training does not depend on (evaluate, export, compute, num_threads,
-/// gradient_checkpointing, report_to) may change.
+/// goes on, and keys that the trained result does not depend on may change: evaluate, export,
+/// data.out_of_domain, compute, num_threads, of train gradient_checkpointing, report_to and the
+/// intervals. What model.path and data.train name is bound by its content, which run_calibration()
+/// and load_trained_paths() compare, so the paths may change, too.
+///
+/// Nothing is overwritten that no run made: refused are a place that is an input or holds one (see
+/// output_places.h), a directory that holds files of a run's names but no run, and a restart where
+/// there is more than a run makes. What a restart replaces comes back if nothing takes its place
+/// (see previous_run.h).
 class RunDirectory {
  public:
   explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path calibration() const { return path_ / "calibration.safetensors"; }
+  std::filesystem::path calibration() const { return path_ / kCalibrationFile; }
   std::filesystem::path selection() const { return path_ / "selection.json"; }
   std::filesystem::path control() const { return path_ / "control"; }
   /// For the event files of curves that TensorBoard shows under this name; nothing where the recipe
@@ -37,6 +48,15 @@ class RunDirectory {
   std::filesystem::path html_report() const { return path_ / "report.html"; }
   std::filesystem::path resolved_recipe() const;
 
+  /// Whether files can be put there; a run that is only read may lie on a read-only disk.
+  bool can_write() const { return lock_.can_write(); }
+  bool has_checkpoints() const;
+  /// Writes recipe.resolved.yaml. Of a new run that is done at once, of one that goes on when its
+  /// inputs have been seen to be the same.
+  void keep_recipe() const;
+  /// Decides what becomes of a run that a restart has set aside.
+  void settle() const;
+
   /// The whole of report.json; {} where there is none.
   nlohmann::json read_report() const;
   /// Puts one section into report.json; the others stay.
@@ -46,6 +66,7 @@ class RunDirectory {
   void refuse_other_recipe(const Recipe& recipe) const;
 
   std::filesystem::path path_;
+  std::string recipe_;  // as YAML
   ReportTo report_to_;
   FileLock lock_;
 };

@@ -156,7 +156,12 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   json result =
       evaluate_sets(experiment.model.network, rows, bytes, sets_of(texts), experiment.recipe);
   result["steps"] = steps;
-  result["fingerprint"] = paths.calibration.fingerprint;
+  result["fingerprint"] = paths.calibration.source.fingerprint;
+  if (!directory.can_write()) {
+    fmt::print(stderr, "dualpath: {}: cannot be written, so its report stays as it is\n",
+               directory.path().string());
+    return result;
+  }
   directory.update_report("evaluation", result);
   show(result["sets"], paths.steps, directory);
   run_sqnr(experiment, texts, path, paths.steps, directory);

@@ -9,6 +9,7 @@
 #include "data/formats/safetensors.h"
 #include "quant/export.h"
 #include "trainer/evaluated_row.h"
+#include "trainer/output_places.h"
 #include "trainer/recipe.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
@@ -22,14 +23,14 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
                 const RunDirectory& directory) {
   json result{{"format_version", 1},
               {"recipe", to_yaml(experiment.recipe)},
-              {"source_sha256", paths.model_sha256},
+              {"source_sha256", paths.calibration.source.model_sha256},
               {"plan", experiment.plan.fingerprint()},
               {"steps", paths.steps},
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
   const json evaluation = directory.read_report().value("evaluation", json::object());
   const json steps = evaluation.value("steps", json::object());
   // Only figures of what is exported.
-  if (evaluation.value("fingerprint", "") == paths.calibration.fingerprint &&
+  if (evaluation.value("fingerprint", "") == paths.calibration.source.fingerprint &&
       steps.value(corrected_row(experiment.plan), std::int64_t{0}) == paths.steps) {
     result["figures"] = evaluation.at("sets");
   }
@@ -48,6 +49,7 @@ std::size_t written_bytes(const std::filesystem::path& file) {
 
 json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
+  check_export_place(recipe);
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
   const Trainables& trained = paths.quantized->trainables;
   Progress progress("export", static_cast<std::int64_t>(trained.weights->names().size()),
@@ -67,7 +69,7 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
               {"weight_bytes", written_bytes(recipe.export_.output_dir / "model.safetensors")},
               {"correction_bytes", trained.corrections.bytes()},
               {"seconds", progress.elapsed_seconds()}};
-  directory.update_report("export", result);
+  if (directory.can_write()) directory.update_report("export", result);
   return result;
 }
 

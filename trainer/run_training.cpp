@@ -81,8 +81,9 @@ json to_json(const std::vector<quant::SelectedStage>& selection) {
 json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   const json before = directory.read_report().value("training", json::object());
+  const quant::CalibrationSource source = begin_run(experiment, texts, directory);
   directory.update_report("prediction", to_json(predict(experiment, texts)));
-  const quant::Calibration calibration = run_calibration(experiment, texts, directory);
+  const quant::Calibration calibration = run_calibration(experiment, texts, source, directory);
   ControlPath control(experiment);
   QuantizedPath path(experiment, calibration, control.executor);
   if (path.trainables.groups.empty())
@@ -93,8 +94,8 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
       checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
       chunk_rows(experiment.model.network.head, *path.trainables.weights));
   Optimizer optimizer(path.trainables.groups, recipe.train);
-  const TrainJob job{"train", directory.path(), calibration.fingerprint, directory.events("train"),
-                     &path.trainables.corrections};
+  const TrainJob job{"train", directory.path(), calibration.source.fingerprint,
+                     directory.events("train"), &path.trainables.corrections};
   json report;
   report["train"] = part_report(
       train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
@@ -112,7 +113,7 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
         experiment.model.network, control.corrected,
         checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
-    const TrainJob control_job{"control", directory.control(), calibration.fingerprint,
+    const TrainJob control_job{"control", directory.control(), calibration.source.fingerprint,
                                directory.events("control"), &control.trainables.corrections};
     report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
                                                adaptation, control_optimizer),

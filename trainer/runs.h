@@ -12,8 +12,17 @@ namespace dualpath::trainer {
 /// The commands' work, each a function of a recipe. Progress goes to stderr, results are returned
 /// and put into the run's report.json.
 
+/// Checks, before anything is written, that what the directory holds was made from the same model,
+/// plan and texts, and keeps the recipe there.
+quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory);
+
 /// Runs the observers and writes the calibration; what is there already for the same model, plan
-/// and text is taken.
+/// and text is taken. source: of begin_run().
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const quant::CalibrationSource& source,
+                                   const RunDirectory& directory);
+/// Both in one.
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory);
 

@@ -7,13 +7,18 @@
 namespace dualpath::trainer {
 namespace {
 
-quant::Calibration calibration_of(const Experiment& experiment, const RunDirectory& directory) {
+quant::CalibrationSource source_in(const RunDirectory& directory) {
   const std::filesystem::path file = directory.calibration();
   if (!std::filesystem::exists(file)) {
     throw Error("{}: no calibration there; run `dualpath calibrate` or `dualpath train` first",
                 directory.path().string());
   }
-  return quant::load_calibration(file, experiment.plan);
+  return quant::calibration_file_source(file);
+}
+
+[[noreturn]] void throw_other(const RunDirectory& directory, const char* what) {
+  throw Error("{}: made from another {}; run `dualpath calibrate` again",
+              directory.calibration().string(), what);
 }
 
 /// Returns the steps behind the newest whole checkpoint, 0 if there is none.
@@ -32,16 +37,14 @@ void drop_unselected(const RunDirectory& directory, std::int64_t step,
   }
 }
 
-}  // namespace
-
-TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory) {
+TrainedPaths load_paths(const Experiment& experiment, const RunDirectory& directory) {
   TrainedPaths paths;
-  paths.calibration = calibration_of(experiment, directory);
+  paths.calibration = quant::load_calibration(directory.calibration(), experiment.plan);
   paths.control = std::make_unique<ControlPath>(experiment);
   paths.quantized =
       std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
   const TrainOptions& options = experiment.recipe.train;
-  const std::string& fingerprint = paths.calibration.fingerprint;
+  const std::string& fingerprint = paths.calibration.source.fingerprint;
   paths.steps = load_newest(directory.path(), paths.quantized->trainables, options, fingerprint);
   drop_unselected(directory, paths.steps, paths.quantized->trainables.corrections);
   paths.control_steps =
@@ -49,18 +52,19 @@ TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory
   return paths;
 }
 
+}  // namespace
+
+TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory) {
+  if (source_in(directory).model_sha256 != model_fingerprint(experiment.model))
+    throw_other(directory, "model");
+  return load_paths(experiment, directory);
+}
+
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory) {
-  const std::string model_sha256 = model_fingerprint(experiment.model);
-  const std::filesystem::path file = directory.calibration();
-  if (std::filesystem::exists(file) && quant::calibration_file_fingerprint(file) !=
-                                           run_fingerprint(experiment, texts, model_sha256)) {
-    throw Error("{}: made from another model, plan or text; run `dualpath calibrate` again",
-                file.string());
-  }
-  TrainedPaths paths = load_trained_paths(experiment, directory);
-  paths.model_sha256 = model_sha256;
-  return paths;
+  if (source_in(directory) != source_of(experiment, texts))
+    throw_other(directory, "model, plan or text");
+  return load_paths(experiment, directory);
 }
 
 }  // namespace dualpath::trainer

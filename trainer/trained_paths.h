@@ -11,7 +11,6 @@ namespace dualpath::trainer {
 
 /// What a run has made so far, loaded from its directory.
 struct TrainedPaths {
-  std::string model_sha256;
   quant::Calibration calibration;
   std::unique_ptr<ControlPath> control;      ///< the reference; trained if control_steps > 0
   std::unique_ptr<QuantizedPath> quantized;  ///< after selection
@@ -19,14 +18,13 @@ struct TrainedPaths {
   std::int64_t steps = 0, control_steps = 0;
 };
 
-/// No calibration, or one of another model, plan or text, is an Error saying which command makes
-/// it.
+/// No calibration is an Error saying which command makes it; one of another model, plan or text is
+/// an Error, too.
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory);
 
-/// The same where the texts are not at hand: that the run is of this recipe is RunDirectory's to
-/// see, and checkpoints are held to the calibration; that model and texts are still those of the
-/// run is not looked at. model_sha256 stays empty.
+/// The same where the texts are not at hand: the model must still be the run's, and checkpoints are
+/// held to the calibration; RunDirectory has seen that the run is of this recipe.
 TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory);
 
 }  // namespace dualpath::trainer

@@ -552,10 +552,43 @@ TEST_CASE("an export replaces the one before", "[quant][export]") {
   const TemporaryDirectory directory;
   const Run run = tiny_run("tied", at::kFloat);
   run.export_to(directory / "export");
-  std::ofstream(directory / "export/leftover") << "old";
+  rewrite(directory / "export", "generation_config.json", {{"old", true}});
   run.export_to(directory / "export");
-  CHECK_FALSE(std::filesystem::exists(directory / "export/leftover"));
+  CHECK_FALSE(std::filesystem::exists(directory / "export/generation_config.json"));
   CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
+}
+
+TEST_CASE("an export with more in it than was exported is kept", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat);
+  run.export_to(directory / "export");
+  const auto [add, name] = GENERATE(table<void (*)(const std::filesystem::path&), std::string>({
+      {[](const auto& path) { std::ofstream(path / "README.md") << "mine"; }, "README.md"},
+      {[](const auto& path) { std::filesystem::create_directory(path / "onnx"); }, "onnx"},
+      {[](const auto& path) {
+         std::filesystem::rename(path / "config.json", path / "config.old");
+         std::filesystem::create_symlink("config.old", path / "config.json");
+       },
+       "config.json, config.old"},
+  }));
+  add(directory / "export");
+  CHECK(error_message([&] { run.export_to(directory / "export"); }) ==
+        (directory / "export").string() +
+            ": expected a new directory or an older export to replace, but it holds something "
+            "else: " +
+            name);
+  CHECK(std::filesystem::exists(directory / "export/model.safetensors"));
+}
+
+TEST_CASE("an export goes where a link leads", "[quant][export]") {
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat);
+  std::filesystem::create_directory(directory / "disk");
+  std::filesystem::create_directory_symlink("disk/made-later", directory / "export");
+  run.export_to(directory / "export/");
+  run.export_to(directory / "export");
+  CHECK(std::filesystem::is_symlink(directory / "export"));
+  CHECK(exported_logits(directory / "disk/made-later", at::kFloat, run.ids).equal(run.logits()));
 }
 
 TEST_CASE("a plan with a scale a modality is not exported as compressed-tensors",

@@ -197,24 +197,38 @@ TEST_CASE("export without a place to write is a recipe error", "[tools][refusal]
 TEST_CASE("export does not replace a directory that is no export", "[tools][refusal]") {
   const TinyRun run;
   run.done("calibrate");
-  copy_model(run);
-  const ProgramEnd end = run.run("export", set("export.output_dir=model"));
+  fs::create_directory(run / "thesis");
+  write_plain(run / "thesis/chapter.tex", "somebody's work");
+  const ProgramEnd end = run.run("export", set("export.output_dir=thesis"));
   CHECK(end.code == 1);
-  CHECK_THAT(only_line(end), StartsWith("model: expected a new directory or an older export"));
-  CHECK(fs::exists(run / "model" / "model.safetensors"));
+  CHECK(only_line(end) ==
+        "thesis: expected a new directory or an older export to replace, but it holds something "
+        "else: chapter.tex");
+  CHECK(fs::exists(run / "thesis/chapter.tex"));
+}
+
+TEST_CASE("Nothing is written beside the inputs of a run", "[tools][refusal]") {
+  const TinyRun run;
+  copy_model(run);
+  const std::string key = GENERATE("train", "export");
+  const ProgramEnd end = run.run("train", set(key + ".output_dir=model"));
+  CHECK(refusal(run, end, 2) == key +
+                                    ".output_dir: expected a directory of its own, but model is "
+                                    "model.path (model)");
+  CHECK_FALSE(fs::exists(run / "model/recipe.resolved.yaml"));
 }
 
 TEST_CASE("A value that is not finite stops the work and is named", "[tools][refusal]") {
   const TinyRun run;
-  SECTION("in a weight, by the first site that meets it") {
+  SECTION("in a weight, by its name") {
     poison(run, "model.layers.1.mlp.down_proj.weight");
     CHECK_THAT(only_line(run.run("calibrate")),
-               StartsWith("model.layers.2.self_attn.q_proj.input: "));
+               StartsWith("model.layers.1.mlp.down_proj.weight: 1 of ") &&
+                   EndsWith(" values are not finite in the model's file"));
   }
-  SECTION("in a loss, by its step") {
+  SECTION("in a weight that no quantized linear comes after") {
     poison(run, "model.norm.weight");  // no quantized linear comes after it
-    CHECK(only_line(run.run("train")) ==
-          "train: step 1: the loss is not finite, first at kl; last good checkpoint: none");
+    CHECK_THAT(only_line(run.run("train")), StartsWith("model.norm.weight: 1 of 64 values"));
   }
   CHECK_FALSE(fs::exists(run / "run/checkpoint-2"));
 }

@@ -247,6 +247,46 @@ TEST_CASE("A larger max_steps goes on, another recipe is refused with the differ
   CHECK(anew["train"]["resumed_from"] == 0);
 }
 
+TEST_CASE("A finished run is used with moved inputs, and on other text", "[tools][pipeline]") {
+  const TinyRun run;
+  run.done("train");
+  const json before = result(run, "evaluate")["sets"];
+  for (const char* name : {"model", "book.jsonl"})
+    fs::rename(run / name, run / ("moved-" + std::string(name)));
+  const Arguments moved{"--set", "model.path=" + (run / "moved-model").string(), "--set",
+                        "data.train=moved-book.jsonl"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), moved.begin(), moved.end());
+    return more;
+  };
+  CHECK(result(run, "evaluate", with({}))["sets"] == before);
+  const json other =
+      result(run, "evaluate", with({"--set", "data.out_of_domain=moved-book.jsonl"}));
+  CHECK(other["sets"]["in_domain"] == before["in_domain"]);
+  CHECK(other["sets"]["out_of_domain"] != before["out_of_domain"]);
+  CHECK(result(run, "train", with({"--set", "train.logging_steps=1"}))["train"]["resumed_from"] ==
+        8);
+  CHECK(run.done("export", moved).code == 0);
+}
+
+TEST_CASE("A run is refused with another model than its own, and stays as it was",
+          "[tools][pipeline]") {
+  const TinyRun run, other("tied");
+  run.done("train");
+  const auto before = run.results();
+  fs::rename(other / "model", run / "model-2");
+  const Arguments changed{"--set", "model.path=model-2"};
+  for (const char* command : {"evaluate", "export", "train"}) {
+    const ProgramEnd end = run.run(command, changed);
+    CHECK(end.code == 1);
+    CHECK_THAT(end.err, Contains("made from another model"));
+  }
+  const ProgramEnd said = run.run("generate", {"--set", "model.path=model-2", "--prompt", "a"});
+  CHECK(said.code == 1);
+  CHECK_THAT(said.err, Contains("made from another model"));
+  CHECK(run.results() == before);
+}
+
 TEST_CASE("Only the newest save_total_limit checkpoints stay", "[tools][pipeline]") {
   const TinyRun run;
   run.done("train", {"--set", "train.save_total_limit=3"});

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+
+namespace dualpath::trainer {
+
+/// A restart that fails before it has made anything worth keeping leaves the run before it as it
+/// was: that one is set aside first, and goes for good when the new one has its calibration. A kill
+/// at any moment loses neither; the next command settles it.
+///   .aside/      files of a run on their way there or back
+///   .previous/   a whole run, while another one is made anew in its place
+
+/// Moves all files of the run into .previous/. There must be nothing but run_files.
+void set_run_aside(const std::filesystem::path& directory);
+
+/// Where a run was set aside: deletes it if the new one has its calibration, else deletes what
+/// there is of the new one and brings the old one back.
+void settle_previous_run(const std::filesystem::path& directory);
+
+/// Whether a run, one that was set aside included, lies in the directory.
+bool holds_run(const std::filesystem::path& directory);
+
+}  // namespace dualpath::trainer
