@@ -15,8 +15,8 @@ at::Tensor SafetensorsStore::get(const std::string& name) const {
 }
 
 std::optional<std::string> SafetensorsStore::file_with(const std::string& name) const {
-  const auto file = files_.readers().size() > 1 ? files_.file_with(name) : std::nullopt;
-  return file ? std::optional(file->string()) : std::nullopt;
+  if (files_.readers().size() == 1 || !contains(name)) return std::nullopt;
+  return files_.reader_of(name).file()->path().string();
 }
 
 }  // namespace dualpath::modules

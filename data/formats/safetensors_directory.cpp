@@ -3,7 +3,7 @@
 #include <set>
 
 #include "data/base/error.h"
-#include "data/base/file_descriptor.h"
+#include "data/base/link.h"
 #include "data/formats/json.h"
 
 namespace dualpath::data {
@@ -12,30 +12,16 @@ namespace {
 namespace fs = std::filesystem;
 using Reader = std::shared_ptr<const SafetensorsReader>;
 
-/// Whether the file lies in the directory once links are followed, or among the blobs that a
-/// Hugging Face cache's snapshots/<revision> links to.
-bool lies_within(const fs::path& directory, const fs::path& file) {
-  const fs::path home = fs::weakly_canonical(fs::absolute(directory));
-  const fs::path place = fs::canonical(file).parent_path();
-  const fs::path snapshots = home.parent_path();
-  return place == home ||
-         (snapshots.filename() == "snapshots" && place == snapshots.parent_path() / "blobs");
-}
-
-/// A shard lies beside its index; a name or a link that leads elsewhere is refused.
+/// A shard lies beside its index; a name that leads elsewhere is refused.
 fs::path shard_path(const fs::path& index, const std::string& tensor, const std::string& shard) {
   if (shard.empty() || shard == "." || shard == ".." || shard.find('/') != std::string::npos) {
     throw Error("{}: {}: expected the name of a file beside it, got \"{}\"", index.string(),
                 printable(tensor), printable(shard));
   }
   const fs::path path = index.parent_path() / shard;
-  if (!fs::exists(path)) {
+  if (!exists_behind_links(path)) {
     throw Error("{}: {}: its shard {} does not exist", index.string(), printable(tensor),
                 path.string());
-  }
-  if (!lies_within(parent_directory(index), path)) {
-    throw Error("{}: {}: its shard {} is a link out of the directory", index.string(),
-                printable(tensor), path.string());
   }
   return path;
 }
@@ -57,9 +43,9 @@ std::string other_holder(const fs::path& index, const JsonObject& shard_of,
 SafetensorsDirectory::SafetensorsDirectory(const fs::path& directory) : directory_(directory) {
   const fs::path single = directory / "model.safetensors";
   const fs::path index = directory / "model.safetensors.index.json";
-  if (fs::exists(single)) {
+  if (exists_behind_links(single)) {
     open_single(single);
-  } else if (fs::exists(index)) {
+  } else if (exists_behind_links(index)) {
     open_shards(index);
   } else {
     throw Error("{}: expected model.safetensors or model.safetensors.index.json in it",
@@ -70,8 +56,17 @@ SafetensorsDirectory::SafetensorsDirectory(const fs::path& directory) : director
 
 void SafetensorsDirectory::open_single(const fs::path& file) {
   readers_.push_back(std::make_shared<const SafetensorsReader>(file));
-  for (const std::string& name : readers_.front()->names())
-    reader_of_[name] = readers_.front().get();
+  add_tensors(*readers_.front());
+}
+
+void SafetensorsDirectory::add_tensors(const SafetensorsReader& reader) {
+  for (const std::string& name : reader.names()) {
+    const auto [entry, is_new] = reader_of_.try_emplace(name, &reader);
+    if (!is_new) {
+      throw Error("{}: {}: is in {}, too", reader.file()->path().string(), printable(name),
+                  entry->second->file()->path().string());
+    }
+  }
 }
 
 void SafetensorsDirectory::open_shards(const fs::path& index) {
@@ -86,17 +81,11 @@ void SafetensorsDirectory::open_shards(const fs::path& index) {
       throw Error("{}: {}: is not in its shard {}{}", index.string(), printable(tensor),
                   path.string(), other_holder(index, shard_of, tensor));
     }
-    reader_of_[tensor] = reader.get();
   }
-  for (const auto& [name, reader] : shards) readers_.push_back(reader);
-}
-
-std::optional<fs::path> SafetensorsDirectory::file_with(std::string_view name) const {
-  if (contains(name)) return reader_of(name).file()->path();
-  for (const Reader& reader : readers_) {
-    if (reader->contains(name)) return reader->file()->path();
+  for (const auto& [name, reader] : shards) {
+    readers_.push_back(reader);
+    add_tensors(*reader);
   }
-  return std::nullopt;
 }
 
 const SafetensorsReader& SafetensorsDirectory::reader_of(std::string_view name) const {

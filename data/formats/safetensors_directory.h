@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +11,10 @@
 
 namespace dualpath::data {
 
-/// A Hugging Face model directory: model.safetensors, or the shards that
-/// model.safetensors.index.json lists. A missing shard, or a tensor that is not in the shard said,
-/// is an Error naming both, and where the tensor is instead.
+/// A Hugging Face model directory: model.safetensors, or, where that is not there, all tensors of
+/// the shards that model.safetensors.index.json names. Links are followed. A missing shard, or a
+/// tensor that is not in the shard said, is an Error naming both, and where the tensor is instead;
+/// so is a tensor that two shards hold.
 class SafetensorsDirectory {
  public:
   explicit SafetensorsDirectory(const std::filesystem::path& directory);
@@ -24,8 +24,6 @@ class SafetensorsDirectory {
   bool contains(std::string_view name) const { return reader_of_.contains(name); }
   /// The file that holds a tensor. An unknown name is an Error.
   const SafetensorsReader& reader_of(std::string_view name) const;
-  /// The file that holds a tensor, listed in the index or not; nothing if none does.
-  std::optional<std::filesystem::path> file_with(std::string_view name) const;
   const TensorView& tensor(std::string_view name) const { return reader_of(name).tensor(name); }
   /// One, or the shards in the order of their names.
   const std::vector<std::shared_ptr<const SafetensorsReader>>& readers() const { return readers_; }
@@ -33,6 +31,7 @@ class SafetensorsDirectory {
  private:
   void open_single(const std::filesystem::path& file);
   void open_shards(const std::filesystem::path& index);
+  void add_tensors(const SafetensorsReader& reader);
 
   std::filesystem::path directory_;
   std::vector<std::shared_ptr<const SafetensorsReader>> readers_;

@@ -80,27 +80,50 @@ TEST_CASE("A wrong index is an Error naming tensor and shard", "[formats][safete
   }
 }
 
-TEST_CASE("A shard that is a link must stay in the directory or in its cache's blobs",
-          "[formats][safetensors]") {
+TEST_CASE("Weights that are links are followed, wherever they lead", "[formats][safetensors]") {
   namespace fs = std::filesystem;
   const TemporaryDirectory cache;
-  const fs::path snapshot = cache / "snapshots/1f";
-  fs::create_directories(snapshot);
-  fs::create_directory(cache / "blobs");
+  const fs::path model = cache / "model";
+  fs::create_directories(model);
   fs::create_directory(cache / "elsewhere");
-  write_shard(cache / "blobs/5e", "a", "A");
   write_shard(cache / "elsewhere/5e", "a", "A");
-  write_file(snapshot / "model.safetensors.index.json",
-             R"({"weight_map": {"a": "one.safetensors"}})");
+  SECTION("in one file") {
+    fs::create_symlink("../elsewhere/5e", model / "model.safetensors");
+    CHECK(SafetensorsDirectory(model).tensor("a").bytes[0] == std::byte{'A'});
+    fs::remove(cache / "elsewhere/5e");
+    CHECK(error_message([&] { SafetensorsDirectory{model}; }) ==
+          (model / "model.safetensors").string() +
+              ": is a link to ../elsewhere/5e, which does not exist");
+  }
+  SECTION("in shards") {
+    write_file(model / "model.safetensors.index.json",
+               R"({"weight_map": {"a": "one.safetensors"}})");
+    fs::create_symlink("../elsewhere/5e", model / "one.safetensors");
+    CHECK(SafetensorsDirectory(model).tensor("a").bytes[0] == std::byte{'A'});
+    fs::remove(cache / "elsewhere/5e");
+    CHECK(error_message([&] { SafetensorsDirectory{model}; }) ==
+          (model / "one.safetensors").string() +
+              ": is a link to ../elsewhere/5e, which does not exist");
+  }
+}
 
-  fs::create_symlink("../../blobs/5e", snapshot / "one.safetensors");
-  CHECK(SafetensorsDirectory(snapshot).contains("a"));
-
-  fs::remove(snapshot / "one.safetensors");
-  fs::create_symlink("../../elsewhere/5e", snapshot / "one.safetensors");
-  CHECK(error_message([&] { SafetensorsDirectory{snapshot}; }) ==
-        (snapshot / "model.safetensors.index.json").string() + ": a: its shard " +
-            (snapshot / "one.safetensors").string() + " is a link out of the directory");
+TEST_CASE("All tensors of a shard are the model's, listed or not, and each has one shard",
+          "[formats][safetensors]") {
+  const TemporaryDirectory directory;
+  write_safetensors(directory / "one.safetensors",
+                    {{"a", {DType::kU8, {1}, std::as_bytes(std::span("A", 1))}},
+                     {"unlisted", {DType::kU8, {1}, std::as_bytes(std::span("U", 1))}}});
+  write_shard(directory / "two.safetensors", "b", "B");
+  write_file(directory / "model.safetensors.index.json",
+             R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
+  CHECK(SafetensorsDirectory(directory.path()).names() ==
+        std::vector<std::string>{"a", "b", "unlisted"});
+  write_safetensors(directory / "two.safetensors",
+                    {{"a", {DType::kU8, {1}, std::as_bytes(std::span("X", 1))}},
+                     {"b", {DType::kU8, {1}, std::as_bytes(std::span("B", 1))}}});
+  CHECK(error_message([&] { SafetensorsDirectory{directory.path()}; }) ==
+        (directory / "two.safetensors").string() + ": a: is in " +
+            (directory / "one.safetensors").string() + ", too");
 }
 
 TEST_CASE("A directory without a model is an Error that says what was looked for",

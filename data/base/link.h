@@ -1,0 +1,11 @@
+#pragma once
+
+#include <filesystem>
+
+namespace dualpath {
+
+/// Whether something is there, links followed. A link that leads nowhere is an Error that says
+/// where to: whoever made it meant a file.
+bool exists_behind_links(const std::filesystem::path& path);
+
+}  // namespace dualpath
