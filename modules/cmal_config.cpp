@@ -1,11 +1,14 @@
 #include "modules/cmal_config.h"
 
+#include "modules/config_keys.h"
 #include "modules/encoder_config.h"
 
 namespace dualpath::modules {
 
 CmalConfig CmalConfig::from_json(const data::JsonObject& config, std::int64_t width) {
   constexpr data::IntegerRange kQueries{.low = 0, .high = 1 << 12};
+  require_known_keys(config, {"merge_size", "intermediate_size", "layer_norm_eps", "num_queries",
+                              "num_attention_heads"});
   CmalConfig c;
   c.merge_size = config.integer_or("merge_size", c.merge_size, kEncoderCount);
   c.intermediate_size = config.integer_or("intermediate_size", width, kEncoderSize);

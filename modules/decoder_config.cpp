@@ -1,12 +1,11 @@
 #include "modules/decoder_config.h"
 
 #include <array>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <utility>
 
 #include "data/base/error.h"
+#include "modules/config_keys.h"
 
 namespace dualpath::modules {
 namespace {
@@ -14,31 +13,28 @@ namespace {
 constexpr data::IntegerRange kSize{.low = 1, .high = std::int64_t{1} << 32};
 constexpr data::IntegerRange kCount{.low = 1, .high = 1 << 16};
 
-/// Where a rotation is described besides the sizes; in a file of transformers 5, all of it.
-constexpr std::array kRotationKeys{"rope_scaling", "rope_parameters"};
-
 double rope_number(const data::JsonObject& config, const char* key, double fallback,
                    data::NumberRange range) {
-  double value = config.number_or(key, fallback, range);
-  for (const char* place : kRotationKeys) {
-    if (const auto rotation = config.object_if(place))
-      value = rotation->number_or(key, value, range);
-  }
-  return value;
+  const double value = config.number_or(key, fallback, range);
+  const auto rotation = rotation_of(config);
+  return rotation ? rotation->number_or(key, value, range) : value;
 }
 
+/// Other keys than those of plain rotation would scale it, or say it for each type of layer.
 void require_plain_rotation(const data::JsonObject& config) {
-  for (const char* key : kRotationKeys) {
-    const auto scaling = config.object_if(key);
-    if (!scaling) continue;
-    const std::string type = scaling->string_or("rope_type", scaling->string_or("type", "default"));
-    if (type != "default") {
-      throw Error("{}: rope_type: expected \"default\", got \"{}\"", scaling->where(), type);
-    }
-  }
+  const auto rotation = rotation_of(config);
+  if (!rotation) return;
+  const std::string type = rotation->string_or("rope_type", rotation->string_or("type", "default"));
+  if (type != "default")
+    throw Error("{}: rope_type: expected \"default\", got \"{}\"", rotation->where(), type);
+  require_known_keys(*rotation, {"rope_type", "type", "rope_theta", "partial_rotary_factor",
+                                 "mrope_section", "original_max_position_embeddings"});
 }
 
+/// Each position looks at all before it, and at none behind it.
 void require_full_attention(const data::JsonObject& config) {
+  if (!config.boolean_or("is_causal", true))
+    throw Error("{}: is_causal: expected true, got false", config.where());
   if (config.boolean_or("use_sliding_window", false))
     throw Error("{}: use_sliding_window: expected false, got true", config.where());
   if (!config.contains("layer_types")) return;
@@ -66,15 +62,14 @@ void read_glm4(const data::JsonObject& config, DecoderConfig& c) {
 }
 
 void read_glm4v(const data::JsonObject& config, DecoderConfig& c) {
+  require_same(config, "head_dim", c.hidden_size / c.num_attention_heads);
   c.qkv_bias = true;
   c.rotation.interleaved = true;
   c.fused_gate_up = c.sandwich_norms = true;
   c.rotation.sections = {8, 12, 12};
-  for (const char* place : kRotationKeys) {
-    const auto rotation = config.object_if(place);
-    if (rotation && rotation->contains("mrope_section"))
-      c.rotation.sections = rotation->integers("mrope_section", kCount);
-  }
+  const auto rotation = rotation_of(config);
+  if (rotation && rotation->contains("mrope_section"))
+    c.rotation.sections = rotation->integers("mrope_section", kCount);
   const std::int64_t pairs =
       std::accumulate(c.rotation.sections.begin(), c.rotation.sections.end(), std::int64_t{0});
   if (2 * pairs != c.rotation.dim) {
@@ -140,29 +135,11 @@ std::int64_t rotated_dim(const data::JsonObject& config, const Family& family,
   return dim;
 }
 
-const DecoderConfig& checked(const DecoderConfig& c, const std::string& where) {
-  if (c.num_attention_heads % c.num_key_value_heads != 0) {
-    throw Error(
-        "{}: expected num_attention_heads to be a multiple of num_key_value_heads, got {} and {}",
-        where, c.num_attention_heads, c.num_key_value_heads);
-  }
-  if (c.head_dim % 2 != 0)
-    throw Error("{}: head_dim: expected an even number, got {}", where, c.head_dim);
-  return c;
-}
-
-std::int64_t default_head_dim(const DecoderConfig& c, const std::string& where) {
-  if (c.hidden_size % c.num_attention_heads != 0) {
-    throw Error("{}: expected hidden_size to be a multiple of num_attention_heads, got {} and {}",
-                where, c.hidden_size, c.num_attention_heads);
-  }
-  return c.hidden_size / c.num_attention_heads;
-}
-
 }  // namespace
 
 DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
   const Family& family = family_of(config);
+  refuse_other_arithmetic(config);
   require_plain_rotation(config);
   require_full_attention(config);
   DecoderConfig c;
@@ -171,75 +148,50 @@ DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
   c.intermediate_size = config.integer("intermediate_size", kSize);
   c.num_hidden_layers = config.integer("num_hidden_layers", kCount);
   c.num_attention_heads = config.integer("num_attention_heads", kCount);
+  // A family's default is for a key that is missing: null is Python's None, which transformers
+  // replaces by what the other sizes say.
   const auto size_or = [&](const char* key, std::int64_t of_family, const auto& otherwise) {
     if (config.contains(key)) return config.integer(key, kCount);
-    return of_family > 0 ? of_family : otherwise();
+    return of_family > 0 && !config.raw().contains(key) ? of_family : otherwise();
   };
   c.num_key_value_heads = size_or("num_key_value_heads", family.num_key_value_heads,
                                   [&] { return c.num_attention_heads; });
   c.head_dim =
-      size_or("head_dim", family.head_dim, [&] { return default_head_dim(c, config.where()); });
+      size_or("head_dim", family.head_dim, [&] { return c.head_dim_of_width(config.where()); });
   c.max_position_embeddings =
       config.integer_or("max_position_embeddings", family.max_position_embeddings, kSize);
   c.rms_norm_eps = config.number_or("rms_norm_eps", family.rms_norm_eps, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "silu"), config.where());
   c.tie_word_embeddings = config.boolean_or("tie_word_embeddings", false);
-  checked(c, config.where());
+  c.check(config.where());
   c.rotation = {.theta = rope_number(config, "rope_theta", 10000.0, data::kPositiveNumber),
                 .dim = rotated_dim(config, family, c.head_dim)};
   family.read(config, c);
   return c;
 }
 
-DecoderConfig DecoderConfig::from_gguf(const data::GgufReader& gguf) {
-  const std::string where = gguf.file()->path().string();
-  const auto architecture = gguf.require<std::string>("general.architecture");
-  if (architecture != "llama") {
-    throw Error("{}: general.architecture: expected \"llama\", got \"{}\"", where, architecture);
+void DecoderConfig::check(const std::string& where) const {
+  if (num_attention_heads % num_key_value_heads != 0) {
+    throw Error(
+        "{}: expected num_attention_heads to be a multiple of num_key_value_heads, got {} and {}",
+        where, num_attention_heads, num_key_value_heads);
   }
-  const auto size = [&](const char* key, data::IntegerRange range = kSize) {
-    const auto value = gguf.require<std::int64_t>(key);
-    if (value < range.low || value > range.high) {
-      throw Error("{}: {}: expected an integer from {} to {}, got {}", where, key, range.low,
-                  range.high, value);
-    }
-    return value;
-  };
-  const auto positive = [&](const char* key, double value) {
-    if (!(value > 0.0) || !std::isfinite(value)) {
-      throw Error("{}: {}: expected a positive number, got {}", where, key, value);
-    }
-    return value;
-  };
-  DecoderConfig c;
-  c.hidden_size = size("llama.embedding_length");
-  c.intermediate_size = size("llama.feed_forward_length");
-  c.num_hidden_layers = size("llama.block_count", kCount);
-  c.num_attention_heads = size("llama.attention.head_count", kCount);
-  c.num_key_value_heads = size("llama.attention.head_count_kv", kCount);
-  c.head_dim = default_head_dim(c, where);
-  c.max_position_embeddings = size("llama.context_length");
-  constexpr const char* kEps = "llama.attention.layer_norm_rms_epsilon";
-  constexpr const char* kTheta = "llama.rope.freq_base";
-  c.rms_norm_eps = positive(kEps, gguf.require<double>(kEps));
-  c.rotation = {.theta = positive(kTheta, gguf.get_or<double>(kTheta, 10000.0)),
-                .dim = gguf.get_or<std::int64_t>("llama.rope.dimension_count", c.head_dim)};
-  if (c.rotation.dim != c.head_dim) {
-    throw Error("{}: llama.rope.dimension_count: expected {}, got {}", where, c.head_dim,
-                c.rotation.dim);
-  }
-  const data::GgufTensor& table = gguf.tensor("token_embd.weight");
-  if (table.shape.size() != 2)
-    throw Error("{}: tensor token_embd.weight: expected a matrix", where);
-  c.vocab_size = table.shape.front();
-  c.tie_word_embeddings = !gguf.contains_tensor("output.weight");
-  return checked(c, where);
+  if (head_dim % 2 != 0)
+    throw Error("{}: head_dim: expected an even number, got {}", where, head_dim);
 }
 
+std::int64_t DecoderConfig::head_dim_of_width(const std::string& where) const {
+  if (hidden_size % num_attention_heads != 0) {
+    throw Error("{}: expected hidden_size to be a multiple of num_attention_heads, got {} and {}",
+                where, hidden_size, num_attention_heads);
+  }
+  return hidden_size / num_attention_heads;
+}
+
+/// transformers' Llama has biases in all of attention or none; Qwen2 is a Llama with those of q, k
+/// and v.
 nlohmann::json DecoderConfig::to_json() const {
-  return {
-      {"architectures", {"LlamaForCausalLM"}},
-      {"model_type", "llama"},
+  nlohmann::json config{
       {"vocab_size", vocab_size},
       {"hidden_size", hidden_size},
       {"intermediate_size", intermediate_size},
@@ -252,9 +204,16 @@ nlohmann::json DecoderConfig::to_json() const {
       {"rope_theta", rotation.theta},
       {"hidden_act", name_of(activation)},
       {"tie_word_embeddings", tie_word_embeddings},
-      {"attention_bias", qkv_bias},
-      {"mlp_bias", mlp_bias},
   };
+  if (qkv_bias && !output_bias && !mlp_bias) {
+    config.update({{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}});
+  } else {
+    config.update({{"architectures", {"LlamaForCausalLM"}},
+                   {"model_type", "llama"},
+                   {"attention_bias", qkv_bias},
+                   {"mlp_bias", mlp_bias}});
+  }
+  return config;
 }
 
 }  // namespace dualpath::modules

@@ -42,10 +42,16 @@ struct DecoderConfig {
   /// Reads and checks a Hugging Face config.json of model_type llama, glm, glm4, glm4v_text, qwen2
   /// or qwen3; what we do not compute is an Error.
   static DecoderConfig from_json(const data::JsonObject& config);
-  /// Reads and checks GGUF metadata of architecture "llama".
+  /// Reads and checks GGUF metadata of architecture "llama"; the tensors say which biases there
+  /// are.
   static DecoderConfig from_gguf(const data::GgufReader& gguf);
   /// A Hugging Face config.json for a model that came without one, as GGUF's do: Llama's.
   nlohmann::json to_json() const;
+
+  /// Sizes that do not fit each other are an Error; `where` says whose they are.
+  void check(const std::string& where) const;
+  /// The size of a head where none is said: an equal share of the width.
+  std::int64_t head_dim_of_width(const std::string& where) const;
 };
 
 /// What a checkpoint calls a decoder: the path of its body, and its head.

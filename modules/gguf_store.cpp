@@ -7,7 +7,6 @@
 #include <array>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "data/base/error.h"
 #include "data/formats/ggml_type.h"
@@ -15,30 +14,36 @@
 namespace dualpath::modules {
 namespace {
 
-using NamePair = std::pair<std::string_view, std::string_view>;
+/// A module of a file, and under Hugging Face's name; only linears of a layer may have a bias.
+struct Module {
+  std::string_view theirs, ours;
+  bool may_have_bias = false;
+};
 
-constexpr std::array<NamePair, 3> kModelNames{{
+constexpr std::array<Module, 3> kModelNames{{
     {"token_embd", "model.embed_tokens"},
     {"output_norm", "model.norm"},
     {"output", "lm_head"},
 }};
 
-constexpr std::array<NamePair, 9> kLayerNames{{
+constexpr std::array<Module, 9> kLayerNames{{
     {"attn_norm", "input_layernorm"},
-    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},
-    {"attn_v", "self_attn.v_proj"},
-    {"attn_output", "self_attn.o_proj"},
+    {"attn_q", "self_attn.q_proj", true},
+    {"attn_k", "self_attn.k_proj", true},
+    {"attn_v", "self_attn.v_proj", true},
+    {"attn_output", "self_attn.o_proj", true},
     {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},
-    {"ffn_up", "mlp.up_proj"},
-    {"ffn_down", "mlp.down_proj"},
+    {"ffn_gate", "mlp.gate_proj", true},
+    {"ffn_up", "mlp.up_proj", true},
+    {"ffn_down", "mlp.down_proj", true},
 }};
 
 template <std::size_t N>
-std::optional<std::string> lookup(const std::array<NamePair, N>& names, std::string_view module) {
-  for (const auto& [theirs, ours] : names) {
-    if (theirs == module) return std::string(ours);
+std::optional<std::string> lookup(const std::array<Module, N>& modules, std::string_view module,
+                                  std::string_view parameter) {
+  for (const auto& [theirs, ours, may_have_bias] : modules) {
+    if (theirs == module && (parameter == ".weight" || (parameter == ".bias" && may_have_bias)))
+      return fmt::format("{}{}", ours, parameter);
   }
   return std::nullopt;
 }
@@ -48,15 +53,12 @@ std::optional<std::string> hugging_face_name(std::string_view name) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos) return std::nullopt;
   const std::string_view module = name.substr(0, dot), parameter = name.substr(dot);
-  if (!module.starts_with("blk.")) {
-    const auto ours = lookup(kModelNames, module);
-    return ours ? std::optional(*ours + std::string(parameter)) : std::nullopt;
-  }
+  if (!module.starts_with("blk.")) return lookup(kModelNames, module, parameter);
   const std::size_t index_end = module.find('.', 4);
   if (index_end == std::string_view::npos) return std::nullopt;
-  const auto ours = lookup(kLayerNames, module.substr(index_end + 1));
+  const auto ours = lookup(kLayerNames, module.substr(index_end + 1), parameter);
   if (!ours) return std::nullopt;
-  return fmt::format("model.layers.{}.{}{}", module.substr(4, index_end - 4), *ours, parameter);
+  return fmt::format("model.layers.{}.{}", module.substr(4, index_end - 4), *ours);
 }
 
 /// llama.cpp keeps the frequency factors of scaled rotation there; plain rotation has none, or all
@@ -64,17 +66,13 @@ std::optional<std::string> hugging_face_name(std::string_view name) {
 constexpr std::string_view kRotationFactors = "rope_freqs.weight";
 
 void require_plain_rotation(const data::GgufReader& reader) {
-  const std::string where = reader.file()->path().string();
-  const auto type = reader.get_or<std::string>("llama.rope.scaling.type", "none");
-  if (type != "none") {
-    throw Error("{}: llama.rope.scaling.type: expected \"none\", got \"{}\"", where, type);
-  }
   if (!reader.contains_tensor(kRotationFactors)) return;
   const data::GgufTensor& factors = reader.tensor(kRotationFactors);
   std::vector<float> values(static_cast<std::size_t>(factors.numel));
   data::dequantize(factors.type, factors.bytes, values);
   if (std::any_of(values.begin(), values.end(), [](float factor) { return factor != 1.0f; })) {
-    throw Error("{}: tensor {}: scaled rotation is not supported", where, kRotationFactors);
+    throw Error("{}: tensor {}: scaled rotation is not supported", reader.file()->path().string(),
+                kRotationFactors);
   }
 }
 
@@ -93,8 +91,10 @@ GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
   for (const std::string& name : reader_.names()) {
     if (name == kRotationFactors) continue;
     const auto ours = hugging_face_name(name);
-    if (!ours)
-      throw Error("{}: tensor {}: no such weight in architecture llama", path.string(), name);
+    if (!ours) {
+      throw Error("{}: tensor {}: no such weight in architecture llama", path.string(),
+                  printable(name));
+    }
     file_names_[*ours] = name;
   }
   for (const auto& [ours, theirs] : file_names_) names_.push_back(ours);
@@ -117,13 +117,11 @@ at::Tensor GgufStore::get(const std::string& name) const {
   data::dequantize(
       tensor.type, tensor.bytes,
       std::span(values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())));
-  if (name.find(".q_proj.") != std::string::npos) {
-    return undo_permutation(values, reader_.require<std::int64_t>("llama.attention.head_count"));
-  }
-  if (name.find(".k_proj.") != std::string::npos) {
-    return undo_permutation(values, reader_.require<std::int64_t>("llama.attention.head_count_kv"));
-  }
-  return values;
+  const auto heads = reader_.require<std::int64_t>("llama.attention.head_count");
+  if (name.find(".q_proj.") != std::string::npos) return undo_permutation(values, heads);
+  if (name.find(".k_proj.") == std::string::npos) return values;
+  return undo_permutation(values,
+                          reader_.get_or<std::int64_t>("llama.attention.head_count_kv", heads));
 }
 
 }  // namespace dualpath::modules

@@ -1,16 +1,24 @@
 #include "modules/model_config.h"
 
 #include "data/base/error.h"
+#include "modules/config_keys.h"
 
 namespace dualpath::modules {
 namespace {
 
 using data::JsonObject;
 
+/// A decoder with encoders before it is tied where the whole says so or, as older files do, its
+/// part.
+void read_tie(const JsonObject& config, ModelConfig& c) {
+  c.tie_word_embeddings |= config.boolean_or("tie_word_embeddings", false);
+}
+
 ModelConfig read_glm4v(const JsonObject& config) {
+  refuse_other_arithmetic(config);
   ModelConfig c{
       DecoderConfig::from_json(config.object("text_config")), {.body = "model.language_model"}, {}};
-  c.tie_word_embeddings = config.boolean_or("tie_word_embeddings", c.tie_word_embeddings);
+  read_tie(config, c);
   const JsonObject vision = config.object("vision_config");
   const Placeholder image{Modality::kImage, config.integer_or("image_token_id", 151343)};
   const auto encoder = Glm4vVisionConfig::from_json(vision);
@@ -35,8 +43,12 @@ void read_tower(const JsonObject& config, const std::string& part, const std::st
 }
 
 ModelConfig read_composition(const JsonObject& config) {
+  require_known_or_general_keys(
+      config, {"text_config", "tie_word_embeddings", "vision_config", "image_token_id",
+               "vision_alignment", "audio_config", "audio_token_id", "audio_alignment"});
   ModelConfig c{
       DecoderConfig::from_json(config.object("text_config")), {.body = "language_model"}, {}};
+  read_tie(config, c);
   read_tower<VitConfig>(config, "vision", "image", Modality::kImage, c);
   read_tower<ConformerConfig>(config, "audio", "audio", Modality::kAudio, c);
   if (c.towers.empty()) throw Error("{}: expected vision_config or audio_config", config.where());

@@ -4,10 +4,12 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "data/base/error.h"
+#include "modules/config_keys.h"
 #include "modules/encoder_config.h"
 
 namespace dualpath::modules {
@@ -29,12 +31,15 @@ std::pair<std::int64_t, std::int64_t> image_size(const JsonObject& config, const
 }
 
 VitConfig read_huggingface(const JsonObject& config) {
+  refuse_other_arithmetic(config);
   VitConfig c;
   c.hidden_size = config.integer_or("hidden_size", 768, kEncoderSize);
   c.intermediate_size = config.integer_or("intermediate_size", 3072, kEncoderSize);
   c.num_hidden_layers = config.integer_or("num_hidden_layers", 12, kEncoderCount);
   c.num_attention_heads = config.integer_or("num_attention_heads", 12, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(config, "image_size", 224);
+  check_heads(config, c.hidden_size, c.num_attention_heads);
+  require_same(config, "head_dim", c.hidden_size / c.num_attention_heads);
   c.patch_size = config.integer_or("patch_size", 16, kEncoderPixels);
   c.num_channels = config.integer_or("num_channels", 3, kEncoderCount);
   c.layer_norm_eps = config.number_or("layer_norm_eps", 1e-12, data::kPositiveNumber);
@@ -45,7 +50,8 @@ VitConfig read_huggingface(const JsonObject& config) {
                                                : std::vector<std::string>{};
   if (std::find(classes.begin(), classes.end(), "ViTForImageClassification") != classes.end()) {
     const auto labels = config.object_if("id2label");
-    c.num_labels = labels ? static_cast<std::int64_t>(labels->keys().size()) : 2;
+    c.num_labels = labels ? static_cast<std::int64_t>(labels->keys().size())
+                          : config.integer_or("num_labels", 2, kEncoderSize);
   }
   return c;
 }
@@ -59,10 +65,20 @@ constexpr std::array<TimmSize, 4> kTimmSizes{{{"vit_tiny_patch16", 192, 12, 3},
                                               {"vit_base_patch16", 768, 12, 12},
                                               {"vit_large_patch16", 1024, 24, 16}}};
 
+/// Behind a size's name stands the image's alone: other words are other networks
+/// (vit_base_patch16_clip_224).
+bool is_image_size(std::string_view rest) {
+  return rest.empty() || (rest.size() > 1 && rest.front() == '_' &&
+                          rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
+}
+
 const TimmSize& timm_size(const JsonObject& config) {
   const std::string architecture = config.string("architecture");
   for (const TimmSize& size : kTimmSizes) {
-    if (architecture.starts_with(size.name)) return size;
+    const std::string_view name = size.name;
+    if (architecture.starts_with(name) &&
+        is_image_size(std::string_view(architecture).substr(name.size())))
+      return size;
   }
   throw Error(
       "{}: architecture: expected vit_tiny_patch16, vit_small_patch16, vit_base_patch16 or "
@@ -70,11 +86,30 @@ const TimmSize& timm_size(const JsonObject& config) {
       config.where(), architecture);
 }
 
+/// Arguments of timm's VisionTransformer: those that are read, and those that only training heeds
+/// or that allow for images of any size.
+void require_known_arguments(const JsonObject& arguments) {
+  require_known_keys(
+      arguments, {"embed_dim", "depth", "num_heads", "img_size", "patch_size", "in_chans",
+                  "num_classes", "global_pool", "dynamic_img_size", "strict_img_size", "drop_rate",
+                  "pos_drop_rate", "patch_drop_rate", "proj_drop_rate", "attn_drop_rate",
+                  "drop_path_rate", "weight_init", "fix_init"});
+}
+
+void require_token_pool(const JsonObject& config) {
+  const std::string pool = config.string_or("global_pool", "token");
+  if (pool != "token")
+    throw Error("{}: global_pool: expected \"token\", got \"{}\"", config.where(), printable(pool));
+}
+
 VitConfig read_timm(const JsonObject& config) {
   constexpr std::int64_t kMlpRatio = 4;
   const TimmSize& size = timm_size(config);
   const JsonObject arguments =
       config.object_if("model_args").value_or(JsonObject::parse("{}", config.where()));
+  require_known_arguments(arguments);
+  require_token_pool(config);
+  require_token_pool(arguments);
   VitConfig c;
   c.naming = VitNaming::kTimm;
   c.hidden_size = arguments.integer_or("embed_dim", size.embed_dim, kEncoderSize);
@@ -85,10 +120,10 @@ VitConfig read_timm(const JsonObject& config) {
   c.patch_size = arguments.integer_or("patch_size", 16, kEncoderPixels);
   c.num_channels = arguments.integer_or("in_chans", 3, kEncoderCount);
   c.layer_norm_eps = 1e-6;
-  c.num_labels = config.integer_or("num_classes", 0, {.low = 0, .high = 1 << 20});
-  const std::string pool = config.string_or("global_pool", "token");
-  if (pool != "token")
-    throw Error("{}: global_pool: expected \"token\", got \"{}\"", config.where(), pool);
+  constexpr data::IntegerRange kClasses{.low = 0, .high = 1 << 20};
+  c.num_labels =
+      arguments.integer_or("num_classes", config.integer_or("num_classes", 0, kClasses), kClasses);
+  check_heads(config, c.hidden_size, c.num_attention_heads);
   return c;
 }
 
@@ -100,7 +135,6 @@ VitConfig VitConfig::from_json(const JsonObject& config) {
     throw Error("{}: model_type: expected vit, got \"{}\"", config.where(),
                 config.string("model_type"));
   const VitConfig c = is_timm ? read_timm(config) : read_huggingface(config);
-  check_heads(config, c.hidden_size, c.num_attention_heads);
   if (c.image_height % c.patch_size != 0 || c.image_width % c.patch_size != 0)
     throw Error("{}: an image of {}x{} is not divided by patches of {}", config.where(),
                 c.image_height, c.image_width, c.patch_size);

@@ -104,6 +104,15 @@ TEST_CASE("what is wrong in a composition's config.json is named", "[modules][co
         "config.json: image_token_id and audio_token_id are the same");
   CHECK(message([](auto& c) { c["audio_alignment"]["num_attention_heads"] = 7; }) ==
         "config.json: audio_alignment: a width of 64 is not divided by its 7 heads");
+  CHECK(message([](auto& c) { c["audio_alignment"]["merge_sise"] = 2; }) ==
+        "config.json: audio_alignment: merge_sise: is not known here; expected merge_size, "
+        "intermediate_size, layer_norm_eps, num_queries, num_attention_heads");
+  CHECK(message([](auto& c) { c["vision_aligment"] = c["vision_alignment"]; }) ==
+        "config.json: vision_aligment: is not known here; expected text_config, "
+        "tie_word_embeddings, vision_config, image_token_id, vision_alignment, audio_config, "
+        "audio_token_id, audio_alignment");
+  CHECK(message([](auto& c) { c["_comment"] = c["architectures"] = "a remark"; }) ==
+        "(no Error was thrown)");
   CHECK(message([](auto& c) {
           c.erase("vision_config");
           c.erase("audio_config");

@@ -120,6 +120,12 @@ TEST_CASE("a Conformer's config names what it cannot be", "[modules][conformer]"
                     "config.json: subsampling_factor: expected a power of 2, got 6");
   CHECK_THROWS_WITH(parsed(R"({"model_type": "parakeet_encoder", "num_attention_heads": 7})"),
                     "config.json: a width of 1024 is not divided by its 7 heads");
+  CHECK_THROWS_WITH(parsed(R"({"model_type": "conformer", "num_head": 4})"),
+                    "config.json: num_head: is not known here; expected input_dim, num_heads, "
+                    "ffn_dim, num_layers, depthwise_conv_kernel_size, dropout, use_group_norm, "
+                    "convolution_first");
+  CHECK_THROWS_WITH(parsed(R"({"model_type": "parakeet_encoder", "num_key_value_heads": 2})"),
+                    "config.json: num_key_value_heads: expected 8, got 2");
   CHECK_THROWS_WITH(parsed(R"({"model_type": "parakeet_encoder", "conv_kernel_size": 8})"),
                     "config.json: expected a convolution over an odd number of frames, got 8");
 }

@@ -14,21 +14,22 @@ using namespace dualpath::testing;
 
 namespace {
 
-constexpr std::uint32_t kU32 = 4, kString = 8, kTypeF32 = 0;
+constexpr std::uint32_t kU32 = 4, kTypeF32 = 0;
 
-/// A file of one float32 tensor [rows, 1] and some more metadata, which counts `extra_pairs`.
+/// A file of one float32 tensor [rows], or [rows, 1] if it is no bias.
 class OneTensor {
  public:
-  OneTensor(const std::string& name, const std::vector<float>& rows, const std::string& extra = "",
-            std::uint64_t extra_pairs = 0) {
+  OneTensor(const std::string& name, const std::vector<float>& rows) {
     std::string data;
     for (const float row : rows) data += raw(row);
+    std::vector<std::uint64_t> shape{1, rows.size()};
+    if (name.ends_with(".bias")) shape.erase(shape.begin());
     const auto heads = [](const char* key, std::uint32_t count) {
       return pair(key, kU32, raw<std::uint32_t>(count));
     };
-    write_plain(path(), padded(header(1, 2 + extra_pairs) + heads("llama.attention.head_count", 2) +
-                               heads("llama.attention.head_count_kv", 1) + extra +
-                               tensor(name, {1, rows.size()}, kTypeF32, 0)) +
+    write_plain(path(), padded(header(1, 2) + heads("llama.attention.head_count", 2) +
+                               heads("llama.attention.head_count_kv", 1) +
+                               tensor(name, shape, kTypeF32, 0)) +
                             padded(data));
   }
   std::filesystem::path path() const { return directory_ / "model.gguf"; }
@@ -63,11 +64,24 @@ TEST_CASE("the rows of q and k return from pairs to halves, head by head", "[mod
         stored);
 }
 
+TEST_CASE("the biases of q and k return to halves as their rows do", "[modules][gguf]") {
+  CHECK(rows_of({"blk.7.attn_q.bias", {0, 1, 2, 3, 4, 5, 6, 7}},
+                "model.layers.7.self_attn.q_proj.bias") ==
+        std::vector<float>{0, 2, 1, 3, 4, 6, 5, 7});
+  CHECK(rows_of({"blk.7.ffn_up.bias", {0, 1}}, "model.layers.7.mlp.up_proj.bias") ==
+        std::vector<float>{0, 1});
+}
+
 TEST_CASE("a tensor that a Llama has not is named", "[modules][gguf]") {
   CHECK(OneTensor("blk.0.ssm_conv.weight", {1}).mistake() ==
         "tensor blk.0.ssm_conv.weight: no such weight in architecture llama");
   CHECK(OneTensor("blk.weight", {1}).mistake() ==
         "tensor blk.weight: no such weight in architecture llama");
+  for (const std::string name :
+       {"output.bias", "blk.0.attn_norm.bias", "blk.0.attn_q.scale", "blk.0.attn_q.lora_a"}) {
+    CHECK(OneTensor(name, {1}).mistake() ==
+          "tensor " + name + ": no such weight in architecture llama");
+  }
 }
 
 TEST_CASE("asking a GGUF file for a weight it has not is an error", "[modules][gguf]") {
@@ -79,9 +93,6 @@ TEST_CASE("asking a GGUF file for a weight it has not is an error", "[modules][g
 }
 
 TEST_CASE("a GGUF file with scaled rotation is refused", "[modules][gguf]") {
-  const std::string yarn = pair("llama.rope.scaling.type", kString, text("yarn"));
-  CHECK(OneTensor("output.weight", {1}, yarn, 1).mistake() ==
-        "llama.rope.scaling.type: expected \"none\", got \"yarn\"");
   CHECK(OneTensor("rope_freqs.weight", {1, 8}).mistake() ==
         "tensor rope_freqs.weight: scaled rotation is not supported");
   CHECK(GgufStore(OneTensor("rope_freqs.weight", {1, 1}).path()).names().empty());

@@ -145,6 +145,16 @@ TEST_CASE("GLM-4.1V-9B's config.json alone has transformers' parameters", "[modu
   }
 }
 
+TEST_CASE("Glm4v is tied where the whole says so or, as older files do, the decoder's part",
+          "[modules][glm4v]") {
+  const auto [whole, part] = GENERATE(table<bool, bool>({{false, true}, {true, false}}));
+  nlohmann::json config = data::read_json(kGlm4v / "tiny" / "config.json");
+  config["tie_word_embeddings"] = whole;
+  config["text_config"]["tie_word_embeddings"] = part;
+  CHECK(ModelConfig::from_json(data::JsonObject::parse(config.dump(), "config.json"))
+            .tie_word_embeddings);
+}
+
 TEST_CASE("what is wrong in Glm4v's config.json is named", "[modules][glm4v]") {
   const auto message = [](const std::function<void(nlohmann::json&)>& change) {
     nlohmann::json config = data::read_json(kGlm4v / "tiny" / "config.json");
@@ -162,6 +172,15 @@ TEST_CASE("what is wrong in Glm4v's config.json is named", "[modules][glm4v]") {
           c["text_config"]["rope_parameters"]["mrope_section"] = {1, 1, 1};
         }) ==
         "config.json: text_config: mrope_section: expected sections of 4 pairs in all, got 3");
+  CHECK(message([](auto& c) { c["text_config"]["head_dim"] = 32; }) ==
+        "config.json: text_config: head_dim: expected 16, got 32");
+  CHECK(message([](auto& c) { c["vision_config"]["num_hidden_layers"] = 7; }) ==
+        "config.json: vision_config: num_hidden_layers: expected 2, got 7");
+  CHECK(message([](auto& c) {
+          c["vision_config"]["rope_parameters"] = {{"rope_type", "yarn"}};
+        }) ==
+        "config.json: vision_config.rope_parameters: rope_type: expected \"axial\" or "
+        "\"default\", got \"yarn\"");
   CHECK(message([](auto& c) { c.erase("vision_config"); }) ==
         "config.json: vision_config: expected an object, but the key is missing");
 }

@@ -97,6 +97,16 @@ TEST_CASE("a vision transformer's config names what it cannot be", "[modules][vi
                     "config.json: an image of 224x225 is not divided by patches of 16");
   CHECK_THROWS_WITH(parsed(R"({"architecture": "vit_base_patch16_224", "global_pool": "avg"})"),
                     "config.json: global_pool: expected \"token\", got \"avg\"");
+  CHECK_THROWS_WITH(parsed(R"({"model_type": "vit", "head_dim": 32})"),
+                    "config.json: head_dim: expected 64, got 32");
+  CHECK_THROWS_WITH(parsed(R"({"architecture": "vit_base_patch16_224",
+                               "model_args": {"qkv_bias": false}})"),
+                    Catch::Matchers::Contains("model_args: qkv_bias: is not known here"));
+  CHECK_THROWS_WITH(parsed(R"({"architecture": "vit_base_patch16_224",
+                               "model_args": {"global_pool": "avg"}})"),
+                    "config.json: model_args: global_pool: expected \"token\", got \"avg\"");
+  CHECK_THROWS_WITH(parsed(R"({"architecture": "vit_base_patch16_clip_quickgelu_224"})"),
+                    Catch::Matchers::Contains("architecture: expected vit_tiny_patch16"));
   CHECK_THROWS_WITH(parsed(R"({"architecture": "resnet50"})"),
                     Catch::Matchers::Contains("architecture: expected vit_tiny_patch16"));
 }
