@@ -4,16 +4,25 @@
 #include <array>
 
 #include "data/base/error.h"
+#include "data/base/link.h"
 #include "data/formats/pickle.h"
 #include "modules/described_weights.h"
 #include "modules/gguf_store.h"
 #include "modules/model_network.h"
 #include "modules/safetensors_store.h"
+#include "modules/tied_head.h"
 
 namespace dualpath::modules {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kQuantization = "quantization_config";
+
+/// null counts as absent.
+bool is_quantized(const nlohmann::json& config) {
+  return !config.value(kQuantization, nlohmann::json()).is_null();
+}
 
 using Aliases = std::map<std::string, std::string>;
 
@@ -23,15 +32,18 @@ std::shared_ptr<const WeightStore> with_ties(std::shared_ptr<const WeightStore> 
   return std::make_shared<TiedWeights>(std::move(weights), ties);
 }
 
-Model assemble(const fs::path& path, const ModelConfig& config, nlohmann::json config_json,
+Model assemble(const fs::path& path, ModelConfig config, nlohmann::json config_json,
                data::Tokenizer tokenizer, std::shared_ptr<const WeightStore> weights) {
   if (tokenizer.vocab_size() > config.vocab_size) {
     throw Error("{}: the tokenizer has {} tokens, the model's vocab_size is {}", path.string(),
                 tokenizer.vocab_size(), config.vocab_size);
   }
+  weights = follow_file(std::move(weights), config, config_json, path.string());
   Network network = make_network(config);
   Structure structure = structure_of(network);
   weights = with_ties(std::move(weights), aliases_of(config));
+  // An export's checksums say what belongs to it.
+  if (!is_quantized(config_json)) check_all_read(structure, *weights, path.string());
   check_weights(structure, *weights, path.string());
   return {{config, std::move(weights), std::move(network), std::move(structure)},
           path,
@@ -59,14 +71,45 @@ bool is_companion(const fs::path& file) {
 std::vector<fs::path> companions(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.is_regular_file() && is_companion(entry.path())) files.push_back(entry.path());
+    if (!is_companion(entry.path()) || !exists_behind_links(entry.path())) continue;
+    if (entry.is_regular_file()) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
+void refuse_adapter(const fs::path& directory) {
+  const fs::path file = directory / "adapter_config.json";
+  if (!fs::exists(file)) return;
+  throw Error(
+      "{}: is a LoRA adapter's, which is not read: expected a model that it is merged into (peft: "
+      "merge_and_unload), and this file elsewhere",
+      file.string());
+}
+
+/// Of quantized weights only exports of ours are opened; `quant_method` tells whose these are.
+void refuse_other_quantization(const data::JsonObject& config, const fs::path& directory) {
+  const auto refuse = [](const data::JsonObject& block) {
+    throw Error(
+        "{}: quantized already, by {}; the float model is needed (of quantized ones this program "
+        "opens only its own exports; a block that was left beside float weights can be removed)",
+        block.where(), printable(block.string_or("quant_method", "another tool")));
+  };
+  for (const char* part : {"text_config", "vision_config", "audio_config"}) {
+    const auto inner = config.object_if(part);
+    if (inner && inner->contains(kQuantization)) refuse(inner->object(kQuantization));
+  }
+  if (!config.contains(kQuantization)) return;
+  const data::JsonObject block = config.object(kQuantization);
+  const std::string method = block.string_or("quant_method", "");
+  const bool can_be_ours = method == "compressed-tensors" || method == "dualpath";
+  if (!can_be_ours || !fs::exists(directory / "dualpath.json")) refuse(block);
+}
+
 Model open_directory(const fs::path& path) {
+  refuse_adapter(path);
   const data::JsonObject config = data::JsonObject::read(path / "config.json");
+  refuse_other_quantization(config, path);
   const ModelConfig whole = ModelConfig::from_json(config);
   if (holds_config_alone(path)) {
     throw Error(
@@ -125,6 +168,8 @@ at::ScalarType dtype_of_weights(const data::JsonObject& config) {
 
 }  // namespace
 
+bool Model::is_quantized() const { return modules::is_quantized(config_json); }
+
 WeightedNetwork describe(const ModelConfig& config, at::ScalarType dtype,
                          const std::string& where) {
   Network network = make_network(config);
@@ -142,9 +187,9 @@ bool holds_config_alone(const fs::path& path) {
 
 WeightedNetwork open_config(const fs::path& directory) {
   const data::JsonObject config = data::JsonObject::read(directory / "config.json");
-  if (config.contains("quantization_config")) {
-    throw Error("{}: quantization_config: expected a float model's config.json", config.where());
-  }
+  refuse_other_quantization(config, directory);
+  if (is_quantized(config.raw()))
+    throw Error("{}: {}: expected a float model's config.json", config.where(), kQuantization);
   return describe(ModelConfig::from_json(config), dtype_of_weights(config), directory.string());
 }
 

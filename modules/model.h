@@ -50,9 +50,7 @@ struct Model : WeightedNetwork {
   std::map<std::string, std::string> made_files;
 
   /// Whether its weights are codes already: an export, which only an integer executor can run.
-  bool is_quantized() const {
-    return !config_json.value("quantization_config", nlohmann::json()).is_null();
-  }
+  bool is_quantized() const;
 };
 
 Model open_model(const std::filesystem::path& path);

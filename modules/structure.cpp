@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <numeric>
+#include <set>
 
 #include "data/base/error.h"
 
@@ -86,6 +89,25 @@ Shape matrix_of(const Shape& shape) {
           std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>())};
 }
 
+/// Tensors that files hold and no result depends on: tables and counters which are computed anew or
+/// only trained with, and a ViT's pooler, which nobody reads but a classifier of its own.
+constexpr std::array kWithoutEffect{
+    ".inv_freq",           "rotary_emb.cos_cached", "rotary_emb.sin_cached", "position_ids",
+    "num_batches_tracked", "embeddings.mask_token", "pooler.dense.weight",   "pooler.dense.bias"};
+
+bool is_without_effect(const std::string& name) {
+  return std::any_of(kWithoutEffect.begin(), kWithoutEffect.end(),
+                     [&](const char* ending) { return name.ends_with(ending); });
+}
+
+/// The first `count` of them, and how many more there are.
+std::string listed(const std::vector<std::string>& items, std::size_t count) {
+  count = std::min(count, items.size());
+  const std::string rest =
+      items.size() > count ? fmt::format("; and {} more", items.size() - count) : "";
+  return fmt::format("{}{}", fmt::join(items.begin(), items.begin() + count, "; "), rest);
+}
+
 class WeightCheck {
  public:
   explicit WeightCheck(const WeightStore& weights) : weights_(weights) {}
@@ -93,8 +115,7 @@ class WeightCheck {
   void expect(const std::string& name, const Shape& shape) {
     const std::optional<std::string> file = weights_.file_with(name);
     if (!weights_.contains(name)) {
-      const std::string there = file ? " in the index, but in " + *file : "";
-      problems_.push_back(fmt::format("{} is missing{}", name, there));
+      problems_.push_back(name + " is missing");
     } else if (weights_.info(name).shape != shape) {
       problems_.push_back(fmt::format("{}: expected shape {}, got {}{}", name, shape,
                                       weights_.info(name).shape, file ? " in " + *file : ""));
@@ -113,13 +134,8 @@ class WeightCheck {
   }
 
   void finish(const std::string& where) const {
-    if (problems_.empty()) return;
     constexpr std::size_t kListed = 8;
-    const std::size_t listed = std::min(problems_.size(), kListed);
-    const std::string rest =
-        problems_.size() > listed ? fmt::format("; and {} more", problems_.size() - listed) : "";
-    throw Error("{}: {}{}", where, fmt::join(problems_.begin(), problems_.begin() + listed, "; "),
-                rest);
+    if (!problems_.empty()) throw Error("{}: {}", where, listed(problems_, kListed));
   }
 
  private:
@@ -188,6 +204,20 @@ void check_weights(const Structure& structure, const WeightStore& weights,
     }
   }
   check.finish(where);
+}
+
+void check_all_read(const Structure& structure, const WeightStore& weights,
+                    const std::string& where) {
+  constexpr std::size_t kListed = 4;
+  std::set<std::string> read;
+  for (const NamedShape& tensor : tensors_of(structure))
+    read.insert(weights.canonical(tensor.name));
+  std::vector<std::string> others;
+  for (const std::string& name : weights.names())
+    if (!read.contains(name) && !is_without_effect(name)) others.push_back(printable(name));
+  if (others.empty()) return;
+  throw Error("{}: holds weights that nothing in the model of its configuration reads: {}", where,
+              listed(others, kListed));
 }
 
 }  // namespace dualpath::modules

@@ -69,4 +69,10 @@ std::vector<NamedShape> tensors_of(const Structure& structure);
 void check_weights(const Structure& structure, const WeightStore& weights,
                    const std::string& where);
 
+/// Every weight of the store must be one that the structure names, or be known to have no effect
+/// (rotation tables, counters), else an Error that names the first few: without what they say the
+/// network would be another one.
+void check_all_read(const Structure& structure, const WeightStore& weights,
+                    const std::string& where);
+
 }  // namespace dualpath::modules

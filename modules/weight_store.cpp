@@ -4,6 +4,8 @@
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
 
+#include <algorithm>
+
 #include "modules/not_finite.h"
 
 namespace dualpath::modules {
@@ -37,6 +39,16 @@ std::string TiedWeights::canonical(const std::string& name) const {
     if (name.starts_with(alias)) return below_->canonical(target + name.substr(alias.size()));
   }
   return below_->canonical(name);
+}
+
+RenamedWeight::RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs,
+                             std::string ours)
+    : below_(std::move(below)),
+      theirs_(std::move(theirs)),
+      ours_(std::move(ours)),
+      names_(below_->names()) {
+  std::replace(names_.begin(), names_.end(), theirs_, ours_);
+  std::sort(names_.begin(), names_.end());
 }
 
 void WeightOverlay::set(const std::string& name, at::Tensor value) {

@@ -36,8 +36,7 @@ class WeightStore {
   virtual at::Tensor get(const std::string& name) const = 0;
   /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
   virtual std::string canonical(const std::string& name) const { return name; }
-  /// The file that a tensor lies in, where there are several and it may be asked for; contains()
-  /// need not know the name. For messages.
+  /// The file that a tensor lies in, where there are several. For messages.
   virtual std::optional<std::string> file_with(const std::string&) const { return std::nullopt; }
   /// Whether get() gives a trained tensor instead of the file's.
   virtual bool is_trained(const std::string&) const { return false; }
@@ -67,6 +66,31 @@ class TiedWeights : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
   std::map<std::string, std::string> aliases_;
   std::vector<std::string> names_;  // a file may hold an alias, too, which counts for nothing
+};
+
+/// A store with one tensor under another name than the file's.
+class RenamedWeight : public WeightStore {
+ public:
+  RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs, std::string ours);
+
+  const std::vector<std::string>& names() const override { return names_; }
+  bool contains(const std::string& name) const override {
+    return name == ours_ || (name != theirs_ && below_->contains(name));
+  }
+  WeightInfo info(const std::string& name) const override { return below_->info(stored(name)); }
+  at::Tensor get(const std::string& name) const override { return below_->get(stored(name)); }
+  std::optional<std::string> file_with(const std::string& name) const override {
+    return below_->file_with(stored(name));
+  }
+
+ private:
+  const std::string& stored(const std::string& name) const {
+    return name == ours_ ? theirs_ : name;
+  }
+
+  std::shared_ptr<const WeightStore> below_;
+  std::string theirs_, ours_;
+  std::vector<std::string> names_;
 };
 
 /// What is trained, over a store that stays as it is: only the quantized path reads through it, the

@@ -63,6 +63,26 @@ TEST_CASE("a weight whose codes are packed is checked by the shape beside them",
         "export: a.weight is missing");
 }
 
+TEST_CASE("a weight that the network does not read is named, unless it has no effect",
+          "[modules][structure]") {
+  Structure structure;
+  structure.linears = {{"layer", {{"a", 2, 1}}}};
+  const auto mistake = [&](const std::vector<std::string>& others) {
+    NamedTensors tensors{{"a.weight", torch::zeros({1, 2})}};
+    for (const std::string& name : others) tensors[name] = torch::zeros(1);
+    return error_message([&] { check_all_read(structure, MemoryStore(tensors), "model"); });
+  };
+  CHECK(mistake({}) == "(no Error was thrown)");
+  CHECK(mistake({"layers.0.self_attn.rotary_emb.inv_freq", "vision.embeddings.position_ids",
+                 "conv.norm.num_batches_tracked", "vision.pooler.dense.weight"}) ==
+        "(no Error was thrown)");
+  const std::string others =
+      "model: holds weights that nothing in the model of its configuration reads: ";
+  CHECK(mistake({"a.bias"}) == others + "a.bias");
+  CHECK(mistake({"b", "c", "d", "e", "f"}) == others + "b; c; d; e; and 1 more");
+  CHECK(mistake({"a\nb"}) == others + "a\\nb");
+}
+
 TEST_CASE("only a network's layers may be corrected, each as wide as its hidden states",
           "[modules][structure]") {
   const Model model = tiny_llama("tied");

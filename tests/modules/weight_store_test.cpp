@@ -42,6 +42,15 @@ TEST_CASE("a file's own copy of a tied tensor is neither listed nor read", "[mod
   CHECK(weights->get("head.weight").item<float>() == 1.0f);
 }
 
+TEST_CASE("a renamed tensor has its new name alone", "[modules][weights]") {
+  const RenamedWeight weights(two_weights(), "a.weight", "c.weight");
+  CHECK(weights.names() == std::vector<std::string>{"b.weight", "c.weight"});
+  CHECK(weights.contains("c.weight"));
+  CHECK_FALSE(weights.contains("a.weight"));
+  CHECK(weights.get("c.weight").equal(at::tensor({1.0f, 2.0f})));
+  CHECK(weights.info("c.weight").shape == std::vector<std::int64_t>{2});
+}
+
 TEST_CASE("an overlay shows what is trained and leaves the store below alone",
           "[modules][weights]") {
   const auto below = tied(two_weights());

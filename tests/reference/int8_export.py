@@ -1,7 +1,8 @@
 """Tiny INT8 models as compressed-tensors directories, quantized and run by plain integer arithmetic in torch.
 
 Makes in --out, for each variant of tiny_llama.py named below: the directory VARIANT/ (config.json with quantization_config,
-model.safetensors with int8 `weight`, float32 `weight_scale` [N, 1] and `input_scale` [1] a linear, tokenizer files) and
+model.safetensors with int8 `weight`, float32 `weight_scale` [N, 1] and `input_scale` [1] a linear, tokenizer files, an empty
+dualpath.json) and
 VARIANT.safetensors:
   ids     [2, 64] int64         the calibration's windows too
   logits  [2, 64, V] float32    every linear but lm_head: y = float(sum of code * code) * (s_x * s_w) + bias
@@ -86,6 +87,8 @@ def export(source: Path, directory: Path, weights: dict[str, torch.Tensor], line
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     config["quantization_config"] = QUANTIZATION_CONFIG
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    # Stands for an export's own description, without which no quantized directory is opened.
+    (directory / "dualpath.json").write_text("{}\n", encoding="utf-8")
     tensors = dict(weights)
     for name, module in linears.items():
         tensors[f"{name}.weight"] = module.weight
