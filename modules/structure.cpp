@@ -216,7 +216,7 @@ void check_all_read(const Structure& structure, const WeightStore& weights,
   for (const std::string& name : weights.names())
     if (!read.contains(name) && !is_without_effect(name)) others.push_back(printable(name));
   if (others.empty()) return;
-  throw Error("{}: holds weights that nothing in the model of its configuration reads: {}", where,
+  throw Error("{}: holds weights that its configuration has no place for: {}", where,
               listed(others, kListed));
 }
 

@@ -93,8 +93,7 @@ TEST_CASE("a bias that the config asks for must be there", "[modules][model]") {
 }
 
 TEST_CASE("weights that the config does not ask for are named", "[modules][model]") {
-  const std::string others =
-      ": holds weights that nothing in the model of its configuration reads: ";
+  const std::string others = ": holds weights that its configuration has no place for: ";
   CHECK_THAT(EditedModel("tied", {{"num_hidden_layers", 2}}).mistake(),
              Catch::StartsWith(others + "model.layers.2.input_layernorm.weight; ") &&
                  Catch::EndsWith("; and 5 more"));

@@ -76,8 +76,7 @@ TEST_CASE("a weight that the network does not read is named, unless it has no ef
   CHECK(mistake({"layers.0.self_attn.rotary_emb.inv_freq", "vision.embeddings.position_ids",
                  "conv.norm.num_batches_tracked", "vision.pooler.dense.weight"}) ==
         "(no Error was thrown)");
-  const std::string others =
-      "model: holds weights that nothing in the model of its configuration reads: ";
+  const std::string others = "model: holds weights that its configuration has no place for: ";
   CHECK(mistake({"a.bias"}) == others + "a.bias");
   CHECK(mistake({"b", "c", "d", "e", "f"}) == others + "b; c; d; e; and 1 more");
   CHECK(mistake({"a\nb"}) == others + "a\\nb");

@@ -496,10 +496,18 @@ TEST_CASE("an export whose inputs are quantized as none of ours is refused", "[q
 TEST_CASE("the source's other files are copied, and what made the export is written down",
           "[quant][export]") {
   const TemporaryDirectory directory;
-  const Run run = tiny_run("untied_sharded", at::kFloat);
+  std::filesystem::create_directory(directory / "links");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(kReference / "tiny_llama/untied_sharded")) {
+    std::filesystem::create_symlink(std::filesystem::absolute(entry.path()),
+                                    directory / "links" / entry.path().filename());
+  }
+  const Run run(modules::open_model(directory / "links"),
+                expected_tensors("tiny_llama/untied_sharded.safetensors")["ids"], at::kFloat);
   run.export_to(directory / "export");
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory / "export")) {
+    CHECK_FALSE(entry.is_symlink());
     names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
@@ -608,6 +616,20 @@ TEST_CASE("an export does not replace a directory of another kind", "[quant][exp
   CHECK_THAT(error_message([&] { tiny_run("tied", at::kFloat).export_to(directory.path()); }),
              Catch::StartsWith(directory.path().string() + ": expected a new directory"));
   CHECK(std::filesystem::exists(directory / "thesis.tex"));
+}
+
+TEST_CASE("an export of a head beside a tied table says that they are two", "[quant][export]") {
+  const TemporaryDirectory directory;
+  std::filesystem::copy(kReference / "tiny_llama/tied", directory / "model");
+  const auto weights = directory / "model/model.safetensors";
+  modules::NamedTensors tensors = modules::read_tensors(data::SafetensorsReader(weights));
+  tensors["lm_head.weight"] = tensors.at("model.embed_tokens.weight").flip(0).contiguous();
+  modules::write_tensors(weights, tensors);
+  const Run run(modules::open_model(directory / "model"),
+                expected_tensors("tiny_llama/tied.safetensors")["ids"], at::kFloat);
+  run.export_to(directory / "export");
+  CHECK(data::read_json(directory / "export/config.json")["tie_word_embeddings"] == false);
+  CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
 }
 
 TEST_CASE("a damaged file of an export is named", "[quant][export]") {
