@@ -6,6 +6,7 @@
 
 #include "data/formats/dtype.h"
 #include "data/formats/gguf_cursor.h"
+#include "data/formats/stand_in.h"
 
 // Layout of a .gguf file, all numbers little-endian, a string being its length (uint64) and its
 // bytes:
@@ -120,9 +121,11 @@ struct Counts {
   std::size_t tensors, pairs;
 };
 
-Counts read_counts(GgufCursor& cursor) {
-  if (cursor.number<std::uint32_t>("magic") != kMagic)
+Counts read_counts(GgufCursor& cursor, const MappedFile& file) {
+  if (cursor.number<std::uint32_t>("magic") != kMagic) {
+    refuse_stand_in(file.path(), file.bytes());
     cursor.refuse("magic", "this is no GGUF file");
+  }
   const auto version = cursor.number<std::uint32_t>("version");
   if (version != 2 && version != 3) {
     cursor.refuse("version", fmt::format("expected 2 or 3, little-endian, got {}", version));
@@ -223,7 +226,7 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_size, std::uin
 GgufReader::GgufReader(const std::filesystem::path& path)
     : file_(std::make_shared<const MappedFile>(path)) {
   GgufCursor cursor(*file_);
-  const Counts counts = read_counts(cursor);
+  const Counts counts = read_counts(cursor, *file_);
   metadata_ = read_metadata(cursor, counts.pairs);
 
   std::vector<Entry> entries;

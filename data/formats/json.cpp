@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/formats/stand_in.h"
 
 namespace dualpath::data {
 namespace {
@@ -101,10 +102,22 @@ bool fits_number(const Json& value, NumberRange range) {
   throw Error("{}: expected {}, got {}", where, expected, describe(got));
 }
 
-/// position: of a byte, for errors.
+/// Error for what is no JSON but nlohmann passes over: a byte order mark, and all that stands
+/// behind a NUL byte. position: of a byte, for errors.
+template <class Position>
+void check_ends(std::string_view text, const Position& position) {
+  if (text.starts_with("\uFEFF")) {
+    throw Error("{}: not valid JSON: expected no byte order mark before it", position(1));
+  }
+  const std::size_t nul = text.find('\0');
+  if (nul != text.npos) throw Error("{}: not valid JSON: a NUL byte", position(nul + 1));
+}
+
 template <class Position>
 Json parse(std::string_view text, std::string_view source, const Position& position) {
   try {
+    if (const auto found = stand_in(text)) throw Error("{}: {}", source, *found);
+    check_ends(text, position);
     return Json::parse(text.begin(), text.end(), Watch(source));
   } catch (const Json::parse_error& error) {
     throw Error("{}: not valid JSON: {}", position(error.byte), reason(error.what()));
@@ -133,6 +146,7 @@ JsonObject JsonObject::read(const std::filesystem::path& path) {
 }
 
 JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {
+  if (line.starts_with("\uFEFF")) line.remove_prefix(3);  // begins many a text, and is none of it
   const auto column = [&](std::size_t byte) {
     return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
   };

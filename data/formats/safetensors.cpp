@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "data/base/checksum.h"
 #include "data/base/error.h"
 #include "data/formats/json.h"
+#include "data/formats/stand_in.h"
 
 // Layout of a .safetensors file:
 //   8 bytes        N, the length of the header, little-endian
@@ -28,15 +30,27 @@ std::string_view header_text(const MappedFile& file) {
   const std::span<const std::byte> bytes = file.bytes();
   std::uint64_t length = 0;
   if (bytes.size() < kLengthBytes) {
+    refuse_stand_in(file.path(), bytes);
     throw Error("{}: expected a safetensors file, got {} bytes", file.path().string(),
                 bytes.size());
   }
   std::memcpy(&length, bytes.data(), kLengthBytes);
   if (length > kMaxHeaderBytes || length > bytes.size() - kLengthBytes) {
+    refuse_stand_in(file.path(), bytes);
     throw Error("{}: expected a safetensors header within the file's {} bytes, got a length of {}",
                 file.path().string(), bytes.size(), length);
   }
   return {reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length};
+}
+
+/// Sizes as the format has them: -0 is none of its integers, though it is one of JSON's.
+std::vector<std::int64_t> read_sizes(const JsonObject& entry, const char* key) {
+  std::vector<std::int64_t> sizes = entry.integers(key, kNonNegative);
+  for (const nlohmann::json& size : entry.raw()[key]) {
+    if (!size.is_number_unsigned())
+      throw Error("{}.{}: expected non-negative integers, got -0", entry.where(), key);
+  }
+  return sizes;
 }
 
 /// One entry of the header as a view of its bytes.
@@ -45,8 +59,8 @@ TensorView read_entry(const JsonObject& entry, std::span<const std::byte> data) 
   const std::optional<DType> dtype = dtype_named(dtype_name);
   if (!dtype) throw Error("{}.dtype: {} is not supported", entry.where(), printable(dtype_name));
 
-  std::vector<std::int64_t> shape = entry.integers("shape", kNonNegative);
-  const std::vector<std::int64_t> offsets = entry.integers("data_offsets", kNonNegative);
+  std::vector<std::int64_t> shape = read_sizes(entry, "shape");
+  const std::vector<std::int64_t> offsets = read_sizes(entry, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1] || !std::in_range<std::size_t>(offsets[1]) ||
       static_cast<std::size_t>(offsets[1]) > data.size()) {
     throw Error("{}.data_offsets: expected [begin, end] within {} bytes of data, got [{}]",

@@ -37,6 +37,18 @@ TEST_CASE("Broken JSON is an Error with line and column", "[formats][json]") {
   CHECK_THAT(parse_error("{} {}"), Catch::StartsWith("a.json:1:4: not valid JSON"));
 }
 
+TEST_CASE("JSON ends where its value ends: nothing passes behind a NUL byte, nor before it",
+          "[formats][json]") {
+  CHECK(parse_error(std::string("{}\n\0 x", 6)) == "a.json:2:1: not valid JSON: a NUL byte");
+  CHECK(parse_error(std::string("{}\0", 3)) == "a.json:1:3: not valid JSON: a NUL byte");
+  CHECK(parse_error("\uFEFF{}") ==
+        "a.json:1:1: not valid JSON: expected no byte order mark before it");
+}
+
+TEST_CASE("A line of JSON Lines may have the byte order mark of its file", "[formats][json]") {
+  CHECK(JsonObject::parse_line("\uFEFF{\"text\": \"a\"}", "a.jsonl:1").string("text") == "a");
+}
+
 TEST_CASE("A key given twice is an Error naming it; the same key in two objects is not",
           "[formats][json]") {
   CHECK(parse_error(R"({"a": {"b": 1, "b": 2}})") == "a.json: key b is given twice");

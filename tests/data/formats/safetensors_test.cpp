@@ -171,3 +171,22 @@ TEST_CASE("Overlapping tensors, and bytes that belong to none, are Errors",
   CHECK(header_error(u8("a", 0, 7)) == "expected 7 bytes of data, got 8");
   CHECK(header_error("") == "expected 0 bytes of data, got 8");
 }
+
+TEST_CASE("A header is no JSON if safetensors reads none", "[formats][safetensors]") {
+  const TemporaryDirectory directory;
+  const auto error = [&](const std::string& header) {
+    return error_message([&] { read_all(directory / "x", safetensors_bytes(header, "12345678")); });
+  };
+  const std::string object = R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})";
+  CHECK_NOTHROW(read_all(directory / "x", safetensors_bytes(object + "  ", "12345678")));
+  CHECK_THAT(error(object + std::string("\0", 1)), Catch::Contains("a NUL byte"));
+  CHECK_THAT(error(object + std::string("\0 {}", 4)), Catch::Contains("a NUL byte"));
+  CHECK_THAT(error("\uFEFF" + object), Catch::Contains("byte order mark"));
+}
+
+TEST_CASE("Sizes and offsets of a header may not be -0", "[formats][safetensors]") {
+  CHECK(header_error(R"("a": {"dtype": "F32", "shape": [2], "data_offsets": [-0, 8]})") ==
+        "a.data_offsets: expected non-negative integers, got -0");
+  CHECK(header_error(R"("a": {"dtype": "F32", "shape": [-0, 2], "data_offsets": [0, 0]})") ==
+        "a.shape: expected non-negative integers, got -0");
+}
