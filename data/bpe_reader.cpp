@@ -3,13 +3,19 @@
 #include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
+#include "data/known_keys.h"
 
 namespace dualpath::data {
 namespace {
 
 void refuse_unsupported(const JsonObject& model) {
-  const std::string type = model.string("type");
-  if (type != "BPE") throw Error("{}: type: expected BPE, got {}", model.where(), type);
+  // The first files have no type; `tokenizers` goes by their keys then, and BPE's are these.
+  const bool is_untyped_bpe = model.contains("vocab") && model.contains("merges");
+  const std::string type = is_untyped_bpe ? model.string_or("type", "BPE") : model.string("type");
+  if (type != "BPE") throw Error("{}: type: expected BPE, got {}", model.where(), printable(type));
+  refuse_unknown_keys(
+      model, {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+              "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!model.string_or(affix, "").empty())
       throw Error("{}: {} is not supported", model.where(), affix);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "data/base/error.h"
+#include "data/known_keys.h"
 
 namespace dualpath::data {
 namespace {
@@ -11,6 +12,7 @@ constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 Pattern read_pattern(const JsonObject& pattern) {
+  refuse_unknown_keys(pattern, {"Regex"});
   try {
     return Pattern(pattern.string("Regex"));
   } catch (const Error& error) {
@@ -18,15 +20,19 @@ Pattern read_pattern(const JsonObject& pattern) {
   }
 }
 
-/// The members of a Sequence, or the one pre-tokenizer that stands alone.
+/// The members of a Sequence and of those in it, or the one pre-tokenizer that stands alone.
 std::vector<JsonObject> members(const JsonObject& description) {
   if (description.string("type") != "Sequence") return {description};
-  return description.objects("pretokenizers");
+  refuse_unknown_keys(description, {"type", "pretokenizers"});
+  std::vector<JsonObject> all;
+  for (const JsonObject& member : description.objects("pretokenizers"))
+    for (JsonObject& inner : members(member)) all.push_back(std::move(inner));
+  return all;
 }
 
 }  // namespace
 
-PreTokenizer::PreTokenizer(const JsonObject& description) {
+PreTokenizer::PreTokenizer(const JsonObject& description, std::optional<bool> add_prefix_space) {
   bool ends_in_bytes = false;
   for (const JsonObject& member : members(description)) {
     const std::string type = member.string("type");
@@ -45,14 +51,17 @@ PreTokenizer::PreTokenizer(const JsonObject& description) {
     }
   }
   if (!ends_in_bytes) throw Error("{}: expected ByteLevel at the end", description.where());
+  if (add_prefix_space) steps_.back().add_prefix_space = *add_prefix_space;
 }
 
 // `tokenizers` takes every Unicode number here (Nd, Nl, No), not the ten digits.
 PreTokenizer::Step PreTokenizer::digits(const JsonObject& description) {
+  refuse_unknown_keys(description, {"type", "individual_digits"});
   return {.pattern = Pattern(description.boolean("individual_digits") ? "\\p{N}" : "\\p{N}+")};
 }
 
 PreTokenizer::Step PreTokenizer::regex_split(const JsonObject& description) {
+  refuse_unknown_keys(description, {"type", "pattern", "behavior", "invert"});
   const std::string behavior = description.string("behavior");
   const bool isolated = behavior == "Isolated";
   if (!isolated && behavior != "Removed") {
@@ -65,7 +74,9 @@ PreTokenizer::Step PreTokenizer::regex_split(const JsonObject& description) {
           .keep_between = isolated || !inverted};
 }
 
+// trim_offsets moves offsets, which we have none of.
 PreTokenizer::Step PreTokenizer::byte_level(const JsonObject& description) {
+  refuse_unknown_keys(description, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
   Step step{.add_prefix_space = description.boolean_or("add_prefix_space", false)};
   if (description.boolean_or("use_regex", true)) step.pattern.emplace(kGpt2Pattern);
   return step;

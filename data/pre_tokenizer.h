@@ -11,11 +11,14 @@
 namespace dualpath::data {
 
 /// Cuts text into the words that BPE encodes one by one: the "pre_tokenizer" of a tokenizer.json.
-/// It is any number of Digits and Split, then ByteLevel (only behind that are words plain bytes).
+/// It is any number of Digits and Split, then ByteLevel (only behind that are words plain bytes),
+/// in Sequences of any depth.
 class PreTokenizer {
  public:
-  /// Whatever else the description asks for is an Error that names it.
-  explicit PreTokenizer(const JsonObject& description);
+  /// Whatever else the description asks for is an Error that names it. add_prefix_space: counts
+  /// instead of ByteLevel's own.
+  explicit PreTokenizer(const JsonObject& description,
+                        std::optional<bool> add_prefix_space = std::nullopt);
 
   using Sink = std::function<void(std::string_view word)>;
   /// text must be valid UTF-8. A word is valid only during the call that hands it over.

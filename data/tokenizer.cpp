@@ -4,51 +4,90 @@
 #include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
 #include "data/bpe_reader.h"
 #include "data/byte_alphabet.h"
 #include "data/gguf_tokenizer.h"
+#include "data/known_keys.h"
 #include "data/nfc.h"
 #include "data/utf8.h"
 
 namespace dualpath::data {
 namespace {
 
-// The largest we know, of a quarter of a million tokens with merges, has 33 MB.
-constexpr std::uint64_t kMaxTokenizerBytes = 256 << 20;
-
 // Words longer than this hardly come twice.
 constexpr std::size_t kLongestCachedWord = 32;
 
+/// Whether a normalizer is NFC; null and an empty Sequence are nothing.
+bool reads_nfc(const JsonObject& normalizer) {
+  const std::string type = normalizer.string("type");
+  if (type == "NFC") {
+    refuse_unknown_keys(normalizer, {"type"});
+    return true;
+  }
+  if (type != "Sequence")
+    throw Error("{}: expected NFC or null, got {}", normalizer.where(), printable(type));
+  refuse_unknown_keys(normalizer, {"type", "normalizers"});
+  bool nfc = false;
+  for (const JsonObject& member : normalizer.objects("normalizers")) nfc = reads_nfc(member) || nfc;
+  return nfc;
+}
+
+/// How many times a decoder turns the byte alphabet into bytes.
+std::size_t count_byte_levels(const JsonObject& decoder) {
+  const std::string type = decoder.string("type");
+  if (type == "ByteLevel") {
+    refuse_unknown_keys(decoder, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
+    return 1;
+  }
+  if (type != "Sequence")
+    throw Error("{}: expected ByteLevel, got {}", decoder.where(), printable(type));
+  refuse_unknown_keys(decoder, {"type", "decoders"});
+  std::size_t count = 0;
+  for (const JsonObject& member : decoder.objects("decoders")) count += count_byte_levels(member);
+  return count;
+}
+
 JsonObject parse_tokenizer(const std::string& text, const std::filesystem::path& directory) {
   JsonObject description = JsonObject::parse(text, (directory / "tokenizer.json").string());
+  refuse_unknown_keys(description,
+                      {"version", "truncation", "padding", "added_tokens", "normalizer",
+                       "pre_tokenizer", "post_processor", "decoder", "model"});
+  const std::string version = description.string_or("version", "1.0");
+  if (version != "1.0")
+    throw Error("{}: version: expected 1.0, got {}", description.where(), printable(version));
   const JsonObject decoder = description.object("decoder");
-  if (decoder.string("type") != "ByteLevel") {
-    throw Error("{}: expected ByteLevel, got {}", decoder.where(), decoder.string("type"));
-  }
+  if (const std::size_t count = count_byte_levels(decoder); count != 1)
+    throw Error("{}: expected ByteLevel once, got it {} times", decoder.where(), count);
   return description;
 }
 
-bool reads_nfc(const JsonObject& description) {
-  const auto normalizer = description.object_if("normalizer");
-  if (!normalizer) return false;
-  const std::string type = normalizer->string("type");
-  if (type != "NFC") throw Error("{}: expected NFC or null, got {}", normalizer->where(), type);
-  return true;
+/// All added tokens by id: those of tokenizer.json, then those of the files beside it.
+AddedTokens number(const Vocabulary& vocabulary, const JsonObject& description,
+                   const std::vector<AddedToken>& others) {
+  std::vector<AddedToken> listed;
+  for (auto& [id, token] : read_added_tokens(description)) listed.push_back(std::move(token));
+  AddedTokens tokens;
+  try {
+    add_tokens(vocabulary, listed, tokens);
+    add_tokens(vocabulary, others, tokens);
+  } catch (const Error& error) {
+    throw Error("{}: added_tokens: {}", description.where(), error.what());
+  }
+  return tokens;
 }
 
 /// Added tokens that are normalized are looked for in normalized text.
-AddedTokenSplitter make_splitter(std::vector<AddedToken> tokens, bool nfc) {
-  if (!nfc) return AddedTokenSplitter(tokens);
-  for (AddedToken& token : tokens) {
+AddedTokenSplitter make_splitter(AddedTokens tokens, const JsonObject& description) {
+  const auto normalizer = description.object_if("normalizer");
+  if (!normalizer || !reads_nfc(*normalizer)) return AddedTokenSplitter(tokens);
+  for (auto& [id, token] : tokens) {
     if (token.normalized) token.content = to_nfc(token.content);
   }
   return AddedTokenSplitter(tokens, to_nfc);
 }
 
-/// Every token by its id, "" where there is none. Error if two share an id or one has two.
-std::vector<std::string> tokens_by_id(const Vocabulary& vocabulary,
-                                      const std::vector<AddedToken>& added,
+/// Every token by its id, "" where there is none. Error if two share an id.
+std::vector<std::string> tokens_by_id(const Vocabulary& vocabulary, const AddedTokens& added,
                                       const std::string& where) {
   std::vector<std::string> tokens;
   const auto add = [&](const std::string& token, std::int32_t id) {
@@ -60,25 +99,8 @@ std::vector<std::string> tokens_by_id(const Vocabulary& vocabulary,
     tokens[index] = token;
   };
   for (const auto& [token, id] : vocabulary) add(token, id);
-  for (const AddedToken& token : added) {
-    const auto known = vocabulary.find(token.content);
-    if (known != vocabulary.end() && known->second != token.id) {
-      throw Error("{}: '{}' has ids {} and {}", where, token.content, known->second, token.id);
-    }
-    add(token.content, token.id);
-  }
+  for (const auto& [id, token] : added) add(token.content, id);
   return tokens;
-}
-
-/// config's "eos_token": a string or, in older files, an object with "content".
-std::optional<std::int32_t> special_token(const Tokenizer& tokenizer, const JsonObject& config,
-                                          const std::string& key) {
-  if (!config.contains(key)) return std::nullopt;
-  const bool is_object = config.raw()[key].is_object();
-  const std::string token = is_object ? config.object(key).string("content") : config.string(key);
-  const std::optional<std::int32_t> id = tokenizer.token_id(token);
-  if (!id) throw Error("{}: {}: '{}' is not in the vocabulary", config.where(), key, token);
-  return id;
 }
 
 /// Encodes words, remembering those it has met.
@@ -105,11 +127,7 @@ class WordEncoder {
 }  // namespace
 
 Tokenizer Tokenizer::from_directory(const std::filesystem::path& directory) {
-  const std::filesystem::path config = directory / "tokenizer_config.json";
-  const bool has_config = std::filesystem::exists(config);
-  return Tokenizer({read_file(directory / "tokenizer.json", kMaxTokenizerBytes),
-                    has_config ? read_file(config, kMaxJsonBytes) : ""},
-                   directory);
+  return Tokenizer(read_tokenizer_files(directory), directory);
 }
 
 Tokenizer Tokenizer::from_gguf(const GgufReader& reader) {
@@ -117,27 +135,33 @@ Tokenizer Tokenizer::from_gguf(const GgufReader& reader) {
 }
 
 Tokenizer::Tokenizer(TokenizerFiles files, const std::filesystem::path& directory)
-    : Tokenizer(files, parse_tokenizer(files.tokenizer_json, directory)) {
-  if (files.tokenizer_config_json.empty()) return;
-  const std::filesystem::path path = directory / "tokenizer_config.json";
-  const JsonObject config = JsonObject::parse(files.tokenizer_config_json, path.string());
-  special_tokens_ = {.bos = special_token(*this, config, "bos_token"),
-                     .eos = special_token(*this, config, "eos_token"),
-                     .pad = special_token(*this, config, "pad_token"),
-                     .unk = special_token(*this, config, "unk_token")};
-}
+    : Tokenizer(files, parse_tokenizer(files.tokenizer_json, directory), directory) {}
 
-Tokenizer::Tokenizer(TokenizerFiles files, const JsonObject& description)
+Tokenizer::Tokenizer(TokenizerFiles files, const JsonObject& description,
+                     const std::filesystem::path& directory)
+    : Tokenizer(files, description,
+                read_tokenizer_config(files, read_added_tokens(description), directory)) {}
+
+Tokenizer::Tokenizer(TokenizerFiles files, const JsonObject& description,
+                     const TokenizerConfig& config)
     : files_(std::move(files)),
-      added_tokens_(read_added_tokens(description)),
-      splitter_(make_splitter(added_tokens_, reads_nfc(description))),
-      pre_tokenizer_(description.object("pre_tokenizer")),
       bpe_(read_bpe(description.object("model"))),
+      added_tokens_(number(bpe_.vocabulary(), description, config.added)),
+      splitter_(make_splitter(added_tokens_, description)),
+      pre_tokenizer_(description.object("pre_tokenizer"), config.add_prefix_space),
       post_processor_(read_post_processor(description)) {
   for (const std::string& token :
        tokens_by_id(bpe_.vocabulary(), added_tokens_, description.where())) {
     bytes_of_.push_back(from_byte_alphabet(token).value_or(token));
   }
+  const auto id_of = [&](const char* name) {
+    const auto token = config.special_tokens.find(name);
+    return token == config.special_tokens.end() ? std::nullopt : token_id(token->second);
+  };
+  special_tokens_ = {.bos = id_of("bos_token"),
+                     .eos = id_of("eos_token"),
+                     .pad = id_of("pad_token"),
+                     .unk = id_of("unk_token")};
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
@@ -183,8 +207,9 @@ std::string_view Tokenizer::bytes(std::int32_t id) const {
 std::optional<std::int32_t> Tokenizer::token_id(std::string_view token) const {
   const auto found = bpe_.vocabulary().find(token);
   if (found != bpe_.vocabulary().end()) return found->second;
-  const auto added = std::ranges::find(added_tokens_, token, &AddedToken::content);
-  return added == added_tokens_.end() ? std::nullopt : std::optional(added->id);
+  const auto added = std::ranges::find_if(
+      added_tokens_, [&](const auto& entry) { return entry.second.content == token; });
+  return added == added_tokens_.end() ? std::nullopt : std::optional(added->first);
 }
 
 }  // namespace dualpath::data

@@ -13,28 +13,26 @@
 #include "data/formats/gguf.h"
 #include "data/post_processor.h"
 #include "data/pre_tokenizer.h"
+#include "data/tokenizer_config.h"
+#include "data/tokenizer_files.h"
 
 namespace dualpath::data {
 
-/// A tokenizer as a Hugging Face directory holds it.
-struct TokenizerFiles {
-  std::string tokenizer_json;
-  std::string tokenizer_config_json;  // empty if there is none
-};
-
-/// The ids that have a meaning of their own, as far as tokenizer_config.json names them.
+/// The ids that have a meaning of their own, as far as the files beside tokenizer.json name them.
 struct SpecialTokens {
   std::optional<std::int32_t> bos, eos, pad, unk;
 };
 
-/// Byte-level BPE, giving the ids that Hugging Face's `tokenizers` gives with
+/// Byte-level BPE, giving the ids that transformers' AutoTokenizer gives with
 /// add_special_tokens=False: nothing is put around the text, and the file's truncation and padding
-/// are not applied. Immutable, so it can be shared between threads.
+/// are not applied. But normalizer, pre_tokenizer and model are always tokenizer.json's, as in
+/// `tokenizers`; transformers 5 puts some classes' own (tokenizer_class GPT2Tokenizer, …) in their
+/// place. Immutable, so it can be shared between threads.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json and, if it is there, tokenizer_config.json. Error naming file and key
-  /// where the tokenizer is of a kind we do not support (a normalizer but NFC, a model that is no
-  /// BPE over bytes).
+  /// Reads tokenizer.json and, as far as they are there, the files beside it; see
+  /// tokenizer_config.h. Error naming file and key where the tokenizer is of a kind we do not
+  /// support (a normalizer but NFC, a model that is no BPE over bytes) or a key is unknown.
   static Tokenizer from_directory(const std::filesystem::path& directory);
   /// From the metadata `tokenizer.ggml.*`; see gguf_tokenizer.h.
   static Tokenizer from_gguf(const GgufReader& reader);
@@ -62,13 +60,15 @@ class Tokenizer {
   const TokenizerFiles& files() const { return files_; }
 
  private:
-  Tokenizer(TokenizerFiles files, const JsonObject& description);
+  Tokenizer(TokenizerFiles files, const JsonObject& description,
+            const std::filesystem::path& directory);
+  Tokenizer(TokenizerFiles files, const JsonObject& description, const TokenizerConfig& config);
 
   TokenizerFiles files_;
-  std::vector<AddedToken> added_tokens_;
+  Bpe bpe_;
+  AddedTokens added_tokens_;
   AddedTokenSplitter splitter_;
   PreTokenizer pre_tokenizer_;
-  Bpe bpe_;
   PostProcessor post_processor_;
   std::vector<std::string> bytes_of_;  // by id: what decode() writes
   SpecialTokens special_tokens_;

@@ -51,6 +51,17 @@ TEST_CASE("a kind that we do not know is remembered by its name", "[data][tokeni
   CHECK(processor({{"type", "BertProcessing"}}).unsupported == "BertProcessing");
 }
 
+TEST_CASE("templates that do more than stand around one text are not supported",
+          "[data][tokenizer]") {
+  json twice = around();
+  twice["single"].push_back(kSequence);
+  CHECK(processor(twice).unsupported == "TemplateProcessing of 2 texts");
+  const json steps = json::array({around(), around()});
+  const PostProcessor read = processor({{"type", "Sequence"}, {"processors", steps}});
+  CHECK(read.unsupported == "a second TemplateProcessing");
+  CHECK(read.before.empty());
+}
+
 TEST_CASE("a template with a token that is not listed is an error", "[data][tokenizer]") {
   json step = around();
   step["special_tokens"].erase("<sop>");

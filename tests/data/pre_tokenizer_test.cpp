@@ -82,3 +82,18 @@ TEST_CASE("pre-tokenizers that we do not have are refused by name", "[data][pre_
                                                    "behavior": "Removed", "invert": false})")),
                     Catch::Contains("pretokenizers[0].pattern: regular expression '\\w'"));
 }
+
+TEST_CASE("a Sequence within a Sequence is its members in order", "[data][pre_tokenizer]") {
+  const std::string digits = R"({"type": "Digits", "individual_digits": true})";
+  const std::string inner = R"({"type": "Sequence", "pretokenizers": [)" + digits + "]}";
+  const std::string outer =
+      R"({"type": "Sequence", "pretokenizers": [)" + before_bytes(inner) + "]}";
+  CHECK(words(outer, "a12") == Words{"a", "1", "2"});
+}
+
+TEST_CASE("the space in front can be decided elsewhere", "[data][pre_tokenizer]") {
+  const auto description = JsonObject::parse(R"({"type": "ByteLevel"})", "t.json");
+  std::vector<std::string> words;
+  PreTokenizer(description, true).split("a b", [&](auto word) { words.emplace_back(word); });
+  CHECK(words == Words{" a", " b"});
+}

@@ -1,4 +1,5 @@
-// Ids against Hugging Face's `tokenizers`: tests/reference/tokens.py makes the expected ones.
+// Ids against Hugging Face's `tokenizers` and transformers: tests/reference/tokens.py and
+// tokenizer_directories.py make the expected ones.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -6,9 +7,12 @@
 #include "data/base/file.h"
 #include "data/tokenizer.h"
 #include "data/utf8.h"
+#include "tests/support/plain_file.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace dualpath;
 using namespace dualpath::data;
+using namespace dualpath::testing;
 
 namespace {
 
@@ -124,6 +128,26 @@ TEST_CASE("ids of GLM-4's, Qwen2's and Llama 3's kinds are those of tokenizers",
       const bool whole =
           tokenizer.decode(text["ids"].get<Ids>()) == text.value("decoded", text["text"]);
       CHECK(whole);
+    }
+  }
+}
+
+TEST_CASE("ids from a directory are AutoTokenizer's, whichever of its files says what",
+          "[data][tokens]") {
+  const json directories = json::parse(read_file("build/reference/tokenizer_directories.json"));
+  CHECK(directories.size() > 100);
+  const TemporaryDirectory scratch;
+  for (const json& directory : directories) {
+    INFO(directory["name"].get<std::string>());
+    const std::filesystem::path path = scratch / directory["name"].get<std::string>();
+    std::filesystem::create_directory(path);
+    for (const auto& [file, text] : directory["files"].items())
+      write_plain(path / file, text.get_ref<const std::string&>());
+    const Tokenizer tokenizer = Tokenizer::from_directory(path);
+    for (std::size_t i = 0; i < directory["texts"].size(); ++i) {
+      const std::string text = directory["texts"][i];
+      CHECK(tokenizer.encode(text) == directory["ids"][i].get<Ids>());
+      CHECK(tokenizer.encode_whole(text) == directory["whole"][i].get<Ids>());
     }
   }
 }

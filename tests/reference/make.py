@@ -30,6 +30,7 @@ JOBS = {
     "smollm2_logits": ("smollm2", {}),
     "generation": ("generation.json", {"tiny": "tiny_llama", "families": "tiny_families"}),
     "tokens": ("tokens", {}),
+    "tokenizer_directories": ("tokenizer_directories.json", {}),
     "chat_templates": ("chat_templates.json", {}),
     "packed_codes": ("packed_codes.safetensors", {}),
     "log_mel": ("log_mel.safetensors", {}),

@@ -1,0 +1,264 @@
+#include "data/tokenizer_config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "data/base/error.h"
+
+namespace dualpath::data {
+namespace {
+
+using nlohmann::ordered_json;
+using Listed = std::vector<std::pair<std::int32_t, AddedToken>>;
+using Named = std::vector<std::pair<std::string, AddedToken>>;
+
+constexpr const char* kDecoder = "added_tokens_decoder";
+constexpr const char* kExtra = "extra_special_tokens";
+constexpr const char* kAdditional = "additional_special_tokens";  // its older name
+
+// In the order in which those that are new get their ids.
+constexpr std::array kSpecialNames{"bos_token", "eos_token", "unk_token", "sep_token",
+                                   "pad_token", "cls_token", "mask_token"};
+
+bool is_special_name(const std::string& key) {
+  return std::ranges::find(kSpecialNames, key) != kSpecialNames.end();
+}
+
+/// Tokens in the order in which they come, the first of each text.
+class TokenList {
+ public:
+  void add(AddedToken token) {
+    if (contents_.insert(token.content).second) tokens_.push_back(std::move(token));
+  }
+  bool contains(const std::string& content) const { return contents_.contains(content); }
+  const std::vector<AddedToken>& tokens() const { return tokens_; }
+
+ private:
+  std::vector<AddedToken> tokens_;
+  std::unordered_set<std::string> contents_;
+};
+
+/// tokenizer_config.json or special_tokens_map.json. special: what its tokens are that do not say.
+class File {
+ public:
+  File(const std::string& text, const std::filesystem::path& path, bool special)
+      : object_(JsonObject::parse(text.empty() ? "{}" : text, path.string())),
+        ordered_(ordered_json::parse(text.empty() ? "{}" : text)),
+        special_(special) {}
+
+  const JsonObject& object() const { return object_; }
+  bool has(const std::string& key) const { return object_.raw().contains(key); }  // null too
+
+  AddedToken token(const std::string& key) const { return read(object_.raw()[key], key); }
+
+  std::vector<AddedToken> list(const std::string& key) const {
+    std::vector<AddedToken> tokens;
+    if (!object_.contains(key) || object_.raw()[key].is_object()) return tokens;
+    if (!object_.raw()[key].is_array()) object_.objects(key);  // the Error: expected an array
+    for (const auto& value : object_.raw()[key]) tokens.push_back(read(value, key));
+    return tokens;
+  }
+
+  /// {"image_token": "<image>"} under a key, in the file's order.
+  std::vector<std::pair<std::string, AddedToken>> dictionary(const std::string& key) const {
+    std::vector<std::pair<std::string, AddedToken>> tokens;
+    if (!object_.contains(key) || !object_.raw()[key].is_object()) return tokens;
+    for (const auto& [name, value] : ordered_[key].items())
+      tokens.emplace_back(name, read(value, key + "." + name));
+    return tokens;
+  }
+
+  /// Keys of tokens that only this model has ("image_token"), in the file's order. add_bos_token is
+  /// none, being true or false.
+  std::vector<std::string> own_names() const {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : ordered_.items()) {
+      const bool is_token = value.is_string() || value.is_object();
+      if (is_token && key.ends_with("_token") && !is_special_name(key)) names.push_back(key);
+    }
+    return names;
+  }
+
+ private:
+  AddedToken read(const nlohmann::json& value, const std::string& key) const {
+    if (value.is_string()) return {.content = value.get<std::string>()};
+    const std::string where = fmt::format("{}: {}", object_.where(), printable(key));
+    if (!value.is_object())
+      throw Error("{}: expected a text or an object, got {}", where, printable(value.dump()));
+    return read_added_token(JsonObject::parse(value.dump(), where), special_);
+  }
+
+  JsonObject object_;
+  ordered_json ordered_;
+  bool special_;
+};
+
+/// Puts together what the files say, as PreTrainedTokenizerBase._from_pretrained does.
+class Reader {
+ public:
+  Reader(const TokenizerFiles& files, const Listed& listed, const std::filesystem::path& directory)
+      : listed_(listed),
+        config_(files.tokenizer_config_json, directory / "tokenizer_config.json", false) {
+    if (config_.has(kDecoder)) return;
+    map_.emplace(files.special_tokens_map_json, directory / "special_tokens_map.json", true);
+    if (files.added_tokens_json.empty()) return;
+    const std::filesystem::path added = directory / "added_tokens.json";
+    added_ = JsonObject::parse(files.added_tokens_json, added.string());
+  }
+
+  const JsonObject& config() const { return config_.object(); }
+
+  /// bos_token and its like, then tokens of the model's own names. A key of special_tokens_map.json
+  /// goes before the same key of tokenizer_config.json, even if it is null.
+  Named named() const {
+    Named tokens;
+    StringMap<std::size_t> places;
+    const auto put = [&](const std::string& name, AddedToken token) {
+      const auto [place, is_new] = places.emplace(name, tokens.size());
+      if (is_new) {
+        tokens.emplace_back(name, std::move(token));
+      } else {
+        tokens[place->second].second = std::move(token);
+      }
+    };
+    for (const std::string name : kSpecialNames) {
+      const File& file = map_ && map_->has(name) ? *map_ : config_;
+      if (file.object().contains(name)) put(name, file.token(name));
+    }
+    // transformers comes upon the texts of tokenizer_config.json last.
+    const auto is_text = [&](const auto& name) { return config().raw()[name].is_string(); };
+    std::vector<std::string> own = config_.own_names();
+    const auto texts = std::stable_partition(own.begin(), own.end(), std::not_fn(is_text));
+    for (auto name = own.begin(); name != texts; ++name) put(*name, config_.token(*name));
+    if (map_)
+      for (const std::string& name : map_->own_names()) put(name, map_->token(name));
+    for (auto name = texts; name != own.end(); ++name) put(*name, config_.token(*name));
+    for (auto& [name, token] : config_.dictionary(kExtra)) put(name, std::move(token));
+    if (map_)
+      for (auto& [name, token] : map_->dictionary(kExtra)) put(name, std::move(token));
+    return tokens;
+  }
+
+  /// All that is behind tokenizer.json's tokens: first those with ids, which here are their order
+  /// alone; then, if they are new, the special ones.
+  std::vector<AddedToken> added() const {
+    std::vector<AddedToken> tokens;
+    TokenList known;
+    for (const auto& [id, token] : listed_) known.add(token);
+    for (const auto& [id, token] : decoder()) {
+      tokens.push_back(token);
+      known.add(token);
+    }
+    const std::size_t old = known.tokens().size();
+    for (auto& [name, token] : named()) known.add(std::move(token));
+    for (AddedToken& token : extra()) known.add(std::move(token));
+    tokens.insert(tokens.end(), known.tokens().begin() + static_cast<std::ptrdiff_t>(old),
+                  known.tokens().end());
+    return tokens;
+  }
+
+ private:
+  /// Special tokens without a name. The newer key goes before the older one.
+  std::vector<AddedToken> extra() const {
+    std::vector<AddedToken> tokens = config_.list(kExtra);
+    if (tokens.empty()) tokens = config_.list(kAdditional);
+    if (!map_) return tokens;
+    const bool is_said = config_.has(kExtra) || config_.has(kAdditional) || map_->has(kExtra);
+    if (!is_said) return map_->list(kAdditional);
+    TokenList all;
+    for (AddedToken& token : tokens) all.add(std::move(token));
+    for (AddedToken& token : map_->list(kExtra)) all.add(std::move(token));
+    return all.tokens();
+  }
+
+  AddedTokens decoder() const {
+    if (config_.has(kDecoder)) return decoder_of_config();
+    AddedTokens tokens;
+    if (added_) tokens = tokens_of_added();
+    for (const auto& [id, token] : listed_) tokens[id] = token;
+    return tokens;
+  }
+
+  /// "added_tokens_decoder": {"151643": {"content": "<|endoftext|>", …}, …}.
+  AddedTokens decoder_of_config() const {
+    AddedTokens tokens;
+    const JsonObject decoder = config().object(kDecoder);
+    for (const std::string& key : decoder.keys()) {
+      std::int32_t id = -1;
+      const char* const end = key.data() + key.size();
+      if (std::from_chars(key.data(), end, id).ptr != end || id < 0)
+        throw Error("{}: expected an id, got {}", decoder.where(), printable(key));
+      tokens[id] = read_added_token(decoder.object(key));
+    }
+    return tokens;
+  }
+
+  /// {"<|im_end|>": 151645, …}: not normalized are those that the other files call special.
+  AddedTokens tokens_of_added() const {
+    TokenList special;
+    for (AddedToken& token : extra()) special.add(std::move(token));
+    for (auto& [name, token] : named())
+      if (is_special_name(name)) special.add(std::move(token));
+    AddedTokens tokens;
+    for (const std::string& content : added_->keys()) {
+      const auto id = static_cast<std::int32_t>(added_->integer(content, kTokenIds));
+      tokens[id] = {.content = content, .normalized = !special.contains(content)};
+    }
+    return tokens;
+  }
+
+  const Listed& listed_;
+  File config_;
+  std::optional<File> map_;          // only where special_tokens_map.json counts
+  std::optional<JsonObject> added_;  // added_tokens.json, likewise
+};
+
+void refuse_unsupported(const JsonObject& config) {
+  if (config.boolean_or("split_special_tokens", false))
+    throw Error("{}: split_special_tokens: true is not supported", config.where());
+  for (const std::string& key : config.keys()) {
+    const nlohmann::json& value = config.raw()[key];
+    // transformers keeps such an object and adds no token.
+    if (!key.ends_with("_token") || is_special_name(key) || !value.is_object()) continue;
+    if (!value.contains("__type"))
+      throw Error("{}: {}: expected a text, got an object", config.where(), printable(key));
+  }
+  if (!config.contains("fast_tokenizer_files")) return;
+  for (const std::string& file : config.strings("fast_tokenizer_files")) {
+    if (file == "tokenizer.json") continue;
+    throw Error("{}: fast_tokenizer_files: expected tokenizer.json alone, got {}", config.where(),
+                printable(file));
+  }
+}
+
+/// Whether transformers reads the tokenizer with a class that makes the pre-tokenizer itself, by
+/// its own add_prefix_space.
+bool class_sets_prefix_space(const std::string& model_type, std::string name) {
+  constexpr std::array kClasses{"GPT2Tokenizer", "Qwen2Tokenizer", "GPTNeoXTokenizer",
+                                "CodeGenTokenizer", "CohereTokenizer"};
+  if (model_type == "glm" || model_type == "glm4") return false;  // whatever class is named
+  if (model_type == "qwen2" || (model_type == "qwen3" && name.empty())) return true;
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);  // as classes were called before
+  return std::ranges::find(kClasses, name) != kClasses.end();
+}
+
+}  // namespace
+
+TokenizerConfig read_tokenizer_config(const TokenizerFiles& files, const Listed& listed,
+                                      const std::filesystem::path& directory) {
+  const Reader reader(files, listed, directory);
+  const JsonObject& config = reader.config();
+  refuse_unsupported(config);
+  TokenizerConfig result;
+  result.added = reader.added();
+  for (const auto& [name, token] : reader.named()) result.special_tokens[name] = token.content;
+  if (class_sets_prefix_space(files.model_type, config.string_or("tokenizer_class", "")))
+    result.add_prefix_space = config.boolean_or("add_prefix_space", false);
+  return result;
+}
+
+}  // namespace dualpath::data
