@@ -1,5 +1,7 @@
 #include "data/gguf_tokenizer.h"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
@@ -10,9 +12,60 @@ namespace {
 
 using nlohmann::json;
 
-// llama.cpp's kinds of token.
+// llama.cpp's kinds of token, from 0 (not said) to 6 (a byte, where a vocabulary is no BPE).
 constexpr int kControl = 3;
 constexpr int kUserDefined = 4;
+constexpr int kLastKind = 6;
+
+constexpr std::array<std::string_view, 12> kUsedKeys{"ggml.model",
+                                                     "ggml.pre",
+                                                     "ggml.tokens",
+                                                     "ggml.token_type",
+                                                     "ggml.merges",
+                                                     "ggml.bos_token_id",
+                                                     "ggml.eos_token_id",
+                                                     "ggml.padding_token_id",
+                                                     "ggml.unknown_token_id",
+                                                     "ggml.add_bos_token",
+                                                     "ggml.add_eos_token",
+                                                     "chat_template"};
+// Without effect on the ids of byte-level BPE: what other kinds of vocabulary go by, roles of
+// tokens (eot_token_id is the model's affair), and other texts.
+constexpr std::array<std::string_view, 22> kIdleKeys{"ggml.scores",
+                                                     "ggml.token_type_count",
+                                                     "ggml.add_space_prefix",
+                                                     "ggml.precompiled_charsmap",
+                                                     "ggml.remove_extra_whitespaces",
+                                                     "ggml.add_sep_token",
+                                                     "ggml.seperator_token_id",
+                                                     "ggml.cls_token_id",
+                                                     "ggml.mask_token_id",
+                                                     "ggml.eot_token_id",
+                                                     "ggml.eom_token_id",
+                                                     "ggml.fim_pre_token_id",
+                                                     "ggml.fim_suf_token_id",
+                                                     "ggml.fim_mid_token_id",
+                                                     "ggml.fim_pad_token_id",
+                                                     "ggml.fim_rep_token_id",
+                                                     "ggml.fim_sep_token_id",
+                                                     "ggml.prefix_token_id",
+                                                     "ggml.suffix_token_id",
+                                                     "ggml.middle_token_id",
+                                                     "huggingface.json",
+                                                     "chat_templates"};
+
+/// Error naming the first key of the tokenizer that is none of these.
+void refuse_unknown_keys(const GgufReader& reader) {
+  constexpr std::string_view kPrefix = "tokenizer.";
+  for (const auto& [key, value] : reader.metadata()) {
+    if (!key.starts_with(kPrefix)) continue;
+    const std::string_view name = std::string_view(key).substr(kPrefix.size());
+    if (std::ranges::find(kUsedKeys, name) != kUsedKeys.end() ||
+        std::ranges::find(kIdleKeys, name) != kIdleKeys.end() || name.starts_with("chat_template."))
+      continue;
+    throw Error("{}: {} is not supported", reader.file()->path().string(), printable(key));
+  }
+}
 
 constexpr std::string_view kLlamaPattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -51,6 +104,7 @@ class Metadata {
       : reader_(reader),
         tokens_(reader.require<std::vector<std::string>>("tokenizer.ggml.tokens")),
         kinds_(reader.require<std::vector<int>>("tokenizer.ggml.token_type")) {
+    refuse_unknown_keys(reader);
     const auto model = reader.require<std::string>("tokenizer.ggml.model");
     if (model != "gpt2") {
       throw Error("{}: tokenizer.ggml.model: expected gpt2 (BPE over bytes), got '{}'", file(),
@@ -58,6 +112,11 @@ class Metadata {
     }
     if (kinds_.size() != tokens_.size()) {
       throw Error("{}: {} tokens but {} token types", file(), tokens_.size(), kinds_.size());
+    }
+    for (const int kind : kinds_) {
+      if (kind >= 0 && kind <= kLastKind) continue;
+      throw Error("{}: tokenizer.ggml.token_type: expected 0 to {}, got {}", file(), kLastKind,
+                  kind);
     }
     check_utf8("tokenizer.ggml.tokens", tokens_);
   }
@@ -150,19 +209,32 @@ class Metadata {
             {"merges", merges}};
   }
 
-  /// Puts the first token in front of a text where the model wants it so.
+  /// The token that stands before or behind every text, if the model wants one and has it.
+  std::optional<std::size_t> around(std::string_view name) const {
+    const bool wanted = reader_.get_or(fmt::format("tokenizer.ggml.add_{}_token", name), false);
+    return wanted ? special_id(name) : std::nullopt;
+  }
+
   json post_processor() const {
-    const auto bos = special_id("bos");
-    if (!bos || !reader_.get_or("tokenizer.ggml.add_bos_token", false)) return nullptr;
-    const std::string& token = tokens_[*bos];
-    const json first = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
-    const json a = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-    const json b = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
-    const json entry = {{"id", token}, {"ids", {*bos}}, {"tokens", {token}}};
+    const auto first = around("bos"), last = around("eos");
+    if (!first && !last) return nullptr;
+    json single = json::array(), pair = json::array(), special_tokens = json::object();
+    const auto put_special = [&](const std::optional<std::size_t>& id) {
+      if (!id) return;
+      const std::string& token = tokens_[*id];
+      for (json* side : {&single, &pair})
+        side->push_back({{"SpecialToken", {{"id", token}, {"type_id", 0}}}});
+      special_tokens[token] = {{"id", token}, {"ids", {*id}}, {"tokens", {token}}};
+    };
+    put_special(first);
+    for (json* side : {&single, &pair})
+      side->push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+    pair.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
+    put_special(last);
     return {{"type", "TemplateProcessing"},
-            {"single", json::array({first, a})},
-            {"pair", json::array({first, a, b})},
-            {"special_tokens", {{token, entry}}}};
+            {"single", single},
+            {"pair", pair},
+            {"special_tokens", special_tokens}};
   }
 
   const GgufReader& reader_;

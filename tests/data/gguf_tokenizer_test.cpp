@@ -123,6 +123,25 @@ TEST_CASE("a first token that the model wants is put into the file for transform
   CHECK(t.encode("a") == Ids{1});  // encode() adds nothing
 }
 
+TEST_CASE("a last token that the model wants stands behind a text", "[data][gguf_tokenizer]") {
+  const json ends = {{"tokenizer.ggml.add_eos_token", true}};
+  CHECK(tokenizer(ends).encode_whole("a") == Ids{1, 0});
+  json both = ends;
+  both.update({{"tokenizer.ggml.add_bos_token", true}, {"tokenizer.ggml.bos_token_id", 5}});
+  CHECK(tokenizer(both).encode_whole("a") == Ids{5, 1, 0});
+  CHECK(tokenizer({{"tokenizer.ggml.add_bos_token", true}}).encode_whole("a") ==
+        Ids{1});  // has none
+}
+
+TEST_CASE("keys without effect on byte-level BPE pass", "[data][gguf_tokenizer]") {
+  const json idle = {{"tokenizer.ggml.add_space_prefix", true},
+                     {"tokenizer.ggml.scores", {0, 0, 0, 0, 0, 0}},
+                     {"tokenizer.ggml.eot_token_id", 5},
+                     {"tokenizer.chat_template.tool_use", "{{ tools }}"},
+                     {"tokenizer.chat_templates", {"tool_use"}}};
+  CHECK(tokenizer(idle).encode(" a") == Ids{4});
+}
+
 TEST_CASE("metadata that we do not support or that is broken is named", "[data][gguf_tokenizer]") {
   const auto refused = [](const json& patch, const std::string& message) {
     INFO(patch.dump());
@@ -134,6 +153,10 @@ TEST_CASE("metadata that we do not support or that is broken is named", "[data][
           "expected smollm, gpt-2, default or llama-bpe, got 'qwen2'");
   refused({{"tokenizer.ggml.pre", nullptr}}, "tokenizer.ggml.pre");
   refused({{"tokenizer.ggml.tokens", nullptr}}, "tokenizer.ggml.tokens");
+  refused({{"tokenizer.ggml.normalizer.lowercase", true}},
+          "tokenizer.ggml.normalizer.lowercase is not supported");
+  refused({{"tokenizer.ggml.token_type", {3, 1, 1, 7, 1, 4}}},
+          "token_type: expected 0 to 6, got 7");
   refused({{"tokenizer.ggml.token_type", {1}}}, "6 tokens but 1 token types");
   refused({{"tokenizer.ggml.eos_token_id", 6}}, "tokenizer.ggml.eos_token_id: 6 of 6 tokens");
   refused({{"tokenizer.ggml.tokens", {"<end>", "a", "a", "Ġ", "Ġa", "<user>"}}},
