@@ -45,8 +45,9 @@ AddedToken read_added_token(const JsonObject& token, bool special) {
   if (token.boolean_or("single_word", false)) {
     throw Error("{}: single_word is not supported (token '{}')", token.where(), content);
   }
+  const bool is_special = token.boolean_or("special", false) || special;
   return {.content = content,
-          .normalized = token.boolean_or("normalized", !token.boolean_or("special", special)),
+          .normalized = token.boolean_or("normalized", !is_special),
           .lstrip = token.boolean_or("lstrip", false),
           .rstrip = token.boolean_or("rstrip", false)};
 }
@@ -122,12 +123,14 @@ void AddedTokenSplitter::split(const Matcher& matcher, std::string_view text,
       continue;
     }
     const auto& [id, token] = *match;
-    const std::size_t begin = token.lstrip ? i - space_at_end(text.substr(0, i)) : i;
+    const std::size_t begin =
+        token.lstrip ? std::max(done, i - space_at_end(text.substr(0, i))) : i;
+    i += token.content.size();
+    const std::size_t end = token.rstrip ? i + space_at_start(text.substr(i)) : i;
     if (begin > done) on_text(text.substr(done, begin - done));
-    on_token(id);
+    if (end > begin) on_token(id);
     // The next token may start in the space that this one takes, as in `tokenizers`.
-    done = i += token.content.size();
-    if (token.rstrip) done += space_at_start(text.substr(i));
+    done = end;
   }
   if (done < text.size()) on_text(text.substr(done));
 }

@@ -22,8 +22,8 @@ struct AddedToken {
 };
 
 /// An object with the fields of an AddedToken. single_word and unknown keys are an Error that names
-/// the token. special: what counts where the object does not say; tokens that are special are not
-/// normalized unless it says so.
+/// the token. special: whether the token is special even if the object does not say so; special
+/// tokens are not normalized unless it says that they are.
 AddedToken read_added_token(const JsonObject& token, bool special = false);
 
 /// The "added_tokens" of a tokenizer.json, each with the id it has there; none if it has none.

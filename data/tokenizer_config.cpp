@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
 #include <unordered_set>
 
 #include "data/base/error.h"
@@ -15,6 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 using Listed = std::vector<std::pair<std::int32_t, AddedToken>>;
 using Named = std::vector<std::pair<std::string, AddedToken>>;
+using Texts = std::unordered_set<std::string>;
 
 constexpr const char* kDecoder = "added_tokens_decoder";
 constexpr const char* kExtra = "extra_special_tokens";
@@ -28,38 +31,27 @@ bool is_special_name(const std::string& key) {
   return std::ranges::find(kSpecialNames, key) != kSpecialNames.end();
 }
 
-/// Tokens in the order in which they come, the first of each text.
-class TokenList {
- public:
-  void add(AddedToken token) {
-    if (contents_.insert(token.content).second) tokens_.push_back(std::move(token));
-  }
-  bool contains(const std::string& content) const { return contents_.contains(content); }
-  const std::vector<AddedToken>& tokens() const { return tokens_; }
-
- private:
-  std::vector<AddedToken> tokens_;
-  std::unordered_set<std::string> contents_;
-};
-
-/// tokenizer_config.json or special_tokens_map.json. special: what its tokens are that do not say.
+/// A file beside tokenizer.json, with its keys in their order: it numbers tokens.
 class File {
  public:
-  File(const std::string& text, const std::filesystem::path& path, bool special)
+  File(const std::string& text, const std::filesystem::path& path)
       : object_(JsonObject::parse(text.empty() ? "{}" : text, path.string())),
-        ordered_(ordered_json::parse(text.empty() ? "{}" : text)),
-        special_(special) {}
+        ordered_(ordered_json::parse(text.empty() ? "{}" : text)) {}
 
   const JsonObject& object() const { return object_; }
   bool has(const std::string& key) const { return object_.raw().contains(key); }  // null too
 
   AddedToken token(const std::string& key) const { return read(object_.raw()[key], key); }
 
-  std::vector<AddedToken> list(const std::string& key) const {
+  /// Nothing if the key is not there or stands for an object; no tokens if it is null. special:
+  /// which tokens are special even if they do not say so; without it all are.
+  std::optional<std::vector<AddedToken>> list(const std::string& key,
+                                              const Texts* special = nullptr) const {
+    if (!has(key) || object_.raw()[key].is_object()) return std::nullopt;
     std::vector<AddedToken> tokens;
-    if (!object_.contains(key) || object_.raw()[key].is_object()) return tokens;
+    if (!object_.contains(key)) return tokens;
     if (!object_.raw()[key].is_array()) object_.objects(key);  // the Error: expected an array
-    for (const auto& value : object_.raw()[key]) tokens.push_back(read(value, key));
+    for (const auto& value : object_.raw()[key]) tokens.push_back(read(value, key, special));
     return tokens;
   }
 
@@ -70,6 +62,12 @@ class File {
     for (const auto& [name, value] : ordered_[key].items())
       tokens.emplace_back(name, read(value, key + "." + name));
     return tokens;
+  }
+
+  std::vector<std::string> keys_in_order() const {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : ordered_.items()) keys.push_back(key);
+    return keys;
   }
 
   /// Keys of tokens that only this model has ("image_token"), in the file's order. add_bos_token is
@@ -84,37 +82,63 @@ class File {
   }
 
  private:
-  AddedToken read(const nlohmann::json& value, const std::string& key) const {
+  AddedToken read(const nlohmann::json& value, const std::string& key,
+                  const Texts* special = nullptr) const {
     if (value.is_string()) return {.content = value.get<std::string>()};
     const std::string where = fmt::format("{}: {}", object_.where(), printable(key));
     if (!value.is_object())
       throw Error("{}: expected a text or an object, got {}", where, printable(value.dump()));
-    return read_added_token(JsonObject::parse(value.dump(), where), special_);
+    const JsonObject token = JsonObject::parse(value.dump(), where);
+    return read_added_token(token, !special || special->contains(token.string("content")));
   }
 
   JsonObject object_;
   ordered_json ordered_;
-  bool special_;
 };
 
 /// Puts together what the files say, as PreTrainedTokenizerBase._from_pretrained does.
 class Reader {
  public:
   Reader(const TokenizerFiles& files, const Listed& listed, const std::filesystem::path& directory)
-      : listed_(listed),
-        config_(files.tokenizer_config_json, directory / "tokenizer_config.json", false) {
-    if (config_.has(kDecoder)) return;
-    map_.emplace(files.special_tokens_map_json, directory / "special_tokens_map.json", true);
-    if (files.added_tokens_json.empty()) return;
-    const std::filesystem::path added = directory / "added_tokens.json";
-    added_ = JsonObject::parse(files.added_tokens_json, added.string());
+      : listed_(listed), config_(files.tokenizer_config_json, directory / "tokenizer_config.json") {
+    if (!config_.has(kDecoder)) {
+      map_.emplace(files.special_tokens_map_json, directory / "special_tokens_map.json");
+      if (!files.added_tokens_json.empty())
+        added_.emplace(files.added_tokens_json, directory / "added_tokens.json");
+    }
+    named_ = read_named();
+    for (const auto& [name, token] : named_) special_.insert(token.content);
   }
 
   const JsonObject& config() const { return config_.object(); }
 
+  const Named& named() const { return named_; }
+
+  /// All that is behind tokenizer.json's tokens: first those with ids, which here are their order
+  /// alone; then the special ones that are not among them. A text may come twice, with other
+  /// options.
+  std::vector<AddedToken> added() const {
+    std::vector<AddedToken> tokens;
+    Texts known;
+    for (const auto& [id, token] : listed_) known.insert(token.content);
+    for (const auto& [id, token] : decoder()) {
+      known.insert(token.content);
+      tokens.push_back(token);
+    }
+    std::set<std::tuple<std::string, bool, bool, bool>> is_added;
+    const auto add = [&](const AddedToken& t) {
+      if (known.contains(t.content)) return;
+      if (is_added.emplace(t.content, t.normalized, t.lstrip, t.rstrip).second) tokens.push_back(t);
+    };
+    for (const auto& [name, token] : named_) add(token);
+    for (const AddedToken& token : extra()) add(token);
+    return tokens;
+  }
+
+ private:
   /// bos_token and its like, then tokens of the model's own names. A key of special_tokens_map.json
   /// goes before the same key of tokenizer_config.json, even if it is null.
-  Named named() const {
+  Named read_named() const {
     Named tokens;
     StringMap<std::size_t> places;
     const auto put = [&](const std::string& name, AddedToken token) {
@@ -143,36 +167,20 @@ class Reader {
     return tokens;
   }
 
-  /// All that is behind tokenizer.json's tokens: first those with ids, which here are their order
-  /// alone; then, if they are new, the special ones.
-  std::vector<AddedToken> added() const {
-    std::vector<AddedToken> tokens;
-    TokenList known;
-    for (const auto& [id, token] : listed_) known.add(token);
-    for (const auto& [id, token] : decoder()) {
-      tokens.push_back(token);
-      known.add(token);
-    }
-    const std::size_t old = known.tokens().size();
-    for (auto& [name, token] : named()) known.add(std::move(token));
-    for (AddedToken& token : extra()) known.add(std::move(token));
-    tokens.insert(tokens.end(), known.tokens().begin() + static_cast<std::ptrdiff_t>(old),
-                  known.tokens().end());
-    return tokens;
-  }
-
- private:
   /// Special tokens without a name. The newer key goes before the older one.
   std::vector<AddedToken> extra() const {
-    std::vector<AddedToken> tokens = config_.list(kExtra);
-    if (tokens.empty()) tokens = config_.list(kAdditional);
-    if (!map_) return tokens;
-    const bool is_said = config_.has(kExtra) || config_.has(kAdditional) || map_->has(kExtra);
-    if (!is_said) return map_->list(kAdditional);
-    TokenList all;
-    for (AddedToken& token : tokens) all.add(std::move(token));
-    for (AddedToken& token : map_->list(kExtra)) all.add(std::move(token));
-    return all.tokens();
+    auto extra = config_.list(kExtra, &special_), additional = config_.list(kAdditional, &special_);
+    const bool has_none = (!extra || extra->empty()) && config_.dictionary(kExtra).empty();
+    if (additional && has_none) extra = std::exchange(additional, std::nullopt);
+    if (map_) {
+      if (auto list = map_->list(kAdditional)) additional = std::move(list);
+      if (const auto list = map_->list(kExtra)) {
+        if (!extra) extra.emplace();
+        extra->insert(extra->end(), list->begin(), list->end());
+      }
+    }
+    if (!extra) extra = std::move(additional);
+    return extra ? std::move(*extra) : std::vector<AddedToken>();
   }
 
   AddedTokens decoder() const {
@@ -192,20 +200,21 @@ class Reader {
       const char* const end = key.data() + key.size();
       if (std::from_chars(key.data(), end, id).ptr != end || id < 0)
         throw Error("{}: expected an id, got {}", decoder.where(), printable(key));
-      tokens[id] = read_added_token(decoder.object(key));
+      const JsonObject token = decoder.object(key);
+      tokens[id] = read_added_token(token, special_.contains(token.string("content")));
     }
     return tokens;
   }
 
   /// {"<|im_end|>": 151645, …}: not normalized are those that the other files call special.
   AddedTokens tokens_of_added() const {
-    TokenList special;
-    for (AddedToken& token : extra()) special.add(std::move(token));
-    for (auto& [name, token] : named())
-      if (is_special_name(name)) special.add(std::move(token));
+    Texts special;
+    for (const AddedToken& token : extra()) special.insert(token.content);
+    for (const auto& [name, token] : named_)
+      if (is_special_name(name)) special.insert(token.content);
     AddedTokens tokens;
-    for (const std::string& content : added_->keys()) {
-      const auto id = static_cast<std::int32_t>(added_->integer(content, kTokenIds));
+    for (const std::string& content : added_->keys_in_order()) {
+      const auto id = static_cast<std::int32_t>(added_->object().integer(content, kTokenIds));
       tokens[id] = {.content = content, .normalized = !special.contains(content)};
     }
     return tokens;
@@ -213,8 +222,10 @@ class Reader {
 
   const Listed& listed_;
   File config_;
-  std::optional<File> map_;          // only where special_tokens_map.json counts
-  std::optional<JsonObject> added_;  // added_tokens.json, likewise
+  std::optional<File> map_;    // only where special_tokens_map.json counts
+  std::optional<File> added_;  // added_tokens.json, likewise
+  Named named_;
+  Texts special_;  // what they are
 };
 
 void refuse_unsupported(const JsonObject& config) {

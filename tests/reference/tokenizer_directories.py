@@ -140,6 +140,13 @@ def directories() -> dict[str, dict]:
         "gaps and decoder": directory(decoder(n1000=x, n500=y, n0=added("<|end|>"), n501=z), {"added_tokens": gaps}),
         "two ids": directory({}, {"added_tokens": [added("<|end|>") | {"id": 7}]}),
         "stripping": directory({}, {"added_tokens": stripping}),
+        "stripping what is stripped": directory(
+            {}, {"added_tokens": [y | {"id": NEXT, "rstrip": True}, added("\n", lstrip=True, rstrip=True) | {"id": NEXT + 1}]}
+        ),
+        "roles of one token": directory(
+            {"sep_token": "<x>", "pad_token": typed("<x>", lstrip=True), "image_token": "<x>", "a_token": typed("<y>")}
+        ),
+        "extra, twice": directory({"extra_special_tokens": ["<y>", typed("<y>", rstrip=True)]}),
         "normalizer, empty": directory({}, {"normalizer": sequence("normalizers")}),
         "normalizer, nested": directory({}, {"normalizer": sequence("normalizers", sequence("normalizers", NFC), NFC)}),
         "pre-tokenizer, nested": directory({}, {"pre_tokenizer": nested}),
