@@ -251,7 +251,7 @@ void refuse_unsupported(const JsonObject& config) {
 bool class_sets_prefix_space(const std::string& model_type, std::string name) {
   constexpr std::array kClasses{"GPT2Tokenizer", "Qwen2Tokenizer", "GPTNeoXTokenizer",
                                 "CodeGenTokenizer", "CohereTokenizer"};
-  if (model_type == "glm" || model_type == "glm4") return false;  // whatever class is named
+  if (model_type.starts_with("glm")) return false;  // whatever class is named
   if (model_type == "qwen2" || (model_type == "qwen3" && name.empty())) return true;
   if (name.ends_with("Fast")) name.resize(name.size() - 4);  // as classes were called before
   return std::ranges::find(kClasses, name) != kClasses.end();

@@ -72,7 +72,7 @@ def prefix_spaces() -> dict[str, dict]:
     roles = {"bos_token": "<|end|>", "unk_token": "<|end|>", "pad_token": "<|end|>"}
     classes = ["GPT2TokenizerFast", "GPT2Tokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "CodeGenTokenizer"]
     made = {}
-    for model_type in ("llama", "qwen3", "glm4", "glm"):
+    for model_type in ("llama", "qwen3", "glm4", "glm", "glm4v"):
         for name in classes:
             for said in ({}, {"add_prefix_space": False}, {"add_prefix_space": True}):
                 for own in (False, True):
