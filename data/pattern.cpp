@@ -3,7 +3,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include <array>
 #include <cstdint>
 
 #include "data/base/error.h"
@@ -105,24 +104,12 @@ class Translator {
   std::string out_;
 };
 
-std::string message_of(int code) {
-  std::array<PCRE2_UCHAR, 256> buffer{};
-  pcre2_get_error_message(code, buffer.data(), buffer.size());
-  return reinterpret_cast<const char*>(buffer.data());
-}
-
-pcre2_code* compile(std::string_view expression) {
-  const std::string translated = Translator(expression).run();
+RegexCode compile(std::string_view expression) {
   // In Oniguruma's (Ruby's) syntax ^ and $ stand for the ends of a line.
   const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-  int error = 0;
-  std::size_t offset = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),
-                                   translated.size(), options, &error, &offset, nullptr);
-  if (code == nullptr) {
-    throw Error("regular expression '{}': {}", expression, message_of(error));
-  }
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it fails, matching is slower and the same
+  RegexCode code = compile_regex(expression, Translator(expression).run(), options);
+  // Where it fails, matching is slower and the same.
+  pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
   return code;
 }
 
@@ -146,7 +133,7 @@ int search(const pcre2_code* code, std::string_view text, std::size_t from,
 }  // namespace
 
 Pattern::Pattern(std::string_view expression)
-    : expression_(expression), code_(compile(expression), pcre2_code_free) {}
+    : expression_(expression), code_(compile(expression)) {}
 
 void Pattern::for_each_stretch(std::string_view text, const Visit& visit) const {
   const MatchData match(pcre2_match_data_create(1, nullptr));
@@ -154,7 +141,7 @@ void Pattern::for_each_stretch(std::string_view text, const Visit& visit) const 
   for (std::size_t from = 0; from < text.size();) {
     const int result = search(code_.get(), text, from, match);
     if (result == PCRE2_ERROR_NOMATCH) break;
-    if (result < 0) throw Error("regular expression '{}': {}", expression_, message_of(result));
+    if (result < 0) throw Error("regular expression '{}': {}", expression_, regex_message(result));
     const std::size_t* range = pcre2_get_ovector_pointer(match.get());
     const std::size_t begin = range[0], end = range[1];
     if (begin > done) visit(text.substr(done, begin - done), false);

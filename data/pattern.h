@@ -1,11 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
-struct pcre2_real_code_8;
+#include "data/regex_code.h"
 
 namespace dualpath::data {
 
@@ -26,7 +25,7 @@ class Pattern {
 
  private:
   std::string expression_;
-  std::shared_ptr<pcre2_real_code_8> code_;
+  RegexCode code_;
 };
 
 }  // namespace dualpath::data
