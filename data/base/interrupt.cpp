@@ -17,15 +17,29 @@ void on_signal(int signal) {
   }
 }
 
+/// A terminal that closes sends SIGHUP twice: the shell to its jobs, and the kernel when the shell
+/// has gone. Nobody is in a hurry, so the second is no other than the first.
+void on_hangup(int) { signalled = true; }
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;  // a write in flight goes on
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, nullptr);
+}
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 void install_interrupt_handlers() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;  // a write in flight goes on
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
+  if (!is_ignored(SIGHUP)) handle(SIGHUP, on_hangup);  // nohup ignores it
 }
 
 bool interrupted() { return signalled; }

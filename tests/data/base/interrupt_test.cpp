@@ -9,8 +9,9 @@
 using namespace dualpath;
 using namespace dualpath::testing;
 
-TEST_CASE("The first SIGINT or SIGTERM asks to stop, with exit code 130", "[base][interrupt]") {
-  const int signal = GENERATE(SIGINT, SIGTERM);
+TEST_CASE("The first SIGINT, SIGTERM or SIGHUP asks to stop, with exit code 130",
+          "[base][interrupt]") {
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const ChildEnd end = in_child([&]() -> int {
     install_interrupt_handlers();
     throw_if_interrupted();
@@ -35,4 +36,31 @@ TEST_CASE("A second signal ends the process at once", "[base][interrupt]") {
     return 0;
   });
   CHECK(end.signal == SIGINT);
+}
+
+TEST_CASE("SIGHUP comes twice when a terminal closes, and asks once", "[base][interrupt]") {
+  const ChildEnd twice = in_child([] {
+    install_interrupt_handlers();
+    std::raise(SIGHUP);
+    std::raise(SIGHUP);
+    return interrupted() ? 7 : 1;
+  });
+  CHECK(twice.code == 7);
+  const ChildEnd hurried = in_child([] {
+    install_interrupt_handlers();
+    std::raise(SIGHUP);
+    std::raise(SIGTERM);
+    return 0;
+  });
+  CHECK(hurried.signal == SIGTERM);
+}
+
+TEST_CASE("SIGHUP stays ignored under nohup", "[base][interrupt]") {
+  const ChildEnd end = in_child([] {
+    std::signal(SIGHUP, SIG_IGN);
+    install_interrupt_handlers();
+    std::raise(SIGHUP);
+    return interrupted() ? 1 : 0;
+  });
+  CHECK(end.code == 0);
 }
