@@ -1,5 +1,6 @@
 #include "quant/corrections.h"
 
+#include <fmt/format.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 
 #include "data/base/error.h"
 #include "data/base/generator.h"
+#include "quant/recipe_mistakes.h"
 #include "quant/target.h"
 
 namespace dualpath::quant {
@@ -15,13 +17,16 @@ void check_ignored(const modules::CorrectionOptions& options,
                    const std::vector<modules::CorrectableStage>& stages) {
   std::vector<std::string> names;
   for (const modules::CorrectableStage& stage : stages) names.push_back(stage.name);
-  for (const std::string& target : options.ignore) {
+  std::vector<RecipeMistake> mistakes;
+  for (std::size_t i = 0; i < options.ignore.size(); ++i) {
+    const std::string& target = options.ignore[i];
     const bool found = std::any_of(names.begin(), names.end(),
                                    [&](const auto& name) { return matches(target, name); });
     if (!found)
-      throw UsageError("correction.ignore: {}",
-                       unmatched(target, "stage with a quantized linear", names));
+      mistakes.push_back({fmt::format("correction.ignore[{}]", i),
+                          unmatched(target, "stage with a quantized linear", names)});
   }
+  if (!mistakes.empty()) throw RecipeMistakes(std::move(mistakes));
 }
 
 Corrections::Corrections(const std::vector<modules::CorrectableStage>& stages,

@@ -8,9 +8,10 @@
 #include <set>
 
 #include "data/base/checksum.h"
-#include "data/base/error.h"
+#include "data/base/names_in_ranges.h"
 #include "modules/tensor_view.h"
 #include "quant/packed_codes.h"
+#include "quant/recipe_mistakes.h"
 #include "quant/target.h"
 
 namespace dualpath::quant {
@@ -65,29 +66,38 @@ class Planner {
     for (const LinearUse& use : structure_.linears) add(use);
     for (const ConvUse& use : structure_.convs) add(use);
     for (const AttentionUse& use : structure_.attentions) add(use);
+    refuse_noted();
     add_stages();
     if (options_.smoothing) add_folds(*options_.smoothing);
-    if (!problems_.empty()) throw UsageError("quantize: {}", fmt::join(problems_, "\n"));
+    if (!mistakes_.empty()) throw RecipeMistakes(std::move(mistakes_));
     return std::move(plan_);
   }
 
  private:
   void require_matches() {
-    const auto require = [&](const std::string& key, const std::string& target,
-                             const std::vector<Target>& all) {
-      if (std::any_of(all.begin(), all.end(), [&](const Target& t) { return targets(target, t); }))
-        return;
-      std::vector<std::string> names;
-      for (const Target& one : all) names.push_back(one.name);
-      problems_.push_back(fmt::format("{}: {}", key, unmatched(target, "linear", names)));
-    };
-    for (const ConfigGroup& group : options_.config_groups) {
-      for (const std::string& target : group.targets) {
-        require(fmt::format("config_groups.{}.targets", group.name), target, targets_);
-      }
-    }
-    for (const std::string& target : options_.ignore) require("ignore", target, ignorable_);
+    for (const ConfigGroup& group : options_.config_groups)
+      require_matches(key_of(group) + ".targets", group.targets, targets_);
+    require_matches("ignore", options_.ignore, ignorable_);
   }
+
+  void require_matches(const std::string& key, const std::vector<std::string>& patterns,
+                       const std::vector<Target>& all) {
+    std::vector<std::string> names;  // and classes
+    for (const Target& one : all) names.insert(names.end(), {one.name, one.kind});
+    std::erase(names, "");
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      const auto hits = [&](const Target& target) { return targets(patterns[i], target); };
+      if (std::ranges::none_of(all, hits))
+        refuse(fmt::format("{}[{}]", key, i), unmatched(patterns[i], "linear", names));
+    }
+  }
+
+  /// key: below the recipe's `quantize`.
+  void refuse(const std::string& key, const std::string& message) {
+    mistakes_.push_back({"quantize." + key, message});
+  }
+
+  static std::string key_of(const ConfigGroup& group) { return "config_groups." + group.name; }
 
   /// The first group that targets it; null where it is ignored or targeted by none.
   template <class Ref>
@@ -120,7 +130,7 @@ class Planner {
     const std::string group = use.refs.front().input_site();
     std::vector<modules::Site> sites;
     for (const LinearRef& ref : use.refs) {
-      require_whole_groups(ref, scheme.weights);
+      note_undivided(ref, scheme);
       sites.push_back(ref.input_site());
       plan_.linears.push_back(
           {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
@@ -136,11 +146,10 @@ class Planner {
     const std::optional<QuantArgs>& inputs = scheme->input_activations;
     const bool is_served = scheme->weights == kWeightInt8 && inputs && !inputs->dynamic;
     if (!is_served) {
-      problems_.push_back(
-          fmt::format("{} is a convolution: expected 8-bit weights per channel and static inputs, "
-                      "got config_groups.{}",
-                      use.ref.name, scheme->name));
-      return;
+      return refuse(key_of(*scheme),
+                    fmt::format("expected 8-bit weights per channel and static inputs, since {} is "
+                                "a convolution",
+                                use.ref.name));
     }
     const std::string group = use.ref.input_site();
     plan_.convs.push_back({use.ref, use.stage, group, scheme->weights, *inputs, scheme->name});
@@ -151,10 +160,7 @@ class Planner {
     const bool products = options_.attention_scheme && !matches_any(options_.ignore, use.ref.name);
     if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
     if (!use.ref.causal) {  // sees all keys, by a mask or bias of its own, and has no cache
-      if (products)
-        problems_.push_back(
-            fmt::format("attention_scheme: {} is not causal: its products stay in float; ignore it",
-                        use.ref.name));
+      if (products) not_causal_.push_back(use.ref.name);
       return;
     }
     if (!products && !options_.kv_cache_scheme) return;
@@ -178,7 +184,7 @@ class Planner {
 
   void require_modalities() {
     if (options_.modality_scales == ModalityScales::kSeparate && modalities_.size() < 2)
-      problems_.push_back("modality_scales: expected shared, since the model reads one modality");
+      refuse("modality_scales", "expected shared, since the model reads one modality");
   }
 
   modules::Modality stream_of(const std::string& stage) const {
@@ -207,20 +213,35 @@ class Planner {
         plan_.folds.push_back({plan_.linear(consumer->name)->group, fold});
     }
     if (plan_.folds.empty())
-      problems_.push_back("smoothing: no quantized input has channels that can be folded");
+      refuse("smoothing", "no quantized input has channels that can be folded");
   }
 
-  void require_whole_groups(const LinearRef& ref, const QuantArgs& weights) {
+  void note_undivided(const LinearRef& ref, const ConfigGroup& scheme) {
+    const QuantArgs& weights = scheme.weights;
     if (weights.strategy != Strategy::kGroup || ref.in_features % weights.group_size == 0) return;
-    problems_.push_back(fmt::format("{} has {} inputs, which group_size {} does not divide",
-                                    ref.name, ref.in_features, weights.group_size));
+    undivided_[&scheme].push_back({ref.name, fmt::to_string(ref.in_features)});
+  }
+
+  /// What many layers have alike is one mistake.
+  void refuse_noted() {
+    for (const auto& [scheme, rows] : undivided_) {
+      for (const auto& row : in_ranges(rows))
+        refuse(key_of(*scheme) + ".weights.group_size",
+               fmt::format("{} has {} inputs, which group_size {} does not divide", row[0], row[1],
+                           scheme->weights.group_size));
+    }
+    for (const std::string& name : in_ranges(not_causal_))
+      refuse("attention_scheme",
+             fmt::format("{} is not causal: its products stay in float; ignore it", name));
   }
 
   const Structure& structure_;
   const QuantizeOptions& options_;
   std::set<modules::Modality> modalities_;
   std::vector<Target> targets_, ignorable_;
-  std::vector<std::string> problems_;
+  std::map<const ConfigGroup*, std::vector<std::vector<std::string>>> undivided_;
+  std::vector<std::string> not_causal_;
+  std::vector<RecipeMistake> mistakes_;
   Plan plan_;
 };
 

@@ -10,6 +10,7 @@
 #include "data/base/atomic_file.h"
 #include "data/base/checksum.h"
 #include "data/base/error.h"
+#include "data/base/standard_streams.h"
 #include "data/formats/json.h"
 
 namespace dualpath::trainer {
@@ -41,7 +42,7 @@ std::optional<Content> read_whole(const fs::path& checkpoint, std::string& damag
                    read_checked(checkpoint / kOptimizer, files)};
   } catch (const Error& error) {
     damage = error.what();
-    fmt::print(stderr, "dualpath: {}; trying the checkpoint before it\n", damage);
+    write_notice(fmt::format("dualpath: {}; trying the checkpoint before it\n", damage));
     return std::nullopt;
   }
 }

@@ -32,26 +32,11 @@ std::vector<fs::path> processor_files(const fs::path& path) {
 
 void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
 
-void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
-  if (recipe.train.learning_rate.activation_scales == 0.0 || plan.has_static_groups()) return;
-  throw UsageError(
-      "train.learning_rate.activation_scales: expected 0, since every input is dynamic and has no "
-      "scale to train, got {}",
-      recipe.train.learning_rate.activation_scales);
-}
-
 }  // namespace
 
 void use_threads(std::int64_t wanted) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
-}
-
-quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structure) {
-  quant::Plan plan = quant::make_plan(structure, recipe.quantize);
-  quant::check_ignored(recipe.correction, plan.stages);
-  check_trained_scales(recipe, plan);
-  return plan;
 }
 
 Experiment open_experiment(Recipe recipe) {

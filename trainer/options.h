@@ -9,6 +9,7 @@
 #include "modules/model.h"
 #include "quant/distance.h"
 #include "quant/scheme.h"
+#include "trainer/recipe_places.h"
 
 namespace dualpath::trainer {
 
@@ -101,6 +102,7 @@ struct Recipe {
   quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
   std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;
+  RecipePlaces places;  ///< where the values stand, for messages about them
 
   bool operator==(const Recipe&) const = default;
 };

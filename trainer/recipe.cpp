@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
+#include <stdexcept>
 
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "quant/plan.h"
 #include "quant/target.h"
 #include "trainer/recipe_reader.h"
 #include "trainer/recipe_writer.h"
@@ -57,6 +59,16 @@ void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
   visitor.integer("window", data.window, {2, 1 << 20});
 }
 
+/// Keys of compressed-tensors' schemes for what is done in one way only; an export has them, too.
+void visit_fixed_args(RecipeVisitor& visitor) {
+  visitor.stated("actorder", {"false"},
+                 "null, since codes are rounded to the nearest in any order");
+  visitor.stated("block_structure", {}, "null, since no scale is a block's");
+  visitor.stated("observer_kwargs", {"{}"}, "{}, since no observer has arguments");
+  visitor.stated("scale_dtype", {"torch.float32"}, "null, since scales are float32");
+  visitor.stated("zp_dtype", {"torch.int8"}, "null or torch.int8");
+}
+
 void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
   bool is_int = true;
   visitor.choice("num_bits", weights.num_bits, quant::kWeightBits);
@@ -66,11 +78,15 @@ void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
     if (weights.group_size == 0) weights.group_size = kUsualGroupSize;
     visitor.choice("group_size", weights.group_size, quant::kGroupSizes);
   } else {
-    visitor.absent("group_size", "nothing, since strategy: channel has no groups");
+    visitor.stated("group_size", {"-1"}, "nothing, since strategy: channel has no groups");
   }
   visitor.boolean("symmetric", weights.symmetric);
   visitor.check(weights.symmetric || weights.num_bits <= quant::kMostAsymmetricBits,
                 "symmetric: true with num_bits: 8", "false");
+  visitor.stated("dynamic", {"false"}, "false, since weights are quantized once");
+  visitor.stated("observer", {"minmax", "static_minmax", "memoryless_minmax"},
+                 "minmax, since weights' scales are their largest values'");
+  visit_fixed_args(visitor);
 }
 
 void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
@@ -78,6 +94,7 @@ void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
   visitor.choice("num_bits", inputs.num_bits, kInputBits);
   visitor.choice("type", is_int, kType);
   visitor.choice("strategy", inputs.strategy, kInputStrategies);
+  visitor.stated("group_size", {}, "nothing, since inputs have no groups");
   visitor.choice("symmetric", inputs.symmetric, kSymmetric);
   visitor.boolean("dynamic", inputs.dynamic);
   const bool by_token = inputs.strategy == quant::Strategy::kToken;
@@ -85,10 +102,12 @@ void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
                 fmt::format("dynamic: {} with strategy: {}", by_token, name_of(inputs.strategy)),
                 fmt::to_string(inputs.dynamic));
   if (inputs.dynamic) {
-    visitor.absent("observer", "nothing, since dynamic scales are not observed");
+    visitor.stated("observer", {"memoryless", "memoryless_minmax"},
+                   "nothing, since dynamic scales are not observed");
   } else {
     visitor.choice("observer", inputs.observer, quant::kObservers);
   }
+  visit_fixed_args(visitor);
 }
 
 void visit_heads(RecipeVisitor& visitor, quant::QuantArgs& heads) {
@@ -97,35 +116,39 @@ void visit_heads(RecipeVisitor& visitor, quant::QuantArgs& heads) {
   visitor.choice("num_bits", heads.num_bits, kInputBits);
   visitor.choice("type", is_int, kType);
   visitor.choice("strategy", heads.strategy, kHeadStrategies);
+  visitor.stated("group_size", {}, "nothing, since heads have no groups");
   visitor.choice("symmetric", heads.symmetric, kSymmetric);
   visitor.choice("dynamic", heads.dynamic, kStatic);
   visitor.choice("observer", heads.observer, quant::kObservers);
+  visit_fixed_args(visitor);
 }
 
-bool is_target(const std::string& target) {
-  try {
-    quant::matches(target, "");
-    return true;
-  } catch (const UsageError&) {
-    return false;
-  }
+/// How an export stores a group's weights, in compressed-tensors' words.
+std::string_view format_of(const quant::ConfigGroup& group) {
+  const quant::PlannedLinear linear{.ref = {},
+                                    .stage = {},
+                                    .group = {},
+                                    .weights = group.weights,
+                                    .input_activations = group.input_activations};
+  return linear.is_packed() ? "pack-quantized" : "int-quantized";
 }
 
-void visit_targets(RecipeVisitor& visitor, std::string_view key,
-                   std::vector<std::string>& targets) {
-  visitor.texts(key, targets);
-  const auto broken = std::ranges::find_if_not(targets, is_target);
-  if (broken == targets.end()) return;
-  visitor.check(false, fmt::format("a regular expression after each re: of {}", key),
-                printable(*broken));
+void visit_format(RecipeVisitor& visitor, std::string_view format) {
+  visitor.stated("format", {format},
+                 fmt::format("null or {}, as an export stores these weights", format));
 }
 
 void visit_group(RecipeVisitor& visitor, quant::ConfigGroup& group) {
-  visit_targets(visitor, "targets", group.targets);
+  visitor.texts("targets", group.targets, quant::target_mistake);
+  visitor.not_null("weights",
+                   "keys with values, since a group quantizes weights (attention_scheme "
+                   "is for the operands of attentions)");
   visitor.section("weights", [&] { visit_weights(visitor, group.weights); });
   visitor.section_or_null<quant::QuantArgs>(
       "input_activations", group.input_activations,
       [&](quant::QuantArgs& inputs) { visit_inputs(visitor, inputs); });
+  visitor.stated("output_activations", {}, "null, since outputs are not quantized");
+  visit_format(visitor, format_of(group));
   visitor.check(!group.targets.empty(), "at least one target", "none");
 }
 
@@ -140,10 +163,24 @@ void visit_groups(RecipeVisitor& visitor, std::vector<quant::ConfigGroup>& group
   visitor.check(!groups.empty(), "at least one group", "none");
 }
 
+/// What else a quantization_config of compressed-tensors holds.
+void visit_quantization_config(RecipeVisitor& visitor,
+                               const std::vector<quant::ConfigGroup>& groups) {
+  std::set<std::string_view> formats;
+  for (const quant::ConfigGroup& group : groups) formats.insert(format_of(group));
+  visit_format(visitor, formats.size() == 1 ? *formats.begin() : "mixed-precision");
+  visitor.stated("quant_method", {"compressed-tensors"}, "compressed-tensors");
+  visitor.stated("sparsity_config", {"{}"}, "null, since no weights are pruned");
+  visitor.stated("moe_sparsity_config", {"{}"}, "null, since no experts are pruned");
+  visitor.stated("transform_config", {"{}"}, "null, since nothing is rotated");
+  for (const char* key : {"quantization_status", "global_compression_ratio", "version"})
+    visitor.without_effect(key);  // about the files it was copied from
+}
+
 void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing) {
   visitor.boolean("search", smoothing.search);
   if (smoothing.search) {
-    visitor.absent("strength", "nothing, since search: true finds it");
+    visitor.stated("strength", {}, "nothing, since search: true finds it");
   } else {
     visitor.number("strength", smoothing.strength, kShare);
   }
@@ -151,7 +188,8 @@ void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing)
 
 void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
-  visit_targets(visitor, "ignore", quantize.ignore);
+  visit_quantization_config(visitor, quantize.config_groups);
+  visitor.texts("ignore", quantize.ignore, quant::target_mistake);
   const auto heads = [&](quant::QuantArgs& args) { visit_heads(visitor, args); };
   visitor.section_or_null<quant::QuantArgs>("kv_cache_scheme", quantize.kv_cache_scheme, heads);
   visitor.section_or_null<quant::QuantArgs>("attention_scheme", quantize.attention_scheme, heads);
@@ -168,7 +206,7 @@ void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correc
   visitor.integer("reduction", correction.reduction, kCount);
   visitor.choice("input", correction.input, modules::kCorrectionInputs);
   visitor.choice("beta", correction.beta, modules::kCorrectionBetas);
-  visit_targets(visitor, "ignore", correction.ignore);
+  visitor.texts("ignore", correction.ignore, quant::target_mistake);
 }
 
 void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
@@ -270,7 +308,16 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
     reader.read([&] { visit_recipe(reader, recipe); });
   }
   errors.throw_if_any();
+  recipe.places = RecipePlaces(path.string(), *root);
   return recipe;
+}
+
+void refuse(const Recipe& recipe, const std::vector<quant::RecipeMistake>& mistakes) {
+  if (recipe.places.empty()) throw quant::RecipeMistakes(mistakes);
+  RecipeErrors errors = recipe.places.errors();
+  for (const auto& [key, message] : mistakes) errors.add(recipe.places.at(key), key, message);
+  errors.throw_if_any();
+  throw std::logic_error("there is no mistake to refuse");
 }
 
 std::string to_yaml(const Recipe& recipe) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/recipe_mistakes.h"
 #include "trainer/options.h"
 
 namespace dualpath::trainer {
@@ -18,5 +19,9 @@ Recipe load_recipe(const std::filesystem::path& path,
 
 /// The recipe as YAML with every key and value; load_recipe reads it back equal.
 std::string to_yaml(const Recipe& recipe);
+
+/// Throws a UsageError with a line for each mistake, in the recipe's order, that says where its key
+/// stands: "recipes/x.yaml:14:11: quantize.ignore[0]: …", "--set quantize.ignore[0]: …".
+[[noreturn]] void refuse(const Recipe& recipe, const std::vector<quant::RecipeMistake>& mistakes);
 
 }  // namespace dualpath::trainer

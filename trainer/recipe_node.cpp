@@ -37,7 +37,8 @@ struct Source {
 /// which YAML::Node drops; and they come early enough to stop before a hostile file is expanded.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const Source& source, RecipeErrors& errors) : source_(source), errors_(errors) {}
+  TreeBuilder(std::string_view yaml, const Source& source, RecipeErrors& errors)
+      : yaml_(yaml), source_(source), errors_(errors) {}
 
   RecipeNode root;
 
@@ -50,7 +51,9 @@ class TreeBuilder : public YAML::EventHandler {
     if (wants_key()) refuse_key(mark);
     count(mark);
     const bool has_key = !open_.empty() && open_.back().key;  // else it would stand at what follows
-    add({.kind = Kind::kNull, .place = has_key ? open_.back().key_place : source_.place(mark)});
+    add({.kind = Kind::kNull,
+         .place = has_key ? open_.back().key_place : source_.place(mark),
+         .text = null_at(mark.pos)});
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw YAML::ParserException(mark, "aliases are not supported, write the value itself");
@@ -83,6 +86,16 @@ class TreeBuilder : public YAML::EventHandler {
   void count(const YAML::Mark& mark) {
     if (++pieces_ <= kMaxPieces) return;
     throw YAML::ParserException(mark, fmt::format("more than {} keys and values", kMaxPieces));
+  }
+
+  /// The word for null there; nothing where a value is only left out.
+  std::string null_at(int position) const {
+    const std::string_view rest =
+        yaml_.substr(std::min(static_cast<std::size_t>(position), yaml_.size()));
+    for (const char* word : {"~", "null", "Null", "NULL"}) {
+      if (rest.starts_with(word)) return word;
+    }
+    return "";
   }
 
   bool wants_key() const {
@@ -146,6 +159,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (tag != "?" && tag != "!") throw YAML::ParserException(mark, "tags are not supported");
   }
 
+  std::string_view yaml_;
   const Source& source_;
   RecipeErrors& errors_;
   int documents_ = 0;
@@ -172,7 +186,7 @@ std::optional<RecipeNode> parse(std::string_view yaml, const Source& source, Rec
   if (!is_clean(yaml, source, errors)) return std::nullopt;
   // Past a last line break yaml-cpp forgives a quote that is never closed.
   yaml = yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1);
-  TreeBuilder builder(source, errors);
+  TreeBuilder builder(yaml, source, errors);
   try {
     std::istringstream stream{std::string(yaml)};
     YAML::Parser parser(stream);
@@ -207,6 +221,17 @@ RecipeNode& child(RecipeNode& map, const std::string& key) {
   return map.children.emplace_back(RecipeNode{.place = map.place, .key = key});
 }
 
+/// Whether a value is left out in it, as "{a: , b: 1}" does.
+bool lacks_value(const RecipeNode& node) {
+  const bool is_empty = node.kind == Kind::kNull && node.text.empty();
+  return is_empty || std::ranges::any_of(node.children, lacks_value);
+}
+
+/// Whether a plain word was cut at " #", where a comment begins in YAML.
+bool is_cut(const RecipeNode& node, std::string_view yaml) {
+  return node.kind == Kind::kScalar && !node.quoted && yaml.find(" #") != yaml.npos;
+}
+
 }  // namespace
 
 const RecipeNode* RecipeNode::find(std::string_view child_key) const {
@@ -229,8 +254,16 @@ void apply_override(RecipeNode& root, std::string_view assignment, RecipeErrors&
     return errors.add({}, printable(assignment), "expected section.key=value");
   }
   const Source source{.is_file = false, .key = printable(path)};
-  std::optional<RecipeNode> value = parse(assignment.substr(path.size() + 1), source, errors);
+  const std::string_view yaml = assignment.substr(path.size() + 1);
+  std::optional<RecipeNode> value = parse(yaml, source, errors);
   if (!value) return;
+  if (lacks_value(*value)) {
+    return errors.add({}, printable(assignment),
+                      "expected section.key=value, got no value; null is the default");
+  }
+  if (is_cut(*value, yaml)) {
+    return errors.add({}, printable(assignment), "expected quotes around a value with #");
+  }
   RecipeNode* node = &root;
   for (const std::string& part : parts) node = &child(*node, part);
   value->key = parts.back();

@@ -17,7 +17,7 @@ struct RecipeNode {
   Place place{};
   std::string key{};  ///< under which a map holds it
   Place key_place{};
-  std::string text{};   ///< of a scalar
+  std::string text{};   ///< of a scalar; of null the word for it, empty where nothing is written
   bool quoted = false;  ///< "8" is a text, never a number
   std::vector<RecipeNode> children{};
 
@@ -31,7 +31,8 @@ struct RecipeNode {
 /// several documents, control characters.
 std::optional<RecipeNode> parse_recipe(std::string_view yaml, RecipeErrors& errors);
 
-/// Puts "section.key=value", the value in YAML, over what root holds there.
+/// Puts "section.key=value", the value in YAML, over what root holds there. A value that is empty,
+/// as where a script's variable is, is a mistake: the default is written null.
 void apply_override(RecipeNode& root, std::string_view assignment, RecipeErrors& errors);
 
 }  // namespace dualpath::trainer

@@ -15,13 +15,19 @@ namespace {
 
 using Kind = RecipeNode::Kind;
 
-/// Of an item in a list. Some are regular expressions, and std::regex recurses at each parenthesis.
+/// The longest item of a list.
 constexpr std::size_t kMaxTextBytes = 500;
+
+/// Python's word for nothing, which is a text in YAML.
+bool is_none(const RecipeNode& node) {
+  return node.kind == Kind::kScalar && !node.quoted && node.text == "None";
+}
 
 std::string describe(const RecipeNode& node) {
   if (node.kind == Kind::kNull) return "nothing";
   if (node.kind == Kind::kList) return "a list";
   if (node.kind == Kind::kMap) return "keys with values";
+  if (is_none(node)) return "None (in YAML: null)";
   const std::string_view quote = node.quoted ? "\"" : "";
   return fmt::format("{}{}{}", quote, printable(node.text), quote);
 }
@@ -49,9 +55,15 @@ std::string alternatives(const Texts& texts) {
   return line;
 }
 
+/// To some readers of YAML, and to C, 010 is eight.
+bool is_octal(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
+}
+
 template <class T>
 std::optional<T> parse_number(const RecipeNode& node) {
-  if (node.kind != Kind::kScalar || node.quoted) return std::nullopt;
+  if (node.kind != Kind::kScalar || node.quoted || is_octal(node.text)) return std::nullopt;
   const char* const end = node.text.data() + node.text.size();
   T value{};
   const auto [stop, error] = std::from_chars(node.text.data(), end, value);
@@ -60,6 +72,24 @@ std::optional<T> parse_number(const RecipeNode& node) {
 }
 
 bool is_text(const RecipeNode& node) { return node.kind == Kind::kScalar && !node.text.empty(); }
+
+/// What a shell would have expanded, and we do not.
+bool is_for_a_shell(std::string_view path) {
+  return path.starts_with('~') || path.starts_with('$');
+}
+
+/// What a word means: YAML and Python write true and false with capitals, too. A list or map has
+/// none but "{}" and "[]".
+std::string_view word_of(const RecipeNode& node) {
+  if (node.kind == Kind::kMap || node.kind == Kind::kList) {
+    if (!node.children.empty()) return "";
+    return node.kind == Kind::kMap ? "{}" : "[]";
+  }
+  if (node.quoted) return node.text;
+  if (node.text == "True" || node.text == "TRUE") return "true";
+  if (node.text == "False" || node.text == "FALSE") return "false";
+  return node.text;
+}
 
 }  // namespace
 
@@ -93,16 +123,16 @@ void RecipeReader::read_number(std::string_view key, T& value, Range<T> range) {
 void RecipeReader::boolean(std::string_view key, bool& value) {
   const RecipeNode* node = find(key);
   if (node == nullptr) return;
-  const bool is_word = node->kind == Kind::kScalar && !node->quoted;
-  if (!is_word || (node->text != "true" && node->text != "false")) {
-    return refuse(*node, key, "true or false");
-  }
-  value = node->text == "true";
+  const std::string_view word = node->quoted ? "" : word_of(*node);
+  if (word != "true" && word != "false") return refuse(*node, key, "true or false");
+  value = word == "true";
 }
 
 void RecipeReader::path(std::string_view key, std::filesystem::path& value, Presence presence) {
   const RecipeNode* node = find(key);
-  if (node != nullptr && is_text(*node)) {
+  if (node != nullptr && is_text(*node) && is_for_a_shell(node->text)) {
+    refuse(*node, key, "a path without ~ and $, which are not expanded (./~ is a name)");
+  } else if (node != nullptr && is_text(*node) && !is_none(*node)) {
     value = node->text;
   } else if (node != nullptr) {
     refuse(*node, key, "a path");
@@ -111,18 +141,21 @@ void RecipeReader::path(std::string_view key, std::filesystem::path& value, Pres
   }
 }
 
-void RecipeReader::texts(std::string_view key, std::vector<std::string>& value) {
+void RecipeReader::texts(std::string_view key, std::vector<std::string>& value,
+                         const TextCheck& check) {
   const RecipeNode* node = find(key);
   if (node == nullptr) return;
   if (node->kind != Kind::kList) return refuse(*node, key, "a list, as [a, b]");
   value.clear();
   for (std::size_t i = 0; i < node->children.size(); ++i) {
     const RecipeNode& item = node->children[i];
-    if (is_text(item) && item.text.size() <= kMaxTextBytes) {
-      value.push_back(item.text);
+    const std::string item_key = fmt::format("{}[{}]", key, i);
+    if (!is_text(item) || item.text.size() > kMaxTextBytes) {
+      refuse(item, item_key, fmt::format("a text of at most {} bytes", kMaxTextBytes));
+    } else if (const std::optional<std::string> mistake = check(item.text)) {
+      errors_.add(item.place, path_to(item_key), *mistake);
     } else {
-      refuse(item, fmt::format("{}[{}]", key, i),
-             fmt::format("a text of at most {} bytes", kMaxTextBytes));
+      value.push_back(item.text);
     }
   }
 }
@@ -131,7 +164,7 @@ std::size_t RecipeReader::choose(std::string_view key, std::span<const std::stri
                                  std::size_t current) {
   const RecipeNode* node = find(key);
   if (node == nullptr) return current;
-  const auto found = std::ranges::find(names, std::string_view(node->text));
+  const auto found = std::ranges::find(names, word_of(*node));
   if (node->kind == Kind::kScalar && found != names.end()) {
     return static_cast<std::size_t>(found - names.begin());
   }
@@ -147,8 +180,17 @@ bool RecipeReader::null(std::string_view key, bool is_null) {
   return node->kind == Kind::kNull;
 }
 
-void RecipeReader::absent(std::string_view key, std::string_view expected) {
-  if (const RecipeNode* node = find(key)) refuse(*node, key, expected);
+void RecipeReader::stated(std::string_view key, std::vector<std::string_view> values,
+                          std::string_view expected) {
+  const RecipeNode* node = find(key);
+  if (node == nullptr || std::ranges::find(values, word_of(*node)) != values.end()) return;
+  refuse(*node, key, expected);
+}
+
+void RecipeReader::not_null(std::string_view key, std::string_view expected) {
+  const Section& open = sections_.back();
+  const RecipeNode* node = open.node == nullptr ? nullptr : open.node->find(key);
+  if (node != nullptr && node->kind == Kind::kNull) refuse(*node, key, expected);
 }
 
 void RecipeReader::section(std::string_view key, const std::function<void()>& visit) {

@@ -21,8 +21,12 @@ class RecipeReader : public RecipeVisitor {
   void number(std::string_view key, double& value, Range<double> range) override;
   void boolean(std::string_view key, bool& value) override;
   void path(std::string_view key, std::filesystem::path& value, Presence presence) override;
-  void texts(std::string_view key, std::vector<std::string>& value) override;
-  void absent(std::string_view key, std::string_view expected) override;
+  void texts(std::string_view key, std::vector<std::string>& value,
+             const TextCheck& check) override;
+  void stated(std::string_view key, std::vector<std::string_view> values,
+              std::string_view expected) override;
+  void without_effect(std::string_view key) override { find(key); }
+  void not_null(std::string_view key, std::string_view expected) override;
   void section(std::string_view key, const std::function<void()>& visit) override;
   std::optional<std::vector<std::string>> given_keys() override;
   void check(bool ok, std::string_view expected, std::string_view got) override;

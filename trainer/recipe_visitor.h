@@ -24,6 +24,9 @@ struct Range {
 
 enum class Presence { kRequired, kOptional };
 
+/// What is wrong with a text; nothing if it is right.
+using TextCheck = std::function<std::optional<std::string>(const std::string&)>;
+
 /// Walks over the keys of a recipe. What keys there are is written once, as code that shows each
 /// field to a visitor:
 ///   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
@@ -37,14 +40,22 @@ class RecipeVisitor {
   virtual void number(std::string_view key, double& value, Range<double> range) = 0;
   virtual void boolean(std::string_view key, bool& value) = 0;
   virtual void path(std::string_view key, std::filesystem::path& value, Presence presence) = 0;
-  virtual void texts(std::string_view key, std::vector<std::string>& value) = 0;
+  virtual void texts(std::string_view key, std::vector<std::string>& value,
+                     const TextCheck& check) = 0;
 
   /// value must be one of the choices.
   template <class T, std::size_t N>
   void choice(std::string_view key, T& value, const Named<T> (&choices)[N]);
 
-  /// A key that must not be given here, although it is one elsewhere.
-  virtual void absent(std::string_view /*key*/, std::string_view /*expected*/) {}
+  /// A key that fills no field here. It may be given, as schemes copied from elsewhere do, where it
+  /// only says what is done anyway: null, or one of `values` ("{}" stands for the empty map).
+  virtual void stated(std::string_view /*key*/, std::vector<std::string_view> /*values*/,
+                      std::string_view /*expected*/) {}
+  /// A key that has no effect, whatever it says.
+  virtual void without_effect(std::string_view /*key*/) {}
+  /// Refuses null for the key that comes next, where it would be taken for the default although who
+  /// wrote it means something else.
+  virtual void not_null(std::string_view /*key*/, std::string_view /*expected*/) {}
 
   /// visit() walks over the keys inside.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;

@@ -9,6 +9,7 @@
 #include "quant/export.h"
 #include "trainer/evaluated_row.h"
 #include "trainer/evaluation.h"
+#include "trainer/recipe.h"
 #include "trainer/runs.h"
 #include "trainer/trained_paths.h"
 #include "trainer/untrained_rows.h"
@@ -172,8 +173,10 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
 void check_export_dtype(const Recipe& recipe, const modules::Model& model) {
   const std::string made_in(name_in(modules::kComputeDtypes, recipe.model.dtype));
   if (model.config_json.value("dtype", made_in) != made_in) {
-    throw UsageError("model.dtype: {} was exported in {}; another dtype gives other logits",
-                     model.path.string(), model.config_json["dtype"].get<std::string>());
+    refuse(recipe,
+           {{"model.dtype",
+             fmt::format("{} was exported in {}; another dtype gives other logits",
+                         model.path.string(), model.config_json["dtype"].get<std::string>())}});
   }
 }
 

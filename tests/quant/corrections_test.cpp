@@ -106,7 +106,7 @@ TEST_CASE("an ignore that names no stage is an error with the nearest", "[quant]
   modules::CorrectionOptions options = raw_scalar();
   options.ignore = {"model.layer.1"};
   CHECK(error_message([&] { made(options); }) ==
-        "correction.ignore: \"model.layer.1\" matches no stage with a quantized linear; "
+        "correction.ignore[0]: \"model.layer.1\" matches no stage with a quantized linear; "
         "nearest: model.layers.1");
 }
 

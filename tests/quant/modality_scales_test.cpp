@@ -62,7 +62,7 @@ TEST_CASE("only inputs of the decoder's linears have a scale a modality", "[quan
   CHECK(plan.fingerprint() != shared.fingerprint());
   CHECK(error_message([] {
           make_plan(modules::structure_of(hand_made_network()), scales(ModalityScales::kSeparate));
-        }) == "quantize: modality_scales: expected shared, since the model reads one modality");
+        }) == "quantize.modality_scales: expected shared, since the model reads one modality");
 }
 
 TEST_CASE("calibration finds each modality's scale", "[quant][modality]") {

@@ -89,7 +89,7 @@ TEST_CASE("a depthwise convolution is quantized where it is named, and by no cla
   torch::manual_seed(4);
   const modules::Network network = network_of(kDepthwise, {1, 12, 20});
   CHECK(error_message([&] { plan_of(network, "Conv1d"); }) ==
-        "quantize: config_groups.convs.targets: \"Conv1d\" matches no linear; nearest: conv");
+        "quantize.config_groups.convs.targets[0]: \"Conv1d\" matches no linear; nearest: conv");
   const Plan plan = plan_of(network, "conv");
   REQUIRE(plan.convs.size() == 1);
   CHECK(plan.convs.front().group == "conv.input");
@@ -130,6 +130,6 @@ TEST_CASE("a convolution is refused schemes that it does not have", "[quant][con
   QuantizeOptions options = options_for("Conv2d");
   options.config_groups.front().input_activations = kTokenInt8;
   CHECK(error_message([&] { make_plan(modules::structure_of(network), options); }) ==
-        "quantize: conv is a convolution: expected 8-bit weights per channel and static inputs, "
-        "got config_groups.convs");
+        "quantize.config_groups.convs: expected 8-bit weights per channel and static inputs, since "
+        "conv is a convolution");
 }

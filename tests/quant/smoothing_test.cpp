@@ -99,7 +99,7 @@ TEST_CASE("with smoothing the plan folds every quantized input but not one in fl
   QuantizeOptions weight_only = all_by(kWeightInt8, std::nullopt);
   weight_only.smoothing.emplace();
   CHECK(error_message([&] { make_plan(model.structure, weight_only); }) ==
-        "quantize: smoothing: no quantized input has channels that can be folded");
+        "quantize.smoothing: no quantized input has channels that can be folded");
 }
 
 TEST_CASE("the strength is part of the plan's fingerprint", "[quant][smoothing]") {

@@ -97,10 +97,30 @@ TEST_CASE("An override replaces what is there and adds what is not", "[recipe][o
 
 TEST_CASE("An override may be null, hold an equals sign, or go below a scalar",
           "[recipe][override]") {
-  const RecipeNode root = overridden("a: 1\nb: 2\nc: 3\n", {"a=", "b=x=y", "c.d=4"});
+  const RecipeNode root = overridden("a: 1\nb: 2\nc: 3\n", {"a=null", "b=x=y", "c.d=4"});
   CHECK(root.find("a")->kind == RecipeNode::Kind::kNull);
   CHECK(root.find("b")->text == "x=y");
   CHECK(root.find("c")->find("d")->text == "4");
+}
+
+TEST_CASE("An override with nothing behind is refused, at any depth", "[recipe][override]") {
+  const std::string message = ": expected section.key=value, got no value; null is the default";
+  for (const std::string override :
+       {"a.b=", "a.b= ", "a.b=#5", "a={b: }", "a={b: , c: ~}", "a={b}", "a=[~, {b: }]", "a=!"}) {
+    INFO(override);
+    CHECK_THAT(override_mistakes(override), Catch::StartsWith("--set " + override + ": "));
+  }
+  CHECK(override_mistakes("a.b=") == "--set a.b=" + message);
+  const RecipeNode root = overridden("", {"a=~", "b={c: null, d: Null, e: NULL, f: ~}", "g={}"});
+  CHECK(root.find("a")->kind == RecipeNode::Kind::kNull);
+  CHECK(root.find("b")->children.size() == 4);
+}
+
+TEST_CASE("An override is not cut at what would be a comment", "[recipe][override]") {
+  CHECK(override_mistakes("a.b=run #2") ==
+        "--set a.b=run #2: expected quotes around a value with #");
+  CHECK(overridden("", {"a='run #2'"}).find("a")->text == "run #2");
+  CHECK(overridden("", {"a=run#2"}).find("a")->text == "run#2");
 }
 
 TEST_CASE("A broken override is named by itself", "[recipe][override]") {

@@ -270,8 +270,7 @@ TEST_CASE("Values of the wrong type are refused", "[recipe]") {
         "r.yaml:3:33: train.control: expected true or false, got yes");
 }
 
-TEST_CASE("A pattern too long for std::regex to survive is refused before it is tried",
-          "[recipe]") {
+TEST_CASE("A pattern that is too long is refused before it is tried", "[recipe]") {
   const std::string pattern = "re:" + std::string(100'000, '(');
   CHECK_THAT(mistake_in("quantize: {ignore: ['" + pattern + "']}\n"),
              Catch::StartsWith("r.yaml:4:21: quantize.ignore[0]: expected a text of at most 500"));
@@ -403,9 +402,11 @@ TEST_CASE("What does not fit together is refused", "[recipe]") {
         "r.yaml:4:27: quantize.config_groups: expected at least one group, got none");
   CHECK(mistake_in("quantize: {config_groups: {g: {targets: []}}}\n") ==
         "r.yaml:4:31: quantize.config_groups.g: expected at least one target, got none");
-  CHECK(
-      mistake_in("correction: {ignore: ['re:(']}\n") ==
-      "r.yaml:4:13: correction: expected a regular expression after each re: of ignore, got re:(");
+  CHECK(mistake_in("correction: {ignore: [a, 're:(']}\n") ==
+        "r.yaml:4:26: correction.ignore[1]: regular expression '(': missing closing parenthesis");
+  CHECK(mistake_in("quantize: {config_groups: {g: {targets: ['re:(?x)a']}}}\n") ==
+        "r.yaml:4:42: quantize.config_groups.g.targets[0]: regular expression '(?x)a': (?x is not "
+        "supported");
 }
 
 TEST_CASE("A check keeps quiet where a key it needs is wrong already", "[recipe]") {
@@ -432,4 +433,145 @@ TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") 
   CHECK_THROWS_AS(load_recipe(large.path()), UsageError);
   CHECK_THROWS_WITH(load_recipe(large.path()),
                     Catch::EndsWith("r.yaml: expected at most 1048576 bytes, got 1048577"));
+}
+
+TEST_CASE("A scheme copied from an export is taken where it says what is done anyway",
+          "[recipe][copied]") {
+  // As compressed-tensors 0.20 and older ones write it, and ours.
+  const std::string config = R"({
+    "config_groups": {"group_0": {
+      "targets": ["Linear"],
+      "weights": {"num_bits": 8, "type": "int", "symmetric": true, "group_size": null,
+                  "strategy": "channel", "block_structure": null, "dynamic": false,
+                  "actorder": null, "scale_dtype": null, "zp_dtype": null, "observer": "minmax",
+                  "observer_kwargs": {}},
+      "input_activations": {"num_bits": 8, "type": "int", "symmetric": true, "group_size": null,
+                            "strategy": "token", "block_structure": null, "dynamic": true,
+                            "actorder": null, "observer": "memoryless", "observer_kwargs": {}},
+      "output_activations": null,
+      "format": "int-quantized"}},
+    "format": "int-quantized",
+    "global_compression_ratio": 1.5,
+    "ignore": ["lm_head"],
+    "kv_cache_scheme": null,
+    "moe_sparsity_config": null,
+    "quant_method": "compressed-tensors",
+    "quantization_status": "compressed",
+    "sparsity_config": {},
+    "transform_config": {},
+    "version": "0.12.2"})";
+  const Recipe recipe = load(kLeast, {"quantize=" + config});
+  REQUIRE(recipe.quantize.config_groups.size() == 1);
+  const quant::ConfigGroup& group = recipe.quantize.config_groups.front();
+  CHECK(group.weights == quant::kWeightInt8);
+  CHECK(group.input_activations == quant::kTokenInt8);
+  CHECK(load(to_yaml(recipe)) == recipe);
+  CHECK_THAT(to_yaml(recipe), !Catch::Contains("actorder"));
+}
+
+TEST_CASE("What a copied scheme says that is not done is refused with the reason",
+          "[recipe][copied]") {
+  const auto refuses = [](const std::string& override, const std::string& expected) {
+    INFO(override);
+    const std::string key = override.substr(0, override.find('='));
+    CHECK_THAT(mistakes(kLeast, {override}),
+               Catch::StartsWith("--set " + key + ": expected " + expected));
+  };
+  const std::string group = "quantize.config_groups.g.", weights = group + "weights.",
+                    inputs = group + "input_activations.";
+  refuses(weights + "actorder=weight", "null, since codes are rounded to the nearest");
+  refuses(weights + "block_structure=[128, 128]", "null, since no scale is a block's, got a list");
+  refuses(weights + "observer=mse", "minmax, since weights' scales are their largest values'");
+  refuses(weights + "observer_kwargs={averaging_constant: 0.1}", "{}, since no observer has");
+  refuses(weights + "dynamic=true", "false, since weights are quantized once, got true");
+  refuses(weights + "scale_dtype=torch.bfloat16", "null, since scales are float32");
+  refuses(weights + "zp_dtype=torch.float8_e4m3fn", "null or torch.int8");
+  refuses(inputs + "group_size=128", "nothing, since inputs have no groups");
+  refuses(inputs + "actorder=group", "null, since codes");
+  refuses(inputs + "dynamic=local", "true or false, got local");
+  refuses(group + "output_activations={num_bits: 8}", "null, since outputs are not quantized");
+  refuses(group + "format=pack-quantized", "null or int-quantized, as an export stores");
+  refuses(group + "weights=null", "keys with values, since a group quantizes weights");
+  refuses("quantize.format=float-quantized", "null or int-quantized");
+  refuses("quantize.quant_method=gptq", "compressed-tensors, got gptq");
+  refuses("quantize.sparsity_config={format: sparse-24-bitmask}", "null, since no weights are");
+  refuses("quantize.transform_config={config_groups: {}}", "null, since nothing is rotated");
+  refuses("quantize.kv_cache_scheme.group_size=32", "nothing, since heads have no groups");
+}
+
+TEST_CASE("The format of a copied scheme is that of its bits and inputs", "[recipe][copied]") {
+  const auto quantize = [](const std::string& groups, const std::string& format) {
+    return mistake_in("quantize: {config_groups: {" + groups + "}, format: " + format + "}\n");
+  };
+  const std::string packed = "a: {weights: {num_bits: 4}, format: pack-quantized}",
+                    weight_only = "b: {input_activations: null, format: pack-quantized}",
+                    bytes = "c: {format: int-quantized}";
+  CHECK(quantize(packed + ", " + weight_only, "pack-quantized") == "");
+  CHECK(quantize(packed + ", " + bytes, "mixed-precision") == "");
+  CHECK_THAT(quantize(packed + ", " + bytes, "pack-quantized"),
+             Catch::EndsWith("expected null or mixed-precision, as an export stores these weights, "
+                             "got pack-quantized"));
+}
+
+TEST_CASE("True and False are YAML's and Python's, None is neither's null", "[recipe][words]") {
+  const Recipe recipe = load(kLeast, {"train.control=False", "train.drop_corrections=TRUE",
+                                      "quantize.config_groups.g.weights.symmetric=True",
+                                      "quantize.config_groups.g.weights.dynamic=False",
+                                      "quantize.kv_cache_scheme.dynamic=FALSE"});
+  CHECK_FALSE(recipe.train.control);
+  CHECK(recipe.train.drop_corrections);
+  for (const char* word : {"yes", "no", "on", "off", "y", "tRUE", "1", "'true'", "None"}) {
+    INFO(word);
+    CHECK_THAT(mistakes(kLeast, {std::string("train.control=") + word}),
+               Catch::StartsWith("--set train.control: expected true or false, got "));
+  }
+  const std::string none = "got None (in YAML: null)";
+  for (const char* key : {"data.out_of_domain", "export.output_dir", "train.max_steps",
+                          "quantize.kv_cache_scheme", "train.report_to"}) {
+    INFO(key);
+    CHECK_THAT(mistakes(kLeast, {std::string(key) + "=None"}), Catch::EndsWith(none));
+  }
+  CHECK(load(kLeast, {"export.output_dir='None'"}).export_.output_dir == "None");
+}
+
+TEST_CASE("Numbers are decimal, and what readers of YAML differ in is refused", "[recipe][words]") {
+  const Recipe recipe = load(kLeast, {"loss.kl=1e-3", "loss.ce=.5", "loss.hidden=2.", "seed=-0"});
+  CHECK(recipe.loss.kl == 1e-3);
+  CHECK(recipe.loss.ce == 0.5);
+  CHECK(recipe.loss.hidden == 2);
+  for (const char* number : {"010", "0o10", "0x10", "1_000", "1e3", "+5", "1,000", "1:30", "5.0",
+                             "-010", "1e400", ".inf", "५"}) {
+    INFO(number);
+    CHECK_THAT(mistakes(kLeast, {std::string("train.max_steps=") + number}),
+               Catch::Contains("train.max_steps: expected an integer"));
+  }
+  for (const char* number : {"01.5", "1_0.5", "0x1p3", "1e400", "1e-400", ".inf", "-.inf", ".nan",
+                             "infinity", "nan(1)", "1,5", "1.5%"}) {
+    INFO(number);
+    CHECK_THAT(mistakes(kLeast, {std::string("loss.kl=") + number}),
+               Catch::StartsWith("--set loss.kl: "));
+  }
+}
+
+TEST_CASE("A path that only a shell would expand is refused", "[recipe][words]") {
+  for (const char* path : {"~/run", "~", "$HOME/run", "${RUNS}/a"}) {
+    INFO(path);
+    CHECK_THAT(mistakes(kLeast, {fmt::format("train.output_dir='{}'", path)}),
+               Catch::Contains("expected a path without ~ and $, which are not expanded"));
+  }
+  CHECK(load(kLeast, {"train.output_dir=./~/a$b"}).train.output_dir == "./~/a$b");
+}
+
+TEST_CASE("Mistakes that show beside the model are told with their places", "[recipe][places]") {
+  const RecipeFile file(kLeast + "quantize:\n  ignore: [lm_head, lm_haed]\n");
+  const Recipe recipe = load_recipe(file.path(), {"correction.ignore=[a]"});
+  const std::string path = file.path().string();
+  try {
+    refuse(recipe, {{"quantize.ignore[1]", "x"}, {"correction.ignore[0]", "y"}, {"loss.kl", "z"}});
+    FAIL("not refused");
+  } catch (const UsageError& error) {
+    CHECK(error.what() == "--set correction.ignore[0]: y\n" + path + ":1:1: loss.kl: z\n" + path +
+                              ":5:21: quantize.ignore[1]: x");
+  }
+  CHECK_THROWS_WITH(refuse(Recipe{}, {{"a.b", "x"}, {"c", "y"}}), "a.b: x\nc: y");
 }
