@@ -17,8 +17,8 @@ void on_signal(int signal) {
   }
 }
 
-/// A terminal that closes sends SIGHUP twice: the shell to its jobs, and the kernel when the shell
-/// has gone. Nobody is in a hurry, so the second is no other than the first.
+/// Where a terminal closes SIGHUP may come twice: from the shell to its jobs, and from the kernel
+/// when the shell has gone. Nobody is in a hurry, so the second says no more than the first.
 void on_hangup(int) { signalled = true; }
 
 void handle(int signal, void (*handler)(int)) {
