@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
 #include <exception>
+#include <sstream>
 
 #include "data/base/error.h"
 #include "data/base/interrupt.h"
 #include "data/base/memory.h"
+#include "data/base/stack.h"
+#include "data/base/standard_streams.h"
 #include "tools/commands/command.h"
 
 namespace {
@@ -16,6 +18,7 @@ int run(int argc, char** argv) {
   CLI::App app{
       "DualPath: repairs quantized language models with trained corrections on paired paths"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("dualpath {}", dualpath::tools::version()));
   app.footer(
       "Example:\n  dualpath train recipes/quickstart.yaml\nExit: 0 done, 1 failure, 2 usage or "
       "recipe error, "
@@ -30,25 +33,38 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? dualpath::kDone : dualpath::kUsage;
+    std::ostringstream out, notice;
+    const int code = app.exit(error, out, notice);
+    dualpath::write_notice(notice.str());
+    dualpath::write_output(out.str());
+    return code == 0 ? dualpath::kDone : dualpath::kUsage;
   }
   return dualpath::kDone;
+}
+
+/// The exit code of the command; what it throws becomes a line.
+int run_and_report(int argc, char** argv) {
+  const auto report = [](std::string_view kind, std::string_view message) {
+    dualpath::write_notice(fmt::format("dualpath: {}{}\n", kind, message));
+  };
+  try {
+    return run(argc, argv);
+  } catch (const dualpath::Error& error) {
+    report("", error.what());
+    return error.exit_code();
+  } catch (const c10::Error& error) {
+    report("internal error: ", error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    report("", error.what());
+  }
+  return dualpath::kFailure;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  dualpath::prepare_standard_streams();
   dualpath::install_interrupt_handlers();
   dualpath::keep_freed_memory();
-  try {
-    return run(argc, argv);
-  } catch (const dualpath::Error& error) {
-    fmt::print(stderr, "dualpath: {}\n", error.what());
-    return error.exit_code();
-  } catch (const c10::Error& error) {
-    fmt::print(stderr, "dualpath: internal error: {}\n", error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "dualpath: {}\n", error.what());
-  }
-  return dualpath::kFailure;
+  return dualpath::run_with_usual_stack([&] { return run_and_report(argc, argv); });
 }

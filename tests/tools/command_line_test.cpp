@@ -71,6 +71,12 @@ TEST_CASE("Every command shows an example in its help", "[tools][usage]") {
   }
 }
 
+TEST_CASE("The version is printed by itself", "[tools][usage]") {
+  const ProgramEnd end = run_dualpath({"--version"});
+  CHECK(end.code == 0);
+  CHECK_THAT(end.out, StartsWith("dualpath ") && EndsWith("\n"));
+}
+
 TEST_CASE("What is no command or lacks its argument is a usage error", "[tools][usage]") {
   CHECK(run_dualpath({}).code == 2);
   CHECK(run_dualpath({"trian"}).code == 2);
@@ -166,7 +172,24 @@ TEST_CASE("A target that names no linear is a recipe error with the nearest name
   const TinyRun run;
   const ProgramEnd end = run.run("plan", set("quantize.ignore=[lm_haed]"));
   CHECK_THAT(refusal(run, end, 2),
-             Contains("ignore: ") && Contains("lm_haed") && Contains("lm_head"));
+             StartsWith("--set quantize.ignore[0]: \"lm_haed\" matches no linear; nearest: "));
+}
+
+TEST_CASE("Targets that match nothing are told with file, line and column, all at once",
+          "[tools][refusal]") {
+  const TinyRun run;
+  write_plain(run / "recipe.yaml",
+              "model: {path: model}\ndata: {train: book.jsonl}\ntrain: {output_dir: run}\n"
+              "correction: {ignore: [model.layer.0]}\n"
+              "quantize:\n  config_groups:\n    g:\n      targets: [Linear, 're:.*mpl.*']\n");
+  const ProgramEnd end = run.run("plan", set("quantize.ignore=[lm_head, lm_haed]"));
+  CHECK(end.code == 2);
+  CHECK(end.err ==
+        "dualpath: --set quantize.ignore[1]: \"lm_haed\" matches no linear; nearest: lm_head\n"
+        "recipe.yaml:4:23: correction.ignore[0]: \"model.layer.0\" matches no stage with a "
+        "quantized linear; nearest: model.layers.0\n"
+        "recipe.yaml:8:25: quantize.config_groups.g.targets[1]: \"re:.*mpl.*\" matches no linear; "
+        "nearest to mpl: mlp\n");
 }
 
 TEST_CASE("A mistake in the texts does not bind the run directory to its recipe",
@@ -191,7 +214,7 @@ TEST_CASE("export without a place to write is a recipe error", "[tools][refusal]
   const TinyRun run;
   const ProgramEnd end = run.run("export", set("export={}"));
   CHECK(end.code == 2);
-  CHECK(only_line(end) == "export.output_dir: expected a directory to write");
+  CHECK(only_line(end) == "--set export.output_dir: expected a directory to write, got nothing");
 }
 
 TEST_CASE("export does not replace a directory that is no export", "[tools][refusal]") {
@@ -242,11 +265,22 @@ TEST_CASE("plan lists what is quantized and writes nothing", "[tools][plan]") {
   const auto& saved = plan["prediction"]["saved_for_backward"];
   CHECK(saved["bytes_per_token_and_layer"] >
         4 * saved["with_gradient_checkpointing"].get<double>());
-  CHECK_THAT(run.done("plan").out,
-             Contains("model.layers.2.mlp.down_proj ") && Contains("\nin float: lm_head\n") &&
-                 Contains("\nsaved for backward, a token and layer: ") &&
-                 Contains(" (8.1 H)\n"));  // 2 x 4H in float32, and a float
+  const std::string text = run.done("plan").out;
+  CHECK_THAT(text, StartsWith("12 tensor groups; weights ") && Contains("\nin float: lm_head\n") &&
+                       Contains("\nsaved for backward, a token and layer: ") &&
+                       Contains(" (8.1 H)\n") &&  // 2 x 4H in float32, and a float
+                       EndsWith(" model.layers.{0-2}.mlp.down_proj.input\n"));
+  CHECK_THAT(run.done("plan", {"--all"}).out, Contains("\nmodel.layers.2.mlp.down_proj "));
   CHECK_FALSE(fs::exists(run / "run"));
+}
+
+TEST_CASE("plan folds what layers have alike, and shows a gap", "[tools][plan]") {
+  const TinyRun run;
+  const std::string text =
+      run.done("plan", set("quantize.ignore=[lm_head, model.layers.1.mlp.up_proj]")).out;
+  CHECK_THAT(text, Contains("\nmodel.layers.{0-2}.mlp.gate_proj ") &&
+                       Contains("\nmodel.layers.{0,2}.mlp.up_proj ") &&
+                       Contains("\nin float: model.layers.1.mlp.up_proj, lm_head\n"));
 }
 
 TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", "[tools][plan]") {
@@ -299,8 +333,45 @@ TEST_CASE("A correction that is ignored by a wrong name is found before the run 
   const TinyRun run;
   const ProgramEnd end = run.run("calibrate", {"--set", "correction.ignore=[model.layer.0]"});
   CHECK(end.code == 2);
-  CHECK_THAT(only_line(end), StartsWith("correction.ignore: ") && Contains("model.layers.0"));
+  CHECK_THAT(only_line(end),
+             StartsWith("--set correction.ignore[0]: ") && Contains("model.layers.0"));
   CHECK_FALSE(fs::exists(run / "run"));
+}
+
+TEST_CASE("A result that standard output has no room for is a failure", "[tools][output]") {
+  const TinyRun run;
+  const auto into_full = [&](const std::string& arguments) {
+    return run_program(
+        {{"/bin/sh", "-c", std::string(DUALPATH_PROGRAM) + " " + arguments + " >/dev/full"},
+         run.path()});
+  };
+  for (const char* arguments :
+       {"--version", "inspect model --json", "generate model --prompt a --max-tokens 1"}) {
+    INFO(arguments);
+    const ProgramEnd end = into_full(arguments);
+    CHECK(end.code == 1);
+    CHECK_THAT(only_line(end), StartsWith("standard output: cannot write the result: "));
+  }
+}
+
+TEST_CASE("A path that is not UTF-8 is shown in JSON with the bytes replaced", "[tools][output]") {
+  const TinyRun run;
+  const std::string name = "lat\xe9";
+  fs::create_directory_symlink(fs::canonical(run / "model"), run / name);
+  const ProgramEnd end = run_dualpath({"inspect", (run / name).string(), "--json"});
+  CHECK(end.code == 0);
+  CHECK_THAT(nlohmann::json::parse(end.out)["path"].get<std::string>(), EndsWith("lat\ufffd"));
+  CHECK(run_dualpath({"inspect", (run / name).string()}).code == 0);
+}
+
+TEST_CASE("A small stack is no crash", "[tools][output]") {
+  const TinyRun run;
+  const ProgramEnd end =
+      run_program({{"/bin/sh", "-c",
+                    "ulimit -s 128; exec " + std::string(DUALPATH_PROGRAM) + " plan recipe.yaml"},
+                   run.path()});
+  CHECK(end.signal == 0);
+  CHECK(end.code == 0);
 }
 
 TEST_CASE("inspect shows files, metadata and a damaged checksum", "[tools][inspect]") {

@@ -159,6 +159,8 @@ TEST_CASE("what generate cannot do ends in one line", "[tools][generate]") {
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--set", "seed=1"}), 2),
              Contains("is a model, not a recipe"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--stop", ""}), 2), Contains("--stop"));
+  CHECK_THAT(refused(generate({kTied, "--prompt", "caf\xe9"}), 2),
+             Contains("--prompt: byte 4 is not UTF-8"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--path", "corrected"}), 2),
              Contains("there is no corrected here, only fp"));
   std::string longer;

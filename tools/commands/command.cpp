@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "data/base/standard_streams.h"
 #include "quant/integer_linear.h"
 #include "trainer/recipe.h"
 
@@ -32,14 +32,16 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
 }
 
 void announce_kernel(const trainer::Recipe& recipe) {
-  fmt::print(stderr, "compute: {}, INT8 by {}; {} threads\n",
-             name_in(quant::kComputes, recipe.compute), quant::integer_kernel(recipe.compute),
-             at::get_num_threads());
+  write_notice(fmt::format("compute: {}, INT8 by {}; {} threads\n",
+                           name_in(quant::kComputes, recipe.compute),
+                           quant::integer_kernel(recipe.compute), at::get_num_threads()));
 }
 
+std::string version() { return DUALPATH_VERSION; }
+
 void print(const nlohmann::json& result, bool json, const std::string& table) {
-  fmt::print("{}\n", json ? result.dump(2) : table);
-  std::fflush(stdout);
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  write_output((json ? result.dump(2, ' ', /*ensure_ascii=*/false, kReplace) : table) + "\n");
 }
 
 std::string bytes_text(double bytes) {

@@ -43,7 +43,11 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
 /// quant::integer_kernel) and how many threads it computes.
 void announce_kernel(const trainer::Recipe& recipe);
 
-/// With --json the object, else the text that `table` makes of it.
+/// The project's version.
+std::string version();
+
+/// With --json the object, else the text that `table` makes of it. Bytes that are not UTF-8, as
+/// paths may have, are replaced in JSON. A result that does not arrive is an Error.
 void print(const nlohmann::json& result, bool json, const std::string& table);
 
 /// "9.6 GB", "134.5 MB".

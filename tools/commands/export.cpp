@@ -3,8 +3,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "data/base/error.h"
 #include "tools/commands/command.h"
+#include "trainer/recipe.h"
 #include "trainer/runs.h"
 
 namespace dualpath::tools {
@@ -13,7 +13,7 @@ namespace {
 void export_command(const RecipeArguments& arguments) {
   const trainer::Recipe recipe = arguments.load();
   if (recipe.export_.output_dir.empty())
-    throw UsageError("export.output_dir: expected a directory to write");
+    trainer::refuse(recipe, {{"export.output_dir", "expected a directory to write, got nothing"}});
   const OpenRun run(recipe, trainer::RunAccess::kRead);
   const nlohmann::json result = trainer::run_export(run.experiment, run.texts, run.directory);
   print(result, arguments.json,

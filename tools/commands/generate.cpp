@@ -8,7 +8,9 @@
 
 #include "data/base/error.h"
 #include "data/base/named.h"
+#include "data/base/standard_streams.h"
 #include "data/chat_template.h"
+#include "data/utf8.h"
 #include "tools/commands/command.h"
 #include "trainer/media_readers.h"
 #include "trainer/recipe.h"
@@ -97,11 +99,6 @@ std::vector<trainer::EvaluatedRow> chosen_rows(std::vector<trainer::EvaluatedRow
   return arguments.compare ? rows : std::vector{rows.back()};
 }
 
-void show(std::string_view text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
-}
-
 /// Of the tokens after the first, since that one waits for the prompt to be read.
 double tokens_per_second(const trainer::GeneratedText& text) {
   const auto timed = static_cast<double>(text.tokens.size()) - 1.0;
@@ -115,15 +112,16 @@ std::size_t common_tokens(const trainer::GeneratedText& a, const trainer::Genera
 }
 
 void report_speed(const Said& said, std::size_t prompt_tokens) {
-  fmt::print(stderr, "{}: {} tokens at {:.1f} tokens/s; prompt of {} read in {:.2f} s; end: {}\n",
-             said.row, said.text.tokens.size(), tokens_per_second(said.text), prompt_tokens,
-             said.text.first_token_seconds, name_in(trainer::kFinishes, said.text.finish));
+  write_notice(
+      fmt::format("{}: {} tokens at {:.1f} tokens/s; prompt of {} read in {:.2f} s; end: {}\n",
+                  said.row, said.text.tokens.size(), tokens_per_second(said.text), prompt_tokens,
+                  said.text.first_token_seconds, name_in(trainer::kFinishes, said.text.finish)));
 }
 
 void report_agreement(const std::vector<Said>& all) {
   for (std::size_t i = 1; i < all.size(); ++i) {
-    fmt::print(stderr, "{}: its first {} tokens are {}'s\n", all[i].row,
-               common_tokens(all.front().text, all[i].text), all.front().row);
+    write_notice(fmt::format("{}: its first {} tokens are {}'s\n", all[i].row,
+                             common_tokens(all.front().text, all[i].text), all.front().row));
   }
 }
 
@@ -154,8 +152,21 @@ void check(const trainer::GenerationOptions& options) {
     expect(!stop.empty(), "--stop", "a text", "an empty one");
 }
 
+/// A tokenizer would read U+FFFD where the bytes are none.
+void check_text(const char* option, const std::string& text) {
+  const std::size_t bad = data::find_invalid_utf8(text);
+  if (bad < text.size()) throw UsageError("{}: byte {} is not UTF-8", option, bad + 1);
+}
+
+void check_texts(const Arguments& arguments) {
+  check_text("--prompt", arguments.prompt);
+  check_text("--system", arguments.system);
+  for (const std::string& stop : arguments.options.stop) check_text("--stop", stop);
+}
+
 void generate(const Arguments& arguments) {
   check(arguments.options);
+  check_texts(arguments);
   const std::unique_ptr<trainer::TextSource> source = open_source(arguments);
   const modules::Model& model = source->model();
   const data::Batch prompt = prompt_of(arguments, model);
@@ -163,12 +174,12 @@ void generate(const Arguments& arguments) {
   const std::vector<trainer::EvaluatedRow> rows = chosen_rows(source->rows(), arguments);
   std::vector<Said> all;
   for (const trainer::EvaluatedRow& row : rows) {
-    if (!arguments.json && rows.size() > 1) show(fmt::format("--- {} ---\n", row.name));
+    if (!arguments.json && rows.size() > 1) write_output(fmt::format("--- {} ---\n", row.name));
     all.push_back({row.name, generate_text(model, *row.executor, prompt, arguments.options,
                                            [&](std::string_view text) {
-                                             if (!arguments.json) show(text);
+                                             if (!arguments.json) write_output(text);
                                            })});
-    if (!arguments.json) show("\n");
+    if (!arguments.json) write_output("\n");
     report_speed(all.back(), prompt_tokens);
   }
   report_agreement(all);

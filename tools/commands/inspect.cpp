@@ -93,10 +93,8 @@ json inspect_directory(const fs::path& path) {
 /// Null where the build has no CUDA. The numbers are coded as their headers say: CUDA 13.1 is
 /// 13010, cuDNN 9.2.0 is 90200.
 json versions() {
-  json result{{"dualpath", DUALPATH_VERSION},
-              {"torch", TORCH_VERSION},
-              {"cuda", nullptr},
-              {"cudnn", nullptr}};
+  json result{
+      {"dualpath", version()}, {"torch", TORCH_VERSION}, {"cuda", nullptr}, {"cudnn", nullptr}};
   const at::CUDAHooksInterface& hooks = at::detail::getCUDAHooks();
   if (hooks.hasCUDART()) {
     const long cuda = hooks.versionCUDART();

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "data/base/names_in_ranges.h"
 #include "tools/commands/command.h"
 #include "trainer/config_prediction.h"
 #include "trainer/experiment.h"
@@ -14,6 +16,7 @@ namespace dualpath::tools {
 namespace {
 
 using nlohmann::json;
+using Row = std::vector<std::string>;
 
 std::string text_of(const std::optional<quant::QuantArgs>& inputs) {
   if (!inputs) return "float";
@@ -170,57 +173,82 @@ std::string config_line(const json& plan) {
       bytes_text(plan["prediction"]["peak_resident_bytes"].get<double>()));
 }
 
-std::string table_of(const json& plan) {
-  std::string table = fmt::format("{:<40} {:>13} {:<19} {:<22} {}\n", "linear", "shape", "weights",
-                                  "input", "group");
+/// What a person wants to know before the run.
+std::string summary_of(const json& plan, const std::vector<std::string>& in_float) {
+  const json& bytes = plan["bytes"];
+  std::string summary =
+      fmt::format("{} tensor groups; weights {} -> {}: {}\n{}\nin float: {}\n",
+                  plan["groups"].get<std::size_t>(), bytes_text(bytes["fp"].get<double>()),
+                  bytes_text(bytes["quantized"].get<double>()), schemes_text(bytes["by_scheme"]),
+                  parameters_text(plan["parameters"]), fmt::join(in_float, ", "));
+  if (!plan["smoothed"].empty())
+    summary +=
+        fmt::format("{} inputs smoothed before they are quantized\n", plan["smoothed"].size());
+  const json& cache = plan["cache_bytes_per_token"];
+  summary +=
+      fmt::format("keys and values of a token: {} -> {}\n", bytes_text(cache["fp"].get<double>()),
+                  bytes_text(cache["quantized"].get<double>()));
+  summary += saved_line(plan);
+  return summary + (plan["from_config_alone"].is_null() ? predicted_line(plan["prediction"])
+                                                        : config_line(plan));
+}
+
+/// A row for each linear and attention: name, shape, weights, input, group.
+std::vector<Row> site_rows(const json& plan) {
+  std::vector<Row> rows;
   for (const json& site : plan["sites"]) {
     const std::string shape = fmt::format("{}x{}", site["out_features"].get<std::int64_t>(),
                                           site["in_features"].get<std::int64_t>());
-    table +=
-        fmt::format("{:<40} {:>13} {:<19} {:<22} {}\n", site["linear"].get<std::string>(), shape,
-                    site["weights"].get<std::string>(),
-                    site["input_activations"].get<std::string>(), site["group"].get<std::string>());
+    rows.push_back(
+        {site["linear"], shape, site["weights"], site["input_activations"], site["group"]});
   }
   for (const json& attention : plan["attentions"]) {
-    table += fmt::format("{:<40} {:>13} {:<19} {}\n", attention["attention"].get<std::string>(),
-                         attention["integer_products"].get<bool>() ? "products" : "cache",
-                         fmt::join(attention["operands"].get<std::vector<std::string>>(), " "),
-                         attention["scheme"].get<std::string>());
+    const auto operands = attention["operands"].get<std::vector<std::string>>();
+    rows.push_back({attention["attention"],
+                    attention["integer_products"].get<bool>() ? "products" : "cache",
+                    fmt::format("{}", fmt::join(operands, " ")), attention["scheme"], ""});
   }
-  const json& bytes = plan["bytes"];
-  table += fmt::format("in float: {}\n{} tensor groups; weights {} -> {}: {}\n{}\n",
-                       fmt::join(plan["ignored"].get<std::vector<std::string>>(), ", "),
-                       plan["groups"].get<std::size_t>(), bytes_text(bytes["fp"].get<double>()),
-                       bytes_text(bytes["quantized"].get<double>()),
-                       schemes_text(bytes["by_scheme"]), parameters_text(plan["parameters"]));
-  if (!plan["smoothed"].empty())
-    table += fmt::format("{} inputs smoothed before they are quantized\n", plan["smoothed"].size());
-  const json& cache = plan["cache_bytes_per_token"];
-  table +=
-      fmt::format("keys and values of a token: {} -> {}\n", bytes_text(cache["fp"].get<double>()),
-                  bytes_text(cache["quantized"].get<double>()));
-  table += saved_line(plan);
-  return table + (plan["from_config_alone"].is_null() ? predicted_line(plan["prediction"])
-                                                      : config_line(plan));
+  return rows;
 }
 
-void plan(const RecipeArguments& arguments) {
+std::string table_of(const std::vector<Row>& rows) {
+  std::size_t width = 0;
+  for (const Row& row : rows) width = std::max(width, row[0].size());
+  std::string table;
+  for (const Row& row : rows)
+    table += fmt::format("\n{:<{}} {:>13} {:<19} {:<22} {}", row[0], width, row[1], row[2], row[3],
+                         row[4]);
+  return table;
+}
+
+/// all: each linear by itself, else those alike in a row.
+std::string text_of_plan(const json& plan, bool all) {
+  std::vector<Row> rows{{"linear", "shape", "weights", "input", "group"}};
+  const std::vector<Row> sites = all ? site_rows(plan) : in_ranges(site_rows(plan));
+  rows.insert(rows.end(), sites.begin(), sites.end());
+  const auto in_float = plan["ignored"].get<std::vector<std::string>>();
+  return summary_of(plan, all ? in_float : in_ranges(in_float)) + "\n" + table_of(rows);
+}
+
+void plan(const RecipeArguments& arguments, bool all) {
   trainer::Recipe recipe = arguments.load();
   const json result = modules::holds_config_alone(recipe.model.path)
                           ? plan_of_config(recipe)
                           : plan_of_model(std::move(recipe));
-  print(result, arguments.json, table_of(result));
+  print(result, arguments.json, text_of_plan(result, all));
 }
 
 }  // namespace
 
 void add_plan(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
+  auto all = std::make_shared<bool>(false);
   CLI::App* command = add_recipe_command(
       app, "plan",
       "what will be quantized and how, with bytes, memory and time, before anything runs",
       *arguments);
-  command->callback([arguments] { plan(*arguments); });
+  command->add_flag("--all", *all, "list each linear by itself instead of those alike in a row");
+  command->callback([arguments, all] { plan(*arguments, *all); });
 }
 
 }  // namespace dualpath::tools
