@@ -53,6 +53,21 @@ std::map<std::string, std::string> special_tokens_of(const JsonObject& config) {
   return tokens;
 }
 
+/// A message's thoughts have had several names: a template finds them under "reasoning_content" and
+/// "thinking", as transformers hands them on.
+ordered_json with_reasoning(const ordered_json& message) {
+  if (!message.is_object()) return message;
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+    const auto found = message.find(name);
+    if (found == message.end() || found->is_null()) continue;
+    ordered_json result{{"thinking", *found}};
+    result.update(message);
+    result["reasoning_content"] = *found;
+    return result;
+  }
+  return message;
+}
+
 std::tm local_time() {
   const std::time_t now = std::time(nullptr);
   std::tm time{};
@@ -76,6 +91,8 @@ std::string ChatTemplate::render(ordered_json variables, const std::tm& now) con
     if (!variables.contains(name)) variables[name] = token;
   for (const char* name : {"tools", "documents"})
     if (!variables.contains(name)) variables[name] = nullptr;
+  if (variables.contains("messages"))
+    for (ordered_json& message : variables["messages"]) message = with_reasoning(message);
   return template_.render(variables, now);
 }
 

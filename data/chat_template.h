@@ -26,7 +26,7 @@ class ChatTemplate {
 
   /// The same with all that a template can be given: messages, add_generation_prompt, tools,
   /// documents, and what else the caller knows; the special tokens' texts (bos_token, …) unless
-  /// they are there.
+  /// they are there. Messages' thoughts go by both "reasoning_content" and "thinking".
   std::string render(nlohmann::ordered_json variables, const std::tm& now) const;
 
  private:

@@ -1,5 +1,6 @@
 #include "data/jinja/expression_parser.h"
 
+#include <algorithm>
 #include <array>
 
 namespace dualpath::data::jinja {
@@ -8,6 +9,11 @@ namespace {
 template <class Form>
 ExpressionPtr made(int line, Form form) {
   return std::make_unique<const Expression>(Expression{std::move(form), line});
+}
+
+bool is_negative_number(const Expression& expression) {
+  const auto* unary = std::get_if<Unary>(&expression.form);
+  return unary && unary->op == "-" && std::holds_alternative<Literal>(unary->operand->form);
 }
 
 }  // namespace
@@ -123,8 +129,13 @@ ExpressionPtr ExpressionParser::product() {
 ExpressionPtr ExpressionParser::power() {
   const int line = tokens_.line();
   ExpressionPtr left = unary();
-  for (; tokens_.skip_operator("**"); grow())
-    left = made(line, Binary{"**", std::move(left), unary()});
+  for (; tokens_.skip_operator("**"); grow()) {
+    ExpressionPtr right = unary();
+    // Jinja writes Python without the parentheses here: (-2) ** x becomes -(2 ** x).
+    if (is_negative_number(*left) && !std::holds_alternative<Literal>(right->form))
+      tokens_.fail("'**' of a negative number is not supported");
+    left = made(line, Binary{"**", std::move(left), std::move(right)});
+  }
   return left;
 }
 
@@ -297,6 +308,7 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr object) {
 }
 
 Arguments ExpressionParser::arguments() {
+  using Named = std::pair<std::string, ExpressionPtr>;
   Arguments result;
   tokens_.expect_operator("(");
   while (!tokens_.is_operator(")")) {
@@ -305,6 +317,8 @@ Arguments ExpressionParser::arguments() {
     if (tokens_.is(TokenKind::kName) && tokens_.is_operator("=", 1)) {
       std::string name = tokens_.next().text;
       tokens_.next();
+      if (std::ranges::find(result.named, name, &Named::first) != result.named.end())
+        tokens_.fail("the argument '{}' is given twice", printable(name));
       result.named.emplace_back(std::move(name), expression());
     } else {
       if (!result.named.empty()) tokens_.fail("an argument without a name behind one with");

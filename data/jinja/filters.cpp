@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <utility>
 
+#include "data/jinja/generator.h"
 #include "data/jinja/json_text.h"
+#include "data/jinja/letter_case.h"
 #include "data/jinja/list_filters.h"
 #include "data/jinja/methods.h"
+#include "data/jinja/number_filters.h"
 #include "data/jinja/operators.h"
 #include "data/jinja/parameters.h"
+#include "data/jinja/percent_format.h"
 #include "data/jinja/python_text.h"
 #include "data/utf8.h"
 
@@ -50,14 +52,20 @@ Value fallback(Runtime& runtime, const Value& value, const CallArguments& argume
   return given.given(0) ? *given.given(0) : Value(std::string());
 }
 
+/// An indentation: a text, or how many spaces.
+std::string indent_of(Runtime& runtime, const Parameters& given, std::size_t index,
+                      std::int64_t fallback) {
+  if (given.given(index) && given.given(index)->text()) return given.text(index);
+  const std::int64_t width = std::max<std::int64_t>(given.integer_or(index, fallback), 0);
+  runtime.spend(static_cast<std::size_t>(width));
+  return std::string(static_cast<std::size_t>(width), ' ');
+}
+
 JsonStyle style_of(Runtime& runtime, const Parameters& given) {
   JsonStyle style;
   style.ascii = given.boolean_or(0, false);
   if (const Value* indent = given.given(1); indent && !indent->is_none()) {
-    const bool is_text = indent->text() != nullptr;
-    const std::int64_t width =
-        is_text ? 0 : std::clamp<std::int64_t>(given.integer_or(1, 0), 0, 64);
-    style.indent = is_text ? *indent->text() : std::string(static_cast<std::size_t>(width), ' ');
+    style.indent = indent_of(runtime, given, 1, 0);
     style.comma = ",";
   }
   if (const Value* separators = given.given(2); separators && !separators->is_none()) {
@@ -80,24 +88,13 @@ Value tojson(Runtime& runtime, const Value& value, const CallArguments& argument
 template <auto change>
 Value recased(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters none(runtime, "a change of case", arguments, {});
-  return Value(change(cased(runtime, text_of(runtime, value), "a change of case")));
-}
-
-/// Jinja's own: only white space, "-" and brackets start a word.
-std::string title_words(std::string_view text) {
-  constexpr std::string_view kBefore = "- \t\n\r\v\f({[<";
-  std::string result = lower(text);
-  bool starts = true;
-  for (char& c : result) {
-    if (starts) c = upper({&c, 1})[0];
-    starts = kBefore.find(c) != kBefore.npos;
-  }
-  return result;
+  return Value(with_case(runtime, text_of(runtime, value), change));
 }
 
 template <bool last>
 Value end_of(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters none(runtime, last ? "last" : "first", arguments, {});
+  if (last && value.object()) runtime.fail("last: a {} has no end", type_name(value));
   const std::vector<Value> items = items_of(runtime, value);
   if (items.empty()) return Value::undefined(last ? "the last item" : "the first item");
   return last ? items.back() : items.front();
@@ -113,104 +110,70 @@ Value string(Runtime& runtime, const Value& value, const CallArguments& argument
   return value.text() ? value : Value(text_of(runtime, value));
 }
 
-/// The whole of a text as a number, white space around it left out.
-template <class Number>
-std::optional<Number> read_number(std::string_view text) {
-  text = stripped(text);
-  if (text.starts_with('+')) text.remove_prefix(1);
-  Number number{};
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-std::optional<std::int64_t> whole_part(double value) {
-  constexpr double kLimit = 9.2e18;
-  if (!(std::abs(value) < kLimit)) return std::nullopt;
-  return static_cast<std::int64_t>(value);
-}
-
-Value to_integer(Runtime& runtime, const Value& value, const CallArguments& arguments) {
-  const Parameters given(runtime, "int", arguments, {"default"});
-  std::optional<std::int64_t> number;
-  if (value.integer()) return value;
-  if (is_number(value)) number = whole_part(number_of(value));
-  if (value.text()) {
-    number = read_number<std::int64_t>(*value.text());
-    const auto real = number ? std::nullopt : read_number<double>(*value.text());
-    if (real) number = whole_part(*real);
-  }
-  return Value(number ? *number : given.integer_or(0, 0));
-}
-
-Value to_float(Runtime& runtime, const Value& value, const CallArguments& arguments) {
-  const Parameters given(runtime, "float", arguments, {"default"});
-  if (is_number(value)) return Value(number_of(value));
-  const auto number = value.text() ? read_number<double>(*value.text()) : std::nullopt;
-  if (number) return Value(*number);
-  return given.given(0) ? *given.given(0) : Value(0.0);
-}
-
-Value absolute(Runtime& runtime, const Value& value, const CallArguments& arguments) {
-  const Parameters none(runtime, "abs", arguments, {});
-  const bool is_negative = is_number(value) && number_of(value) < 0;
-  return is_negative ? negated(runtime, value)
-                     : calculated(runtime, "+", value, Value(std::int64_t{0}));
-}
-
-/// Half to even, as Python does; only to whole numbers.
-Value rounded(Runtime& runtime, const Value& value, const CallArguments& arguments) {
-  const Parameters none(runtime, "round", arguments, {});
-  if (!is_number(value)) runtime.fail("round: expected a number, got {}", type_name(value));
-  if (value.integer()) return value;
-  return Value(std::nearbyint(number_of(value)));
-}
-
 Value replace(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters given(runtime, "replace", arguments, {"old", "new", "count"});
-  return replaced_text(runtime, text_of(runtime, value), given.text(0), given.text(1),
-                       given.integer_or(2, -1));
+  return replaced_text(runtime, text_of(runtime, value), text_of(runtime, given.required(0)),
+                       text_of(runtime, given.required(1)), given.integer_if(2).value_or(-1));
 }
 
 Value reverse(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters none(runtime, "reverse", arguments, {});
   const Value step(std::int64_t{-1});
-  if (value.text() || value.sequence()) return slice_of(runtime, value, nullptr, nullptr, &step);
+  if (value.text()) return slice_of(runtime, value, nullptr, nullptr, &step);
   std::vector<Value> items = items_of(runtime, value);
   std::ranges::reverse(items);
-  return Value::sequence(runtime, std::move(items));
+  // Python turns round what it can, and makes a list of the rest first.
+  return value.object() ? Value::sequence(runtime, std::move(items))
+                        : generator(runtime, std::move(items));
 }
 
 Value items(Runtime& runtime, const Value& value, const CallArguments& arguments) {
-  if (value.is_undefined()) return Value::sequence(runtime, {});
+  const Parameters none(runtime, "items", arguments, {});
+  if (value.is_undefined()) return generator(runtime, {});
   if (!value.dict()) runtime.fail("items: expected a dict, got {}", type_name(value));
-  return method_of(runtime, value, "items")->object()->call(runtime, arguments);
+  return generator(runtime, pairs_of(runtime, *value.dict()));
 }
 
 Value indent(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters given(runtime, "indent", arguments, {"width", "first", "blank"});
-  const bool is_text = given.given(0) && given.given(0)->text();
-  const std::int64_t width =
-      is_text ? 0 : std::clamp<std::int64_t>(given.integer_or(0, 4), 0, 1000);
-  const std::string space =
-      is_text ? given.text(0) : std::string(static_cast<std::size_t>(width), ' ');
+  const std::string space = indent_of(runtime, given, 0, 4);
   const bool first = given.boolean_or(1, false), blank = given.boolean_or(2, false);
-  const std::string text = text_of(runtime, value);
+  if (!value.text()) runtime.fail("indent: expected a str, got {}", type_name(value));
+  const std::string text = *value.text() + '\n';  // so that there is a line
   std::string result;
-  std::size_t number = 0;
-  for (const std::string_view line : split(text, "\n", -1)) {
+  bool is_first = true;
+  for (const std::string_view line : split_lines(text)) {
     runtime.spend(space.size() + line.size() + kStepUnits);
-    if (number > 0) result += '\n';
-    if (number == 0 ? first : (blank || !line.empty())) result += space;
+    if (!is_first) result += '\n';
+    if (is_first ? first : (blank || !line.empty())) result += space;
     result += line;
-    ++number;
+    is_first = false;
   }
   return Value(std::move(result));
 }
 
-Value same(Runtime& runtime, const Value& value, const CallArguments& arguments) {
+Value format(Runtime& runtime, const Value& value, const CallArguments& arguments) {
+  if (!arguments.positional.empty() && !arguments.named.empty())
+    runtime.fail("format takes values with names or without, not both");
+  Dict named;
+  for (const auto& [name, held] : arguments.named) named.set(runtime, name, held);
+  const Value values = named.items().empty()
+                           ? Value::sequence(runtime, arguments.positional, SequenceKind::kTuple)
+                           : Value(std::move(named));
+  return Value(percent_formatted(runtime, text_of(runtime, value), values));
+}
+
+Value safe(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters none(runtime, "safe", arguments, {});
-  return value.text() ? value : Value(text_of(runtime, value));
+  return Value(Markup{text_of(runtime, value)});
+}
+
+/// Of what has attributes: a dict's values are no such thing.
+Value attribute(Runtime& runtime, const Value& value, const CallArguments& arguments) {
+  const Parameters given(runtime, "attr", arguments, {"name"});
+  const std::string& name = given.text(0);
+  if (!value.dict()) return attribute_of(runtime, value, name);
+  return method_of(runtime, value, name).value_or(Value::undefined(name));
 }
 
 template <bool kept, bool by_attribute>
@@ -223,7 +186,7 @@ Value extreme(Runtime& runtime, const Value& value, const CallArguments& argumen
   return extreme_item(runtime, value, arguments, sign);
 }
 
-constexpr std::array<std::pair<std::string_view, Function>, 36> kFilters{{
+constexpr std::array<std::pair<std::string_view, Function>, 37> kFilters{{
     {"trim", trim},
     {"length", length},
     {"count", length},
@@ -241,12 +204,13 @@ constexpr std::array<std::pair<std::string_view, Function>, 36> kFilters{{
     {"int", to_integer},
     {"float", to_float},
     {"abs", absolute},
-    {"round", rounded},
+    {"round", round_number},
     {"replace", replace},
     {"reverse", reverse},
     {"items", items},
     {"indent", indent},
-    {"safe", same},
+    {"format", format},
+    {"safe", safe},
     {"join", join_items},
     {"map", map_items},
     {"select", select<true, false>},
@@ -259,19 +223,19 @@ constexpr std::array<std::pair<std::string_view, Function>, 36> kFilters{{
     {"min", extreme<-1>},
     {"max", extreme<1>},
     {"sum", sum_items},
-    {"attr",
-     [](Runtime& runtime, const Value& value, const CallArguments& arguments) {
-       const Parameters given(runtime, "attr", arguments, {"name"});
-       return attribute_of(runtime, value, given.text(0));
-     }},
+    {"attr", attribute},
 }};
 
 }  // namespace
 
 Value filtered(Runtime& runtime, const std::string& name, const Value& value,
                const CallArguments& arguments) {
+  constexpr std::array<std::string_view, 6> kOfMarkup{"safe",  "string",  "tojson",
+                                                      "count", "default", "length"};
   const Runtime::Level level(runtime);
   runtime.step();
+  if (value.is_markup() && std::ranges::find(kOfMarkup, name) == kOfMarkup.end())
+    runtime.fail("the filter '{}' behind 'safe' is not supported", printable(name));
   for (const auto& [known, filter] : kFilters)
     if (known == name) return filter(runtime, value, arguments);
   runtime.fail("the filter '{}' is not supported", printable(name));

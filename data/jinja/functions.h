@@ -8,7 +8,7 @@
 namespace dualpath::data::jinja {
 
 /// What every template can call: range, namespace, dict, raise_exception and strftime_now. Nothing
-/// for another name.
-std::optional<Value> function_named(const std::string& name);
+/// for another name, but an Error for those that mean something in Jinja: joiner, kwargs, ….
+std::optional<Value> function_named(Runtime& runtime, const std::string& name);
 
 }  // namespace dualpath::data::jinja

@@ -36,7 +36,8 @@ struct Cycle : Object {
   std::string_view type() const override { return "function"; }
   bool is_callable() const override { return true; }
   Value call(Runtime& runtime, const CallArguments& arguments) const override {
-    if (arguments.positional.empty()) runtime.fail("loop.cycle: no items");
+    if (arguments.positional.empty() || !arguments.named.empty())
+      runtime.fail("loop.cycle: expected items without names");
     return arguments.positional[index % arguments.positional.size()];
   }
 
@@ -112,9 +113,11 @@ Interpreter::End Interpreter::run(const Statement& statement, Scope& scope) {
   else if (const auto* set = std::get_if<Assign>(&form))
     assign(set->target, evaluate(*set->value, scope), scope);
   else if (const auto* block = std::get_if<AssignBlock>(&form))
-    assign(block->target, captured(block->body, *block->filtered, scope), scope);
+    return run_captured(block->body, *block->filtered, scope,
+                        [&](const Value& value) { assign(block->target, value, scope); });
   else if (const auto* filter = std::get_if<FilterBlock>(&form))
-    print(text_of(runtime_, captured(filter->body, *filter->filtered, scope)));
+    return run_captured(filter->body, *filter->filtered, scope,
+                        [&](const Value& value) { print(text_of(runtime_, value)); });
   else if (const auto* macro = std::get_if<MacroDefinition>(&form))
     run_macro_definition(*macro, scope);
   else if (const auto* loop = std::get_if<For>(&form))
@@ -142,16 +145,18 @@ Interpreter::End Interpreter::run_loop(const For& loop, Scope& scope) {
       return !is_true(evaluate(*loop.condition, inner));
     });
   }
-  if (items.empty()) return run(loop.otherwise, scope);
+  bool has_whole = false;  // Jinja's else is for loops of which no round came to its end
   const auto state = std::make_shared<Loop>(std::move(items));
   for (; state->index < state->items.size(); ++state->index) {
     runtime_.step();
     Scope inner{&scope};
     inner.names["loop"] = Value(std::shared_ptr<Object>(state));
     assign(loop.target, state->items[state->index], inner);
-    if (run(loop.body, inner) == End::kBreak) break;
+    const End end = run(loop.body, inner);
+    if (end == End::kBreak) break;
+    has_whole = has_whole || end == End::kWhole;
   }
-  return End::kWhole;
+  return has_whole ? End::kWhole : run(loop.otherwise, scope);
 }
 
 Interpreter::End Interpreter::run_if(const If& choice, Scope& scope) {
@@ -166,31 +171,36 @@ Interpreter::End Interpreter::run_scoped(const Scoped& scoped, Scope& scope) {
   return run(scoped.body, inner);
 }
 
-Value Interpreter::captured(const Body& body, const Expression& filtered, Scope& scope) {
+Interpreter::End Interpreter::run_captured(const Body& body, const Expression& filtered,
+                                           Scope& scope,
+                                           const std::function<void(const Value&)>& use) {
   std::string around = std::exchange(output_, "");
   Scope inner{&scope};
-  run(body, inner);
-  inner.names[kBlockText] = Value(std::exchange(output_, std::move(around)));
-  return evaluate(filtered, inner);
+  const End end = run(body, inner);
+  std::string text = std::exchange(output_, std::move(around));
+  if (end != End::kWhole) return end;
+  inner.names[kBlockText] = Value(std::move(text));
+  use(evaluate(filtered, inner));
+  return End::kWhole;
 }
 
 void Interpreter::assign(const Target& target, const Value& value, Scope& scope) {
-  if (!target.unpacks) return assign(target.places.front(), value, scope);
-  const std::vector<Value> items = items_of(runtime_, value);
-  if (items.size() != target.places.size())
-    runtime_.fail("{} names for {} values", target.places.size(), items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) assign(target.places[i], items[i], scope);
-}
-
-void Interpreter::assign(const Target::Place& place, const Value& value, Scope& scope) {
-  if (place.attribute.empty()) {
-    scope.names[place.name] = value;
+  if (!target.parts.empty()) return unpack(target.parts, value, scope);
+  if (target.attribute.empty()) {
+    scope.names[target.name] = value;
     return;
   }
-  const Value* holder = scope.find(place.name);
+  const Value* holder = scope.find(target.name);
   if (!holder || !holder->object())
-    runtime_.fail("'{}' is no namespace: cannot set its '{}'", place.name, place.attribute);
-  holder->object()->set_attribute(runtime_, place.attribute, value);
+    runtime_.fail("'{}' is no namespace: cannot set its '{}'", target.name, target.attribute);
+  holder->object()->set_attribute(runtime_, target.attribute, value);
+}
+
+void Interpreter::unpack(const std::vector<Target>& parts, const Value& value, Scope& scope) {
+  const std::vector<Value> items = items_of(runtime_, value);
+  if (items.size() != parts.size())
+    runtime_.fail("{} names for {} values", parts.size(), items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) assign(parts[i], items[i], scope);
 }
 
 Value Interpreter::call(const MacroDefinition& macro, Scope& scope,
@@ -230,13 +240,14 @@ Value Interpreter::evaluate(const Literal& literal, Scope&) { return literal.val
 
 Value Interpreter::evaluate(const Name& name, Scope& scope) {
   if (const Value* value = scope.find(name.name)) return *value;
-  return function_named(name.name).value_or(Value::undefined(name.name));
+  return function_named(runtime_, name.name).value_or(Value::undefined(name.name));
 }
 
 Value Interpreter::evaluate(const SequenceDisplay& display, Scope& scope) {
   std::vector<Value> items;
   for (const ExpressionPtr& item : display.items) items.push_back(evaluate(*item, scope));
-  return Value::sequence(runtime_, std::move(items), display.is_tuple);
+  return Value::sequence(runtime_, std::move(items),
+                         display.is_tuple ? SequenceKind::kTuple : SequenceKind::kList);
 }
 
 Value Interpreter::evaluate(const DictDisplay& display, Scope& scope) {
@@ -290,7 +301,7 @@ Value Interpreter::evaluate(const Unary& unary, Scope& scope) {
   const Value value = evaluate(*unary.operand, scope);
   if (unary.op == "not") return Value(!is_true(value));
   if (unary.op == "-") return negated(runtime_, value);
-  return calculated(runtime_, "+", Value(std::int64_t{0}), value);
+  return value.real() ? value : calculated(runtime_, "+", Value(std::int64_t{0}), value);
 }
 
 Value Interpreter::evaluate(const Binary& binary, Scope& scope) {

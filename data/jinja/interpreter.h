@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,10 +40,11 @@ class Interpreter {
   End run_loop(const For& loop, Scope& scope);
   End run_if(const If& choice, Scope& scope);
   End run_scoped(const Scoped& scoped, Scope& scope);
-  /// What the body prints, under its filters.
-  Value captured(const Body& body, const Expression& filtered, Scope& scope);
+  /// Hands on what the body prints, under its filters; drops it when a loop around is left.
+  End run_captured(const Body& body, const Expression& filtered, Scope& scope,
+                   const std::function<void(const Value&)>& use);
   void assign(const Target& target, const Value& value, Scope& scope);
-  void assign(const Target::Place& place, const Value& value, Scope& scope);
+  void unpack(const std::vector<Target>& parts, const Value& value, Scope& scope);
   void print(std::string_view text);
 
   Value evaluate(const Expression& expression, Scope& scope);

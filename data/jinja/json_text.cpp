@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/jinja/python_number.h"
 #include "data/jinja/python_text.h"
 
 namespace dualpath::data::jinja {
@@ -10,13 +11,8 @@ namespace {
 
 std::string escaped(std::uint32_t unit) { return fmt::format("\\u{:04x}", unit); }
 
-/// A character outside ASCII as one or two units of UTF-16.
-std::string escaped_character(std::string_view character) {
-  std::uint32_t code = 0;
-  for (std::size_t i = 0; i < character.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(character[i]);
-    code = i == 0 ? byte & (0xFFU >> (character.size() + 1)) : (code << 6 | (byte & 0x3FU));
-  }
+/// As one or two units of UTF-16.
+std::string escaped_character(std::uint32_t code) {
   if (code < 0x10000) return escaped(code);
   return escaped(0xD800 + ((code - 0x10000) >> 10)) + escaped(0xDC00 + (code & 0x3FF));
 }
@@ -48,7 +44,7 @@ class Writer {
       add_float(*value.real());
     else if (value.text())
       add_text(*value.text());
-    else if (value.sequence())
+    else if (value.sequence() && value.sequence()->is_plain())
       add_list(*value.sequence(), level);
     else if (value.dict())
       add_dict(*value.dict(), level);
@@ -71,8 +67,8 @@ class Writer {
         put({'\\', kNames[special]});
       else if (byte < 0x20)
         put(escaped(byte));
-      else if (style_.ascii && byte >= 0x80)
-        put(escaped_character(character));
+      else if (style_.ascii && byte >= 0x7F)
+        put(escaped_character(code_point(character)));
       else
         put(character);
     }

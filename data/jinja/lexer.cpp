@@ -247,6 +247,13 @@ class Lexer {
     return end;
   }
 
+  /// An int that begins with 0 has no other digits; those behind are the next token, and an error.
+  std::size_t zeros() const {
+    std::size_t end = 1;
+    while (peek(end) == '0' || (peek(end) == '_' && peek(end + 1) == '0')) ++end;
+    return end;
+  }
+
   /// after_dot: `x.0.1` has two subscripts, no number 0.1.
   void read_number(bool after_dot) {
     std::size_t size = digits(0);
@@ -267,6 +274,7 @@ class Lexer {
         }
       }
     }
+    if (!is_float && peek() == '0') size = zeros();
     std::string text(rest().substr(0, size));
     std::erase(text, '_');
     Token token{is_float ? TokenKind::kFloat : TokenKind::kInteger, line_};
@@ -313,6 +321,8 @@ class Lexer {
     if (c == 'u') return read_code(text.substr(1, 4), 16, into, 4), 5;
     if (c == 'U') return read_code(text.substr(1, 8), 16, into, 8), 9;
     if (c == 'N') fail("the escape \\N is not supported");
+    if (static_cast<unsigned char>(c) >= 0x80)
+      fail("a backslash before a character that is not ASCII is not supported");
     into += '\\';  // Python keeps an escape that it does not know
     return 0;
   }

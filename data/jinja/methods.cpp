@@ -5,8 +5,10 @@
 #include <span>
 #include <utility>
 
+#include "data/jinja/letter_case.h"
 #include "data/jinja/parameters.h"
 #include "data/jinja/python_text.h"
+#include "data/jinja/unicode.h"
 #include "data/utf8.h"
 
 namespace dualpath::data::jinja {
@@ -33,7 +35,7 @@ struct BoundMethod : Object {
 
 template <Side side>
 Value strip(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "strip", arguments, {"chars"});
+  const Parameters given(runtime, "strip", arguments, {"chars"}, Naming::kPositionalOnly);
   const auto of = given.text_if(0);
   runtime.spend(self.text()->size() * (of ? 1 + of->size() : 1));
   return Value(std::string(stripped(*self.text(), side, of)));
@@ -59,63 +61,100 @@ Value rsplit(Runtime& runtime, const Value& self, const CallArguments& arguments
 }
 
 Value splitlines(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "splitlines", arguments, {});
-  return list_of(runtime, split_lines(*self.text()));
+  const Parameters given(runtime, "splitlines", arguments, {"keepends"});
+  return list_of(runtime, split_lines(*self.text(), given.boolean_or(0, false)));
+}
+
+/// The part of a text between two places, as Python takes them: from the end where negative.
+struct Part {
+  std::string_view text;
+  std::int64_t start;  ///< how many characters stand before it
+};
+
+/// Arguments 1 and 2 are the places. Nothing where the first lies behind the second or the end.
+std::optional<Part> part_of(Runtime& runtime, std::string_view text, const Parameters& given) {
+  runtime.spend(text.size());
+  const auto size = static_cast<std::int64_t>(count_code_points(text));
+  const auto place = [&](std::size_t index, std::int64_t fallback) {
+    const std::int64_t at = given.integer_if(index).value_or(fallback);
+    return at < 0 ? std::max<std::int64_t>(at + size, 0) : at;
+  };
+  const std::int64_t start = place(1, 0), stop = std::min(place(2, size), size);
+  if (start > stop) return std::nullopt;
+  const auto bytes = [&](std::int64_t count) {
+    std::size_t at = 0;
+    for (; count > 0; --count) at += first_character(text.substr(at)).size();
+    return at;
+  };
+  const std::size_t first = bytes(start);
+  return Part{text.substr(first, bytes(stop) - first), start};
 }
 
 /// startswith and endswith: one text, or a tuple of which one will do.
 template <class Fits>
 Value fits_any(Runtime& runtime, const Value& self, const CallArguments& arguments,
                std::string_view function, const Fits& fits) {
-  const Parameters given(runtime, function, arguments, {"text"});
+  const Parameters given(runtime, function, arguments, {"text", "start", "end"},
+                         Naming::kPositionalOnly);
   const Value& wanted = given.required(0);
-  if (!wanted.sequence()) return Value(fits(*self.text(), given.text(0)));
+  const auto part = part_of(runtime, *self.text(), given);
+  if (!wanted.sequence() || !wanted.sequence()->is_tuple()) {
+    const std::string& one = given.text(0);
+    return Value(part && fits(part->text, one));
+  }
   return Value(std::ranges::any_of(wanted.sequence()->items, [&](const Value& one) {
     if (!one.text()) runtime.fail("{}: expected a tuple of str", function);
     runtime.step();
-    return fits(*self.text(), *one.text());
+    return part && fits(part->text, *one.text());
   }));
 }
 
 Value startswith(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   return fits_any(
       runtime, self, arguments, "startswith",
-      [](const std::string& text, const std::string& part) { return text.starts_with(part); });
+      [](std::string_view text, const std::string& part) { return text.starts_with(part); });
 }
 Value endswith(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   return fits_any(
       runtime, self, arguments, "endswith",
-      [](const std::string& text, const std::string& part) { return text.ends_with(part); });
+      [](std::string_view text, const std::string& part) { return text.ends_with(part); });
 }
 
 Value replace(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "replace", arguments, {"old", "new", "count"});
+  const Parameters given(runtime, "replace", arguments, {"old", "new", "count"},
+                         Naming::kPositionalOnly);
   return replaced_text(runtime, *self.text(), given.text(0), given.text(1),
                        given.integer_or(2, -1));
 }
 
-/// The place of a part, counted in characters; -1 if there is none.
-template <auto find>
+/// The place of a part, counted in characters; where there is none, -1 or, for index, an Error.
+template <auto find, bool must_be>
 Value place_of(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "find", arguments, {"text"});
-  const std::string_view text = *self.text();
-  runtime.spend(text.size());
-  const std::size_t place = find(text, given.text(0));
-  if (place == text.npos) return Value(std::int64_t{-1});
-  return Value(static_cast<std::int64_t>(count_code_points(text.substr(0, place))));
+  const Parameters given(runtime, must_be ? "index" : "find", arguments, {"text", "start", "end"},
+                         Naming::kPositionalOnly);
+  const std::string& wanted = given.text(0);
+  const auto part = part_of(runtime, *self.text(), given);
+  const std::size_t place = part ? find(part->text, wanted) : std::string_view::npos;
+  if (place != std::string_view::npos) {
+    const std::size_t before = count_code_points(part->text.substr(0, place));
+    return Value(part->start + static_cast<std::int64_t>(before));
+  }
+  if (must_be) runtime.fail("index: there is no '{}' in the str", printable(wanted));
+  return Value(std::int64_t{-1});
 }
 std::size_t find_first(std::string_view text, std::string_view part) { return text.find(part); }
 std::size_t find_last(std::string_view text, std::string_view part) { return text.rfind(part); }
 
 Value count(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "count", arguments, {"text"});
-  if (given.text(0).empty()) runtime.fail("count of an empty str is not supported");
-  runtime.spend(self.text()->size());
-  return Value(static_cast<std::int64_t>(count_of(*self.text(), given.text(0))));
+  const Parameters given(runtime, "count", arguments, {"text", "start", "end"},
+                         Naming::kPositionalOnly);
+  const std::string& wanted = given.text(0);
+  const auto part = part_of(runtime, *self.text(), given);
+  return Value(static_cast<std::int64_t>(part ? count_of(part->text, wanted) : 0));
 }
 
 Value join(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "join", arguments, {"texts"});
+  const Parameters given(runtime, "join", arguments, {"texts"}, Naming::kPositionalOnly);
   std::string text;
   bool is_first = true;
   for (const Value& item : items_of(runtime, given.required(0))) {
@@ -129,7 +168,8 @@ Value join(Runtime& runtime, const Value& self, const CallArguments& arguments) 
 
 template <bool is_prefix>
 Value without(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, is_prefix ? "removeprefix" : "removesuffix", arguments, {"text"});
+  const Parameters given(runtime, is_prefix ? "removeprefix" : "removesuffix", arguments, {"text"},
+                         Naming::kPositionalOnly);
   const std::string &text = *self.text(), &part = given.text(0);
   runtime.spend(text.size());
   if (!(is_prefix ? text.starts_with(part) : text.ends_with(part))) return self;
@@ -139,25 +179,34 @@ Value without(Runtime& runtime, const Value& self, const CallArguments& argument
 template <auto change>
 Value recased(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   const Parameters none(runtime, "a change of case", arguments, {});
-  return Value(change(cased(runtime, *self.text(), "a change of case")));
+  return Value(with_case(runtime, *self.text(), change));
 }
 
-Value isdigit(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters none(runtime, "isdigit", arguments, {});
-  const std::string& text = cased(runtime, *self.text(), "isdigit");
-  return Value(!text.empty() &&
-               std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));
-}
-
-Value isspace(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters none(runtime, "isspace", arguments, {});
+/// islower and isupper.
+template <auto holds>
+Value is_of_case(Runtime& runtime, const Value& self, const CallArguments& arguments) {
+  const Parameters none(runtime, "a test of case", arguments, {});
   runtime.spend(self.text()->size());
-  return Value(!self.text()->empty() && stripped(*self.text()).empty());
+  return Value(holds(*self.text()));
 }
+
+/// isdigit and the like: whether there are characters, and all are of the kind.
+template <auto is_one>
+Value all_are(Runtime& runtime, const Value& self, const CallArguments& arguments) {
+  const Parameters none(runtime, "a test of characters", arguments, {});
+  std::string_view text = *self.text();
+  runtime.spend(text.size());
+  while (!text.empty() && is_one(code_point(first_character(text))))
+    text.remove_prefix(first_character(text).size());
+  return Value(text.empty() && !self.text()->empty());
+}
+bool is_decimal(std::uint32_t c) { return decimal_of(c).has_value(); }
+bool is_letter_or_numeral(std::uint32_t c) { return is_letter(c) || is_numeral(c); }
 
 Value get(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "get", arguments, {"key", "default"});
+  const Parameters given(runtime, "get", arguments, {"key", "default"}, Naming::kPositionalOnly);
   const Value& key = given.required(0);
+  require_hashable(runtime, key);
   const Value* value = key.text() ? self.dict()->find(*key.text()) : nullptr;
   if (value) return *value;
   return given.given(1) ? *given.given(1) : Value();
@@ -165,33 +214,30 @@ Value get(Runtime& runtime, const Value& self, const CallArguments& arguments) {
 
 Value items(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   const Parameters none(runtime, "items", arguments, {});
-  std::vector<Value> pairs;
-  for (const auto& [key, value] : self.dict()->items())
-    pairs.push_back(Value::sequence(runtime, {Value(key), value}, /*is_tuple=*/true));
-  return Value::sequence(runtime, std::move(pairs));
+  return Value::sequence(runtime, pairs_of(runtime, *self.dict()), SequenceKind::kItems);
 }
 
 Value keys(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   const Parameters none(runtime, "keys", arguments, {});
-  return Value::sequence(runtime, items_of(runtime, self));
+  return Value::sequence(runtime, items_of(runtime, self), SequenceKind::kKeys);
 }
 
 Value values(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   const Parameters none(runtime, "values", arguments, {});
   std::vector<Value> all;
   for (const auto& item : self.dict()->items()) all.push_back(item.second);
-  return Value::sequence(runtime, std::move(all));
+  return Value::sequence(runtime, std::move(all), SequenceKind::kValues);
 }
 
 Value count_item(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "count", arguments, {"value"});
+  const Parameters given(runtime, "count", arguments, {"value"}, Naming::kPositionalOnly);
   const Value& wanted = given.required(0);
   return Value(std::int64_t{std::ranges::count_if(
       self.sequence()->items, [&](const Value& item) { return equal(runtime, item, wanted); })});
 }
 
 Value index(Runtime& runtime, const Value& self, const CallArguments& arguments) {
-  const Parameters given(runtime, "index", arguments, {"value"});
+  const Parameters given(runtime, "index", arguments, {"value"}, Naming::kPositionalOnly);
   const Value& wanted = given.required(0);
   const auto& all = self.sequence()->items;
   const auto found =
@@ -210,8 +256,10 @@ constexpr std::array kTextMethods{
     Method{"startswith", startswith},
     Method{"endswith", endswith},
     Method{"replace", replace},
-    Method{"find", place_of<find_first>},
-    Method{"rfind", place_of<find_last>},
+    Method{"find", place_of<find_first, false>},
+    Method{"rfind", place_of<find_last, false>},
+    Method{"index", place_of<find_first, true>},
+    Method{"rindex", place_of<find_last, true>},
     Method{"count", count},
     Method{"join", join},
     Method{"removeprefix", without<true>},
@@ -220,23 +268,46 @@ constexpr std::array kTextMethods{
     Method{"lower", recased<lower>},
     Method{"capitalize", recased<capitalized>},
     Method{"title", recased<titled>},
-    Method{"isdigit", isdigit},
-    Method{"isspace", isspace},
+    Method{"casefold", recased<case_folded>},
+    Method{"isupper", is_of_case<is_upper_text>},
+    Method{"islower", is_of_case<is_lower_text>},
+    Method{"isspace", all_are<static_cast<bool (*)(std::uint32_t)>(is_space)>},
+    Method{"isalpha", all_are<is_letter>},
+    Method{"isalnum", all_are<is_letter_or_numeral>},
+    Method{"isdigit", all_are<is_digit>},
+    Method{"isdecimal", all_are<is_decimal>},
 };
 constexpr std::array kDictMethods{Method{"get", get}, Method{"items", items}, Method{"keys", keys},
                                   Method{"values", values}};
 constexpr std::array kListMethods{Method{"count", count_item}, Method{"index", index}};
 
 // What Python has besides.
-constexpr std::array<std::string_view, 27> kOtherTextMethods{
-    "casefold",   "center",   "encode",      "expandtabs",   "format",    "format_map", "index",
-    "isalnum",    "isalpha",  "isascii",     "isdecimal",    "islower",   "isnumeric",  "isupper",
-    "istitle",    "ljust",    "isprintable", "isidentifier", "partition", "rindex",     "rjust",
-    "rpartition", "swapcase", "translate",   "zfill",        "maketrans", "mro"};
+constexpr std::array<std::string_view, 19> kOtherTextMethods{
+    "center",    "encode",     "expandtabs",  "format",    "format_map", "isascii", "isidentifier",
+    "isnumeric", "istitle",    "isprintable", "ljust",     "maketrans",  "mro",     "partition",
+    "rjust",     "rpartition", "swapcase",    "translate", "zfill"};
 constexpr std::array<std::string_view, 7> kOtherDictMethods{
     "clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update"};
 constexpr std::array<std::string_view, 9> kOtherListMethods{
     "append", "clear", "copy", "extend", "insert", "pop", "remove", "reverse", "sort"};
+constexpr std::array<std::string_view, 3> kOtherRangeMethods{"start", "stop", "step"};
+constexpr std::array<std::string_view, 2> kOtherViewMethods{"isdisjoint", "mapping"};
+constexpr std::array<std::string_view, 10> kOtherNumberMethods{
+    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "imag",
+    "is_integer",       "numerator", "real",       "to_bytes"};
+
+std::span<const std::string_view> other_methods_of(const Sequence& sequence) {
+  switch (sequence.kind) {
+    case SequenceKind::kList:
+      return kOtherListMethods;
+    case SequenceKind::kTuple:
+      return {};
+    case SequenceKind::kRange:
+      return kOtherRangeMethods;
+    default:
+      return kOtherViewMethods;
+  }
+}
 
 std::optional<Value> find_method(Runtime& runtime, const Value& self, const std::string& name,
                                  std::span<const Method> methods,
@@ -250,16 +321,30 @@ std::optional<Value> find_method(Runtime& runtime, const Value& self, const std:
 }  // namespace
 
 std::optional<Value> method_of(Runtime& runtime, const Value& self, const std::string& name) {
+  if (self.is_markup() && !name.starts_with('_'))
+    runtime.fail("'{}' of text that was marked as safe is not supported", printable(name));
   if (self.text()) return find_method(runtime, self, name, kTextMethods, kOtherTextMethods);
   if (self.dict()) return find_method(runtime, self, name, kDictMethods, kOtherDictMethods);
-  if (self.sequence()) return find_method(runtime, self, name, kListMethods, kOtherListMethods);
-  return std::nullopt;
+  if (is_number(self)) return find_method(runtime, self, name, {}, kOtherNumberMethods);
+  if (!self.sequence()) return std::nullopt;
+  const std::span<const Method> methods = self.sequence()->has_index()
+                                              ? std::span<const Method>(kListMethods)
+                                              : std::span<const Method>();
+  return find_method(runtime, self, name, methods, other_methods_of(*self.sequence()));
 }
 
-const std::string& cased(Runtime& runtime, const std::string& text, std::string_view function) {
-  runtime.spend(text.size());
-  if (!is_ascii(text)) runtime.fail("{} is supported for ASCII only", function);
-  return text;
+std::string with_case(Runtime& runtime, std::string_view text,
+                      std::string (*change)(std::string_view)) {
+  constexpr std::size_t kMostGrowth = 3;
+  runtime.spend(kMostGrowth * text.size());
+  return change(text);
+}
+
+std::vector<Value> pairs_of(Runtime& runtime, const Dict& dict) {
+  std::vector<Value> pairs;
+  for (const auto& [key, value] : dict.items())
+    pairs.push_back(Value::sequence(runtime, {Value(key), value}, SequenceKind::kTuple));
+  return pairs;
 }
 
 Value list_of(Runtime& runtime, const std::vector<std::string_view>& texts) {
@@ -273,7 +358,6 @@ Value list_of(Runtime& runtime, const std::vector<std::string_view>& texts) {
 
 Value replaced_text(Runtime& runtime, const std::string& text, std::string_view from,
                     std::string_view to, std::int64_t most) {
-  if (from.empty()) runtime.fail("replace of an empty str is not supported");
   runtime.spend(text.size() + count_of(text, from) * to.size());
   return Value(replaced(text, from, to, most));
 }

@@ -12,8 +12,12 @@ namespace dualpath::data::jinja {
 /// dict, which a template may not.
 std::optional<Value> method_of(Runtime& runtime, const Value& self, const std::string& name);
 
-/// Text whose case can be changed; an Error for what is not ASCII.
-const std::string& cased(Runtime& runtime, const std::string& text, std::string_view function);
+/// The text in another case: one of letter_case.h's changes.
+std::string with_case(Runtime& runtime, std::string_view text,
+                      std::string (*change)(std::string_view));
+
+/// (key, value) tuples.
+std::vector<Value> pairs_of(Runtime& runtime, const Dict& dict);
 
 /// Pieces of a text as a list.
 Value list_of(Runtime& runtime, const std::vector<std::string_view>& texts);

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "data/jinja/methods.h"
+#include "data/jinja/percent_format.h"
+#include "data/jinja/python_number.h"
 #include "data/jinja/python_text.h"
 
 namespace dualpath::data::jinja {
@@ -33,11 +35,6 @@ std::int64_t power(Runtime& runtime, std::int64_t base, std::int64_t exponent) {
   return result;
 }
 
-/// As Python rounds: towards minus infinity, and the remainder has the divisor's sign.
-std::int64_t floor_divided(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
-}
-
 std::optional<Value> calculated(Runtime& runtime, const std::string& op, std::int64_t a,
                                 std::int64_t b) {
   std::int64_t result = 0;
@@ -50,7 +47,11 @@ std::optional<Value> calculated(Runtime& runtime, const std::string& op, std::in
     overflows = __builtin_mul_overflow(a, b, &result);
   else if (op == "**" && b >= 0)
     result = power(runtime, a, b);
-  else if (op == "//" || op == "%") {
+  else if (op == "/") {
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;  // as a double
+    overflows = a < -kExact || a > kExact || b < -kExact || b > kExact;
+    if (!overflows) return std::nullopt;
+  } else if (op == "//" || op == "%") {
     if (b == 0) runtime.fail("division by zero");
     overflows = b == -1 && a == std::numeric_limits<std::int64_t>::min();
     if (!overflows) result = op == "//" ? floor_divided(a, b) : a - floor_divided(a, b) * b;
@@ -61,16 +62,24 @@ std::optional<Value> calculated(Runtime& runtime, const std::string& op, std::in
   return Value(result);
 }
 
+Value power(Runtime& runtime, double base, double exponent) {
+  if (base == 0.0 && exponent < 0) runtime.fail("division by zero");
+  const double result = std::pow(base, exponent);
+  if (std::isfinite(base) && std::isfinite(exponent)) {
+    if (std::isnan(result)) runtime.fail("a complex number is not supported");
+    if (std::isinf(result)) runtime.fail("a number is too large");
+  }
+  return Value(result);
+}
+
 Value calculated(Runtime& runtime, const std::string& op, double a, double b) {
   if (op == "+") return Value(a + b);
   if (op == "-") return Value(a - b);
   if (op == "*") return Value(a * b);
-  if (op == "**") return Value(std::pow(a, b));
+  if (op == "**") return power(runtime, a, b);
   if (b == 0.0) runtime.fail("division by zero");
   if (op == "/") return Value(a / b);
-  if (op == "//") return Value(std::floor(a / b));
-  const double rest = std::fmod(a, b);
-  return Value(rest != 0.0 && (rest < 0) != (b < 0) ? rest + b : rest);
+  return Value(op == "//" ? floor_divided(a, b) : floor_remainder(a, b));
 }
 
 Value repeated(Runtime& runtime, const Value& value, std::int64_t times) {
@@ -86,14 +95,14 @@ Value repeated(Runtime& runtime, const Value& value, std::int64_t times) {
   std::vector<Value> all;
   for (std::size_t i = 0; i < count && !items.empty(); ++i)
     all.insert(all.end(), items.begin(), items.end());
-  return Value::sequence(runtime, std::move(all), value.sequence()->is_tuple);
+  return Value::sequence(runtime, std::move(all), value.sequence()->kind);
 }
 
 Value concatenated(Runtime& runtime, const Sequence& a, const Sequence& b) {
   runtime.spend(kItemUnits * (a.items.size() + b.items.size()));
   std::vector<Value> all = a.items;
   all.insert(all.end(), b.items.begin(), b.items.end());
-  return Value::sequence(runtime, std::move(all), a.is_tuple);
+  return Value::sequence(runtime, std::move(all), a.kind);
 }
 
 Value item_at(const std::vector<Value>& items, std::int64_t index) {
@@ -103,10 +112,7 @@ Value item_at(const std::vector<Value>& items, std::int64_t index) {
   return items[static_cast<std::size_t>(place)];
 }
 
-/// Python's slice.indices(): where it starts and stops, and its step.
-struct Range {
-  std::int64_t start, stop, step;
-};
+/// Python's slice.indices(): the places that a slice takes.
 Range range_of(Runtime& runtime, std::int64_t size, const Value* start, const Value* stop,
                const Value* step) {
   const auto number = [&](const Value* value, std::int64_t fallback) {
@@ -133,6 +139,25 @@ void for_each_index(const Range& range, const Take& take) {
     take(static_cast<std::size_t>(i));
 }
 
+/// A range of a range.
+Value sliced(Runtime& runtime, const Range& range, const Range& places) {
+  const auto at = [&](std::int64_t place) {
+    std::int64_t value = 0;
+    if (__builtin_mul_overflow(place, range.step, &value) ||
+        __builtin_add_overflow(range.start, value, &value))
+      runtime.fail("a number is too large");
+    return value;
+  };
+  return Value::range(runtime, {at(places.start), at(places.stop), at(places.step) - range.start});
+}
+
+/// A part of text that was marked as safe would be so, too.
+void require_unmarked(Runtime& runtime, const Value& value) {
+  if (value.is_markup()) runtime.fail("a part of text that was marked as safe is not supported");
+}
+
+bool is_plain(const Value& value) { return value.sequence() && value.sequence()->is_plain(); }
+
 }  // namespace
 
 Value calculated(Runtime& runtime, const std::string& op, const Value& a, const Value& b) {
@@ -141,15 +166,17 @@ Value calculated(Runtime& runtime, const std::string& op, const Value& a, const 
     if (auto result = calculated(runtime, op, *x, *y)) return std::move(*result);
   }
   if (is_number(a) && is_number(b)) return calculated(runtime, op, number_of(a), number_of(b));
+  if (a.is_markup() || b.is_markup())
+    runtime.fail("'{}' with text that was marked as safe is not supported", op);
   if (op == "+" && a.text() && b.text()) {
     runtime.spend(a.text()->size() + b.text()->size());
     return Value(*a.text() + *b.text());
   }
-  if (op == "+" && a.sequence() && b.sequence() && a.sequence()->is_tuple == b.sequence()->is_tuple)
+  if (op == "+" && is_plain(a) && is_plain(b) && a.sequence()->kind == b.sequence()->kind)
     return concatenated(runtime, *a.sequence(), *b.sequence());
-  if (op == "*" && y && (a.text() || a.sequence())) return repeated(runtime, a, *y);
-  if (op == "*" && x && (b.text() || b.sequence())) return repeated(runtime, b, *x);
-  if (op == "%" && a.text()) runtime.fail("'%' with a str is not supported");
+  if (op == "*" && y && (a.text() || is_plain(a))) return repeated(runtime, a, *y);
+  if (op == "*" && x && (b.text() || is_plain(b))) return repeated(runtime, b, *x);
+  if (op == "%" && a.text()) return Value(percent_formatted(runtime, *a.text(), b));
   refuse(runtime, op, a, b);
 }
 
@@ -158,21 +185,19 @@ Value negated(Runtime& runtime, const Value& value) {
   return calculated(runtime, "-", Value(std::int64_t{0}), value);
 }
 
-int ordered(Runtime& runtime, const Value& a, const Value& b) {
+std::partial_ordering ordered(Runtime& runtime, const Value& a, const Value& b) {
   runtime.step();
-  const auto sign = [](auto x, auto y) { return x < y ? -1 : (y < x ? 1 : 0); };
-  if (a.integer() && b.integer()) return sign(*a.integer(), *b.integer());
-  if (is_number(a) && is_number(b)) return sign(number_of(a), number_of(b));
+  if (is_number(a) && is_number(b)) return number_order(a, b);
   if (a.text() && b.text()) {
     runtime.spend(std::min(a.text()->size(), b.text()->size()));
-    return a.text()->compare(*b.text());  // UTF-8 sorts as its code points do
+    return *a.text() <=> *b.text();  // UTF-8 sorts as its code points do
   }
-  if (!a.sequence() || !b.sequence() || a.sequence()->is_tuple != b.sequence()->is_tuple)
+  if (!is_plain(a) || !is_plain(b) || a.sequence()->kind != b.sequence()->kind)
     refuse(runtime, "<", a, b);
   const auto &x = a.sequence()->items, &y = b.sequence()->items;
   for (std::size_t i = 0; i < std::min(x.size(), y.size()); ++i)
     if (!equal(runtime, x[i], y[i])) return ordered(runtime, x[i], y[i]);
-  return sign(x.size(), y.size());
+  return x.size() <=> y.size();
 }
 
 bool compared(Runtime& runtime, const std::string& op, const Value& a, const Value& b) {
@@ -180,7 +205,7 @@ bool compared(Runtime& runtime, const std::string& op, const Value& a, const Val
   if (op == "!=") return !equal(runtime, a, b);
   if (op == "in") return contains(runtime, b, a);
   if (op == "not in") return !contains(runtime, b, a);
-  const int order = ordered(runtime, a, b);
+  const std::partial_ordering order = ordered(runtime, a, b);
   if (op == "<") return order < 0;
   if (op == "<=") return order <= 0;
   return op == ">" ? order > 0 : order >= 0;
@@ -192,9 +217,15 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
     runtime.spend(container.text()->size());
     return container.text()->find(*item.text()) != std::string::npos;
   }
-  if (container.dict()) return item.text() && container.dict()->find(*item.text());
-  if (!container.sequence()) refuse(runtime, "in", item, container);
-  return std::ranges::any_of(container.sequence()->items,
+  if (container.dict()) {
+    require_hashable(runtime, item);
+    return item.text() && container.dict()->find(*item.text());
+  }
+  const bool has_items = container.sequence() || container.object();
+  if (!has_items) refuse(runtime, "in", item, container);
+  if (container.sequence() && container.sequence()->kind == SequenceKind::kKeys)
+    require_hashable(runtime, item);
+  return std::ranges::any_of(items_of(runtime, container),
                              [&](const Value& held) { return equal(runtime, held, item); });
 }
 
@@ -208,10 +239,12 @@ Value attribute_of(Runtime& runtime, const Value& object, const std::string& nam
 }
 
 Value item_of(Runtime& runtime, const Value& object, const Value& index) {
+  require_unmarked(runtime, object);
   if (const Undefined* undefined = object.undefined())
     runtime.fail("'{}' is undefined", printable(*undefined->name));
   if (const auto integer = integer_of(index)) {
-    if (object.sequence()) return item_at(object.sequence()->items, *integer);
+    if (object.sequence() && object.sequence()->has_index())
+      return item_at(object.sequence()->items, *integer);
     if (object.text()) return item_at(items_of(runtime, object), *integer);
   }
   if (!index.text()) return Value::undefined("item");
@@ -221,6 +254,7 @@ Value item_of(Runtime& runtime, const Value& object, const Value& index) {
 
 Value slice_of(Runtime& runtime, const Value& object, const Value* start, const Value* stop,
                const Value* step) {
+  require_unmarked(runtime, object);
   if (const Undefined* undefined = object.undefined())
     runtime.fail("'{}' is undefined", printable(*undefined->name));
   if (object.text()) {
@@ -231,12 +265,14 @@ Value slice_of(Runtime& runtime, const Value& object, const Value* start, const 
                    [&](std::size_t i) { text += all[i]; });
     return Value(std::move(text));
   }
-  if (!object.sequence()) runtime.fail("a {} cannot be sliced", type_name(object));
+  if (!object.sequence() || !object.sequence()->has_index())
+    runtime.fail("a {} cannot be sliced", type_name(object));
   const auto& all = object.sequence()->items;
+  const Range places = range_of(runtime, std::ssize(all), start, stop, step);
+  if (!object.sequence()->is_plain()) return sliced(runtime, object.sequence()->range, places);
   std::vector<Value> items;
-  for_each_index(range_of(runtime, std::ssize(all), start, stop, step),
-                 [&](std::size_t i) { items.push_back(all[i]); });
-  return Value::sequence(runtime, std::move(items), object.sequence()->is_tuple);
+  for_each_index(places, [&](std::size_t i) { items.push_back(all[i]); });
+  return Value::sequence(runtime, std::move(items), object.sequence()->kind);
 }
 
 }  // namespace dualpath::data::jinja

@@ -1,18 +1,19 @@
 #pragma once
 
+#include <compare>
 #include <string>
 
 #include "data/jinja/value.h"
 
 namespace dualpath::data::jinja {
 
-/// "+", "-", "*", "/", "//", "%", "**" between numbers; "+" and "*" of texts and lists, too. What
-/// leaves the integers' 64 bits is an Error.
+/// "+", "-", "*", "/", "//", "%", "**" between numbers; "+" and "*" of texts and lists, too, and
+/// "%" of a text, which is formatted. What leaves the integers' 64 bits is an Error.
 Value calculated(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
 Value negated(Runtime& runtime, const Value& value);
 
-/// < 0, 0 or > 0, as Python orders numbers, texts and lists; an Error between others.
-int ordered(Runtime& runtime, const Value& a, const Value& b);
+/// As Python orders numbers, texts, lists and tuples; an Error between others.
+std::partial_ordering ordered(Runtime& runtime, const Value& a, const Value& b);
 /// "==", "!=", "<", "<=", ">", ">=", "in", "not in".
 bool compared(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
 /// `item in container`.

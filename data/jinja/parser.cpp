@@ -52,6 +52,14 @@ class Parser {
     return statements;
   }
 
+  /// One that a break or continue in it cannot leave.
+  Body body_of_its_own(std::string_view end) {
+    const int loops = std::exchange(loops_, 0);
+    Body statements = body_until(end);
+    loops_ = loops;
+    return statements;
+  }
+
   void end_tag() { tokens_.expect(TokenKind::kBlockEnd, "'%}'"); }
 
   Statement statement() {
@@ -62,7 +70,7 @@ class Parser {
     if (tag == "if") return {branches(), line};
     if (tag == "macro") return {macro(), line};
     if (tag == "with") return {with(), line};
-    if (tag == "generation") return {Scoped{{}, body_until("endgeneration")}, line};
+    if (tag == "generation") return {Scoped{{}, body_of_its_own("endgeneration")}, line};
     if (tag == "filter") return {filter_block(), line};
     if (tag == "break" || tag == "continue") return leave(tag, line);
     tokens_.fail("the tag '{}' is not supported", printable(tag));
@@ -89,22 +97,38 @@ class Parser {
     return {std::move(filtered), body_until("endfilter")};
   }
 
+  /// "a", "a, b", "a, (b, c)". A comma at the end unpacks one.
   Target target(bool with_attributes) {
-    Target result;
-    const bool in_parentheses = tokens_.skip_operator("(");
+    const TokenStream::Level level(tokens_);
+    std::vector<Target> parts;
+    bool unpacks = false;
     do {
-      if (result.unpacks && !tokens_.is(TokenKind::kName)) break;  // a comma at the end
-      result.places.push_back(place(with_attributes));
-      result.unpacks = result.unpacks || tokens_.is_operator(",");
+      const bool goes_on =
+          tokens_.is_operator("(") || (tokens_.is(TokenKind::kName) && !tokens_.is_name("in"));
+      if (unpacks && !goes_on) break;
+      parts.push_back(target_part(with_attributes));
+      unpacks = unpacks || tokens_.is_operator(",");
     } while (tokens_.skip_operator(","));
-    if (in_parentheses) tokens_.expect_operator(")");
+    if (!unpacks) return std::move(parts.front());
+    return {"", "", std::move(parts)};
+  }
+
+  Target target_part(bool with_attributes) {
+    if (tokens_.skip_operator("(")) {
+      Target inside = target(/*with_attributes=*/false);
+      tokens_.expect_operator(")");
+      return inside;
+    }
+    Target result{own_name()};
+    if (with_attributes && tokens_.skip_operator(".")) result.attribute = tokens_.expect_any_name();
     return result;
   }
 
-  Target::Place place(bool with_attributes) {
-    Target::Place result{tokens_.expect_any_name(), ""};
-    if (with_attributes && tokens_.skip_operator(".")) result.attribute = tokens_.expect_any_name();
-    return result;
+  /// A name that may stand for something else than it does.
+  std::string own_name() {
+    for (const char* constant : {"true", "True", "false", "False", "none", "None"})
+      if (tokens_.is_name(constant)) tokens_.fail("'{}' cannot be set", constant);
+    return tokens_.expect_any_name();
   }
 
   For loop() {
@@ -137,26 +161,28 @@ class Parser {
 
   MacroDefinition macro() {
     MacroDefinition result;
-    result.name = tokens_.expect_any_name();
+    result.name = own_name();
     tokens_.expect_operator("(");
     while (!tokens_.is_operator(")")) {
-      std::string name = tokens_.expect_any_name();
+      std::string name = own_name();
       ExpressionPtr fallback;
-      if (tokens_.skip_operator("=")) fallback = expressions_.expression();
+      const bool after_fallback = !result.parameters.empty() && result.parameters.back().second;
+      if (tokens_.skip_operator("="))
+        fallback = expressions_.expression();
+      else if (after_fallback)
+        tokens_.fail("a parameter without a default behind one with");
       result.parameters.emplace_back(std::move(name), std::move(fallback));
       if (!tokens_.is_operator(")")) tokens_.expect_operator(",");
     }
     tokens_.expect_operator(")");
-    const int loops = std::exchange(loops_, 0);
-    result.body = body_until("endmacro");
-    loops_ = loops;
+    result.body = body_of_its_own("endmacro");
     return result;
   }
 
   Scoped with() {
     Scoped result;
     while (!tokens_.is(TokenKind::kBlockEnd)) {
-      Target name{{{tokens_.expect_any_name(), ""}}};
+      Target name{own_name()};
       tokens_.expect_operator("=");
       result.names.emplace_back(std::move(name), expressions_.expression());
       if (!tokens_.is(TokenKind::kBlockEnd)) tokens_.expect_operator(",");

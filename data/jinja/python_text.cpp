@@ -5,29 +5,26 @@
 #include <algorithm>
 #include <limits>
 
+#include "data/jinja/unicode.h"
 #include "data/utf8.h"
 
 namespace dualpath::data::jinja {
 namespace {
 
-std::uint32_t code_point(std::string_view character) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(character[i]));
-  };
-  if (character.size() == 1) return byte(0);
-  std::uint32_t value = byte(0) & (0xFFU >> (character.size() + 1));
-  for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 0x3FU);
-  return value;
+std::string escaped(std::uint32_t c) {
+  if (c < 0x100) return fmt::format("\\x{:02x}", c);
+  return c < 0x10000 ? fmt::format("\\u{:04x}", c) : fmt::format("\\U{:08x}", c);
+}
+
+bool ends_line(std::string_view character) {
+  const std::uint32_t c = code_point(character);
+  return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+         c == 0x2029;
 }
 
 std::size_t limit_of(std::int64_t most) {
   return most < 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(most);
 }
-
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-char to_upper(char c) { return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c; }
-char to_lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::vector<std::string_view> split_at_spaces(std::string_view text, std::size_t most) {
   std::vector<std::string_view> parts;
@@ -39,9 +36,9 @@ std::vector<std::string_view> split_at_spaces(std::string_view text, std::size_t
     }
     std::size_t end = 0;
     while (end < text.size()) {
-      const std::size_t size = leading_sequence(text.substr(end)).length;
-      if (is_space(text.substr(end, size))) break;
-      end += size;
+      const std::string_view character = first_character(text.substr(end));
+      if (is_space(character)) break;
+      end += character.size();
     }
     parts.push_back(text.substr(0, end));
     text = stripped(text.substr(end), Side::kLeft);
@@ -54,11 +51,30 @@ std::vector<std::string_view> split_at_spaces(std::string_view text, std::size_t
 std::vector<std::string_view> characters(std::string_view text) {
   std::vector<std::string_view> result;
   while (!text.empty()) {
-    const std::size_t size = leading_sequence(text).length;
-    result.push_back(text.substr(0, size));
-    text.remove_prefix(size);
+    result.push_back(first_character(text));
+    text.remove_prefix(result.back().size());
   }
   return result;
+}
+
+std::string_view first_character(std::string_view text) {
+  return text.substr(0, leading_sequence(text).length);
+}
+
+std::string_view last_character(std::string_view text) {
+  std::size_t start = text.size() - 1;
+  while (start > 0 && (text[start] & 0xC0) == 0x80) --start;
+  return text.substr(start);
+}
+
+std::uint32_t code_point(std::string_view character) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(character[i]));
+  };
+  if (character.size() == 1) return byte(0);
+  std::uint32_t value = byte(0) & (0xFFU >> (character.size() + 1));
+  for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 0x3FU);
+  return value;
 }
 
 std::string utf8_of(std::uint32_t c) {
@@ -70,16 +86,7 @@ std::string utf8_of(std::uint32_t c) {
   return {part(0xF0U | c >> 18), tail(12), tail(6), tail(0)};
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) >= 0; });
-}
-
-bool is_space(std::string_view character) {
-  const std::uint32_t c = code_point(character);
-  return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
+bool is_space(std::string_view character) { return is_space(code_point(character)); }
 
 std::string_view stripped(std::string_view text, Side side, std::optional<std::string_view> of) {
   const std::vector<std::string_view> given =
@@ -88,15 +95,12 @@ std::string_view stripped(std::string_view text, Side side, std::optional<std::s
     return of ? std::ranges::find(given, character) != given.end() : is_space(character);
   };
   while (side != Side::kRight && !text.empty()) {
-    const std::size_t size = leading_sequence(text).length;
-    if (!goes(text.substr(0, size))) break;
-    text.remove_prefix(size);
+    if (!goes(first_character(text))) break;
+    text.remove_prefix(first_character(text).size());
   }
   while (side != Side::kLeft && !text.empty()) {
-    std::size_t start = text.size() - 1;
-    while (start > 0 && (text[start] & 0xC0) == 0x80) --start;
-    if (!goes(text.substr(start))) break;
-    text = text.substr(0, start);
+    if (!goes(last_character(text))) break;
+    text.remove_suffix(last_character(text).size());
   }
   return text;
 }
@@ -127,18 +131,24 @@ std::vector<std::string_view> split_from_right(std::string_view text, std::strin
   return parts;
 }
 
-std::vector<std::string_view> split_lines(std::string_view text) {
+std::vector<std::string_view> split_lines(std::string_view text, bool keeps_ends) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of("\n\r\v\f\x1c\x1d\x1e"), text.size());
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(end);
-    text.remove_prefix(text.starts_with("\r\n") ? 2 : text.empty() ? 0 : 1);
+    std::size_t end = 0;
+    while (end < text.size() && !ends_line(first_character(text.substr(end))))
+      end += first_character(text.substr(end)).size();
+    const std::string_view rest = text.substr(end);
+    const std::size_t size = rest.starts_with("\r\n") ? 2
+                             : rest.empty()           ? 0
+                                                      : first_character(rest).size();
+    lines.push_back(text.substr(0, keeps_ends ? end + size : end));
+    text.remove_prefix(end + size);
   }
   return lines;
 }
 
 std::size_t count_of(std::string_view text, std::string_view part) {
+  if (part.empty()) return count_code_points(text) + 1;
   std::size_t count = 0;
   for (std::size_t place = 0; (place = text.find(part, place)) != text.npos; place += part.size())
     ++count;
@@ -153,36 +163,12 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
     result += text.substr(0, place);
     result += to;
     text.remove_prefix(place + from.size());
+    if (!from.empty()) continue;
+    if (text.empty()) break;
+    result += first_character(text);
+    text.remove_prefix(first_character(text).size());
   }
   return result += text;
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), to_upper);
-  return result;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), to_lower);
-  return result;
-}
-
-std::string capitalized(std::string_view text) {
-  std::string result = lower(text);
-  if (!result.empty()) result[0] = to_upper(result[0]);
-  return result;
-}
-
-std::string titled(std::string_view text) {
-  std::string result = lower(text);
-  bool inside = false;
-  for (char& c : result) {
-    if (!inside) c = to_upper(c);
-    inside = is_upper(c) || is_lower(c);
-  }
-  return result;
 }
 
 std::string quoted(std::string_view text) {
@@ -199,10 +185,10 @@ std::string quoted(std::string_view text) {
       result += "\\t";
     else if (c == '\\' || c == static_cast<unsigned char>(quote))
       (result += '\\') += character;
-    else if (c < 0x20 || (c >= 0x7F && c <= 0xA0) || c == 0xAD)
-      result += fmt::format("\\x{:02x}", c);
-    else
+    else if (is_printable(c))
       result += character;
+    else
+      result += escaped(c);
   }
   return result + quote;
 }

@@ -8,13 +8,15 @@
 
 namespace dualpath::data::jinja {
 
-/// What Python's str does, over UTF-8. Case is changed in ASCII only; is_ascii() lets a caller
-/// refuse the rest.
+/// Does what Python's str does, over valid UTF-8; letter_case.h has the changes of case.
 
-/// The code points, views into the text.
+/// The characters, views into the text.
 std::vector<std::string_view> characters(std::string_view text);
+/// The first and the last one; text not empty.
+std::string_view first_character(std::string_view text);
+std::string_view last_character(std::string_view text);
+std::uint32_t code_point(std::string_view character);
 std::string utf8_of(std::uint32_t code_point);
-bool is_ascii(std::string_view text);
 /// str.isspace() of one character.
 bool is_space(std::string_view character);
 
@@ -28,21 +30,15 @@ std::vector<std::string_view> split(std::string_view text,
                                     std::optional<std::string_view> separator, std::int64_t most);
 std::vector<std::string_view> split_from_right(std::string_view text, std::string_view separator,
                                                std::int64_t most);
-std::vector<std::string_view> split_lines(std::string_view text);
-/// How often non-overlapping `part` stands in the text; part not empty.
+/// At every separator of lines that Unicode knows; keeps_ends: with the separators.
+std::vector<std::string_view> split_lines(std::string_view text, bool keeps_ends = false);
+/// How often non-overlapping `part` stands in the text. An empty one stands around every character.
 std::size_t count_of(std::string_view text, std::string_view part);
-/// At most `most` of them; -1: all. `from` not empty.
+/// At most `most` of them; -1: all.
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      std::int64_t most);
 
-/// Of ASCII text.
-std::string upper(std::string_view text);
-std::string lower(std::string_view text);
-std::string capitalized(std::string_view text);
-/// str.title(): a capital at the start of each run of letters.
-std::string titled(std::string_view text);
-
-/// repr(): in quotes, with escapes.
+/// repr(): in quotes, with escapes for what is not printable.
 std::string quoted(std::string_view text);
 
 }  // namespace dualpath::data::jinja

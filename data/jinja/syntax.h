@@ -86,13 +86,10 @@ struct Expression {
 struct Statement;
 using Body = std::vector<Statement>;
 
-/// Where a value goes: a name, a namespace's attribute, or several names.
+/// Where a value goes: a name, a namespace's attribute, or several of them.
 struct Target {
-  struct Place {
-    std::string name, attribute;  // attribute: empty for a plain name
-  };
-  std::vector<Place> places;
-  bool unpacks = false;
+  std::string name, attribute = {};  // attribute: empty for a plain name
+  std::vector<Target> parts = {};    // of what is unpacked; then there is no name
 };
 
 struct Text {

@@ -1,5 +1,6 @@
 #include "data/jinja/template.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "data/jinja/interpreter.h"
@@ -12,6 +13,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t kLargest = std::size_t{1} << 20;  // ten times the largest there are
+
+constexpr std::uint64_t kLargestInteger = std::numeric_limits<std::int64_t>::max();
 
 std::string_view checked(std::string_view source, const std::string& name) {
   if (source.size() > kLargest)
@@ -31,6 +34,8 @@ Dict dict_of(Runtime& runtime, const ordered_json& json) {
 Value value_of(Runtime& runtime, const ordered_json& json) {
   if (json.is_null()) return Value();
   if (json.is_boolean()) return Value(json.get<bool>());
+  if (json.is_number_unsigned() && json.get<std::uint64_t>() > kLargestInteger)
+    runtime.fail("a number is too large");
   if (json.is_number_integer()) return Value(json.get<std::int64_t>());
   if (json.is_number()) return Value(json.get<double>());
   if (json.is_object()) return Value(dict_of(runtime, json));

@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "data/jinja/letter_case.h"
 #include "data/jinja/operators.h"
 #include "data/jinja/parameters.h"
-#include "data/jinja/python_text.h"
 
 namespace dualpath::data::jinja {
 namespace {
@@ -14,9 +14,8 @@ namespace {
 /// Tests of the value alone.
 using Plain = bool (*)(Runtime&, const Value&);
 
-bool is_multiple(Runtime& runtime, const Value& value, std::int64_t of) {
-  const Value rest = calculated(runtime, "%", value, Value(of));
-  return number_of(rest) == 0.0;
+bool leaves(Runtime& runtime, const Value& value, const Value& divisor, std::int64_t rest) {
+  return equal(runtime, calculated(runtime, "%", value, divisor), Value(rest));
 }
 
 constexpr std::array<std::pair<std::string_view, Plain>, 19> kPlain{{
@@ -31,47 +30,63 @@ constexpr std::array<std::pair<std::string_view, Plain>, 19> kPlain{{
     {"float", [](Runtime&, const Value& v) { return v.real() != nullptr; }},
     {"string", [](Runtime&, const Value& v) { return v.text() != nullptr; }},
     {"mapping", [](Runtime&, const Value& v) { return v.dict() != nullptr; }},
-    {"sequence", [](Runtime&, const Value& v) { return v.text() || v.sequence() || v.dict(); }},
+    {"sequence",
+     [](Runtime&, const Value& v) {
+       return v.text() || v.dict() || v.is_undefined() ||
+              (v.sequence() && v.sequence()->has_index());
+     }},
     {"iterable",
      [](Runtime&, const Value& v) {
-       return v.text() || v.sequence() || v.dict() || v.is_undefined();
+       return v.text() || v.sequence() || v.dict() || v.is_undefined() ||
+              (v.object() && v.object()->is_iterable());
      }},
-    {"callable", [](Runtime&, const Value& v) { return v.object() && v.object()->is_callable(); }},
-    {"odd", [](Runtime& r, const Value& v) { return !is_multiple(r, v, 2); }},
-    {"even", [](Runtime& r, const Value& v) { return is_multiple(r, v, 2); }},
-    {"upper",
+    {"callable",
      [](Runtime&, const Value& v) {
-       return v.text() && upper(*v.text()) == *v.text() && lower(*v.text()) != *v.text();
+       return v.is_undefined() || (v.object() && v.object()->is_callable());
      }},
-    {"lower",
-     [](Runtime&, const Value& v) {
-       return v.text() && lower(*v.text()) == *v.text() && upper(*v.text()) != *v.text();
-     }},
-    {"escaped", [](Runtime&, const Value&) { return false; }},
+    {"odd", [](Runtime& r, const Value& v) { return leaves(r, v, Value(std::int64_t{2}), 1); }},
+    {"even", [](Runtime& r, const Value& v) { return leaves(r, v, Value(std::int64_t{2}), 0); }},
+    {"upper", [](Runtime& r, const Value& v) { return is_upper_text(text_of(r, v)); }},
+    {"lower", [](Runtime& r, const Value& v) { return is_lower_text(text_of(r, v)); }},
+    {"escaped", [](Runtime&, const Value& v) { return v.is_markup(); }},
 }};
 
 /// Tests against another value, by the operator they are.
-constexpr std::array<std::pair<std::string_view, const char*>, 12> kComparing{
+constexpr std::array<std::pair<std::string_view, const char*>, 18> kComparing{
     {{"eq", "=="},
      {"equalto", "=="},
+     {"==", "=="},
      {"ne", "!="},
+     {"!=", "!="},
      {"lt", "<"},
      {"lessthan", "<"},
+     {"<", "<"},
      {"le", "<="},
+     {"<=", "<="},
      {"gt", ">"},
      {"greaterthan", ">"},
+     {">", ">"},
      {"ge", ">="},
+     {">=", ">="},
      {"in", "in"},
      {"sameas", "is"},
      {"divisibleby", "%"}}};
 
+/// Python's `is`. Which equal numbers and texts are one object is Python's own affair.
+bool is_same(Runtime& runtime, const Value& a, const Value& b) {
+  if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
+  if (a.boolean() || b.boolean()) return a.boolean() && b.boolean() && *a.boolean() == *b.boolean();
+  if (a.sequence() || b.sequence()) return a.sequence() == b.sequence();
+  if (a.dict() || b.dict()) return a.dict() == b.dict();
+  if (a.object() || b.object()) return a.object() == b.object();
+  if (type_name(a) == type_name(b) && equal(runtime, a, b))
+    runtime.fail("sameas between values of kind {} is not supported", type_name(a));
+  return false;
+}
+
 bool compares(Runtime& runtime, const std::string& op, const Value& value, const Value& other) {
-  if (op == "%") {
-    if (!other.integer()) runtime.fail("divisibleby: expected an int, got {}", type_name(other));
-    return is_multiple(runtime, value, *other.integer());
-  }
-  if (op != "is") return compared(runtime, op, value, other);
-  return type_name(value) == type_name(other) && equal(runtime, value, other);
+  if (op == "%") return leaves(runtime, value, other, 0);
+  return op == "is" ? is_same(runtime, value, other) : compared(runtime, op, value, other);
 }
 
 }  // namespace

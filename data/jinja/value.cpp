@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 
+#include "data/jinja/python_number.h"
 #include "data/jinja/python_text.h"
 
 namespace dualpath::data::jinja {
 namespace {
 
 constexpr int kMostNesting = 64;
+/// By SequenceKind.
+constexpr std::array<std::string_view, 6> kKindNames{"list",      "tuple",       "range",
+                                                     "dict_keys", "dict_values", "dict_items"};
 
 /// What a container that holds `value` has as its depth.
 int depth_around(Runtime& runtime, const Value& value) {
@@ -19,11 +21,24 @@ int depth_around(Runtime& runtime, const Value& value) {
   return value.depth() + 1;
 }
 
+bool is_set(const Sequence& sequence) {
+  return sequence.kind == SequenceKind::kKeys || sequence.kind == SequenceKind::kItems;
+}
+
+bool holds(Runtime& runtime, const Sequence& sequence, const Value& wanted) {
+  return std::ranges::any_of(
+      sequence.items, [&](const Value& item) { return jinja::equal(runtime, item, wanted); });
+}
+
 bool equal(Runtime& runtime, const Sequence& a, const Sequence& b) {
-  return a.is_tuple == b.is_tuple &&
-         std::ranges::equal(a.items, b.items, [&](const Value& x, const Value& y) {
-           return jinja::equal(runtime, x, y);
-         });
+  if (is_set(a) && is_set(b)) {
+    return a.items.size() == b.items.size() &&
+           std::ranges::all_of(a.items, [&](const Value& x) { return holds(runtime, b, x); });
+  }
+  if (a.kind != b.kind || a.kind == SequenceKind::kValues) return &a == &b;
+  return std::ranges::equal(a.items, b.items, [&](const Value& x, const Value& y) {
+    return jinja::equal(runtime, x, y);
+  });
 }
 
 bool equal(Runtime& runtime, const Dict& a, const Dict& b) {
@@ -34,17 +49,35 @@ bool equal(Runtime& runtime, const Dict& a, const Dict& b) {
          });
 }
 
-std::string joined(Runtime& runtime, const Sequence& sequence) {
-  std::string text(1, sequence.is_tuple ? '(' : '[');
-  for (const Value& item : sequence.items) {
-    if (text.size() > 1) text += ", ";
-    text += repr_of(runtime, item);
-  }
-  if (sequence.is_tuple && sequence.items.size() == 1) text += ',';
-  return text + (sequence.is_tuple ? ')' : ']');
+/// An int or a bool.
+std::int64_t whole_of(const Value& value) {
+  return value.boolean() ? (*value.boolean() ? 1 : 0) : *value.integer();
 }
 
-std::string joined(Runtime& runtime, const Dict& dict) {
+std::string text_of(const Range& range) {
+  return range.step == 1 ? fmt::format("range({}, {})", range.start, range.stop)
+                         : fmt::format("range({}, {}, {})", range.start, range.stop, range.step);
+}
+
+std::string joined(Runtime& runtime, const std::vector<Value>& items) {
+  std::string text;
+  for (const Value& item : items) {
+    if (&item != &items.front()) text += ", ";
+    text += repr_of(runtime, item);
+  }
+  return text;
+}
+
+std::string written(Runtime& runtime, const Value& value) {
+  const Sequence& sequence = *value.sequence();
+  if (sequence.kind == SequenceKind::kRange) return text_of(sequence.range);
+  const std::string text = joined(runtime, sequence.items);
+  if (sequence.is_tuple()) return "(" + text + (sequence.items.size() == 1 ? ",)" : ")");
+  if (sequence.kind == SequenceKind::kList) return "[" + text + "]";
+  return fmt::format("{}([{}])", type_name(value), text);
+}
+
+std::string written(Runtime& runtime, const Dict& dict) {
   std::string text = "{";
   for (const auto& [key, value] : dict.items()) {
     if (text.size() > 1) text += ", ";
@@ -65,13 +98,29 @@ Value Object::call(Runtime& runtime, const CallArguments&) const {
   runtime.fail("a {} is not callable", type());
 }
 
+std::vector<Value> Object::items(Runtime& runtime) {
+  runtime.fail("cannot loop over a value of kind {}", type());
+}
+
 Value::Value(Dict dict) : data_(std::make_shared<const Dict>(std::move(dict))) {}
 
-Value Value::sequence(Runtime& runtime, std::vector<Value> items, bool is_tuple) {
+Value Value::sequence(Runtime& runtime, std::vector<Value> items, SequenceKind kind) {
   runtime.spend(kItemUnits * (1 + items.size()));
-  Sequence sequence{std::move(items), is_tuple};
+  Sequence sequence{std::move(items), kind};
   for (const Value& item : sequence.items)
     sequence.depth = std::max(sequence.depth, depth_around(runtime, item));
+  Value value;
+  value.data_ = std::make_shared<const Sequence>(std::move(sequence));
+  return value;
+}
+
+Value Value::range(Runtime& runtime, Range range) {
+  Sequence sequence{{}, SequenceKind::kRange, range};
+  for (std::int64_t i = range.start; range.step > 0 ? i < range.stop : i > range.stop;) {
+    runtime.spend(kItemUnits);
+    sequence.items.emplace_back(i);
+    if (__builtin_add_overflow(i, range.step, &i)) break;
+  }
   Value value;
   value.data_ = std::make_shared<const Sequence>(std::move(sequence));
   return value;
@@ -105,7 +154,7 @@ std::string_view type_name(const Value& value) {
   if (value.integer()) return "int";
   if (value.real()) return "float";
   if (value.text()) return "str";
-  if (value.sequence()) return value.sequence()->is_tuple ? "tuple" : "list";
+  if (value.sequence()) return kKindNames[static_cast<std::size_t>(value.sequence()->kind)];
   if (value.dict()) return "dict";
   return value.object()->type();
 }
@@ -126,10 +175,25 @@ double number_of(const Value& value) {
   return value.integer() ? static_cast<double>(*value.integer()) : *value.real();
 }
 
+std::partial_ordering number_order(const Value& a, const Value& b) {
+  if (a.real() && b.real()) return *a.real() <=> *b.real();
+  if (a.real()) return 0 <=> order_of(whole_of(b), *a.real());
+  if (b.real()) return order_of(whole_of(a), *b.real());
+  return whole_of(a) <=> whole_of(b);
+}
+
+void require_hashable(Runtime& runtime, const Value& value) {
+  runtime.step();
+  const Sequence* sequence = value.sequence();
+  if (value.dict() || (sequence && (sequence->kind == SequenceKind::kList || is_set(*sequence))))
+    runtime.fail("a {} cannot be a key", type_name(value));
+  if (sequence && sequence->is_tuple())
+    for (const Value& item : sequence->items) require_hashable(runtime, item);
+}
+
 bool equal(Runtime& runtime, const Value& a, const Value& b) {
   runtime.step();
-  if (a.integer() && b.integer()) return *a.integer() == *b.integer();
-  if (is_number(a) && is_number(b)) return number_of(a) == number_of(b);
+  if (is_number(a) && is_number(b)) return number_order(a, b) == 0;
   if (a.text() && b.text()) {
     runtime.spend(std::min(a.text()->size(), b.text()->size()));
     return *a.text() == *b.text();
@@ -138,22 +202,6 @@ bool equal(Runtime& runtime, const Value& a, const Value& b) {
   if (a.dict() && b.dict()) return equal(runtime, *a.dict(), *b.dict());
   if (a.object() || b.object()) return a.object() == b.object();
   return (a.is_none() && b.is_none()) || (a.is_undefined() && b.is_undefined());
-}
-
-std::string float_text(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::array<char, 512> buffer;
-  const double size = std::abs(value);
-  // Python's border between the two ways to write a number.
-  const bool scientific = value != 0.0 && (size < 1e-4 || size >= 1e16);
-  const auto end =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                    scientific ? std::chars_format::scientific : std::chars_format::fixed)
-          .ptr;
-  std::string text(buffer.data(), end);
-  if (!scientific && text.find('.') == text.npos) text += ".0";
-  return text;
 }
 
 std::string text_of(Runtime& runtime, const Value& value) {
@@ -177,11 +225,11 @@ std::string repr_of(Runtime& runtime, const Value& value) {
   else if (value.real())
     text = float_text(*value.real());
   else if (value.text())
-    text = quoted(*value.text());
+    text = value.is_markup() ? "Markup(" + quoted(*value.text()) + ")" : quoted(*value.text());
   else if (value.sequence())
-    text = joined(runtime, *value.sequence());
+    text = written(runtime, value);
   else if (value.dict())
-    text = joined(runtime, *value.dict());
+    text = written(runtime, *value.dict());
   else
     runtime.fail("a {} has no text", type_name(value));
   runtime.spend(text.size());
@@ -197,6 +245,8 @@ std::vector<Value> items_of(Runtime& runtime, const Value& value) {
   } else if (value.text()) {
     for (const std::string_view character : characters(*value.text()))
       items.emplace_back(std::string(character));
+  } else if (value.object()) {
+    items = value.object()->items(runtime);
   } else if (!value.is_undefined()) {
     runtime.fail("cannot loop over a value of kind {}", type_name(value));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,6 +41,21 @@ struct Object {
   virtual void set_attribute(Runtime& runtime, const std::string& name, Value value);
   virtual bool is_callable() const { return false; }
   virtual Value call(Runtime& runtime, const CallArguments& arguments) const;
+  virtual bool is_iterable() const { return false; }
+  /// What a loop over it gives.
+  virtual std::vector<Value> items(Runtime& runtime);
+};
+
+enum class SequenceKind { kList, kTuple, kRange, kKeys, kValues, kItems };
+
+/// start, start + step, …, before stop.
+struct Range {
+  std::int64_t start, stop, step;
+};
+
+/// Text that was marked as safe: the same text, but what is joined to it would be escaped.
+struct Markup {
+  std::string text;
 };
 
 /// A value of a template, as Python has them: immutable but for namespaces, cheap to copy. Text is
@@ -53,14 +69,17 @@ class Value {
   explicit Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
   explicit Value(Dict dict);
   explicit Value(std::shared_ptr<Object> object) : data_(std::move(object)) {}
+  explicit Value(Markup markup) : data_(std::make_shared<const Markup>(std::move(markup))) {}
   Value(const char*) = delete;
   static Value undefined(std::string name) {
     Value value;
     value.data_ = Undefined{std::make_shared<const std::string>(std::move(name))};
     return value;
   }
-  /// A list or a tuple.
-  static Value sequence(Runtime& runtime, std::vector<Value> items, bool is_tuple = false);
+  static Value sequence(Runtime& runtime, std::vector<Value> items,
+                        SequenceKind kind = SequenceKind::kList);
+  /// step not 0.
+  static Value range(Runtime& runtime, Range range);
 
   bool is_undefined() const { return std::holds_alternative<Undefined>(data_); }
   bool is_none() const { return std::holds_alternative<None>(data_); }
@@ -69,7 +88,10 @@ class Value {
   const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data_); }
   const double* real() const { return std::get_if<double>(&data_); }
   /// Null where it is of another kind, as those below.
-  const std::string* text() const { return pointed<std::string>(); }
+  const std::string* text() const {
+    return is_markup() ? &pointed<Markup>()->text : pointed<std::string>();
+  }
+  bool is_markup() const { return pointed<Markup>() != nullptr; }
   const Sequence* sequence() const { return pointed<Sequence>(); }
   const Dict* dict() const { return pointed<Dict>(); }
   Object* object() const {
@@ -88,15 +110,23 @@ class Value {
   }
 
   std::variant<None, Undefined, bool, std::int64_t, double, std::shared_ptr<const std::string>,
-               std::shared_ptr<const Sequence>, std::shared_ptr<const Dict>,
-               std::shared_ptr<Object>>
+               std::shared_ptr<const Markup>, std::shared_ptr<const Sequence>,
+               std::shared_ptr<const Dict>, std::shared_ptr<Object>>
       data_;
 };
 
+/// Lists, tuples and what else is looked through in order: ranges, a dict's keys, values and items.
 struct Sequence {
   std::vector<Value> items;
-  bool is_tuple = false;
+  SequenceKind kind = SequenceKind::kList;
+  Range range = {};  ///< of a kRange
   int depth = 1;
+
+  bool is_tuple() const { return kind == SequenceKind::kTuple; }
+  /// A list or tuple: can be joined, repeated, ordered and sliced.
+  bool is_plain() const { return kind == SequenceKind::kList || is_tuple(); }
+  /// What an index finds something in; a dict's keys, values and items can only be looped over.
+  bool has_index() const { return is_plain() || kind == SequenceKind::kRange; }
 };
 
 /// Keys are text, in the order they came.
@@ -121,15 +151,18 @@ std::string_view type_name(const Value& value);
 bool is_true(const Value& value);
 /// As Python's ==.
 bool equal(Runtime& runtime, const Value& a, const Value& b);
-/// The number as a double; bools count as 0 and 1. Nothing if it is none.
+/// Error for what cannot be a key: lists, dicts and what holds them.
+void require_hashable(Runtime& runtime, const Value& value);
+/// Bools count as 0 and 1.
 bool is_number(const Value& value);
+/// The number as a double.
 double number_of(const Value& value);
+/// Of two numbers; an int is compared exactly with a float.
+std::partial_ordering number_order(const Value& a, const Value& b);
 
 /// As Python's str() and repr().
 std::string text_of(Runtime& runtime, const Value& value);
 std::string repr_of(Runtime& runtime, const Value& value);
-/// A float as Python writes it: the shortest digits that give it back.
-std::string float_text(double value);
 
 /// Whatever can be looped over: a list's items, a dict's keys, a text's characters, nothing of an
 /// undefined. Error for others.

@@ -81,6 +81,16 @@ TEST_CASE("a template gets the special tokens, no tools, and is asked for an ans
                        {"eos_token", {{"content", "</s>"}}}}) == "<s></s>TrueTrueTrue");
 }
 
+TEST_CASE("a message's thoughts are found under each of their names", "[data][chat_template]") {
+  const ChatTemplate shown =
+      ChatTemplate::of("nowhere", tokenizer({{"chat_template", "{{ messages[0] }}"}}));
+  CHECK(shown.render({{{"role", "assistant"}, {"reasoning", "why"}}}) ==
+        "{'thinking': 'why', 'role': 'assistant', 'reasoning': 'why', 'reasoning_content': 'why'}");
+  CHECK(shown.render({{{"thinking", "a"}, {"reasoning_content", "b"}}}) ==
+        "{'thinking': 'a', 'reasoning_content': 'b'}");
+  CHECK(shown.render({{{"thinking", nullptr}}}) == "{'thinking': None}");
+}
+
 TEST_CASE("special tokens that a template writes become their ids, once", "[data][chat_template]") {
   const Tokenizer t =
       tokenizer({{"chat_template", "{{ bos_token + messages[0].content }}"}, {"bos_token", "<s>"}});

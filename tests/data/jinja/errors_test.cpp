@@ -8,9 +8,14 @@ TEST_CASE("what is not supported is refused by its name and line", "[data][jinja
   CHECK(refusal("{{ 1 is filter }}") == "t:1: the test 'filter' is not supported");
   CHECK(refusal("{{ 'a'.encode() }}") == "t:1: the method encode of a str is not supported");
   CHECK(refusal("{{ [].append(1) }}") == "t:1: the method append of a list is not supported");
-  CHECK(refusal("{{ joiner() }}") == "t:1: 'joiner' is undefined, or not supported");
+  CHECK(refusal("{{ joiner() }}") == "t:1: 'joiner' is not supported");
+  CHECK(refusal("{% macro m() %}{{ varargs }}{% endmacro %}{{ m() }}") ==
+        "t:1: 'varargs' is not supported");
   CHECK(refusal("{% for x in [] recursive %}") == "t:1: recursive loops are not supported");
-  CHECK(refusal("{{ 'ä' | upper }}") == "t:1: a change of case is supported for ASCII only");
+  CHECK(refusal("{{ strftime_now('%f') }}") == "t:1: strftime_now: %f is not supported");
+  CHECK(refusal("{{ strftime_now('%-z') }}") == "t:1: strftime_now: %-z is not supported");
+  CHECK(refusal("{{ 'a' is sameas 'a' }}") ==
+        "t:1: sameas between values of kind str is not supported");
   CHECK(refusal("{{ f(*a) }}") == "t:1: '*' before an argument is not supported");
 }
 
@@ -24,7 +29,17 @@ TEST_CASE("a broken template is refused with its line", "[data][jinja]") {
   CHECK(refusal("{{ (1] }}") == "t:1: unexpected ']'");
   CHECK(refusal("{{ a $ }}") == "t:1: unexpected character '$'");
   CHECK(refusal("{% break %}") == "t:1: break outside a loop");
+  CHECK(refusal("{% for x in [] %}{% generation %}{% continue %}{% endgeneration %}{% endfor %}") ==
+        "t:1: continue outside a loop");
   CHECK(refusal("\xff") == "t: not UTF-8");
+  CHECK(refusal("{{ 01 }}") == "t:1: expected '}}', got a number");
+  CHECK(refusal("{{ 0_1 }}") == "t:1: expected '}}', got '_1'");
+  CHECK(refusal("{% set true = 1 %}") == "t:1: 'true' cannot be set");
+  CHECK(refusal("{{ f(a=1, a=2) }}") == "t:1: the argument 'a' is given twice");
+  CHECK(refusal("{% macro m(a=1, b) %}{% endmacro %}") ==
+        "t:1: a parameter without a default behind one with");
+  CHECK(refusal("{{ '\\é' }}") ==
+        "t:1: a backslash before a character that is not ASCII is not supported");
 }
 
 TEST_CASE("what a template says against a conversation is the error", "[data][jinja]") {
@@ -46,6 +61,15 @@ TEST_CASE("values of kinds that do not fit are refused", "[data][jinja]") {
   CHECK(refusal("{{ 9223372036854775807 + 1 }}") == "t:1: a number is too large");
   CHECK(refusal("{{ 'a'.replace('b') }}") == "t:1: replace: new: expected a str, got nothing");
   CHECK(refusal("{% set a, b = [1] %}") == "t:1: 2 names for 1 values");
+  CHECK(refusal("{{ x | indent }}", {{"x", 7}}) == "t:1: indent: expected a str, got int");
+  CHECK(refusal("{{ 'a' | indent(none) }}") == "t:1: indent: width: expected an int, got none");
+  CHECK(refusal("{{ 'a'.replace('a', 'b', none) }}") ==
+        "t:1: replace: count: expected an int, got none");
+  CHECK(refusal("{{ {}.get(key='a') }}") == "t:1: get takes no named arguments");
+  CHECK(refusal("{{ 'a'.startswith(['a']) }}") ==
+        "t:1: startswith: text: expected a str, got list");
+  CHECK(refusal("{{ range() }}") == "t:1: range: start: expected an int, got nothing");
+  CHECK(refusal("{{ namespace(_x=1) }}") == "t:1: a namespace takes no name with '_' before it");
   CHECK(refusal("{{ namespace(f=range) }}") ==
         "t:1: a function inside a namespace is not supported");
 }

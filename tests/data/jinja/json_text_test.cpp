@@ -29,6 +29,7 @@ TEST_CASE("JSON can be indented, its separators chosen and its keys sorted", "[d
 
 TEST_CASE("JSON may be ASCII only", "[data][jinja]") {
   CHECK(rendered("{{ 'é👍' | tojson(ensure_ascii=true) }}") == R"("\u00e9\ud83d\udc4d")");
+  CHECK(rendered("{{ '\x7f' | tojson(ensure_ascii=true) }}") == R"("\u007f")");
 }
 
 TEST_CASE("what JSON has not is refused", "[data][jinja]") {

@@ -16,7 +16,8 @@ const std::string kStopped = "t:1: the template does too much: it was stopped";
 }  // namespace
 
 TEST_CASE("a template that would run for ever is stopped", "[data][jinja]") {
-  CHECK(refusal("{% for a in range(99999999) %}{% endfor %}") == kStopped);
+  CHECK(refusal("{% for a in range(99999999) %}{% endfor %}") ==
+        "t:1: range: more than 100000 values");
   CHECK(refusal("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}") ==
         kStopped);
 }
@@ -26,6 +27,10 @@ TEST_CASE("a text or list that doubles and doubles is stopped", "[data][jinja]")
   CHECK(refusal("{% set n = namespace(x='aaaa') %}" + loop) == kStopped);
   CHECK(refusal("{% set n = namespace(x=[1]) %}" + loop) == kStopped);
   CHECK(refusal("{{ 'a' * 999999999999 }}") == kStopped);
+  CHECK(refusal("{{ 'a' | indent(999999999999) }}") == kStopped);
+  CHECK(refusal("{{ [1] | tojson(indent=999999999999) }}") == kStopped);
+  CHECK(refusal("{{ ('ΐ' * 9999999) | upper }}") == kStopped);
+  CHECK(refusal("{{ ('a' * 9999).replace('', 'a' * 9999) }}") == kStopped);
   CHECK(refusal("{{ [0] * 999999999999 }}") == kStopped);
 }
 
@@ -52,6 +57,8 @@ TEST_CASE("what stands inside one another is bounded", "[data][jinja]") {
   CHECK(refusal("{{ a" + repeated(".a", 999) + " }}") == "t:1: too long an expression");
   CHECK(refusal(repeated("{% if 1 %}", 999)) == "t:1: nested too deeply");
   CHECK(refusal("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}") == "t:1: nested too deeply");
+  CHECK(refusal("{% for " + repeated("(", 999) + "a" + repeated(")", 999) + " in x %}") ==
+        "t:1: nested too deeply");
 }
 
 TEST_CASE("a template's size is bounded", "[data][jinja]") {

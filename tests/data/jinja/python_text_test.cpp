@@ -22,18 +22,30 @@ TEST_CASE("texts are split as Python splits them", "[data][jinja]") {
   CHECK(split(" a  b c ", std::nullopt, 1) == Texts{"a", "b c "});
   CHECK(split("", std::nullopt, -1).empty());
   CHECK(split_from_right("a,b,c", ",", 1) == Texts{"a,b", "c"});
+}
+
+TEST_CASE("lines end at every separator that Python knows", "[data][jinja]") {
   CHECK(split_lines("a\r\nb\n\nc\n") == Texts{"a", "b", "", "c"});
+  CHECK(split_lines("a\vb\fc\x1c"
+                    "d\x1d"
+                    "e\x1e"
+                    "f\u0085g\u2028h\u2029i") ==
+        Texts{"a", "b", "c", "d", "e", "f", "g", "h", "i"});
+  CHECK(split_lines("a\r\n\u2028b", /*keeps_ends=*/true) == Texts{"a\r\n", "\u2028", "b"});
+}
+
+TEST_CASE("an empty text stands around every character", "[data][jinja]") {
+  CHECK(replaced("äb", "", "-", -1) == "-ä-b-");
+  CHECK(replaced("äb", "", "-", 2) == "-ä-b");
+  CHECK(count_of("äb", "") == 3);
 }
 
 TEST_CASE("repr quotes as Python does", "[data][jinja]") {
   CHECK(quoted("it's") == "\"it's\"");
   CHECK(quoted("a'b\"c") == "'a\\'b\"c'");
   CHECK(quoted("é\n\\\x01") == "'é\\n\\\\\\x01'");
-}
-
-TEST_CASE("case changes at the start of words", "[data][jinja]") {
-  CHECK(titled("they're BILL's") == "They'Re Bill'S");
-  CHECK(capitalized("hELLO wORLD") == "Hello world");
+  CHECK(quoted("\u00ad\u200b\u2003\ufeff\ue000👩\u200d\U000e0001") ==
+        "'\\xad\\u200b\\u2003\\ufeff\\ue000👩\\u200d\\U000e0001'");
 }
 
 TEST_CASE("code points become UTF-8", "[data][jinja]") {

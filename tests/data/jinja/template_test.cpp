@@ -43,9 +43,50 @@ TEST_CASE("numbers are written as Python writes them", "[data][jinja]") {
 
 TEST_CASE("strftime_now tells the time it was given", "[data][jinja]") {
   CHECK(rendered("{{ strftime_now('%d %b %Y') }}") == "06 Jul 2024");
+  CHECK(rendered("[{{ strftime_now('%Z%z') }}] {{ strftime_now('%-d %%Z') }}") == "[] 6 %Z");
 }
 
 TEST_CASE("a part of a text is counted in characters", "[data][jinja]") {
   CHECK(rendered("{{ 'größer'[2:4] }} {{ 'größer'|length }} {{ 'größer'.find('er') }}") ==
         "öß 6 4");
+  CHECK(rendered("{{ 'größer'.find('r', 2) }} {{ 'größer'.startswith('ö', 2) }} "
+                 "{{ 'größer'.endswith('ß', 0, -2) }} {{ 'größer'.count('r', -1) }} "
+                 "{{ 'ab'.find('', 2) }} {{ 'ab'.find('', 3) }}") == "5 True True 1 2 -1");
+}
+
+TEST_CASE("a loop's targets may stand inside one another", "[data][jinja]") {
+  CHECK(rendered("{% for a, (b, c) in x %}{{ a }}{{ b }}{{ c }}{% endfor %}",
+                 {{"x", {{1, {2, 3}}}}}) == "123");
+  CHECK(rendered("{% set (a, (b,)), c = [1, [2]], 3 %}{{ a }}{{ b }}{{ c }}") == "123");
+  CHECK(rendered("{% for x, in [[1], [2]] %}{{ x }}{% endfor %}") == "12");
+}
+
+TEST_CASE("a loop's else is for loops of which no round came to its end", "[data][jinja]") {
+  const std::string loop = "{% for x in [1, 2] %}{{ x }}";
+  CHECK(rendered(loop + "{% else %}E{% endfor %}") == "12");
+  CHECK(rendered(loop + "{% continue %}{% else %}E{% endfor %}") == "12E");
+  CHECK(rendered(loop + "{% break %}{% else %}E{% endfor %}") == "1E");
+  CHECK(rendered(loop + "{% if x == 2 %}{% break %}{% endif %}{% else %}E{% endfor %}") == "12");
+}
+
+TEST_CASE("a block that a loop is left from prints nothing", "[data][jinja]") {
+  CHECK(rendered("{% for x in [1, 2, 3] %}{% filter upper %}a{% if x == 2 %}{% break %}{% endif %}"
+                 "{% endfilter %}{{ x }}{% endfor %}") == "A1");
+  CHECK(rendered("{% for x in [1, 2] %}{% set y %}a{% continue %}{% endset %}{{ y }}{% endfor %}")
+            .empty());
+}
+
+TEST_CASE("every line is indented, whatever ended it", "[data][jinja]") {
+  const nlohmann::ordered_json x{{"x", "a\r\nb\u2028\u2028c\n"}};
+  CHECK(rendered("{{ x | indent(2) }}", x) == "a\n  b\n\n  c\n");
+  CHECK(rendered("{{ x | indent('> ', true, true) }}", x) == "> a\n> b\n> \n> c\n> ");
+}
+
+TEST_CASE("an attribute that is missing on the way has a default", "[data][jinja]") {
+  const nlohmann::ordered_json list{{"l", {{{"o", {{"p", 1}}}}, {{"q", 1}}}}};
+  CHECK(rendered("{{ l | map(attribute='o.p', default='?') | list }}", list) == "[1, '?']");
+  CHECK(rendered("{{ {'a': 1} | attr('a') is defined }}") == "False");
+  CHECK(rendered("{{ l | selectattr('q', '==', 1) | list | length }}", list) == "1");
+  CHECK(rendered("{{ [{'a': 2, 'b': 1}, {'a': 1, 'b': 1}] | sort(attribute='b,a') }}") ==
+        "[{'a': 1, 'b': 1}, {'a': 2, 'b': 1}]");
 }
