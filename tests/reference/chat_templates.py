@@ -45,6 +45,7 @@ WEATHER = {
     },
 }
 CALL = {"type": "function", "id": "call12345", "function": {"name": "weather", "arguments": {"place": "Zürich", "days": 2}}}
+ODD_CALL = {"function": {"name": "f", "arguments": {"who": "👩\u200d💻\u200b", "n": 1e20, "m": None, "l": [1.0, "é"]}}}
 USER, ANSWER = says("user", "  Hello, who are you?\n"), says("assistant", "\nA model. ")
 SYSTEM = says("system", "Answer in rhymes — always.\n")
 THOUGHT = says("assistant", "<think>\nIt asks for a name.\n</think>\n\nAda.")
@@ -60,6 +61,7 @@ CONVERSATIONS = [
     [says("user", [{"type": "image"}, {"type": "text", "text": " What is this? "}])],
     [says("system", ""), USER, says("observation", "seen"), says("assistant", "x", metadata="search")],
     [USER, THOUGHT],
+    [says("user", "Übung\r\nfür\u2028alle"), says("assistant", "", tool_calls=[ODD_CALL]), TOOL],
 ]
 OPTIONS = [{}, {"add_generation_prompt": True}, {"add_generation_prompt": True, "tools": [WEATHER], "enable_thinking": False}]
 
