@@ -168,7 +168,7 @@ Value safe(Runtime& runtime, const Value& value, const CallArguments& arguments)
   return Value(Markup{text_of(runtime, value)});
 }
 
-/// Of what has attributes: a dict's values are no such thing.
+/// A method or attribute; a dict's values are neither.
 Value attribute(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters given(runtime, "attr", arguments, {"name"});
   const std::string& name = given.text(0);

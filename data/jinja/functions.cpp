@@ -28,7 +28,7 @@ struct Function : Object {
 /// The one thing that a template can change.
 struct Namespace : Object {
   std::string_view type() const override { return "namespace"; }
-  Value attribute(Runtime&, const std::string& name) const override {
+  Value attribute(Runtime&, const std::string& name) override {
     const auto found = values.find(name);
     return found == values.end() ? Value::undefined(name) : found->second;
   }
@@ -128,7 +128,7 @@ constexpr std::array<std::pair<std::string_view, Code>, 5> kFunctions{{
     {"strftime_now", strftime_now},
 }};
 
-// What else Jinja gives a meaning to.
+// Other names that Jinja gives a meaning to.
 constexpr std::array<std::string_view, 6> kOthers{"cycler", "joiner", "kwargs",
                                                   "lipsum", "self",   "varargs"};
 

@@ -18,7 +18,7 @@ struct Macro : Object {
       : interpreter(by), definition(what), scope(where) {}
   std::string_view type() const override { return "macro"; }
   bool is_callable() const override { return true; }
-  Value attribute(Runtime&, const std::string& name) const override {
+  Value attribute(Runtime&, const std::string& name) override {
     return name == "name" ? Value(definition.name) : Value::undefined(name);
   }
   Value call(Runtime&, const CallArguments& arguments) const override {
@@ -44,29 +44,45 @@ struct Cycle : Object {
   std::size_t index;
 };
 
+/// A running for loop. Items are let through one by one, when the loop or `loop.last` asks for
+/// them: what the loop's `if` looks at may change in between.
 struct Loop : Object {
-  explicit Loop(std::vector<Value> over) : items(std::move(over)) {}
-  std::string_view type() const override { return "loop"; }
-  Value attribute(Runtime& runtime, const std::string& name) const override;
+  using Condition = std::function<bool(const Value&)>;
 
-  std::vector<Value> items;
-  std::size_t index = 0;
+  Loop(std::vector<Value> over, Condition lets) : source(std::move(over)), lets_through(lets) {}
+  std::string_view type() const override { return "loop"; }
+  Value attribute(Runtime& runtime, const std::string& name) override;
+
+  /// Whether there is an item at this place.
+  bool reaches(std::size_t place);
+  std::size_t length() { return reaches(source.size()), passed.size(); }
+
+  std::vector<Value> source, passed;
+  Condition lets_through;
+  std::size_t taken = 0, index = 0;
 };
 
-Value Loop::attribute(Runtime& runtime, const std::string& name) const {
+bool Loop::reaches(std::size_t place) {
+  while (passed.size() <= place && taken < source.size()) {
+    const Value& item = source[taken++];
+    if (lets_through(item)) passed.push_back(item);
+  }
+  return passed.size() > place;
+}
+
+Value Loop::attribute(Runtime& runtime, const std::string& name) {
   const auto number = [](std::size_t value) { return Value(static_cast<std::int64_t>(value)); };
-  const std::size_t size = items.size();
   if (name == "index") return number(index + 1);
   if (name == "index0") return number(index);
-  if (name == "revindex") return number(size - index);
-  if (name == "revindex0") return number(size - index - 1);
+  if (name == "revindex") return number(length() - index);
+  if (name == "revindex0") return number(length() - index - 1);
   if (name == "first") return Value(index == 0);
-  if (name == "last") return Value(index + 1 == size);
-  if (name == "length") return number(size);
+  if (name == "last") return Value(!reaches(index + 1));
+  if (name == "length") return number(length());
   if (name == "depth") return number(1);
   if (name == "depth0") return number(0);
-  if (name == "previtem") return index == 0 ? Value::undefined(name) : items[index - 1];
-  if (name == "nextitem") return index + 1 == size ? Value::undefined(name) : items[index + 1];
+  if (name == "previtem") return index == 0 ? Value::undefined(name) : passed[index - 1];
+  if (name == "nextitem") return reaches(index + 1) ? passed[index + 1] : Value::undefined(name);
   if (name == "cycle") return Value(std::shared_ptr<Object>(std::make_shared<Cycle>(index)));
   if (name == "changed") runtime.fail("loop.changed is not supported");
   return Value::undefined(name);
@@ -137,26 +153,27 @@ void Interpreter::run_macro_definition(const MacroDefinition& macro, Scope& scop
 }
 
 Interpreter::End Interpreter::run_loop(const For& loop, Scope& scope) {
-  std::vector<Value> items = items_of(runtime_, evaluate(*loop.items, scope));
-  if (loop.condition) {
-    std::erase_if(items, [&](const Value& item) {
-      Scope inner{&scope};
-      assign(loop.target, item, inner);
-      return !is_true(evaluate(*loop.condition, inner));
-    });
-  }
+  const auto lets_through = [&](const Value& item) {
+    if (!loop.condition) return true;
+    Scope inner{&scope};
+    assign(loop.target, item, inner);
+    return is_true(evaluate(*loop.condition, inner));
+  };
   bool has_whole = false;  // Jinja's else is for loops of which no round came to its end
-  const auto state = std::make_shared<Loop>(std::move(items));
-  for (; state->index < state->items.size(); ++state->index) {
+  const auto state =
+      std::make_shared<Loop>(items_of(runtime_, evaluate(*loop.items, scope)), lets_through);
+  for (; state->reaches(state->index); ++state->index) {
     runtime_.step();
     Scope inner{&scope};
     inner.names["loop"] = Value(std::shared_ptr<Object>(state));
-    assign(loop.target, state->items[state->index], inner);
+    assign(loop.target, state->passed[state->index], inner);
     const End end = run(loop.body, inner);
     if (end == End::kBreak) break;
     has_whole = has_whole || end == End::kWhole;
   }
-  return has_whole ? End::kWhole : run(loop.otherwise, scope);
+  if (has_whole) return End::kWhole;
+  Scope inner{&scope};
+  return run(loop.otherwise, inner);
 }
 
 Interpreter::End Interpreter::run_if(const If& choice, Scope& scope) {

@@ -62,7 +62,7 @@ const std::string& name_at(Runtime& runtime, const CallArguments& arguments, std
   return *given[index].text();
 }
 
-/// What comparing looks at: without regard to case, unless told.
+/// The key that comparing looks at: without regard to case, unless told.
 Value key_of(Runtime& runtime, const Value& value, const std::vector<Value>& path,
              bool case_sensitive) {
   Value key = at_path(runtime, value, path);
@@ -70,7 +70,7 @@ Value key_of(Runtime& runtime, const Value& value, const std::vector<Value>& pat
   return Value(with_case(runtime, *key.text(), lower));
 }
 
-/// What sorting looks at: a list, since "a,b" names several attributes.
+/// The keys that sorting looks at: lists, since "a,b" names several attributes.
 std::vector<Value> sort_keys(Runtime& runtime, const std::vector<Value>& items, const Value* path,
                              bool case_sensitive) {
   std::vector<std::vector<Value>> paths;

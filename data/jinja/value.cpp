@@ -88,7 +88,7 @@ std::string written(Runtime& runtime, const Dict& dict) {
 
 }  // namespace
 
-Value Object::attribute(Runtime&, const std::string& name) const { return Value::undefined(name); }
+Value Object::attribute(Runtime&, const std::string& name) { return Value::undefined(name); }
 
 void Object::set_attribute(Runtime& runtime, const std::string& name, Value) {
   runtime.fail("cannot set '{}' of a {}", printable(name), type());

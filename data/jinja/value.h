@@ -36,13 +36,13 @@ struct Object {
   /// "namespace", "macro": for errors.
   virtual std::string_view type() const = 0;
   /// Undefined where there is none.
-  virtual Value attribute(Runtime& runtime, const std::string& name) const;
+  virtual Value attribute(Runtime& runtime, const std::string& name);
   /// Only a namespace's can be set.
   virtual void set_attribute(Runtime& runtime, const std::string& name, Value value);
   virtual bool is_callable() const { return false; }
   virtual Value call(Runtime& runtime, const CallArguments& arguments) const;
   virtual bool is_iterable() const { return false; }
-  /// What a loop over it gives.
+  /// The items that a loop over it gives.
   virtual std::vector<Value> items(Runtime& runtime);
 };
 
@@ -125,7 +125,8 @@ struct Sequence {
   bool is_tuple() const { return kind == SequenceKind::kTuple; }
   /// A list or tuple: can be joined, repeated, ordered and sliced.
   bool is_plain() const { return kind == SequenceKind::kList || is_tuple(); }
-  /// What an index finds something in; a dict's keys, values and items can only be looped over.
+  /// Whether an index finds something in it; a dict's keys, values and items can only be looped
+  /// over.
   bool has_index() const { return is_plain() || kind == SequenceKind::kRange; }
 };
 

@@ -69,6 +69,20 @@ TEST_CASE("a loop's else is for loops of which no round came to its end", "[data
   CHECK(rendered(loop + "{% if x == 2 %}{% break %}{% endif %}{% else %}E{% endfor %}") == "12");
 }
 
+TEST_CASE("a name set in a loop's else is gone behind it", "[data][jinja]") {
+  CHECK(rendered("{% for x in [] %}{% else %}{% set y = 1 %}{{ y }}{% endfor %}[{{ y }}]") ==
+        "1[]");
+}
+
+TEST_CASE("a loop's condition is looked at when its item comes", "[data][jinja]") {
+  const std::string body = "{% set n.left = n.left - 1 %}{% endfor %}";
+  CHECK(rendered("{% set n = namespace(left=2) %}{% for x in [1, 2, 3] if n.left > 0 %}{{ x }}" +
+                 body) == "12");
+  CHECK(rendered("{% set n = namespace(left=2) %}{% for x in [1, 2, 3] if n.left > 0 %}"
+                 "{{ x }}{{ loop.last }}{{ loop.nextitem }} " +
+                 body) == "1False2 2False3 3True ");
+}
+
 TEST_CASE("a block that a loop is left from prints nothing", "[data][jinja]") {
   CHECK(rendered("{% for x in [1, 2, 3] %}{% filter upper %}a{% if x == 2 %}{% break %}{% endif %}"
                  "{% endfilter %}{{ x }}{% endfor %}") == "A1");
