@@ -18,17 +18,20 @@ JsonObject config_of(const fs::path& model, const Tokenizer& tokenizer) {
 }
 
 /// Of a list of named ones.
-std::string default_of(const JsonObject& config) {
+std::string named_template(const JsonObject& config, bool with_tools) {
+  std::map<std::string, std::string> named;
   std::string names;
   for (const JsonObject& entry : config.objects("chat_template")) {
-    if (entry.string("name") == "default") return entry.string("template");
+    named[entry.string("name")] = entry.string("template");
     names += " " + entry.string("name");
   }
+  if (with_tools && named.contains("tool_use")) return named["tool_use"];
+  if (named.contains("default")) return named["default"];
   throw Error("{}: chat_template: expected one named default, got{}", config.where(),
               printable(names));
 }
 
-std::string source_of(const fs::path& model, const JsonObject& config) {
+std::string source_of(const fs::path& model, const JsonObject& config, bool with_tools) {
   const fs::path file = model / "chat_template.jinja";
   if (fs::is_directory(model) && fs::exists(file)) return read_file(file);
   if (!config.contains("chat_template")) {
@@ -37,7 +40,7 @@ std::string source_of(const fs::path& model, const JsonObject& config) {
         "tokenizer_config.json",
         model.string());
   }
-  if (config.raw()["chat_template"].is_array()) return default_of(config);
+  if (config.raw()["chat_template"].is_array()) return named_template(config, with_tools);
   return config.string("chat_template");
 }
 
@@ -77,23 +80,24 @@ std::tm local_time() {
 
 }  // namespace
 
-ChatTemplate ChatTemplate::of(const fs::path& model, const Tokenizer& tokenizer) {
+ChatTemplate ChatTemplate::of(const fs::path& model, const Tokenizer& tokenizer, bool with_tools) {
   const JsonObject config = config_of(model, tokenizer);
-  return {jinja::Template(source_of(model, config), "chat_template"), special_tokens_of(config)};
+  return {jinja::Template(source_of(model, config, with_tools), "chat_template"),
+          special_tokens_of(config)};
 }
 
 std::string ChatTemplate::render(const ordered_json& messages) const {
-  return render({{"messages", messages}, {"add_generation_prompt", true}}, local_time());
+  return render({{"messages", messages}, {"add_generation_prompt", true}}, local_time()).text;
 }
 
-std::string ChatTemplate::render(ordered_json variables, const std::tm& now) const {
+jinja::Rendering ChatTemplate::render(ordered_json variables, const std::tm& now) const {
   for (const auto& [name, token] : special_tokens_)
     if (!variables.contains(name)) variables[name] = token;
   for (const char* name : {"tools", "documents"})
     if (!variables.contains(name)) variables[name] = nullptr;
   if (variables.contains("messages"))
     for (ordered_json& message : variables["messages"]) message = with_reasoning(message);
-  return template_.render(variables, now);
+  return template_.rendering(variables, now);
 }
 
 }  // namespace dualpath::data

@@ -16,9 +16,10 @@ namespace dualpath::data {
 class ChatTemplate {
  public:
   /// model: a directory with chat_template.jinja, or whose tokenizer_config.json has a
-  /// "chat_template" (a text, or a list of named ones, of which "default" is taken), or a GGUF file
-  /// with "tokenizer.chat_template". Error if there is none.
-  static ChatTemplate of(const std::filesystem::path& model, const Tokenizer& tokenizer);
+  /// "chat_template" (a text, or a list of named ones, of which "default" is taken, and "tool_use"
+  /// where there are tools), or a GGUF file with "tokenizer.chat_template". Error if there is none.
+  static ChatTemplate of(const std::filesystem::path& model, const Tokenizer& tokenizer,
+                         bool with_tools = false);
 
   /// messages: [{"role": …, "content": …}, …]. At the end comes what begins an answer. The text
   /// holds all special tokens, so it is for Tokenizer::encode(), not encode_whole().
@@ -27,7 +28,7 @@ class ChatTemplate {
   /// The same with all that a template can be given: messages, add_generation_prompt, tools,
   /// documents, and what else the caller knows; the special tokens' texts (bos_token, …) unless
   /// they are there. Messages' thoughts go by both "reasoning_content" and "thinking".
-  std::string render(nlohmann::ordered_json variables, const std::tm& now) const;
+  jinja::Rendering render(nlohmann::ordered_json variables, const std::tm& now) const;
 
  private:
   ChatTemplate(jinja::Template parsed, std::map<std::string, std::string> special_tokens)

@@ -142,6 +142,8 @@ Interpreter::End Interpreter::run(const Statement& statement, Scope& scope) {
     return run_if(*choice, scope);
   else if (const auto* scoped = std::get_if<Scoped>(&form))
     return run_scoped(*scoped, scope);
+  else if (const auto* generation = std::get_if<Generation>(&form))
+    return run_generation(*generation, scope);
   else
     return std::holds_alternative<Break>(form) ? End::kBreak : End::kContinue;
   return End::kWhole;
@@ -188,15 +190,29 @@ Interpreter::End Interpreter::run_scoped(const Scoped& scoped, Scope& scope) {
   return run(scoped.body, inner);
 }
 
+Interpreter::End Interpreter::run_generation(const Generation& generation, Scope& scope) {
+  const std::size_t begin = output_.size();
+  Scope inner{&scope};
+  const End end = run(generation.body, inner);
+  if (output_.size() > begin) generated_.push_back({begin, output_.size()});
+  return end;
+}
+
+Interpreter::Printed Interpreter::print_aside(const Body& body, Scope& scope) {
+  std::string around = std::exchange(output_, "");
+  const std::size_t generated = generated_.size();
+  const End end = run(body, scope);
+  generated_.resize(generated);
+  return {end, std::exchange(output_, std::move(around))};
+}
+
 Interpreter::End Interpreter::run_captured(const Body& body, const Expression& filtered,
                                            Scope& scope,
                                            const std::function<void(const Value&)>& use) {
-  std::string around = std::exchange(output_, "");
   Scope inner{&scope};
-  const End end = run(body, inner);
-  std::string text = std::exchange(output_, std::move(around));
-  if (end != End::kWhole) return end;
-  inner.names[kBlockText] = Value(std::move(text));
+  Printed printed = print_aside(body, inner);
+  if (printed.end != End::kWhole) return printed.end;
+  inner.names[kBlockText] = Value(std::move(printed.text));
   use(evaluate(filtered, inner));
   return End::kWhole;
 }
@@ -241,9 +257,7 @@ Value Interpreter::call(const MacroDefinition& macro, Scope& scope,
     if (inner.names.contains(name)) continue;
     inner.names[name] = fallback ? evaluate(*fallback, inner) : Value::undefined(name);
   }
-  std::string around = std::exchange(output_, "");
-  run(macro.body, inner);
-  return Value(std::exchange(output_, std::move(around)));
+  return Value(print_aside(macro.body, inner).text);
 }
 
 Value Interpreter::evaluate(const Expression& expression, Scope& scope) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/base/byte_range.h"
 #include "data/jinja/syntax.h"
 
 namespace dualpath::data::jinja {
@@ -26,6 +27,9 @@ class Interpreter {
 
   /// variables: what the template can read.
   std::string render(const Body& body, const Dict& variables);
+  /// Where the text of {% generation %} stands in what was rendered, in order. Text that a macro or
+  /// a block made is placed later, or nowhere, and not counted.
+  const std::vector<ByteRange>& generated() const { return generated_; }
 
   /// A macro's text. scope: where it was defined.
   Value call(const MacroDefinition& macro, Scope& scope, const CallArguments& arguments);
@@ -40,6 +44,14 @@ class Interpreter {
   End run_loop(const For& loop, Scope& scope);
   End run_if(const If& choice, Scope& scope);
   End run_scoped(const Scoped& scoped, Scope& scope);
+  End run_generation(const Generation& generation, Scope& scope);
+  /// What a body prints, and how it ended. {% generation %} in it tells no places: the text is not
+  /// where it will stand.
+  struct Printed {
+    End end;
+    std::string text;
+  };
+  Printed print_aside(const Body& body, Scope& scope);
   /// Hands on what the body prints, under its filters; drops it when a loop around is left.
   End run_captured(const Body& body, const Expression& filtered, Scope& scope,
                    const std::function<void(const Value&)>& use);
@@ -66,6 +78,7 @@ class Interpreter {
 
   Runtime& runtime_;
   std::string output_;
+  std::vector<ByteRange> generated_;
 };
 
 }  // namespace dualpath::data::jinja

@@ -70,7 +70,7 @@ class Parser {
     if (tag == "if") return {branches(), line};
     if (tag == "macro") return {macro(), line};
     if (tag == "with") return {with(), line};
-    if (tag == "generation") return {Scoped{{}, body_of_its_own("endgeneration")}, line};
+    if (tag == "generation") return {Generation{body_of_its_own("endgeneration")}, line};
     if (tag == "filter") return {filter_block(), line};
     if (tag == "break" || tag == "continue") return leave(tag, line);
     tokens_.fail("the tag '{}' is not supported", printable(tag));

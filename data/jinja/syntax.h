@@ -128,9 +128,13 @@ struct MacroDefinition {
   std::vector<std::pair<std::string, ExpressionPtr>> parameters;
   Body body;
 };
-/// A body with names of its own: {% with %} and {% generation %}.
+/// {% with %}: a body with names of its own.
 struct Scoped {
   std::vector<std::pair<Target, ExpressionPtr>> names;
+  Body body;
+};
+/// {% generation %}: what an assistant says. Names set inside are its own.
+struct Generation {
   Body body;
 };
 struct Break {};
@@ -138,7 +142,7 @@ struct Continue {};
 
 struct Statement {
   std::variant<Text, Output, Assign, AssignBlock, FilterBlock, For, If, MacroDefinition, Scoped,
-               Break, Continue>
+               Generation, Break, Continue>
       form;
   int line = 1;
 };

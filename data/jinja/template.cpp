@@ -54,9 +54,11 @@ Value value_of(Runtime& runtime, const ordered_json& json) {
 Template::Template(std::string_view source, std::string name)
     : name_(std::move(name)), body_(parse(checked(source, name_), name_)) {}
 
-std::string Template::render(const ordered_json& variables, const std::tm& now) const {
+Rendering Template::rendering(const ordered_json& variables, const std::tm& now) const {
   Runtime runtime(name_, now);
-  return Interpreter(runtime).render(body_, dict_of(runtime, variables));
+  Interpreter interpreter(runtime);
+  std::string text = interpreter.render(body_, dict_of(runtime, variables));
+  return {std::move(text), interpreter.generated()};
 }
 
 }  // namespace dualpath::data::jinja

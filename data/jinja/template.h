@@ -4,10 +4,17 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "data/base/byte_range.h"
 #include "data/jinja/syntax.h"
 
 namespace dualpath::data::jinja {
+
+struct Rendering {
+  std::string text;
+  std::vector<ByteRange> generated;  ///< the text inside {% generation %}, in order
+};
 
 /// A Jinja template as Hugging Face's chat templates are: rendered with trim_blocks and
 /// lstrip_blocks, the same text as transformers'. It is a subset, that of the templates there are:
@@ -21,7 +28,10 @@ class Template {
 
   /// variables: an object. now: what strftime_now tells. Error for what the template cannot do with
   /// them, and for what it refuses itself (raise_exception).
-  std::string render(const nlohmann::ordered_json& variables, const std::tm& now) const;
+  std::string render(const nlohmann::ordered_json& variables, const std::tm& now) const {
+    return rendering(variables, now).text;
+  }
+  Rendering rendering(const nlohmann::ordered_json& variables, const std::tm& now) const;
 
  private:
   std::string name_;

@@ -104,3 +104,20 @@ TEST_CASE("an attribute that is missing on the way has a default", "[data][jinja
   CHECK(rendered("{{ [{'a': 2, 'b': 1}, {'a': 1, 'b': 1}] | sort(attribute='b,a') }}") ==
         "[{'a': 1, 'b': 1}, {'a': 2, 'b': 1}]");
 }
+
+TEST_CASE("what stands inside {% generation %} is known by its place", "[data][jinja]") {
+  using Ranges = std::vector<dualpath::ByteRange>;
+  const auto generated = [](const std::string& source) {
+    return dualpath::data::jinja::Template(source, "t")
+        .rendering(nlohmann::ordered_json::object(), dualpath::testing::fixed_time())
+        .generated;
+  };
+  CHECK(generated("ä{% generation %}bc{% endgeneration %}d{% generation %}e{% endgeneration %}") ==
+        Ranges{{2, 4}, {5, 6}});
+  CHECK(generated("{% for i in [1, 2] %}a{% generation %}{{ i }}{% endgeneration %}{% endfor %}") ==
+        Ranges{{1, 2}, {3, 4}});
+  CHECK(generated("{% generation %}{% endgeneration %}").empty());
+  CHECK(generated("{% macro m() %}{% generation %}a{% endgeneration %}{% endmacro %}b{{ m() }}"
+                  "{% set x %}{% generation %}c{% endgeneration %}{% endset %}"
+                  "{% generation %}{{ m() }}{% endgeneration %}") == Ranges{{2, 3}});
+}
