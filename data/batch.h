@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "data/tokens.h"
 #include "data/tower_batch.h"
 #include "data/windows.h"
 
@@ -21,8 +22,9 @@ inline constexpr std::int64_t kNoTarget = -100;
 struct Batch {
   torch::Tensor ids;   // [B, T] int64; 0 at padding
   torch::Tensor mask;  // [B, T] bool; false at padding
-  torch::Tensor
-      targets;  // [B, T] int64: the next token; kNoTarget at a window's last token and padding
+  /// [B, T] int64: the next token; kNoTarget where that is context only, at a window's last token
+  /// and at padding.
+  torch::Tensor targets;
 
   std::optional<TowerBatch> images = {}, audio = {};
 
@@ -30,8 +32,8 @@ struct Batch {
   std::int64_t counted() const;
 };
 
-/// Texts side by side; their targets are the next tokens. At least one.
-Batch make_batch(std::span<const std::span<const std::int32_t>> texts);
+/// Texts side by side. At least one.
+Batch make_batch(std::span<const TokenSpan> texts);
 /// The named windows in the order given, on the CPU. At least one.
 Batch make_batch(const Windows& windows, std::span<const std::size_t> chosen);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/base/error.h"
+#include "data/document_tokens.h"
 
 namespace dualpath::data {
 namespace {
@@ -34,7 +35,7 @@ MediaSamples::MediaSamples(const Tokenizer& tokenizer, std::span<const Document>
     } catch (const Error& error) {
       throw Error("{}: {}", document.origin, error.what());
     }
-    if (targets_of(sample) > 0) samples_.push_back(std::move(sample));
+    if (targets_of(sample.tokens) > 0) samples_.push_back(std::move(sample));
     progress();
   }
   if (samples_.empty()) throw Error("{}: there is no token to predict", documents.front().origin);
@@ -42,43 +43,39 @@ MediaSamples::MediaSamples(const Tokenizer& tokenizer, std::span<const Document>
 
 MediaSamples::Sample MediaSamples::sample_of(const Tokenizer& tokenizer, const Document& document,
                                              std::int64_t window) const {
-  std::vector<std::int32_t> ids =
-      with_placeholders(tokenizer.encode(document.text), document.media, *readers_);
-  if (const auto end = tokenizer.special_tokens().eos) ids.push_back(*end);
+  Tokens tokens = with_placeholders(tokens_of(tokenizer, document), document.media, *readers_);
+  if (!document.is_conversation) append_end(tokenizer, tokens);
+  const std::vector<std::int32_t>& ids = tokens.ids;
   const std::size_t kept = std::min(ids.size(), static_cast<std::size_t>(window));
   if (std::any_of(ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(),
                   [&](std::int32_t id) { return readers_->is_placeholder(id); }))
     throw Error("its images and audio do not fit into a window of {} tokens", window);
-  ids.resize(kept);
-  return {std::move(ids), document.media, hash_of(document.media)};
+  tokens.resize(kept);
+  return {std::move(tokens), document.media, hash_of(document.media)};
 }
 
-std::int64_t MediaSamples::targets_of(const Sample& sample) const {
-  if (sample.ids.empty()) return 0;
-  return std::count_if(sample.ids.begin() + 1, sample.ids.end(),
-                       [&](std::int32_t id) { return !readers_->is_placeholder(id); });
-}
-
-std::int64_t MediaSamples::targets() const {
-  std::int64_t targets = 0;
-  for (const Sample& sample : samples_) targets += targets_of(sample);
-  return targets / static_cast<std::int64_t>(samples_.size());
+std::int64_t MediaSamples::targets_of(TokenSpan tokens) const {
+  std::int64_t count = 0;
+  for (std::size_t i = 1; i < tokens.ids.size(); ++i)
+    count += tokens.is_target(i) && !readers_->is_placeholder(tokens.ids[i]);
+  return count;
 }
 
 Batch MediaSamples::batch(std::span<const std::size_t> chosen) const {
-  std::vector<std::span<const std::int32_t>> ids;
+  std::vector<TokenSpan> texts;
   std::vector<const MediaFiles*> files;
   for (const std::size_t i : chosen) {
-    ids.push_back(samples_[i].ids);
+    texts.push_back(samples_[i].tokens);
     files.push_back(&samples_[i].files);
   }
-  return make_batch(ids, files, *readers_);
+  return make_batch(texts, files, *readers_);
 }
 
 void MediaSamples::update(Sha256& hash) const {
   for (const Sample& sample : samples_) {
-    hash.update(std::as_bytes(std::span(sample.ids)));
+    hash.update(std::as_bytes(std::span(sample.tokens.ids)));
     hash.update(std::as_bytes(std::span(sample.files_hash)));
+    hash.update(std::as_bytes(std::span(sample.tokens.targets)));
   }
 }
 

@@ -14,16 +14,20 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Repeats each placeholder as often as `counts` says, in order. kind: what they stand for.
-std::vector<std::int32_t> expanded(const std::vector<std::int32_t>& ids, std::int32_t placeholder,
-                                   const std::vector<std::int64_t>& counts, const char* kind) {
+Tokens expanded(const Tokens& tokens, std::int32_t placeholder,
+                const std::vector<std::int64_t>& counts, const char* kind) {
+  const auto& [ids, targets] = tokens;
   const auto found = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), placeholder));
   if (found != counts.size())
     throw Error("the text has {} {} tokens (id {}), but {} {} files are named", found, kind,
                 placeholder, counts.size(), kind);
-  std::vector<std::int32_t> result;
+  Tokens result;
   auto count = counts.begin();
-  for (const std::int32_t id : ids)
-    result.insert(result.end(), id == placeholder ? static_cast<std::size_t>(*count++) : 1, id);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::size_t times = ids[i] == placeholder ? static_cast<std::size_t>(*count++) : 1;
+    result.ids.insert(result.ids.end(), times, ids[i]);
+    if (!targets.empty()) result.targets.insert(result.targets.end(), times, targets[i]);
+  }
   return result;
 }
 
@@ -38,16 +42,15 @@ std::int64_t token_count(const AudioReader& reader, const fs::path& file) {
 }
 
 template <class Reader>
-std::vector<std::int32_t> expanded(const std::vector<std::int32_t>& ids,
-                                   const std::optional<Reader>& reader,
-                                   const std::vector<fs::path>& files, const char* kind) {
+Tokens expanded(Tokens tokens, const std::optional<Reader>& reader,
+                const std::vector<fs::path>& files, const char* kind) {
   if (!reader) {
     if (!files.empty()) throw Error("{} files are named, but the model takes none", kind);
-    return ids;
+    return tokens;
   }
   std::vector<std::int64_t> counts;
   for (const fs::path& file : files) counts.push_back(token_count(*reader, file));
-  return expanded(ids, reader->token_id, counts, kind);
+  return expanded(tokens, reader->token_id, counts, kind);
 }
 
 }  // namespace
@@ -56,15 +59,14 @@ bool MediaReaders::is_placeholder(std::int32_t id) const {
   return (image && id == image->token_id) || (audio && id == audio->token_id);
 }
 
-std::vector<std::int32_t> with_placeholders(const std::vector<std::int32_t>& ids,
-                                            const MediaFiles& files, const MediaReaders& readers) {
-  return expanded(expanded(ids, readers.image, files.images, "image"), readers.audio, files.audio,
-                  "audio");
+Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers) {
+  return expanded(expanded(std::move(tokens), readers.image, files.images, "image"), readers.audio,
+                  files.audio, "audio");
 }
 
-Batch make_batch(std::span<const std::span<const std::int32_t>> ids,
-                 std::span<const MediaFiles* const> files, const MediaReaders& readers) {
-  Batch batch = make_batch(ids);
+Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
+                 const MediaReaders& readers) {
+  Batch batch = make_batch(texts);
   std::vector<PreparedImage> images;
   std::vector<std::vector<float>> clips;
   for (const MediaFiles* of_text : files) {

@@ -36,15 +36,14 @@ struct MediaReaders {
   bool is_placeholder(std::int32_t id) const;
 };
 
-/// A text's ids with each placeholder token as often as its file takes hidden states. Files are
-/// read. Files of a kind that the model does not take, or not as many as there are placeholders,
-/// are an Error.
-std::vector<std::int32_t> with_placeholders(const std::vector<std::int32_t>& ids,
-                                            const MediaFiles& files, const MediaReaders& readers);
+/// A text's tokens with each placeholder as often as its file takes hidden states. Files are read.
+/// Files of a kind that the model does not take, or not as many as there are placeholders, are an
+/// Error.
+Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers);
 
-/// Texts side by side with all that their placeholders stand for, read from files: ids[i] goes with
-/// files[i]. Placeholders are no targets. At least one text.
-Batch make_batch(std::span<const std::span<const std::int32_t>> ids,
-                 std::span<const MediaFiles* const> files, const MediaReaders& readers);
+/// Texts side by side with all that their placeholders stand for, read from files: texts[i] goes
+/// with files[i]. Placeholders are no targets. At least one text.
+Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
+                 const MediaReaders& readers);
 
 }  // namespace dualpath::data

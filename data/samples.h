@@ -16,9 +16,8 @@ class Samples {
  public:
   virtual ~Samples() = default;
   virtual std::size_t size() const = 0;
-  /// How many targets a sample has: of windows the most, of others the mean, rounded down; at least
-  /// 1.
-  virtual std::int64_t targets() const = 0;
+  /// How many targets one sample has; at least 1.
+  virtual std::int64_t targets(std::size_t sample) const = 0;
   /// The named samples in the order given, on the CPU. At least one.
   virtual Batch batch(std::span<const std::size_t> chosen) const = 0;
   /// Everything that is in them.
@@ -30,12 +29,16 @@ class WindowSamples : public Samples {
  public:
   explicit WindowSamples(Windows windows) : windows_(std::move(windows)) {}
   std::size_t size() const override { return windows_.size(); }
-  std::int64_t targets() const override { return windows_.length() - 1; }
+  std::int64_t targets(std::size_t sample) const override {
+    return count_targets(windows_[sample]);
+  }
   Batch batch(std::span<const std::size_t> chosen) const override {
     return make_batch(windows_, chosen);
   }
   void update(Sha256& hash) const override {
-    for (std::size_t i = 0; i < windows_.size(); ++i) hash.update(std::as_bytes(windows_[i]));
+    for (std::size_t i = 0; i < windows_.size(); ++i) hash.update(std::as_bytes(windows_[i].ids));
+    for (std::size_t i = 0; i < windows_.size(); ++i)
+      hash.update(std::as_bytes(windows_[i].targets));
   }
 
  private:

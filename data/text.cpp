@@ -1,11 +1,14 @@
 #include "data/text.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/conversation.h"
 #include "data/formats/json.h"
 #include "data/utf8.h"
 
@@ -30,13 +33,13 @@ void require_utf8(std::string_view line, const std::string& origin) {
   throw Error("{}: byte {} is not UTF-8 (0x{:02x})", origin, invalid + 1, line[invalid] & 0xFF);
 }
 
-void add(std::string text, const std::string& origin, std::vector<Document>& documents) {
-  if (!text.empty()) documents.push_back({std::move(text), origin});
+void add(Document document, std::vector<Document>& documents) {
+  if (!document.text.empty()) documents.push_back(std::move(document));
 }
 
 void read_plain(std::string text, const fs::path& path, std::vector<Document>& documents) {
   for_each_line(text, path, require_utf8);
-  add(std::move(text), path.string(), documents);
+  add({std::move(text), path.string()}, documents);
 }
 
 std::vector<fs::path> files_named(const JsonObject& object, const char* key,
@@ -47,16 +50,50 @@ std::vector<fs::path> files_named(const JsonObject& object, const char* key,
   return files;
 }
 
+/// The one of the keys that hold a document.
+std::string_view content_key(const JsonObject& object) {
+  std::vector<std::string_view> found;
+  for (const char* key : {"text", "messages", "conversations"})
+    if (object.contains(key)) found.push_back(key);
+  if (found.size() == 1) return found.front();
+  throw Error("{}: expected text, messages or conversations, got {}", object.where(),
+              found.empty() ? "none of them" : fmt::format("{}", fmt::join(found, " and ")));
+}
+
+Document written(const ConversationWriter& writer, const Conversation& conversation,
+                 const std::string& origin) {
+  try {
+    auto [text, answers] = writer.write(conversation);
+    return {.text = std::move(text),
+            .origin = origin,
+            .is_conversation = true,
+            .answers = std::move(answers)};
+  } catch (const Error& error) {
+    throw Error("{}: {}", origin, error.what());
+  }
+}
+
+Document read_line(std::string_view line, const std::string& origin, const fs::path& directory,
+                   const ConversationWriter& writer) {
+  const JsonObject object = JsonObject::parse_line(line, origin);
+  const std::string_view key = content_key(object);
+  Document document;
+  if (key == "text") {
+    document = {object.string(key), origin};
+  } else {
+    document = written(writer, read_conversation(object, line, key), origin);
+  }
+  document.media = {files_named(object, "images", directory),
+                    files_named(object, "audio", directory)};
+  return document;
+}
+
 void read_json_lines(const std::string& text, const fs::path& path,
-                     std::vector<Document>& documents) {
+                     const ConversationWriter& writer, std::vector<Document>& documents) {
   for_each_line(text, path, [&](std::string_view line, const std::string& origin) {
     require_utf8(line, origin);
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
-    const JsonObject object = JsonObject::parse_line(line, origin);
-    add(object.string("text"), origin, documents);
-    if (documents.empty() || documents.back().origin != origin) return;
-    documents.back().media = {files_named(object, "images", path.parent_path()),
-                              files_named(object, "audio", path.parent_path())};
+    add(read_line(line, origin, path.parent_path(), writer), documents);
   });
 }
 
@@ -74,11 +111,12 @@ std::vector<fs::path> text_files(const fs::path& directory) {
   return files;
 }
 
-void read_text_file(const fs::path& path, std::vector<Document>& documents) {
+void read_text_file(const fs::path& path, const ConversationWriter& writer,
+                    std::vector<Document>& documents) {
   std::string text = read_file(path);
   if (text.starts_with("\uFEFF")) text.erase(0, 3);  // a byte order mark is no text
   if (path.extension() == ".jsonl") {
-    read_json_lines(text, path, documents);
+    read_json_lines(text, path, writer, documents);
   } else {
     read_plain(std::move(text), path, documents);
   }
@@ -105,14 +143,14 @@ void check(const SplitFractions& f) {
 
 }  // namespace
 
-std::vector<Document> read_documents(const fs::path& path) {
+std::vector<Document> read_documents(const fs::path& path, const ConversationWriter& writer) {
   const bool is_directory = fs::is_directory(path);
   if (!is_directory && !is_text_file(path)) {
     throw Error("{}: expected a .txt, .md or .jsonl file or a directory of these", path.string());
   }
   std::vector<Document> documents;
   for (const fs::path& file : is_directory ? text_files(path) : std::vector{path}) {
-    read_text_file(file, documents);
+    read_text_file(file, writer, documents);
   }
   if (documents.empty()) throw Error("{}: there is no text in it", path.string());
   return documents;

@@ -2,9 +2,13 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "data/base/byte_range.h"
+#include "data/conversation_writer.h"
 
 namespace dualpath::data {
 
@@ -18,13 +22,20 @@ struct Document {
   std::string text;
   std::string origin;
   MediaFiles media = {};
+  /// Written by a chat template, which says itself how a text begins and ends.
+  bool is_conversation = false;
+  /// Where the assistant's answers stand, the only targets. If not given, all of the text is.
+  std::optional<std::vector<ByteRange>> answers = {};
 };
 
-/// Reads .txt and .md (one document), .jsonl (one object a line, its "text"; blank lines are passed
-/// over), or all of these directly inside a directory, sorted by name. Empty texts are left out. A
-/// line's "images" and "audio" may name files, relative to the .jsonl file. Error `file:line: …`
-/// for a line that is no UTF-8, no JSON or has no string "text"; Error too if nothing is left.
-std::vector<Document> read_documents(const std::filesystem::path& path);
+/// Reads .txt and .md (one document), .jsonl (one object a line; blank lines are passed over), or
+/// all of these directly inside a directory, sorted by name. A line has a string "text", or
+/// "messages" or "conversations" (see Conversation), which the writer writes down. Empty texts are
+/// left out. A line's "images" and "audio" may name files, relative to the .jsonl file. Error
+/// `file:line: …` for a line that is no UTF-8, no JSON, or has none or several of the three keys;
+/// Error too if nothing is left.
+std::vector<Document> read_documents(const std::filesystem::path& path,
+                                     const ConversationWriter& writer);
 
 /// Which share of the characters goes where; each above 0, together 1.
 struct SplitFractions {

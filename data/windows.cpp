@@ -5,32 +5,32 @@
 
 #include "data/base/error.h"
 #include "data/base/generator.h"
+#include "data/document_tokens.h"
 
 namespace dualpath::data {
 
-Windows::Windows(std::vector<std::int32_t> stream, std::int64_t length, const std::string& origin)
+Windows::Windows(Tokens stream, std::int64_t length, const std::string& origin)
     : stream_(std::move(stream)), length_(static_cast<std::size_t>(length)) {
   if (length < 2) throw Error("a window needs at least 2 tokens, got a length of {}", length);
-  if (stream_.size() < length_) {
-    throw Error("{}: {} tokens, but one window needs {}", origin, stream_.size(), length);
+  const std::size_t size = stream_.ids.size();
+  if (size < length_) throw Error("{}: {} tokens, but one window needs {}", origin, size, length);
+  for (std::size_t begin = 0; begin + 1 < size; begin += length_) {
+    if (count_targets(at(begin)) > 0) begins_.push_back(begin);
   }
-  if (stream_.size() % length_ == 1) stream_.pop_back();
+  if (begins_.empty()) throw Error("{}: there is no token to predict", origin);
 }
 
-std::span<const std::int32_t> Windows::operator[](std::size_t window) const {
-  const std::size_t begin = window * length_;
-  return std::span(stream_).subspan(begin, std::min(length_, stream_.size() - begin));
+TokenSpan Windows::at(std::size_t begin) const {
+  return TokenSpan(stream_).subspan(begin, std::min(length_, stream_.ids.size() - begin));
 }
 
-std::vector<std::int32_t> token_stream(const Tokenizer& tokenizer,
-                                       std::span<const Document> documents) {
-  std::vector<std::int32_t> stream;
+Tokens token_stream(const Tokenizer& tokenizer, std::span<const Document> documents) {
+  Tokens stream;
+  const Document* before = nullptr;
   for (const Document& document : documents) {
-    if (!stream.empty() && tokenizer.special_tokens().eos) {
-      stream.push_back(*tokenizer.special_tokens().eos);
-    }
-    const std::vector<std::int32_t> ids = tokenizer.encode(document.text);
-    stream.insert(stream.end(), ids.begin(), ids.end());
+    if (!stream.ids.empty() && !before->is_conversation) append_end(tokenizer, stream);
+    append(tokens_of(tokenizer, document), stream);
+    before = &document;
   }
   return stream;
 }

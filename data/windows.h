@@ -8,31 +8,34 @@
 
 #include "data/text.h"
 #include "data/tokenizer.h"
+#include "data/tokens.h"
 
 namespace dualpath::data {
 
 /// A stream of tokens seen as windows of `length` that do not overlap: the last may be shorter.
+/// Windows in which nothing is to be predicted are left out.
 class Windows {
  public:
   /// A single token left over is dropped: it predicts nothing. Error if there is not one full
-  /// window; origin says whose tokens they are.
-  Windows(std::vector<std::int32_t> stream, std::int64_t length, const std::string& origin);
+  /// window, or no target in any; origin says whose tokens they are.
+  Windows(Tokens stream, std::int64_t length, const std::string& origin);
 
-  std::size_t size() const { return (stream_.size() + length_ - 1) / length_; }
-  std::int64_t length() const { return static_cast<std::int64_t>(length_); }
-  /// 2 to length() tokens.
-  std::span<const std::int32_t> operator[](std::size_t window) const;
-  std::int64_t token_count() const { return static_cast<std::int64_t>(stream_.size()); }
+  std::size_t size() const { return begins_.size(); }
+  /// 2 to `length` tokens, of which at least one is predicted.
+  TokenSpan operator[](std::size_t window) const { return at(begins_[window]); }
 
  private:
-  std::vector<std::int32_t> stream_;
+  TokenSpan at(std::size_t begin) const;
+
+  Tokens stream_;
   std::size_t length_;
+  std::vector<std::size_t> begins_;
 };
 
-/// All documents in one stream, with the end-of-sequence token between two if the tokenizer has
-/// one.
-std::vector<std::int32_t> token_stream(const Tokenizer& tokenizer,
-                                       std::span<const Document> documents);
+/// All documents in one stream. Behind a text, but not behind a conversation, stands the
+/// end-of-sequence token if the tokenizer has one and another document follows. It is a target
+/// unless the stream's targets are answers.
+Tokens token_stream(const Tokenizer& tokenizer, std::span<const Document> documents);
 
 /// token_stream, cut into windows.
 Windows make_windows(const Tokenizer& tokenizer, std::span<const Document> documents,

@@ -75,13 +75,11 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, qua
   for (modules::CorrectableStage& stage : plan.stages) stage.width = hidden_size;
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
   narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
-  const data::Windows window(std::vector<std::int32_t>(static_cast<std::size_t>(tokens), 0), tokens,
-                             "made-up tokens");
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 0);
   modules::FloatExecutor reference(narrow.weights, recipe.model.dtype);
   QuantizedPath path(recipe, narrow, plan, quant::unit_calibration(plan), reference);
   return saved_bytes_of_layer(narrow, recipe.loss.distance,
-                              data::make_batch(window, std::array<std::size_t, 1>{0}), reference,
-                              path);
+                              data::make_batch(std::array{data::TokenSpan(ids)}), reference, path);
 }
 
 /// A width that the recipe's groups and corrections divide, as its multiples.

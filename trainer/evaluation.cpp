@@ -86,9 +86,16 @@ class Evaluation {
 }  // namespace
 
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options) {
-  const std::int64_t scored = samples.targets();
-  const std::int64_t wanted = (options.num_tokens + scored - 1) / scored;
-  return std::min(samples.size(), static_cast<std::size_t>(wanted));
+  std::int64_t most = 1, scored = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) most = std::max(most, samples.targets(i));
+  std::size_t n = 0;
+  while (scored < options.num_tokens && n < samples.size()) {
+    const std::int64_t missing = options.num_tokens - scored;
+    n = std::min(samples.size(), n + static_cast<std::size_t>((missing + most - 1) / most));
+    scored = 0;
+    for (const std::size_t i : data::evenly_spaced(samples.size(), n)) scored += samples.targets(i);
+  }
+  return n;
 }
 
 std::vector<RowSums> evaluate_rows(const modules::Network& network,

@@ -57,6 +57,7 @@ void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
   visitor.section("split", [&] { visit_split(visitor, data.split); });
   visitor.path("out_of_domain", data.out_of_domain, Presence::kOptional);
   visitor.integer("window", data.window, {2, 1 << 20});
+  visitor.boolean("assistant_only_loss", data.assistant_only_loss);
 }
 
 /// Keys of compressed-tensors' schemes for what is done in one way only; an export has them, too.

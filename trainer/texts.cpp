@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/base/error.h"
 #include "data/base/interrupt.h"
 #include "data/base/progress.h"
 #include "data/media_samples.h"
@@ -37,7 +38,7 @@ class SampleMaker {
  private:
   std::unique_ptr<data::Samples> windows_of(Documents documents) const {
     data::Windows windows = data::make_windows(model_.tokenizer, documents, options_.window);
-    for (std::size_t i = 0; i < windows.size(); ++i) require_no_placeholder(model_, windows[i]);
+    for (std::size_t i = 0; i < windows.size(); ++i) require_no_placeholder(model_, windows[i].ids);
     return std::make_unique<data::WindowSamples>(std::move(windows));
   }
 
@@ -47,12 +48,34 @@ class SampleMaker {
   std::optional<Progress> progress_;
 };
 
+/// A text's documents, each with its answers if only those are trained on.
+std::vector<data::Document> read_documents(const std::filesystem::path& path,
+                                           const data::DataOptions& options,
+                                           const modules::Model& model) {
+  const data::ConversationWriter writer(model.path, model.tokenizer, options.assistant_only_loss);
+  std::vector<data::Document> documents = data::read_documents(path, writer);
+  for (const data::Document& document : documents) {
+    if (options.assistant_only_loss && !document.is_conversation)
+      throw Error("{}: expected messages or conversations, since data.assistant_only_loss is true",
+                  document.origin);
+  }
+  return documents;
+}
+
 }  // namespace
 
+void check_window(const data::DataOptions& options, const modules::ModelConfig& config) {
+  if (options.window <= config.max_position_embeddings) return;
+  throw UsageError("data.window: expected at most {}, the model's max_position_embeddings, got {}",
+                   config.max_position_embeddings, options.window);
+}
+
 Texts load_texts(const data::DataOptions& options, const modules::Model& model) {
-  const std::vector<data::Document> documents = data::read_documents(options.train);
+  check_window(options, model.config);
+  const std::vector<data::Document> documents = read_documents(options.train, options, model);
   std::vector<data::Document> out_of_domain;
-  if (!options.out_of_domain.empty()) out_of_domain = data::read_documents(options.out_of_domain);
+  if (!options.out_of_domain.empty())
+    out_of_domain = read_documents(options.out_of_domain, options, model);
   const auto [train, selection, test] = options.split;
   const data::DocumentSplit split =
       data::split_documents(documents, {.train = train, .selection = selection, .test = test});

@@ -18,7 +18,12 @@ struct Texts {
   std::unique_ptr<data::Samples> out_of_domain;  ///< null if there is none
 };
 
+/// Error for what cannot be read or does not fill a window; with assistant_only_loss for text that
+/// is no conversation: all of it or none of it would be trained on, and neither was asked for.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
+
+/// UsageError for windows longer than the positions that the model was trained for.
+void check_window(const data::DataOptions& options, const modules::ModelConfig& config);
 
 /// n samples at even distances, each a batch of its own.
 std::vector<data::Batch> spread_samples(const data::Samples& samples, std::size_t n);

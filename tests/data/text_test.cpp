@@ -3,11 +3,13 @@
 #include <catch2/catch.hpp>
 
 #include "data/base/atomic_file.h"
+#include "tests/data/letters.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace dualpath;
 using dualpath::testing::TemporaryDirectory;
 using namespace dualpath::data;
+using dualpath::testing::documents_in;
 
 namespace {
 
@@ -44,7 +46,7 @@ using Sizes = std::array<std::size_t, 3>;
 
 TEST_CASE("a plain file is one document, without its byte order mark", "[data][text]") {
   const TextFile file("a.txt", "\uFEFFone\ntwo\n");
-  const auto documents = read_documents(file.path);
+  const auto documents = documents_in(file.path);
   CHECK(texts(documents) == Texts{"one\ntwo\n"});
   CHECK(documents[0].origin == file.path.string());
 }
@@ -53,7 +55,7 @@ TEST_CASE("JSON lines are a document each; blank lines and empty texts are left 
           "[data][text]") {
   const TextFile file(
       "a.jsonl", "{\"text\": \"one\"}\r\n\n{\"text\": \"\"}\n{\"text\": \"tw\\u00f6\", \"n\": 1}");
-  const auto documents = read_documents(file.path);
+  const auto documents = documents_in(file.path);
   CHECK(texts(documents) == Texts{"one", "twö"});
   CHECK(documents[1].origin == file.path.string() + ":4");
 }
@@ -62,26 +64,28 @@ TEST_CASE("a directory is its text files by name", "[data][text]") {
   const TextFile b("b.md", "second"), a("a.jsonl", "{\"text\": \"first\"}");
   write_file(a.directory.path() / "b.md", "second");
   write_file(a.directory.path() / "c.bin", "\xFF");
-  CHECK(texts(read_documents(a.directory.path())) == Texts{"first", "second"});
+  CHECK(texts(documents_in(a.directory.path())) == Texts{"first", "second"});
 }
 
 TEST_CASE("a broken line of text is named", "[data][text]") {
   const auto fails = [](const char* name, const std::string& content, const std::string& message) {
     const TextFile file(name, content);
-    CHECK_THROWS_WITH(read_documents(file.path), Catch::Contains(file.path.string() + message));
+    CHECK_THROWS_WITH(documents_in(file.path), Catch::Contains(file.path.string() + message));
   };
   fails("a.txt", "one\ntw\xF6\n", ":2: byte 3 is not UTF-8 (0xf6)");
   fails("a.jsonl", "{\"text\": \"one\"}\n{\"text\": \"tw\xF6\"}", ":2: byte 13 is not UTF-8");
-  fails("a.jsonl", "{\"text\": \"one\"}\n{\"body\": 1}", ":2: text: ");
+  fails("a.jsonl", "{\"text\": \"one\"}\n{\"body\": 1}",
+        ":2: expected text, messages or conversations, got none of them");
+  fails("a.jsonl", R"({"text": "one", "messages": [], "conversations": []})",
+        ":1: expected text, messages or conversations, got text and messages and conversations");
   fails("a.jsonl", "{\"text\": 7}", ":1: text: ");
   fails("a.jsonl", "[1]", ":1: ");
   fails("a.jsonl", "{\"text\": ", ":1:10: not valid JSON: ");
   fails("a.txt", "", ": there is no text in it");
   fails("a.jsonl", "\n", ": there is no text in it");
   fails("a.pdf", "x", ": expected a .txt, .md or .jsonl file");
-  CHECK_THROWS_WITH(read_documents(TemporaryDirectory().path()),
-                    Catch::Contains("there is no text"));
-  CHECK_THROWS_WITH(read_documents("no/such.txt"), Catch::Contains("no/such.txt"));
+  CHECK_THROWS_WITH(documents_in(TemporaryDirectory().path()), Catch::Contains("there is no text"));
+  CHECK_THROWS_WITH(documents_in("no/such.txt"), Catch::Contains("no/such.txt"));
 }
 
 TEST_CASE("a split keeps the order and puts its boundaries nearest to the shares", "[data][text]") {

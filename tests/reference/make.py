@@ -32,6 +32,7 @@ JOBS = {
     "tokens": ("tokens", {}),
     "tokenizer_directories": ("tokenizer_directories.json", {}),
     "chat_templates": ("chat_templates.json", {}),
+    "conversations": ("conversations.json", {"tokens": "tokens"}),
     "packed_codes": ("packed_codes.safetensors", {}),
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),

@@ -34,6 +34,26 @@ TEST_CASE("The reference has no distance to itself, the quantized row has", "[tr
   CHECK(rows[1].agreement < 1.0);
 }
 
+TEST_CASE("So many samples are taken that the asked-for tokens are scored, whatever a sample has",
+          "[trainer][evaluate]") {
+  std::vector<std::uint8_t> targets(10 * 4, 0);
+  for (std::size_t window = 0; window < 10; ++window) {
+    targets[window * 4 + 1] = 1;  // one target each, and three in every fifth
+    if (window % 5 == 0) targets[window * 4 + 2] = targets[window * 4 + 3] = 1;
+  }
+  const data::WindowSamples samples(
+      data::Windows({std::vector<std::int32_t>(10 * 4, 1), targets}, 4, "made windows"));
+  const auto taken = [&](std::int64_t tokens) {
+    return evaluated_samples(samples, {.num_tokens = tokens});
+  };
+  CHECK(taken(1) == 1);  // the first has three
+  CHECK(taken(3) == 1);
+  CHECK(taken(4) == 2);  // the first and the sixth
+  CHECK(taken(7) == 4);  // of three, evenly spaced, only the first has three
+  CHECK(taken(14) == 10);
+  CHECK(taken(1000) == 10);
+}
+
 TEST_CASE("The first row is the cross-entropy of the float model", "[trainer][evaluate]") {
   const Experiment experiment = tiny_experiment();
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);

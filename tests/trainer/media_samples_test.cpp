@@ -14,6 +14,7 @@
 #include "trainer/evaluation.h"
 #include "trainer/media_readers.h"
 #include "trainer/metrics.h"
+#include "trainer/texts.h"
 
 using namespace dualpath;
 using namespace dualpath::trainer;
@@ -31,7 +32,8 @@ struct Multimodal {
   data::MediaSamples samples(const std::filesystem::path& texts,
                              std::int64_t window = kWindow) const {
     const auto readers = std::make_shared<data::MediaReaders>(media_readers(model));
-    return {model.tokenizer, data::read_documents(texts), window, readers, [] {}};
+    const data::ConversationWriter writer(model.path, model.tokenizer, /*finds_answers=*/false);
+    return {model.tokenizer, data::read_documents(texts, writer), window, readers, [] {}};
   }
   /// The message for one line of JSON, beside which rgb.jpg lies.
   std::string message(const nlohmann::json& line, std::int64_t window = kWindow) const {
@@ -89,7 +91,37 @@ TEST_CASE("placeholders are no targets, and samples are cut behind the window",
   CHECK((batch.ids == 512).sum().item<int>() > 1);
   CHECK((batch.targets == 512).sum().item<int>() == 0);
   CHECK(cut.batch(second).ids.equal(batch.ids.narrow(1, 0, 40)));
-  CHECK(whole.targets() > cut.targets());
+  CHECK(whole.targets(1) > cut.targets(1));
+  CHECK(cut.targets(1) == cut.batch(second).counted());
+}
+
+TEST_CASE("of a conversation with a picture the answers alone are targets", "[trainer][media]") {
+  const TemporaryDirectory files;
+  std::filesystem::copy(kReference / "glm4v" / "tiny", files / "model");
+  write_plain(files / "model/chat_template.jinja",
+              "{% for m in messages %}{{ m.role }}!{% for part in m.content %}"
+              "{{ '<|image|>' if part.type == 'image' else part.text }}{% endfor %}!{% endfor %}"
+              "{% if add_generation_prompt %}assistant!{% endif %}");
+  std::filesystem::copy(kReference / "images" / "rgb.jpg", files / "rgb.jpg");
+  const std::string line = nlohmann::json::parse(R"({"images": ["rgb.jpg"], "messages": [
+      {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]},
+      {"role": "assistant", "content": [{"type": "text", "text": "A cat."}]}]})")
+                               .dump();
+  write_plain(files / "talks.jsonl", line + "\n" + line + "\n" + line + "\n");
+  const modules::Model model = modules::open_model(files / "model");
+  data::DataOptions options;
+  options.train = files / "talks.jsonl";
+  options.assistant_only_loss = true;
+  const Texts texts = load_texts(options, model);
+  const data::Batch batch = texts.train->batch(std::vector<std::size_t>{0});
+  CHECK((batch.ids == 512).sum().item<int>() > 1);
+  CHECK(batch.images);
+  std::vector<std::int32_t> answer;
+  const at::Tensor targets = batch.targets.masked_select(batch.targets != data::kNoTarget);
+  for (std::int64_t i = 0; i < targets.size(0); ++i)
+    answer.push_back(targets[i].item<std::int32_t>());
+  CHECK(model.tokenizer.decode(answer) == "A cat.!");
+  CHECK(texts.train->targets(0) == std::ssize(answer));
 }
 
 TEST_CASE("what is in a picture is part of the samples' hash", "[trainer][media]") {

@@ -60,7 +60,8 @@ TEST_CASE("The least recipe has the structs' defaults", "[recipe]") {
 TEST_CASE("Every key of a recipe fills its field", "[recipe]") {
   const Recipe recipe = load(R"(
 model: {path: a b.gguf, dtype: float16}
-data: {train: d, split: {train: 0.5, selection: 0.25, test: 0.25}, out_of_domain: e, window: 64}
+data: {train: d, split: {train: 0.5, selection: 0.25, test: 0.25}, out_of_domain: e, window: 64,
+       assistant_only_loss: true}
 quantize:
   config_groups:
     zebra:
@@ -103,7 +104,7 @@ num_threads: 3
 seed: 9223372036854775807
 )");
   CHECK(recipe.model == modules::ModelOptions{"a b.gguf", at::kHalf});
-  CHECK(recipe.data == data::DataOptions{"d", {0.5, 0.25, 0.25}, "e", 64});
+  CHECK(recipe.data == data::DataOptions{"d", {0.5, 0.25, 0.25}, "e", 64, true});
   REQUIRE(recipe.quantize.config_groups.size() == 2);
   const quant::ConfigGroup& zebra = recipe.quantize.config_groups[0];
   CHECK(zebra.name == "zebra");

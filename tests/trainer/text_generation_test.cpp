@@ -34,9 +34,8 @@ struct Tiny {
 
   GeneratedText say(const GenerationOptions& options) {
     streamed.clear();
-    return generate_text(model, executor,
-                         data::make_batch(std::array{std::span(std::as_const(prompt))}), options,
-                         [&](std::string_view text) { streamed += text; });
+    return generate_text(model, executor, data::make_batch(std::array{data::TokenSpan(prompt)}),
+                         options, [&](std::string_view text) { streamed += text; });
   }
 
   json expected;

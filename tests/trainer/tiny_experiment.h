@@ -21,7 +21,7 @@ inline data::WindowSamples made_windows(std::int64_t full, std::int64_t length,
   for (std::int64_t i = 0; i < full * length + rest; ++i) {
     stream.push_back(static_cast<std::int32_t>((i * i * 7 + i * 31) % 509 + 1));
   }
-  return data::WindowSamples({std::move(stream), length, "made windows"});
+  return data::WindowSamples({{std::move(stream)}, length, "made windows"});
 }
 
 inline data::Batch batch_of(const data::Samples& samples, std::vector<std::size_t> chosen) {

@@ -71,11 +71,11 @@ data::Batch prompt_of(const Arguments& arguments, const modules::Model& model) {
   const std::vector<std::int32_t> ids = prompt_ids(arguments, model);
   if (files.images.empty() && files.audio.empty()) {
     trainer::require_no_placeholder(model, ids);
-    return data::make_batch(std::array{std::span(ids)});
+    return data::make_batch(std::array{data::TokenSpan(ids)});
   }
   const data::MediaReaders readers = trainer::media_readers(model);
-  const std::vector<std::int32_t> whole = data::with_placeholders(ids, files, readers);
-  return data::make_batch(std::array{std::span(whole)}, std::array{&files}, readers);
+  const data::Tokens whole = data::with_placeholders({ids}, files, readers);
+  return data::make_batch(std::array{data::TokenSpan(whole)}, std::array{&files}, readers);
 }
 
 trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,

@@ -1,0 +1,54 @@
+#include "data/conversation_writer.h"
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "data/answers.h"
+#include "data/chat_template.h"
+#include "data/conversation.h"
+#include "data/tokenizer.h"
+
+namespace dualpath::data {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Friday, the 26th of July 2024.
+std::tm the_day() {
+  std::tm day{};
+  day.tm_year = 2024 - 1900;
+  day.tm_mon = 6;
+  day.tm_mday = 26;
+  day.tm_wday = 5;
+  day.tm_yday = 207;
+  return day;
+}
+
+}  // namespace
+
+ConversationWriter::ConversationWriter(std::filesystem::path model, const Tokenizer& tokenizer,
+                                       bool finds_answers)
+    : model_(std::move(model)), tokenizer_(tokenizer), finds_answers_(finds_answers) {}
+
+ConversationWriter::~ConversationWriter() = default;
+
+WrittenConversation ConversationWriter::write(const Conversation& conversation) const {
+  const ordered_json variables =
+      template_variables(conversation, conversation.messages.size(), /*with_prompt=*/false);
+  const std::tm now = the_day();
+  const ChatTemplate& chat = this->chat(variables.contains("tools"));
+  const jinja::Rendering whole = chat.render(variables, now);
+  if (!finds_answers_) return {whole.text, std::nullopt};
+  return {whole.text, find_answers(chat, tokenizer_, conversation, whole, now)};
+}
+
+const ChatTemplate& ConversationWriter::chat(bool with_tools) const {
+  auto& chat = chats_[with_tools];
+  if (!chat) {
+    chat = std::make_unique<const ChatTemplate>(ChatTemplate::of(model_, tokenizer_, with_tools));
+  }
+  return *chat;
+}
+
+}  // namespace dualpath::data
