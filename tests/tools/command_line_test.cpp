@@ -157,14 +157,27 @@ TEST_CASE("A mistake in the texts is one line, and nothing is written", "[tools]
                StartsWith("book.jsonl:1:") && Contains("not valid JSON"));
   }
   SECTION("shorter than a window") {
-    CHECK_THAT(refusal(run, run.run("train", set("data.window=5000")), 1),
-               StartsWith("book.jsonl:1 to book.jsonl:7: ") &&
-                   EndsWith(" tokens, but one window needs 5000"));
+    write_plain(run / "book.jsonl", R"({"text": "the"}
+{"text": "a"}
+{"text": "text"})");
+    CHECK_THAT(refusal(run, run.run("train"), 1),
+               StartsWith("book.jsonl:1: ") && EndsWith(" tokens, but one window needs 32"));
   }
   SECTION("too few documents to split") {
     write_plain(run / "book.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
     CHECK_THAT(refusal(run, run.run("train"), 1), Contains("expected at least 3 documents"));
   }
+}
+
+TEST_CASE(
+    "Windows longer than the model's positions are a recipe error, before anything is written",
+    "[tools][refusal]") {
+  const TinyRun run;
+  for (const char* command : {"plan", "train"}) {
+    CHECK(refusal(run, run.run(command, set("data.window=513")), 2) ==
+          "data.window: expected at most 512, the model's max_position_embeddings, got 513");
+  }
+  CHECK(!std::filesystem::exists(run / "run"));
 }
 
 TEST_CASE("A target that names no linear is a recipe error with the nearest name",
@@ -196,7 +209,7 @@ TEST_CASE("A mistake in the texts does not bind the run directory to its recipe"
           "[tools][refusal]") {
   const TinyRun run;
   for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
-    CHECK(run.run(command, set("data.window=5000")).code == 1);
+    CHECK(run.run(command, set("data.out_of_domain=none.jsonl")).code == 1);
   }
   CHECK(run.run("calibrate").code == 0);
 }
