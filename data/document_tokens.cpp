@@ -21,11 +21,12 @@ class Places {
   /// A character that was composed of some on both sides of a place lies inside the answer.
   ByteRange operator()(ByteRange in_text) const {
     if (bytes_ == text_) return in_text;
-    const auto [begin, splits_begin] = place(in_text.begin);
-    auto [end, splits_end] = place(in_text.end);
-    if (splits_end && end < bytes_.size()) ++end;
-    while (splits_end && end < bytes_.size() && continues_character(bytes_[end])) ++end;
-    return {begin, end};
+    auto [end, splits_character] = place(in_text.end);
+    if (splits_character && end < bytes_.size()) {
+      ++end;
+      while (end < bytes_.size() && continues_character(bytes_[end])) ++end;
+    }
+    return {place(in_text.begin).at, end};
   }
 
  private:
