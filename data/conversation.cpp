@@ -131,12 +131,15 @@ void check_content(const Node& message) {
   for (const Node& part : content.objects("a string or a list of parts")) check_part(part);
 }
 
-/// Of OpenAI's format.
-void check_kept(const Node& message) {
+/// What OpenAI's format has besides: a call that no template reads, and whether an answer is
+/// trained on. Of others than the assistant nothing is, if the recipe says so.
+void check_kept(const Node& message, std::string_view role) {
   if (message.has("function_call"))
     throw Error("{}.function_call: expected tool_calls instead, which templates know",
                 message.where);
-  if (message.has("weight") && message.at("weight").value != 1) message.at("weight").refuse("1");
+  if (role != "assistant" || !message.has("weight")) return;
+  const Node weight = message.at("weight");
+  if (weight.value != 1) weight.refuse("1");
 }
 
 ordered_json message_of(const Node& message) {
@@ -146,7 +149,7 @@ ordered_json message_of(const Node& message) {
     role.refuse(fmt::format("one of {}", fmt::join(kRoles, ", ")));
   if (message.has("tool_calls")) message.at("tool_calls").objects("a list of calls");
   check_content(message);
-  check_kept(message);
+  check_kept(message, role.text());
   return with_reasoning(without_nulls(message.value));
 }
 
@@ -154,7 +157,6 @@ ordered_json turn_of(const Node& turn) {
   const bool has_role = turn.has("role");
   if (has_role == turn.has("from")) turn.refuse("either a role or a from");
   if (has_role) return message_of(turn);
-  check_kept(turn);
   const Node from = turn.at("from");
   const std::string sender = from.text();
   const auto found = std::ranges::find(kSenders, sender, &decltype(kSenders)::value_type::first);
@@ -163,6 +165,7 @@ ordered_json turn_of(const Node& turn) {
         "human, gpt, system, tool, observation or function_response (a function_call as a message "
         "with tool_calls)");
   }
+  check_kept(turn, found->second);
   if (!turn.has("value")) turn.refuse("a value");
   return {{"role", found->second}, {"content", turn.at("value").text()}};
 }

@@ -26,8 +26,9 @@ struct Conversation {
 /// A line's "system" goes before all as a message of its own. Its "tools" and "documents" are lists
 /// of objects ("tools" may be such a list as a JSON text, as TRL has it). Other keys of a line are
 /// without effect. Error, with the line's place and the key, for wrong types, unknown roles, an
-/// empty list, and for what would be lost in silence: "function_call", a "weight" other than 1, a
-/// file named inside a part, a "chat_template_kwargs" that is an argument of transformers.
+/// empty list, and for what would be lost in silence: "function_call", an assistant's "weight"
+/// other than 1, a file named inside a part, a "chat_template_kwargs" that is an argument of
+/// transformers.
 Conversation read_conversation(const JsonObject& object, std::string_view line,
                                std::string_view key);
 

@@ -131,6 +131,14 @@ TEST_CASE("what is wrong with a message is named by its line and place", "[data]
         ".weight: expected 1, got 0");
 }
 
+TEST_CASE("weights that change nothing are passed over", "[data][conversation]") {
+  CHECK(conversation(R"({"conversations": [{"from": "human", "value": "a", "weight": 0},
+                                           {"from": "gpt", "value": "b", "weight": 1.0}]})")
+            .messages.size() == 2);
+  CHECK(refusal(R"({"conversations": [{"from": "gpt", "value": "b", "weight": 0.0}]})") ==
+        "talk.jsonl:3: conversations[0].weight: expected 1, got 0.0");
+}
+
 TEST_CASE("what is wrong beside the messages is named, too", "[data][conversation]") {
   CHECK(refusal(R"({"messages": []})") ==
         "talk.jsonl:3: messages: expected at least one message, got []");
