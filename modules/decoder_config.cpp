@@ -188,10 +188,10 @@ std::int64_t DecoderConfig::head_dim_of_width(const std::string& where) const {
   return hidden_size / num_attention_heads;
 }
 
-/// transformers' Llama has biases in all of attention or none; Qwen2 is a Llama with those of q, k
-/// and v.
 nlohmann::json DecoderConfig::to_json() const {
-  nlohmann::json config{
+  return {
+      {"architectures", {"LlamaForCausalLM"}},
+      {"model_type", "llama"},
       {"vocab_size", vocab_size},
       {"hidden_size", hidden_size},
       {"intermediate_size", intermediate_size},
@@ -204,16 +204,9 @@ nlohmann::json DecoderConfig::to_json() const {
       {"rope_theta", rotation.theta},
       {"hidden_act", name_of(activation)},
       {"tie_word_embeddings", tie_word_embeddings},
+      {"attention_bias", qkv_bias},
+      {"mlp_bias", mlp_bias},
   };
-  if (qkv_bias && !output_bias && !mlp_bias) {
-    config.update({{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}});
-  } else {
-    config.update({{"architectures", {"LlamaForCausalLM"}},
-                   {"model_type", "llama"},
-                   {"attention_bias", qkv_bias},
-                   {"mlp_bias", mlp_bias}});
-  }
-  return config;
 }
 
 }  // namespace dualpath::modules

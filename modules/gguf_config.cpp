@@ -153,13 +153,13 @@ void read_tensors(const GgufReader& gguf, DecoderConfig& c) {
   c.qkv_bias = have_biases(gguf, c.num_hidden_layers, {"attn_q", "attn_k", "attn_v"});
   c.output_bias = have_biases(gguf, c.num_hidden_layers, {"attn_output"});
   c.mlp_bias = have_biases(gguf, c.num_hidden_layers, {"ffn_gate", "ffn_up", "ffn_down"});
-  const bool is_qwen2 = c.qkv_bias && !c.output_bias && !c.mlp_bias;
-  if (c.qkv_bias != c.output_bias && !is_qwen2) {
+  if (c.output_bias && !c.qkv_bias) {
     throw Error(
-        "{}: expected biases of attn_q, attn_k, attn_v and attn_output together, or of the first "
-        "three alone; no config.json could say what is there",
+        "{}: has biases of attn_output without those of attn_q, attn_k and attn_v; no config.json "
+        "could say so",
         read.where());
   }
+  c.output_bias = c.qkv_bias;  // zero where the file has none, see GgufStore
 }
 
 }  // namespace

@@ -97,7 +97,21 @@ GgufStore::GgufStore(const std::filesystem::path& path) : reader_(path) {
     }
     file_names_[*ours] = name;
   }
+  add_zero_biases();
   for (const auto& [ours, theirs] : file_names_) names_.push_back(ours);
+  for (const auto& [name, size] : zero_biases_) names_.push_back(name);
+  std::sort(names_.begin(), names_.end());
+}
+
+void GgufStore::add_zero_biases() {
+  constexpr std::string_view kQuery = ".q_proj.bias";
+  for (const auto& [ours, theirs] : file_names_) {
+    if (!ours.ends_with(kQuery)) continue;
+    const std::string output = ours.substr(0, ours.size() - kQuery.size()) + ".o_proj";
+    const auto weight = file_names_.find(output + ".weight");
+    if (weight == file_names_.end() || file_names_.contains(output + ".bias")) continue;
+    zero_biases_[output + ".bias"] = reader_.tensor(weight->second).shape.front();
+  }
 }
 
 const data::GgufTensor& GgufStore::stored(const std::string& name) const {
@@ -108,10 +122,14 @@ const data::GgufTensor& GgufStore::stored(const std::string& name) const {
 }
 
 WeightInfo GgufStore::info(const std::string& name) const {
+  const auto zeros = zero_biases_.find(name);
+  if (zeros != zero_biases_.end()) return {at::kFloat, {zeros->second}, /*decoded=*/true};
   return {at::kFloat, stored(name).shape, /*decoded=*/true};
 }
 
 at::Tensor GgufStore::get(const std::string& name) const {
+  const auto zeros = zero_biases_.find(name);
+  if (zeros != zero_biases_.end()) return at::zeros(zeros->second, at::kFloat);
   const data::GgufTensor& tensor = stored(name);
   const at::Tensor values = at::empty(tensor.shape, at::kFloat);
   data::dequantize(

@@ -72,6 +72,34 @@ TEST_CASE("the biases of q and k return to halves as their rows do", "[modules][
         std::vector<float>{0, 1});
 }
 
+TEST_CASE("beside biases of q, k and v a bias of o that the file lacks is zero",
+          "[modules][gguf]") {
+  const TemporaryDirectory directory;
+  const auto store = [&](const std::string& file, const std::vector<std::string>& names) {
+    std::string entries, data;
+    for (const std::string& name : names) {
+      entries += tensor(name, {1, 2}, kTypeF32, data.size());
+      data += padded(raw(1.0f) + raw(1.0f));
+    }
+    write_plain(directory / file,
+                padded(header(names.size(), 1) +
+                       pair("llama.attention.head_count", kU32, raw<std::uint32_t>(1)) + entries) +
+                    data);
+    return GgufStore(directory / file);
+  };
+  const std::string bias = "model.layers.0.self_attn.o_proj.bias";
+  const GgufStore without = store(
+      "without", {"blk.0.attn_q.bias", "blk.0.attn_output.weight", "blk.1.attn_output.weight"});
+  CHECK(without.names() == std::vector<std::string>{bias, "model.layers.0.self_attn.o_proj.weight",
+                                                    "model.layers.0.self_attn.q_proj.bias",
+                                                    "model.layers.1.self_attn.o_proj.weight"});
+  CHECK(without.info(bias).shape == std::vector<std::int64_t>{2});
+  CHECK(without.get(bias).equal(at::zeros(2)));
+  const GgufStore with =
+      store("with", {"blk.0.attn_q.bias", "blk.0.attn_output.bias", "blk.0.attn_output.weight"});
+  CHECK(with.get(bias).equal(at::ones({2, 1})));
+}
+
 TEST_CASE("a tensor that a Llama has not is named", "[modules][gguf]") {
   CHECK(OneTensor("blk.0.ssm_conv.weight", {1}).mistake() ==
         "tensor blk.0.ssm_conv.weight: no such weight in architecture llama");
