@@ -89,7 +89,7 @@ void refuse_other_arithmetic(const data::JsonObject& config) {
     const auto found = config.raw().find(key);
     if (found == config.raw().end() || is_neutral(*found)) return;
     throw Error("{}: {}: is not supported in a model of this type, got {}", config.where(), key,
-                printable(found->dump()));
+                found->is_structured() ? std::string("an ") + found->type_name() : found->dump());
   };
   for (const std::string_view key : kOfAnyModel) refuse_unless_neutral(key);
   for (const std::string_view key : kOfOtherFamilies) refuse_unless_neutral(key);

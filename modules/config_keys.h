@@ -24,8 +24,8 @@ std::optional<data::JsonObject> rotation_of(const data::JsonObject& config);
 /// A key that transformers heeds and that may only say what follows from other keys.
 void require_same(const data::JsonObject& config, std::string_view key, std::int64_t derived);
 
-/// For an object whose keys are all known: another one is an Error that lists them. null
-/// counts as absent.
+/// For an object whose keys are all known: another one is an Error that lists them. null counts as
+/// absent.
 void require_known_keys(const data::JsonObject& config,
                         std::initializer_list<std::string_view> known);
 
