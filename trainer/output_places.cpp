@@ -1,45 +1,48 @@
 #include "trainer/output_places.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
-#include "data/base/error.h"
 #include "data/base/places.h"
+#include "trainer/recipe.h"
 
 namespace dualpath::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Place {
+/// A path of the recipe, with its key.
+struct KeyPath {
   const char* key;
   fs::path path;
 };
 
-std::vector<Place> inputs_of(const Recipe& recipe) {
-  std::vector<Place> inputs{{"model.path", recipe.model.path}, {"data.train", recipe.data.train}};
+std::vector<KeyPath> inputs_of(const Recipe& recipe) {
+  std::vector<KeyPath> inputs{{"model.path", recipe.model.path}, {"data.train", recipe.data.train}};
   if (!recipe.data.out_of_domain.empty())
     inputs.push_back({"data.out_of_domain", recipe.data.out_of_domain});
   return inputs;
 }
 
-[[noreturn]] void refuse(const Place& output, const char* relation, const Place& other) {
-  throw UsageError("{}: expected a directory of its own, but {} {} {} ({})", output.key,
-                   output.path.string(), relation, other.key, other.path.string());
+void refuse(const Recipe& recipe, const KeyPath& output, const char* relation,
+            const KeyPath& other) {
+  trainer::refuse(
+      recipe,
+      {{output.key, fmt::format("expected a directory of its own, but {} {} {} ({})",
+                                output.path.string(), relation, other.key, other.path.string())}});
 }
 
-void refuse_around(const Place& output, const Place& other) {
+void refuse_around(const Recipe& recipe, const KeyPath& output, const KeyPath& other) {
   if (!is_or_lies_in(other.path, output.path)) return;
-  refuse(output, is_or_lies_in(output.path, other.path) ? "is" : "holds", other);
+  const bool is_same = is_or_lies_in(output.path, other.path);
+  refuse(recipe, output, is_same ? "is" : "holds", other);
 }
 
-void refuse_within(const Place& output, const Place& other) {
-  if (is_or_lies_in(output.path, other.path)) refuse(output, "lies in", other);
-}
-
-void check_inputs(const Recipe& recipe, const Place& output) {
-  for (const Place& input : inputs_of(recipe)) {
-    refuse_around(output, input);
-    refuse_within(output, input);
+void check_inputs(const Recipe& recipe, const KeyPath& output) {
+  for (const KeyPath& input : inputs_of(recipe)) {
+    refuse_around(recipe, output, input);
+    if (is_or_lies_in(output.path, input.path)) refuse(recipe, output, "lies in", input);
   }
 }
 
@@ -51,9 +54,9 @@ void check_run_place(const Recipe& recipe) {
 
 void check_export_place(const Recipe& recipe) {
   if (recipe.export_.output_dir.empty()) return;
-  const Place output{"export.output_dir", recipe.export_.output_dir};
+  const KeyPath output{"export.output_dir", recipe.export_.output_dir};
   check_inputs(recipe, output);
-  refuse_around(output, {"train.output_dir", recipe.train.output_dir});
+  refuse_around(recipe, output, {"train.output_dir", recipe.train.output_dir});
 }
 
 }  // namespace dualpath::trainer

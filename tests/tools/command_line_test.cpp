@@ -248,7 +248,7 @@ TEST_CASE("Nothing is written beside the inputs of a run", "[tools][refusal]") {
   copy_model(run);
   const std::string key = GENERATE("train", "export");
   const ProgramEnd end = run.run("train", set(key + ".output_dir=model"));
-  CHECK(refusal(run, end, 2) == key +
+  CHECK(refusal(run, end, 2) == "--set " + key +
                                     ".output_dir: expected a directory of its own, but model is "
                                     "model.path (model)");
   CHECK_FALSE(fs::exists(run / "model/recipe.resolved.yaml"));
