@@ -14,7 +14,6 @@
 namespace dualpath::data {
 namespace {
 
-using nlohmann::ordered_json;
 using Listed = std::vector<std::pair<std::int32_t, AddedToken>>;
 using Named = std::vector<std::pair<std::string, AddedToken>>;
 using Texts = std::unordered_set<std::string>;
@@ -35,10 +34,12 @@ bool is_special_name(const std::string& key) {
 class File {
  public:
   File(const std::string& text, const std::filesystem::path& path)
-      : object_(JsonObject::parse(text.empty() ? "{}" : text, path.string())),
-        ordered_(ordered_json::parse(text.empty() ? "{}" : text)) {}
+      : object_(JsonObject::parse(text.empty() ? "{}" : text, path.string())) {
+    if (!text.empty()) note_order(text);
+  }
 
   const JsonObject& object() const { return object_; }
+  const std::vector<std::string>& keys_in_order() const { return keys_; }
   bool has(const std::string& key) const { return object_.raw().contains(key); }  // null too
 
   AddedToken token(const std::string& key) const { return read(object_.raw()[key], key); }
@@ -59,22 +60,19 @@ class File {
   std::vector<std::pair<std::string, AddedToken>> dictionary(const std::string& key) const {
     std::vector<std::pair<std::string, AddedToken>> tokens;
     if (!object_.contains(key) || !object_.raw()[key].is_object()) return tokens;
-    for (const auto& [name, value] : ordered_[key].items())
-      tokens.emplace_back(name, read(value, key + "." + name));
+    const auto names = keys_within_.find(key);
+    if (names == keys_within_.end()) return tokens;  // it is empty
+    for (const std::string& name : names->second)
+      tokens.emplace_back(name, read(object_.raw()[key][name], key + "." + name));
     return tokens;
-  }
-
-  std::vector<std::string> keys_in_order() const {
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : ordered_.items()) keys.push_back(key);
-    return keys;
   }
 
   /// Keys of tokens that only this model has ("image_token"), in the file's order. add_bos_token is
   /// none, being true or false.
   std::vector<std::string> own_names() const {
     std::vector<std::string> names;
-    for (const auto& [key, value] : ordered_.items()) {
+    for (const std::string& key : keys_) {
+      const nlohmann::json& value = object_.raw()[key];
       const bool is_token = value.is_string() || value.is_object();
       if (is_token && key.ends_with("_token") && !is_special_name(key)) names.push_back(key);
     }
@@ -82,6 +80,17 @@ class File {
   }
 
  private:
+  void note_order(const std::string& text) {
+    using Json = nlohmann::json;
+    const auto note = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+      if (event != Json::parse_event_t::key) return true;
+      if (depth == 1) keys_.push_back(parsed);
+      if (depth == 2) keys_within_[keys_.back()].push_back(parsed);
+      return true;
+    };
+    std::ignore = Json::parse(text, note);  // the text is known to be JSON
+  }
+
   AddedToken read(const nlohmann::json& value, const std::string& key,
                   const Texts* special = nullptr) const {
     if (value.is_string()) return {.content = value.get<std::string>()};
@@ -93,7 +102,8 @@ class File {
   }
 
   JsonObject object_;
-  ordered_json ordered_;
+  std::vector<std::string> keys_;
+  StringMap<std::vector<std::string>> keys_within_;  // of objects under a key
 };
 
 /// Puts together what the files say, as PreTrainedTokenizerBase._from_pretrained does.
