@@ -1,6 +1,7 @@
 #include "data/jinja/interpreter.h"
 
 #include <algorithm>
+#include <array>
 
 #include "data/jinja/filters.h"
 #include "data/jinja/functions.h"
@@ -18,7 +19,11 @@ struct Macro : Object {
       : interpreter(by), definition(what), scope(where) {}
   std::string_view type() const override { return "macro"; }
   bool is_callable() const override { return true; }
-  Value attribute(Runtime&, const std::string& name) override {
+  Value attribute(Runtime& runtime, const std::string& name) override {
+    constexpr std::array<std::string_view, 5> kOthers{"arguments", "caller", "catch_kwargs",
+                                                      "catch_varargs", "explicit_caller"};
+    if (std::ranges::find(kOthers, name) != kOthers.end())
+      runtime.fail("the attribute '{}' of a macro is not supported", name);
     return name == "name" ? Value(definition.name) : Value::undefined(name);
   }
   Value call(Runtime&, const CallArguments& arguments) const override {

@@ -103,9 +103,9 @@ class Parser {
     std::vector<Target> parts;
     bool unpacks = false;
     do {
-      const bool goes_on =
-          tokens_.is_operator("(") || (tokens_.is(TokenKind::kName) && !tokens_.is_name("in"));
-      if (unpacks && !goes_on) break;
+      const bool ends =
+          tokens_.is_name("in") || tokens_.is_operator(")") || tokens_.is(TokenKind::kBlockEnd);
+      if (unpacks && ends) break;
       parts.push_back(target_part(with_attributes));
       unpacks = unpacks || tokens_.is_operator(",");
     } while (tokens_.skip_operator(","));
@@ -133,6 +133,7 @@ class Parser {
 
   For loop() {
     For result;
+    if (tokens_.is_name("loop")) tokens_.fail("'loop' cannot be a loop's own name");
     result.target = target(/*with_attributes=*/false);
     tokens_.expect_name("in");
     result.items = expressions_.tuple(/*with_conditional=*/false, "recursive");

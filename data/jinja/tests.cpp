@@ -100,7 +100,7 @@ bool passes(Runtime& runtime, const std::string& name, const Value& value,
   }
   for (const auto& [known, op] : kComparing) {
     if (known != name) continue;
-    const Parameters given(runtime, name, arguments, {"other"});
+    const Parameters given(runtime, name, arguments, {"other"}, Naming::kPositionalOnly);
     return compares(runtime, op, value, given.required(0));
   }
   runtime.fail("the test '{}' is not supported", printable(name));

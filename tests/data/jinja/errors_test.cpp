@@ -12,6 +12,8 @@ TEST_CASE("what is not supported is refused by its name and line", "[data][jinja
   CHECK(refusal("{% macro m() %}{{ varargs }}{% endmacro %}{{ m() }}") ==
         "t:1: 'varargs' is not supported");
   CHECK(refusal("{% for x in [] recursive %}") == "t:1: recursive loops are not supported");
+  CHECK(refusal("{% macro m(a) %}{% endmacro %}{{ m.arguments }}") ==
+        "t:1: the attribute 'arguments' of a macro is not supported");
   CHECK(refusal("{{ strftime_now('%f') }}") == "t:1: strftime_now: %f is not supported");
   CHECK(refusal("{{ strftime_now('%-z') }}") == "t:1: strftime_now: %-z is not supported");
   CHECK(refusal("{{ 'a' is sameas 'a' }}") ==
@@ -34,6 +36,8 @@ TEST_CASE("a broken template is refused with its line", "[data][jinja]") {
   CHECK(refusal("\xff") == "t: not UTF-8");
   CHECK(refusal("{{ 01 }}") == "t:1: expected '}}', got a number");
   CHECK(refusal("{{ 0_1 }}") == "t:1: expected '}}', got '_1'");
+  CHECK(refusal("{% set a, = [1] %}") == "t:1: expected a name, got '='");
+  CHECK(refusal("{% for loop in [] %}{% endfor %}") == "t:1: 'loop' cannot be a loop's own name");
   CHECK(refusal("{% set true = 1 %}") == "t:1: 'true' cannot be set");
   CHECK(refusal("{{ f(a=1, a=2) }}") == "t:1: the argument 'a' is given twice");
   CHECK(refusal("{% macro m(a=1, b) %}{% endmacro %}") ==
@@ -65,6 +69,7 @@ TEST_CASE("values of kinds that do not fit are refused", "[data][jinja]") {
   CHECK(refusal("{{ 'a' | indent(none) }}") == "t:1: indent: width: expected an int, got none");
   CHECK(refusal("{{ 'a'.replace('a', 'b', none) }}") ==
         "t:1: replace: count: expected an int, got none");
+  CHECK(refusal("{{ 1 is eq(other=1) }}") == "t:1: eq takes no named arguments");
   CHECK(refusal("{{ {}.get(key='a') }}") == "t:1: get takes no named arguments");
   CHECK(refusal("{{ 'a'.startswith(['a']) }}") ==
         "t:1: startswith: text: expected a str, got list");
