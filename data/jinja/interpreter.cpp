@@ -106,8 +106,16 @@ const Value* Scope::find(const std::string& name) const {
 std::string Interpreter::render(const Body& body, const Dict& variables) {
   Scope given, own{&given};
   for (const auto& [name, value] : variables.items()) given.names[name] = value;
-  run(body, own);
+  hidden_ = hidden_names(runtime_, body);
+  run_inside(body, own);
   return std::move(output_);
+}
+
+Interpreter::End Interpreter::run_inside(const Body& body, Scope& own) {
+  if (const auto hidden = hidden_.find(&body); hidden != hidden_.end())
+    for (const std::string& name : hidden->second)
+      own.names.try_emplace(name, Value::undefined(name));
+  return run(body, own);
 }
 
 void Interpreter::print(std::string_view text) {
@@ -174,13 +182,13 @@ Interpreter::End Interpreter::run_loop(const For& loop, Scope& scope) {
     Scope inner{&scope};
     inner.names["loop"] = Value(std::shared_ptr<Object>(state));
     assign(loop.target, state->passed[state->index], inner);
-    const End end = run(loop.body, inner);
+    const End end = run_inside(loop.body, inner);
     if (end == End::kBreak) break;
     has_whole = has_whole || end == End::kWhole;
   }
   if (has_whole) return End::kWhole;
   Scope inner{&scope};
-  return run(loop.otherwise, inner);
+  return run_inside(loop.otherwise, inner);
 }
 
 Interpreter::End Interpreter::run_if(const If& choice, Scope& scope) {
@@ -192,13 +200,13 @@ Interpreter::End Interpreter::run_if(const If& choice, Scope& scope) {
 Interpreter::End Interpreter::run_scoped(const Scoped& scoped, Scope& scope) {
   Scope inner{&scope};
   for (const auto& [name, value] : scoped.names) assign(name, evaluate(*value, scope), inner);
-  return run(scoped.body, inner);
+  return run_inside(scoped.body, inner);
 }
 
 Interpreter::End Interpreter::run_generation(const Generation& generation, Scope& scope) {
   const std::size_t begin = output_.size();
   Scope inner{&scope};
-  const End end = run(generation.body, inner);
+  const End end = run_inside(generation.body, inner);
   if (output_.size() > begin) generated_.push_back({begin, output_.size()});
   return end;
 }
@@ -206,7 +214,7 @@ Interpreter::End Interpreter::run_generation(const Generation& generation, Scope
 Interpreter::Printed Interpreter::print_aside(const Body& body, Scope& scope) {
   std::string around = std::exchange(output_, "");
   const std::size_t generated = generated_.size();
-  const End end = run(body, scope);
+  const End end = run_inside(body, scope);
   generated_.resize(generated);
   return {end, std::exchange(output_, std::move(around))};
 }

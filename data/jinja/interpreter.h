@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/base/byte_range.h"
+#include "data/jinja/hidden_names.h"
 #include "data/jinja/syntax.h"
 
 namespace dualpath::data::jinja {
@@ -38,6 +39,8 @@ class Interpreter {
   /// How a body was left.
   enum class End { kWhole, kBreak, kContinue };
 
+  /// With names of its own.
+  End run_inside(const Body& body, Scope& own);
   End run(const Body& body, Scope& scope);
   End run(const Statement& statement, Scope& scope);
   void run_macro_definition(const MacroDefinition& macro, Scope& scope);
@@ -77,6 +80,7 @@ class Interpreter {
   CallArguments evaluate(const Arguments& arguments, Scope& scope);
 
   Runtime& runtime_;
+  HiddenNames hidden_;
   std::string output_;
   std::vector<ByteRange> generated_;
 };

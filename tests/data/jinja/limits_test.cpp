@@ -61,6 +61,12 @@ TEST_CASE("what stands inside one another is bounded", "[data][jinja]") {
         "t:1: nested too deeply");
 }
 
+TEST_CASE("finding the names of a template is bounded", "[data][jinja]") {
+  std::string names;
+  for (int i = 0; i < 40000; ++i) names += "{{ n" + std::to_string(i) + " }}";
+  CHECK(refusal(repeated("{% if a %}", 150) + names + repeated("{% endif %}", 150)) == kStopped);
+}
+
 TEST_CASE("a template's size is bounded", "[data][jinja]") {
   CHECK(refusal(std::string((1 << 20) + 1, 'a')) ==
         "t: 1048577 bytes, more than a template may have");

@@ -69,6 +69,16 @@ TEST_CASE("a loop's else is for loops of which no round came to its end", "[data
   CHECK(rendered(loop + "{% if x == 2 %}{% break %}{% endif %}{% else %}E{% endfor %}") == "12");
 }
 
+TEST_CASE("a name that a body sets before it reads it is no variable's, in loops before, too",
+          "[data][jinja]") {
+  const std::string loop = "{% for i in [1] %}[{{ x }}]{% endfor %}", set = "{% set x = 1 %}";
+  CHECK(rendered(loop, {{"x", "X"}}) == "[X]");
+  CHECK(rendered(loop + set + loop, {{"x", "X"}}) == "[][1]");
+  CHECK(rendered("{{ x }}" + loop + set, {{"x", "X"}}) == "X[X]");
+  CHECK(rendered("{% if x is defined %}" + set + "{% endif %}" + loop, {{"x", "X"}}) == "[1]");
+  CHECK(rendered("{% if false %}" + set + "{% endif %}" + loop, {{"x", "X"}}) == "[X]");
+}
+
 TEST_CASE("a name set in a loop's else is gone behind it", "[data][jinja]") {
   CHECK(rendered("{% for x in [] %}{% else %}{% set y = 1 %}{{ y }}{% endfor %}[{{ y }}]") ==
         "1[]");
