@@ -31,15 +31,16 @@ void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
 
 }  // namespace
 
-quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structure) {
+quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& model) {
   quant::Plan plan;
   Mistakes mistakes;
-  collect(mistakes, [&] { plan = quant::make_plan(structure, recipe.quantize); });
+  collect(mistakes, [&] { plan = quant::make_plan(model.structure, recipe.quantize); });
   const bool is_whole = mistakes.empty();  // what a plan lacks is no other key's mistake
   collect(mistakes, [&] {
-    quant::check_ignored(recipe.correction, is_whole ? plan.stages : structure.stages);
+    quant::check_ignored(recipe.correction, is_whole ? plan.stages : model.structure.stages);
   });
   if (is_whole) collect(mistakes, [&] { check_trained_scales(recipe, plan); });
+  collect(mistakes, [&] { check_window(recipe.data, model.config); });
   if (!mistakes.empty()) refuse(recipe, mistakes);
   return plan;
 }

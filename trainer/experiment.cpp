@@ -52,7 +52,7 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
         "model",
         recipe.model.path.string());
   }
-  quant::Plan plan = checked_plan(recipe, model.structure);
+  quant::Plan plan = checked_plan(recipe, model);
   return {std::move(recipe), std::move(model), std::move(plan)};
 }
 

@@ -25,8 +25,8 @@ struct Experiment {
 /// 0: as many as the machine has cores.
 void use_threads(std::int64_t wanted);
 
-/// What is quantized and how, with all checked that recipe and network can get wrong together.
-quant::Plan checked_plan(const Recipe& recipe, const modules::Structure& structure);
+/// What is quantized and how, with all checked that recipe and model can get wrong together.
+quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& model);
 /// The same of a model that is opened. Also calls use_threads.
 Experiment open_experiment(Recipe recipe, modules::Model model);
 Experiment open_experiment(Recipe recipe);

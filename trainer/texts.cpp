@@ -7,6 +7,7 @@
 #include "data/base/progress.h"
 #include "data/media_samples.h"
 #include "data/text.h"
+#include "quant/recipe_mistakes.h"
 #include "trainer/media_readers.h"
 
 namespace dualpath::trainer {
@@ -66,8 +67,10 @@ std::vector<data::Document> read_documents(const std::filesystem::path& path,
 
 void check_window(const data::DataOptions& options, const modules::ModelConfig& config) {
   if (options.window <= config.max_position_embeddings) return;
-  throw UsageError("data.window: expected at most {}, the model's max_position_embeddings, got {}",
-                   config.max_position_embeddings, options.window);
+  throw quant::RecipeMistakes(
+      {{"data.window",
+        fmt::format("expected at most {}, the model's max_position_embeddings, got {}",
+                    config.max_position_embeddings, options.window)}});
 }
 
 Texts load_texts(const data::DataOptions& options, const modules::Model& model) {

@@ -22,7 +22,7 @@ struct Texts {
 /// is no conversation: all of it or none of it would be trained on, and neither was asked for.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 
-/// UsageError for windows longer than the positions that the model was trained for.
+/// A mistake of the recipe: windows longer than the positions that the model was trained for.
 void check_window(const data::DataOptions& options, const modules::ModelConfig& config);
 
 /// n samples at even distances, each a batch of its own.

@@ -175,7 +175,7 @@ TEST_CASE(
   const TinyRun run;
   for (const char* command : {"plan", "train"}) {
     CHECK(refusal(run, run.run(command, set("data.window=513")), 2) ==
-          "data.window: expected at most 512, the model's max_position_embeddings, got 513");
+          "--set data.window: expected at most 512, the model's max_position_embeddings, got 513");
   }
   CHECK(!std::filesystem::exists(run / "run"));
 }

@@ -117,8 +117,7 @@ json plan_of_model(trainer::Recipe recipe) {
 json plan_of_config(const trainer::Recipe& recipe) {
   trainer::use_threads(1);  // there is too little to compute for more
   const modules::WeightedNetwork model = modules::open_config(recipe.model.path);
-  trainer::check_window(recipe.data, model.config);
-  const quant::Plan plan = trainer::checked_plan(recipe, model.structure);
+  const quant::Plan plan = trainer::checked_plan(recipe, model);
   json result = plan_json(recipe, model, plan, trainer::predict_from_config(recipe, model, plan));
   result["from_config_alone"] = (recipe.model.path / "config.json").string();
   return result;
