@@ -109,6 +109,7 @@ TEST_CASE("every supported option of a tokenizer.json gives the ids of tokenizer
   for (const json& variant : expected()["variants"]) {
     INFO(variant["name"]);
     json patched = description;
+    if (variant["patch"].contains("pre_tokenizer")) patched.erase("pre_tokenizer");  // another one
     patched.merge_patch(variant["patch"]);
     const Tokenizer tokenizer({patched.dump(), ""}, "variant");
     for (std::size_t i = 0; i < expected()["short_texts"].size(); ++i) {

@@ -560,9 +560,9 @@ TEST_CASE("an export replaces the one before", "[quant][export]") {
   const TemporaryDirectory directory;
   const Run run = tiny_run("tied", at::kFloat);
   run.export_to(directory / "export");
-  rewrite(directory / "export", "generation_config.json", {{"old", true}});
+  rewrite(directory / "export", "old.json", {{"old", true}});
   run.export_to(directory / "export");
-  CHECK_FALSE(std::filesystem::exists(directory / "export/generation_config.json"));
+  CHECK_FALSE(std::filesystem::exists(directory / "export/old.json"));
   CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
 }
 

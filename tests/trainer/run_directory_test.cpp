@@ -190,7 +190,8 @@ TEST_CASE("A restart refuses where there is more than a run makes", "[trainer][r
       {[](const fs::path& run) { write_plain(run / "checkpoint-8/notes", "mine"); },
        "checkpoint-8/notes"},
       {[](const fs::path& run) { fs::create_directories(run / "export/deeper"); }, "export/"},
-      {[](const fs::path& run) { fs::create_directory(run / "log.jsonl"); }, "log.jsonl/"},
+      {[](const fs::path& run) { fs::create_directory(run / "checkpoint-8/state.json.tmp-7"); },
+       "checkpoint-8/state.json.tmp-7/"},
       {[](const fs::path& run) { fs::create_symlink("/", run / "runs"); }, "runs"},
       {[](const fs::path& run) { write_plain(run / "runs.tmp-7x", "mine"); }, "runs.tmp-7x"},
   }));
