@@ -112,7 +112,7 @@ class Translator {
     if (last_ == Last::kNothing)
       refuse(fmt::format("there is nothing that {} repeats", quantifier));
     if (last_ == Last::kRepeat) refuse(fmt::format("{} behind another quantifier", quantifier));
-    const bool is_fixed = is_digit(quantifier.back()) || quantifier.find(',') == quantifier.npos;
+    const bool is_fixed = quantifier.find(',') == quantifier.npos;
     if (looks_behind() && (quantifier.size() == 1 || !is_fixed))
       refuse_construct(fmt::format("{} inside a look-behind", quantifier));
     put(quantifier, Last::kRepeat);
@@ -203,6 +203,7 @@ class Translator {
     c = take();
     if (c == 'b') return "\\x08";
     if (c == 's') return std::string(kSpaces);
+    if (c == 'S') return "\\S";  // a class has no way to say all but Python's few spaces more
     if (is_octal(c)) return octal(std::string{c} + std::string(take_while(is_octal, 2)));
     return escaped(c);
   }

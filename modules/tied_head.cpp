@@ -3,8 +3,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "data/base/standard_streams.h"
 
 namespace dualpath::modules {
 namespace {
@@ -32,11 +33,10 @@ std::shared_ptr<const WeightStore> follow_file(std::shared_ptr<const WeightStore
   if (!config.tie_word_embeddings || !file->contains(head)) return file;
   if (!file->contains(table)) return std::make_shared<RenamedWeight>(std::move(file), head, table);
   if (are_equal(file->get(head), file->get(table))) return file;
-  fmt::print(
-      stderr,
+  write_notice(fmt::format(
       "dualpath: {}: tie_word_embeddings is true, but {} and {} differ; both are used, as in "
       "transformers\n",
-      where, head, table);
+      where, head, table));
   config.tie_word_embeddings = false;
   untie(config_json);
   return file;

@@ -12,7 +12,8 @@
 namespace dualpath::quant {
 namespace {
 
-constexpr const char *kFingerprint = "dualpath.fingerprint", *kModel = "dualpath.model_sha256";
+constexpr const char *kFingerprint = "dualpath.fingerprint", *kModel = "dualpath.model_sha256",
+                     *kTokenizer = "dualpath.tokenizer_sha256";
 
 at::Tensor scalar(float value) { return torch::full({1}, value, torch::kFloat); }
 
@@ -121,7 +122,7 @@ CalibrationSource source_of(const data::SafetensorsReader& reader) {
     const auto found = reader.metadata().find(key);
     return found == reader.metadata().end() ? "" : found->second;
   };
-  return {named(kFingerprint), named(kModel)};
+  return {named(kFingerprint), named(kModel), named(kTokenizer)};
 }
 
 }  // namespace
@@ -194,8 +195,10 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
     tensors[group + ".strength"] = scalar(static_cast<float>(strength));
   for (const auto& [group, scale] : calibration.unsmoothed_scales)
     tensors[group + ".unsmoothed_scale"] = scale;
-  const auto& [fingerprint, model_sha256] = calibration.source;
-  modules::write_tensors(path, tensors, {{kFingerprint, fingerprint}, {kModel, model_sha256}});
+  const auto& [fingerprint, model_sha256, tokenizer_sha256] = calibration.source;
+  modules::write_tensors(
+      path, tensors,
+      {{kFingerprint, fingerprint}, {kModel, model_sha256}, {kTokenizer, tokenizer_sha256}});
 }
 
 CalibrationSource calibration_file_source(const std::filesystem::path& path) {

@@ -19,8 +19,9 @@ namespace dualpath::quant {
 
 /// Says what a calibration was made from; given by the caller.
 struct CalibrationSource {
-  std::string fingerprint;   ///< of model, plan and data
-  std::string model_sha256;  ///< of the model alone, for who does not have the data
+  std::string fingerprint;       ///< of model, plan and data
+  std::string model_sha256;      ///< of the model alone, for who does not have the data
+  std::string tokenizer_sha256;  ///< of tokenizer.json
 
   bool operator==(const CalibrationSource&) const = default;
 };

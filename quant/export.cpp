@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "data/base/atomic_directory.h"
@@ -149,27 +150,33 @@ json checksums(const fs::path& directory) {
   return sums;
 }
 
-/// The files of an export, as its dualpath.json lists them; none where that is not there.
-std::set<std::string> exported_files(const fs::path& directory) {
+/// The files of an export and their SHA-256, as its dualpath.json lists them; none where that is
+/// not there.
+std::map<std::string, std::string> exported_files(const fs::path& directory) {
+  std::map<std::string, std::string> files;
   const fs::path description = directory / kDescription;
-  if (!fs::is_regular_file(fs::symlink_status(description))) return {};
-  const std::vector<std::string> sums = data::JsonObject::read(description).object("sha256").keys();
-  std::set<std::string> files(sums.begin(), sums.end());
-  files.insert(kDescription);
+  if (!fs::is_regular_file(fs::symlink_status(description))) return files;
+  const data::JsonObject sums = data::JsonObject::read(description).object("sha256");
+  for (const std::string& name : sums.keys()) files[name] = sums.string(name);
+  files[kDescription] = sha256_file(description);  // it cannot hold its own
   return files;
 }
 
-/// An export takes the place of an older one; anything else there is somebody's work.
+/// An export takes the place of an older one; anything else there, and what was changed since, is
+/// somebody's work.
 void refuse_other_content(const fs::path& directory, const fs::path& ours = {}) {
   if (!fs::exists(directory)) return;
   if (!fs::is_directory(directory))
     throw Error("{}: expected a directory, got a file", directory.string());
-  const std::set<std::string> exported = exported_files(directory);
+  const std::map<std::string, std::string> exported = exported_files(directory);
   std::vector<std::string> others;
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
     const bool is_file = !entry.is_symlink() && entry.is_regular_file();
-    if (!(is_file && exported.contains(name)) && name != ours.filename()) others.push_back(name);
+    const auto found = exported.find(name);
+    const bool is_exported =
+        is_file && found != exported.end() && found->second == sha256_file(entry.path());
+    if (!is_exported && name != ours.filename()) others.push_back(name);
   }
   if (others.empty()) return;
   std::ranges::sort(others);

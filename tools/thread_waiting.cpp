@@ -10,8 +10,10 @@
 // A user's own GOMP_SPINCOUNT or OMP_WAIT_POLICY is left alone.
 
 #include <alloca.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstddef>
 
 namespace {
@@ -29,6 +31,11 @@ DUALPATH_EARLY bool names(const char* entry, const char* variable) {
 }
 
 DUALPATH_EARLY void choose(int /*argc*/, char** argv, char** environment) {
+  if (::getauxval(AT_BASE) == 0) return;  // started by the loader's own name, which is what runs
+  char program[PATH_MAX];                 // by its name, which tools for processes show
+  const ssize_t length = ::readlink("/proc/self/exe", program, sizeof(program) - 1);
+  if (length < 0) return;
+  program[length] = '\0';
   std::size_t count = 0;
   for (; environment[count] != nullptr; ++count)
     if (names(environment[count], kSpinCount) || names(environment[count], kWaitPolicy)) return;
@@ -36,7 +43,7 @@ DUALPATH_EARLY void choose(int /*argc*/, char** argv, char** environment) {
   for (std::size_t i = 0; i < count; ++i) chosen[i] = environment[i];
   chosen[count] = kSpinCount;
   chosen[count + 1] = nullptr;
-  ::execve("/proc/self/exe", argv, const_cast<char**>(chosen));  // if it fails, all goes on slower
+  ::execve(program, argv, const_cast<char**>(chosen));  // if it fails, all goes on slower
 }
 
 using Early = void (*)(int, char**, char**);

@@ -70,6 +70,12 @@ std::int64_t model_bytes(const modules::Model& model) {
   return bytes;
 }
 
+std::string tokenizer_fingerprint(const modules::Model& model) {
+  Sha256 hash;
+  update(hash, model.tokenizer.files().tokenizer_json);
+  return hash.hex();
+}
+
 quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts) {
   const std::string model_sha256 = model_fingerprint(experiment.model);
   Sha256 hash;
@@ -79,7 +85,7 @@ quant::CalibrationSource source_of(const Experiment& experiment, const Texts& te
   update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
   texts.train->update(hash);
   texts.selection->update(hash);
-  return {hash.hex(), model_sha256};
+  return {hash.hex(), model_sha256, tokenizer_fingerprint(experiment.model)};
 }
 
 QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,

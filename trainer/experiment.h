@@ -34,6 +34,8 @@ Experiment open_experiment(Recipe recipe);
 /// SHA-256 over the model's files (config, weights, processors' configs): which model a result was
 /// made from. Reads them all.
 std::string model_fingerprint(const modules::Model& model);
+/// SHA-256 of its tokenizer.json, or what was made in its place.
+std::string tokenizer_fingerprint(const modules::Model& model);
 /// Bytes of those files.
 std::int64_t model_bytes(const modules::Model& model);
 /// The model, and over it, the plan, the compute dtype, the number of calibration windows and all

@@ -39,10 +39,24 @@ void refuse_around(const Recipe& recipe, const KeyPath& output, const KeyPath& o
   refuse(recipe, output, is_same ? "is" : "holds", other);
 }
 
+void refuse_touching(const Recipe& recipe, const KeyPath& output, const KeyPath& other) {
+  refuse_around(recipe, output, other);
+  if (is_or_lies_in(output.path, other.path)) refuse(recipe, output, "lies in", other);
+}
+
+/// Files elsewhere that a folder of links, as download caches make it, leads to.
+std::vector<KeyPath> linked_files(const KeyPath& input) {
+  std::vector<KeyPath> files;
+  if (!fs::is_directory(input.path)) return files;
+  for (const auto& entry : fs::directory_iterator(input.path))
+    if (entry.is_symlink()) files.push_back({input.key, fs::weakly_canonical(entry.path())});
+  return files;
+}
+
 void check_inputs(const Recipe& recipe, const KeyPath& output) {
   for (const KeyPath& input : inputs_of(recipe)) {
-    refuse_around(recipe, output, input);
-    if (is_or_lies_in(output.path, input.path)) refuse(recipe, output, "lies in", input);
+    refuse_touching(recipe, output, input);
+    for (const KeyPath& file : linked_files(input)) refuse_around(recipe, output, file);
   }
 }
 
@@ -56,7 +70,7 @@ void check_export_place(const Recipe& recipe) {
   if (recipe.export_.output_dir.empty()) return;
   const KeyPath output{"export.output_dir", recipe.export_.output_dir};
   check_inputs(recipe, output);
-  refuse_around(recipe, output, {"train.output_dir", recipe.train.output_dir});
+  refuse_touching(recipe, output, {"train.output_dir", recipe.train.output_dir});
 }
 
 }  // namespace dualpath::trainer

@@ -1,5 +1,6 @@
 #include "trainer/previous_run.h"
 
+#include "data/base/error.h"
 #include "trainer/run_files.h"
 
 namespace dualpath::trainer {
@@ -16,9 +17,23 @@ void move_files(const fs::path& from, const fs::path& to) {
     if (belongs_to_run(name)) fs::rename(from / name, to / name);
 }
 
+/// Of these names a user may have a folder, too.
+bool is_of_run(const fs::path& folder) {
+  return fs::is_directory(fs::symlink_status(folder)) && foreign_files(folder).empty();
+}
+
+bool is_previous_run(const fs::path& folder) {
+  return is_of_run(folder) && fs::exists(folder / kResolvedRecipe);
+}
+
 void bring_back(const fs::path& directory) {
-  move_files(directory / kAside, directory);
-  fs::remove(directory / kAside);
+  const fs::path aside = directory / kAside;
+  for (const std::string& name : run_files(aside)) {
+    if (fs::exists(fs::symlink_status(directory / name)))
+      throw Error("{}: is in the way of {}", (directory / name).string(), (aside / name).string());
+  }
+  move_files(aside, directory);
+  fs::remove(aside);
 }
 
 void remove_new_run(const fs::path& directory) {
@@ -35,8 +50,8 @@ void set_run_aside(const fs::path& directory) {
 }
 
 void settle_previous_run(const fs::path& directory) {
-  if (fs::exists(directory / kAside)) return bring_back(directory);
-  if (!fs::exists(directory / kPrevious)) return;
+  if (is_of_run(directory / kAside)) return bring_back(directory);
+  if (!is_previous_run(directory / kPrevious)) return;
   if (fs::exists(directory / kCalibrationFile)) {
     fs::remove_all(directory / kPrevious);
     return;
@@ -47,9 +62,8 @@ void settle_previous_run(const fs::path& directory) {
 }
 
 bool holds_run(const fs::path& directory) {
-  for (const fs::path& place : {directory, directory / kAside, directory / kPrevious})
-    if (fs::exists(place / kResolvedRecipe)) return true;
-  return false;
+  return fs::exists(directory / kResolvedRecipe) || is_of_run(directory / kAside) ||
+         is_previous_run(directory / kPrevious);
 }
 
 }  // namespace dualpath::trainer

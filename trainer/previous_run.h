@@ -14,7 +14,8 @@ namespace dualpath::trainer {
 void set_run_aside(const std::filesystem::path& directory);
 
 /// Where a run was set aside: deletes it if the new one has its calibration, else deletes what
-/// there is of the new one and brings the old one back.
+/// there is of the new one and brings the old one back. Folders of these names that hold anything
+/// else are somebody's own and stay.
 void settle_previous_run(const std::filesystem::path& directory);
 
 /// Whether a run, one that was set aside included, lies in the directory.

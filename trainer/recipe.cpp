@@ -254,21 +254,9 @@ void visit_evaluate(RecipeVisitor& visitor, EvaluateOptions& evaluate) {
   visitor.integer("bootstrap_samples", evaluate.bootstrap_samples, kCount);
 }
 
-/// Whether one is the other or lies somewhere in it.
-bool overlap(const std::filesystem::path& a, const std::filesystem::path& b) {
-  const auto x = std::filesystem::absolute(a / "").lexically_normal().string();
-  const auto y = std::filesystem::absolute(b / "").lexically_normal().string();
-  return x.starts_with(y) || y.starts_with(x);
-}
-
-/// An export replaces its directory as a whole; a run's checkpoints must not be in there.
-void visit_export(RecipeVisitor& visitor, ExportOptions& export_, const TrainOptions& train) {
+void visit_export(RecipeVisitor& visitor, ExportOptions& export_) {
   visitor.path("output_dir", export_.output_dir, Presence::kOptional);
   visitor.choice("format", export_.format, quant::kExportFormats);
-  const bool both = !export_.output_dir.empty() && !train.output_dir.empty();
-  visitor.check(!both || !overlap(export_.output_dir, train.output_dir),
-                fmt::format("output_dir apart from train.output_dir {}", train.output_dir.string()),
-                printable(export_.output_dir.string()));
 }
 
 void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
@@ -279,7 +267,7 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("loss", [&] { visit_loss(visitor, recipe.loss); });
   visitor.section("train", [&] { visit_train(visitor, recipe.train); });
   visitor.section("evaluate", [&] { visit_evaluate(visitor, recipe.evaluate); });
-  visitor.section("export", [&] { visit_export(visitor, recipe.export_, recipe.train); });
+  visitor.section("export", [&] { visit_export(visitor, recipe.export_); });
   visitor.choice("compute", recipe.compute, quant::kComputes);
   visitor.integer("num_threads", recipe.num_threads, {0, 1024});
   auto seed = static_cast<std::int64_t>(recipe.seed);

@@ -17,10 +17,9 @@ quant::CalibrationSamples calibration_samples(const Experiment& experiment, cons
           }};
 }
 
-/// What a run made before goes with its own model, plan and texts alone. A calibration without
-/// checkpoints can be made again; checkpoints cannot.
+/// What a run made before goes with its own model, plan and texts alone.
 void refuse_other_source(const quant::CalibrationSource& source, const RunDirectory& directory) {
-  if (!directory.has_checkpoints() || !std::filesystem::exists(directory.calibration())) return;
+  if (!std::filesystem::exists(directory.calibration())) return;
   if (quant::calibration_file_source(directory.calibration()).fingerprint == source.fingerprint)
     return;
   throw Error("{}: made from another model, plan or text; --restart starts anew",

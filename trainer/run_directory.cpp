@@ -10,8 +10,8 @@
 #include "data/base/atomic_file.h"
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/base/places.h"
 #include "data/formats/json.h"
-#include "trainer/checkpoint.h"
 #include "trainer/output_places.h"
 #include "trainer/previous_run.h"
 #include "trainer/recipe.h"
@@ -45,6 +45,17 @@ void refuse_files_of_others(const fs::path& directory, RunAccess access) {
   }
 }
 
+/// A run writes its recipe without comments: with them it is somebody's own copy.
+void refuse_notes(const fs::path& recipe) {
+  if (!fs::exists(recipe)) return;
+  std::istringstream yaml(read_file(recipe));
+  for (std::string line; std::getline(yaml, line);) {
+    if (line.starts_with('#') || line.find(" #") != line.npos)
+      throw UsageError("{}: has comments, which no run writes; it would be replaced",
+                       recipe.string());
+  }
+}
+
 /// The run's directory, once it is seen that it may be used so.
 fs::path checked(const Recipe& recipe, RunAccess access) {
   const fs::path& directory = recipe.train.output_dir;
@@ -56,7 +67,7 @@ fs::path checked(const Recipe& recipe, RunAccess access) {
   check_run_place(recipe);
   check_export_place(recipe);
   refuse_files_of_others(directory, access);
-  create(directory);
+  create(followed(directory));
   return directory;
 }
 
@@ -104,7 +115,10 @@ RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
     settle();
     remove_stale_run_files(path_);
   }
-  if (access == RunAccess::kRestart && holds_run(path_)) set_run_aside(path_);
+  if (access == RunAccess::kRestart && holds_run(path_)) {
+    refuse_notes(resolved_recipe());
+    set_run_aside(path_);
+  }
   if (fs::exists(resolved_recipe())) {
     refuse_other_recipe(recipe);
   } else if (access != RunAccess::kRead) {
@@ -112,9 +126,9 @@ RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
   }
 }
 
-RunDirectory::~RunDirectory() {
+RunDirectory::Settling::~Settling() {
   try {
-    if (can_write()) settle();
+    if (directory.can_write()) directory.settle();
   } catch (const std::exception&) {  // the next command settles it, or says why it cannot
   }
 }
@@ -132,13 +146,12 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
 
 fs::path RunDirectory::resolved_recipe() const { return path_ / kResolvedRecipe; }
 
-bool RunDirectory::has_checkpoints() const {
-  for (const fs::path& directory : {path_, control()})
-    if (!Checkpoints(directory, /*save_total_limit=*/1).steps().empty()) return true;
-  return false;
+void RunDirectory::keep_recipe() const {
+  const fs::path file = resolved_recipe();
+  if (fs::exists(file) && to_yaml(load_recipe(file)) == recipe_) return;
+  refuse_notes(file);
+  write_file(file, recipe_);
 }
-
-void RunDirectory::keep_recipe() const { write_file(resolved_recipe(), recipe_); }
 
 void RunDirectory::settle() const { settle_previous_run(path_); }
 

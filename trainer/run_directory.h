@@ -32,7 +32,6 @@ enum class RunAccess { kMake, kRestart, kRead };
 class RunDirectory {
  public:
   explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);
-  ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
@@ -50,9 +49,8 @@ class RunDirectory {
 
   /// Whether files can be put there; a run that is only read may lie on a read-only disk.
   bool can_write() const { return lock_.can_write(); }
-  bool has_checkpoints() const;
-  /// Writes recipe.resolved.yaml. Of a new run that is done at once, of one that goes on when its
-  /// inputs have been seen to be the same.
+  /// Writes recipe.resolved.yaml, unless it says the same already. Of a new run that is done at
+  /// once, of one that goes on when its inputs have been seen to be the same.
   void keep_recipe() const;
   /// Decides what becomes of a run that a restart has set aside.
   void settle() const;
@@ -69,6 +67,11 @@ class RunDirectory {
   std::string recipe_;  // as YAML
   ReportTo report_to_;
   FileLock lock_;
+  /// Settles at the end, however that comes: before the lock goes, and if the constructor fails.
+  struct Settling {
+    const RunDirectory& directory;
+    ~Settling();
+  } settling_{*this};
 };
 
 }  // namespace dualpath::trainer

@@ -4,6 +4,7 @@
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
 #include "data/base/progress.h"
+#include "data/base/standard_streams.h"
 #include "data/formats/event_file.h"
 #include "data/text.h"
 #include "quant/export.h"
@@ -159,8 +160,8 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   result["steps"] = steps;
   result["fingerprint"] = paths.calibration.source.fingerprint;
   if (!directory.can_write()) {
-    fmt::print(stderr, "dualpath: {}: cannot be written, so its report stays as it is\n",
-               directory.path().string());
+    write_notice(fmt::format("dualpath: {}: cannot be written, so its report stays as it is\n",
+                             directory.path().string()));
     return result;
   }
   directory.update_report("evaluation", result);

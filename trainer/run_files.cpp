@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "data/base/atomic_directory.h"
+#include "data/base/places.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -43,7 +44,7 @@ std::vector<std::string> foreign_files(const fs::path& directory) {
   for (auto entry = fs::recursive_directory_iterator(directory);
        entry != fs::recursive_directory_iterator(); ++entry) {
     const std::string name = name_of(directory, *entry);
-    if (!entry->is_symlink() && is_run_file(name)) continue;
+    if (!entry->is_symlink() && is_run_file(name) && !is_mount_point(entry->path())) continue;
     foreign.push_back(name);
     entry.disable_recursion_pending();
   }

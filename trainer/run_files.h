@@ -15,8 +15,9 @@ inline constexpr const char* kRunLock = ".lock";
 /// with a slash. Temporaries count as what they were to become.
 bool is_run_file(std::string path);
 
-/// What lies in a run's directory although no run makes it, links among that: paths relative to the
-/// directory, sorted; of a folder that is foreign as a whole its own name alone.
+/// What lies in a run's directory although no run makes it, links and mount points among that:
+/// paths relative to the directory, sorted; of a folder that is foreign as a whole its own name
+/// alone.
 std::vector<std::string> foreign_files(const std::filesystem::path& directory);
 
 /// The names in a directory that a run gives to what it keeps, so without its lock and temporaries;

@@ -17,7 +17,7 @@ quant::CalibrationSource source_in(const RunDirectory& directory) {
 }
 
 [[noreturn]] void throw_other(const RunDirectory& directory, const char* what) {
-  throw Error("{}: made from another {}; run `dualpath calibrate` again",
+  throw Error("{}: made from another {}; `dualpath train --restart` starts anew",
               directory.calibration().string(), what);
 }
 
@@ -55,16 +55,24 @@ TrainedPaths load_paths(const Experiment& experiment, const RunDirectory& direct
 }  // namespace
 
 TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory) {
-  if (source_in(directory).model_sha256 != model_fingerprint(experiment.model))
-    throw_other(directory, "model");
+  const quant::CalibrationSource source = source_in(directory);
+  if (source.model_sha256.empty())
+    throw Error("{}: does not say which model it was made from; `dualpath calibrate` adds that",
+                directory.calibration().string());
+  if (source.model_sha256 != model_fingerprint(experiment.model)) throw_other(directory, "model");
+  if (source.tokenizer_sha256 != tokenizer_fingerprint(experiment.model))
+    throw_other(directory, "tokenizer");
   return load_paths(experiment, directory);
 }
 
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory) {
-  if (source_in(directory) != source_of(experiment, texts))
+  const quant::CalibrationSource source = source_of(experiment, texts);
+  if (source_in(directory).fingerprint != source.fingerprint)
     throw_other(directory, "model, plan or text");
-  return load_paths(experiment, directory);
+  TrainedPaths paths = load_paths(experiment, directory);
+  paths.calibration.source = source;  // an older file names the fingerprint alone
+  return paths;
 }
 
 }  // namespace dualpath::trainer

@@ -30,7 +30,7 @@ FileLock::FileLock(const std::filesystem::path& path, LockUse use)
     : can_write_(use == LockUse::kWrite || may_write(path)) {
   if (!can_write_ && !std::filesystem::exists(path)) return;
   file_.emplace(path, can_write_ ? O_RDWR | O_CREAT : O_RDONLY);
-  if (::flock(file_->get(), LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(file_->get(), (can_write_ ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) throw_held(path);
     throw_system_error(path, "lock");
   }

@@ -15,9 +15,9 @@ enum class LockUse { kWrite, kRead };
 class FileLock {
  public:
   /// path: the lock file inside the directory it guards, made if missing. LockUse::kRead also takes
-  /// a directory that may not be written (a read-only disk, another user's): it locks the file that
-  /// is there as it is, and nothing where there is none.
-  /// Held by another process or another FileLock: an Error naming the directory and the pid.
+  /// a directory that may not be written (a read-only disk, another user's): it shares the file
+  /// that is there with other readers, and locks nothing where there is none. Held by another
+  /// process or another FileLock: an Error naming the directory and the pid.
   explicit FileLock(const std::filesystem::path& path, LockUse use = LockUse::kWrite);
 
   /// Whether the directory may be written; always with LockUse::kWrite.

@@ -213,7 +213,7 @@ TEST_CASE("dynamic sites are not observed; without a static one there is nothing
 
   tied.plan = make_plan(tied.model.structure, token_inputs());
   Calibration none = tied.run({});
-  none.source = {"plan and text", "model"};
+  none.source = {"plan and text", "model", "tokenizer"};
   CHECK(none.ranges.empty());
   save_calibration(directory / "none.safetensors", none);
   const Calibration loaded = load_calibration(directory / "none.safetensors", tied.plan);
@@ -234,7 +234,7 @@ TEST_CASE("a calibration comes back from its file as it was", "[quant][calibrati
   const TemporaryDirectory directory;
   const Tied tied;
   Calibration saved = tied.calibrated();
-  saved.source = {"plan and text", "model"};
+  saved.source = {"plan and text", "model", "tokenizer"};
   save_calibration(directory / "calibration.safetensors", saved);
   const Calibration loaded = load_calibration(directory / "calibration.safetensors", tied.plan);
   CHECK(loaded.source == saved.source);

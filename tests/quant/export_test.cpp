@@ -573,6 +573,7 @@ TEST_CASE("an export with more in it than was exported is kept", "[quant][export
   const auto [add, name] = GENERATE(table<void (*)(const std::filesystem::path&), std::string>({
       {[](const auto& path) { std::ofstream(path / "README.md") << "mine"; }, "README.md"},
       {[](const auto& path) { std::filesystem::create_directory(path / "onnx"); }, "onnx"},
+      {[](const auto& path) { write_file(path / "config.json", "{}"); }, "config.json"},
       {[](const auto& path) {
          std::filesystem::rename(path / "config.json", path / "config.old");
          std::filesystem::create_symlink("config.old", path / "config.json");

@@ -1,7 +1,9 @@
 #include <chrono>
 #include <csignal>
+#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "data/base/checksum.h"
 #include "data/base/generator.h"
 #include "tests/support/catch.h"
 #include "tests/support/child_process.h"
@@ -115,6 +117,9 @@ TEST_CASE("An export killed anywhere is not there or whole, and comes out the sa
   SECTION("in place of an older one") {
     run.done("export");
     write_plain(run / "export/older", "");
+    auto description = nlohmann::json::parse(read_file(run / "export/dualpath.json"));
+    description["sha256"]["older"] = sha256_file(run / "export/older");
+    write_plain(run / "export/dualpath.json", description.dump());
     REQUIRE(run.run("export", {}, failpoint + "=kill").signal == SIGKILL);
     const bool replaced = failpoint == "atomic_directory.done";
     CHECK(fs::exists(run / "export/older") != replaced);
@@ -177,6 +182,20 @@ TEST_CASE("A second run on the same directory is refused while the first one liv
   first.send(SIGKILL);
   first.wait();
   CHECK(run.run("calibrate", endless).code == 0);
+}
+
+TEST_CASE("The program chooses how OpenMP's threads wait, unless the user has",
+          "[tools][threads]") {
+  const auto [own, expected] = GENERATE(table<std::string, std::string>(
+      {{"ANOTHER=1", "GOMP_SPINCOUNT=10000"}, {"GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT=7"}}));
+  const TinyRun run;
+  Program program = run.program("train", {"--set", "train.max_steps=1000000"});
+  program.environment[own.substr(0, own.find('='))] = own.substr(own.find('=') + 1);
+  const RunningProgram running(program);
+  wait_for(run / "run/log.jsonl");
+  const fs::path process = fs::path("/proc") / std::to_string(running.pid());
+  CHECK_THAT(read_file(process / "environ"), Contains(expected));
+  CHECK(read_file(process / "comm") == "dualpath\n");
 }
 
 TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directory fsynced",

@@ -276,7 +276,7 @@ TEST_CASE("A run is refused with another model than its own, and stays as it was
   const auto before = run.results();
   fs::rename(other / "model", run / "model-2");
   const Arguments changed{"--set", "model.path=model-2"};
-  for (const char* command : {"evaluate", "export", "train"}) {
+  for (const char* command : {"evaluate", "export", "train", "calibrate"}) {
     const ProgramEnd end = run.run(command, changed);
     CHECK(end.code == 1);
     CHECK_THAT(end.err, Contains("made from another model"));

@@ -415,15 +415,6 @@ TEST_CASE("A check keeps quiet where a key it needs is wrong already", "[recipe]
         "--set data.split.train: expected a number above 0, got x");
 }
 
-TEST_CASE("An export lies apart from the run", "[recipe]") {
-  const std::string start = "--set export: expected output_dir apart from train.output_dir o, got ";
-  CHECK(mistakes(kLeast, {"export={output_dir: o}"}) == start + "o");
-  CHECK(mistakes(kLeast, {"export={output_dir: ./o/}"}) == start + "./o/");
-  CHECK(mistakes(kLeast, {"export={output_dir: o/export}"}) == start + "o/export");
-  CHECK(mistakes(kLeast, {"export={output_dir: .}"}) == start + ".");
-  CHECK(mistakes(kLeast, {"export={output_dir: o-export}"}) == "");
-}
-
 TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") {
   CHECK_THROWS_AS(load_recipe("no/such/recipe.yaml"), UsageError);
   CHECK_THROWS_WITH(load_recipe("no/such/recipe.yaml"),

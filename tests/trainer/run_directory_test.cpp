@@ -141,7 +141,7 @@ TEST_CASE("A restart removes what another recipe left once it has a calibration"
   recipe.seed = 7;
   {
     const RunDirectory directory(recipe, RunAccess::kRestart);
-    CHECK_FALSE(directory.has_checkpoints());
+    CHECK_FALSE(fs::exists(directory.path() / "checkpoint-8"));
     CHECK_FALSE(fs::exists(directory.control()));
     CHECK(load_recipe(directory.resolved_recipe()) == recipe);
     write_plain(directory.calibration(), "new");
@@ -253,17 +253,82 @@ TEST_CASE("A run or export directory that is, holds or lies in an input is refus
   CHECK(fs::is_empty(folder / "model"));
 }
 
-TEST_CASE("An export may lie in the run's directory, but not be or hold it", "[trainer][run]") {
+TEST_CASE("An export lies apart from the run", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
-  recipe.export_.output_dir = folder / "run/export";
+  const auto refusal = [&](const fs::path& directory) {
+    recipe.export_.output_dir = directory;
+    return error_message([&] { check_export_place(recipe); });
+  };
+  CHECK_THAT(refusal(folder / "run"), Catch::Contains("is train.output_dir"));
+  CHECK_THAT(refusal(folder / "other/../run/"), Catch::Contains("is train.output_dir"));
+  CHECK_THAT(refusal(folder / "run/export"), Catch::Contains("lies in train.output_dir"));
+  CHECK_THAT(refusal(folder.path()), Catch::Contains("holds train.output_dir"));
+  recipe.export_.output_dir = folder / "run-export";
   CHECK_NOTHROW(check_export_place(recipe));
-  recipe.export_.output_dir = folder / "run";
-  CHECK_THAT(error_message([&] { check_export_place(recipe); }),
-             Catch::Contains("is train.output_dir"));
-  recipe.export_.output_dir = folder.path();
-  CHECK_THAT(error_message([&] { check_export_place(recipe); }),
-             Catch::Contains("holds train.output_dir"));
+}
+
+TEST_CASE("Of a model in links the files that they lead to are an input, too", "[trainer][run]") {
+  const TemporaryDirectory folder;
+  fs::create_directories(folder / "snapshots/1");
+  fs::create_directory(folder / "blobs");
+  write_plain(folder / "blobs/weights", "");
+  fs::create_symlink("../../blobs/weights", folder / "snapshots/1/model.safetensors");
+  Recipe recipe = recipe_in(folder);
+  recipe.model.path = folder / "snapshots/1";
+  recipe.train.output_dir = folder / "blobs";
+  CHECK_THAT(error_message([&] { check_run_place(recipe); }),
+             Catch::Contains("holds model.path") && Catch::Contains("blobs/weights"));
+}
+
+TEST_CASE("Folders of a user's that are named as a run's that was set aside stay",
+          "[trainer][run]") {
+  const TemporaryDirectory folder;
+  const Recipe recipe = recipe_in(folder);
+  make_old_run(recipe);
+  const std::string name = GENERATE(".previous", ".aside");
+  fs::create_directory(folder / "run" / name);
+  write_plain(folder / "run" / name / "thesis.tex", "mine");
+  write_plain(folder / "run" / name / "report.json", "mine");
+  { const RunDirectory directory(recipe, RunAccess::kRead); }
+  { const RunDirectory directory(recipe); }
+  CHECK_THAT(error_message([&] { RunDirectory(recipe, RunAccess::kRestart); }),
+             Catch::EndsWith("there is more: " + name + "/thesis.tex"));
+  CHECK(names_in(folder / "run" / name) == Names{"report.json", "thesis.tex"});
+  CHECK(read_file(folder / "run/report.json") != "mine");
+}
+
+TEST_CASE("A recipe with notes is not replaced", "[trainer][run]") {
+  const TemporaryDirectory folder;
+  const Recipe recipe = recipe_in(folder);
+  { const RunDirectory directory(recipe); }
+  const std::string noted = "# mine\n" + read_file(folder / "run/recipe.resolved.yaml");
+  write_plain(folder / "run/recipe.resolved.yaml", noted);
+  { RunDirectory(recipe).keep_recipe(); }  // it says the same
+  Recipe longer = recipe;
+  longer.train.max_steps = 300;
+  CHECK_THAT(error_message([&] { RunDirectory(longer).keep_recipe(); }),
+             Catch::EndsWith("has comments, which no run writes; it would be replaced"));
+  CHECK_THAT(error_message([&] { RunDirectory(longer, RunAccess::kRestart); }),
+             Catch::EndsWith("has comments, which no run writes; it would be replaced"));
+  CHECK(read_file(folder / "run/recipe.resolved.yaml") == noted);
+}
+
+TEST_CASE("A restart that cannot write leaves the run before it as it was", "[trainer][run]") {
+  const TemporaryDirectory folder;
+  Recipe recipe = recipe_in(folder);
+  make_old_run(recipe);
+  const Names before = names_in(folder / "run");
+  recipe.seed = 7;
+  const ChildEnd end = in_child([&] {
+    limit_file_size(16);  // enough for the lock
+    return error_message([&] { RunDirectory(recipe, RunAccess::kRestart); })
+                   .find("cannot write") == std::string::npos
+               ? 1
+               : 0;
+  });
+  CHECK(end.code == 0);
+  CHECK(names_in(folder / "run") == before);
 }
 
 TEST_CASE("A run on a read-only disk can be read", "[trainer][run]") {

@@ -49,9 +49,8 @@ TEST_CASE("Who only reads locks as far as a read-only disk lets him", "[base][lo
       return error_message([&] { FileLock(run / "lock", use); });
     };
     if (!refusal(LockUse::kWrite).ends_with("Read-only file system")) return 3;
-    const FileLock reader(run / "lock", LockUse::kRead);
-    const bool second = refusal(LockUse::kRead).find("another dualpath run") != std::string::npos;
-    return !reader.can_write() && second == there ? 0 : 4;
+    const FileLock reader(run / "lock", LockUse::kRead), another(run / "lock", LockUse::kRead);
+    return reader.can_write() || another.can_write() ? 4 : 0;
   });
   if (end.code == 2) WARN("SKIP: mounting is not permitted here");
   CHECK((end.code == 0 || end.code == 2));

@@ -60,5 +60,5 @@ TEST_CASE("A mount point is told from a plain directory", "[base][places]") {
     return is_mount_point(folder.path()) ? 0 : 1;
   });
   if (end.code == 2) WARN("SKIP: mounting is not permitted here");
-  CHECK(end.code != 1);
+  CHECK((end.code == 0 || end.code == 2));
 }
