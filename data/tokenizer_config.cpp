@@ -21,6 +21,7 @@ using Texts = std::unordered_set<std::string>;
 constexpr const char* kDecoder = "added_tokens_decoder";
 constexpr const char* kExtra = "extra_special_tokens";
 constexpr const char* kAdditional = "additional_special_tokens";  // its older name
+constexpr const char* kOwn = "model_specific_special_tokens";     // as save_pretrained writes them
 
 // In the order in which those that are new get their ids.
 constexpr std::array kSpecialNames{"bos_token", "eos_token", "unk_token", "sep_token",
@@ -56,9 +57,19 @@ class File {
     return tokens;
   }
 
+  /// The tokens under a key that are texts there, not objects: one, or some of a list.
+  Texts texts(const std::string& key) const {
+    Texts texts;
+    if (!has(key)) return texts;
+    const nlohmann::json& value = object_.raw()[key];
+    for (const auto& token : value.is_array() ? value : nlohmann::json::array({value}))
+      if (token.is_string()) texts.insert(token.get<std::string>());
+    return texts;
+  }
+
   /// {"image_token": "<image>"} under a key, in the file's order.
-  std::vector<std::pair<std::string, AddedToken>> dictionary(const std::string& key) const {
-    std::vector<std::pair<std::string, AddedToken>> tokens;
+  Named dictionary(const std::string& key) const {
+    Named tokens;
     if (!object_.contains(key) || !object_.raw()[key].is_object()) return tokens;
     const auto names = keys_within_.find(key);
     if (names == keys_within_.end()) return tokens;  // it is empty
@@ -171,17 +182,33 @@ class Reader {
     if (map_)
       for (const std::string& name : map_->own_names()) put(name, map_->token(name));
     for (auto name = texts; name != own.end(); ++name) put(*name, config_.token(*name));
-    for (auto& [name, token] : config_.dictionary(kExtra)) put(name, std::move(token));
+    Named extra = config_.dictionary(extra_key());
+    // transformers puts those texts and these into the place of what the file says under this key.
+    if (texts == own.end() && extra.empty()) extra = config_.dictionary(kOwn);
+    for (auto& [name, token] : extra) put(name, std::move(token));
     if (map_)
       for (auto& [name, token] : map_->dictionary(kExtra)) put(name, std::move(token));
     return tokens;
   }
 
-  /// Special tokens without a name. The newer key goes before the older one.
+  /// The key of tokenizer_config.json that counts: the older one where the newer says nothing.
+  const char* extra_key() const {
+    const bool has_extra = config_.has(kExtra) && !config().raw()[kExtra].empty();
+    return has_extra || !config_.has(kAdditional) ? kExtra : kAdditional;
+  }
+
+  /// special_tokens_map.json adds a list to that of tokenizer_config.json; an object or null there
+  /// takes its place.
+  bool map_replaces_extra() const {
+    return map_ && map_->has(kExtra) && !map_->object().raw()[kExtra].is_array();
+  }
+
+  /// Special tokens without a name.
   std::vector<AddedToken> extra() const {
-    auto extra = config_.list(kExtra, &special_), additional = config_.list(kAdditional, &special_);
-    const bool has_none = (!extra || extra->empty()) && config_.dictionary(kExtra).empty();
-    if (additional && has_none) extra = std::exchange(additional, std::nullopt);
+    std::optional<std::vector<AddedToken>> extra;
+    if (!map_replaces_extra()) extra = config_.list(extra_key(), &special_);
+    std::optional<std::vector<AddedToken>> additional;
+    if (extra_key() != kAdditional) additional = config_.list(kAdditional, &special_);
     if (map_) {
       if (auto list = map_->list(kAdditional)) additional = std::move(list);
       if (const auto list = map_->list(kExtra)) {
@@ -216,12 +243,26 @@ class Reader {
     return tokens;
   }
 
-  /// {"<|im_end|>": 151645, …}: not normalized are those that the other files call special.
-  AddedTokens tokens_of_added() const {
+  /// The tokens that transformers calls special when it comes to added_tokens.json. By then it has
+  /// not looked into the objects of tokenizer_config.json.
+  Texts special_among_added() const {
     Texts special;
-    for (const AddedToken& token : extra()) special.insert(token.content);
-    for (const auto& [name, token] : named_)
-      if (is_special_name(name)) special.insert(token.content);
+    if (!map_replaces_extra()) special = config_.texts(extra_key());
+    const auto of_map = map_->list(kExtra).value_or(std::vector<AddedToken>());
+    for (const AddedToken& token : of_map) special.insert(token.content);
+    for (const std::string name : kSpecialNames) {
+      if (!map_->has(name)) {
+        special.merge(config_.texts(name));
+      } else if (map_->object().contains(name)) {
+        special.insert(map_->token(name).content);
+      }
+    }
+    return special;
+  }
+
+  /// {"<|im_end|>": 151645, …}: special ones are not normalized.
+  AddedTokens tokens_of_added() const {
+    const Texts special = special_among_added();
     AddedTokens tokens;
     for (const std::string& content : added_->keys_in_order()) {
       const auto id = static_cast<std::int32_t>(added_->object().integer(content, kTokenIds));
@@ -241,6 +282,7 @@ class Reader {
 void refuse_unsupported(const JsonObject& config) {
   if (config.boolean_or("split_special_tokens", false))
     throw Error("{}: split_special_tokens: true is not supported", config.where());
+  std::ignore = config.object_if(kOwn);  // the Error: expected an object
   for (const std::string& key : config.keys()) {
     const nlohmann::json& value = config.raw()[key];
     // transformers keeps such an object and adds no token.

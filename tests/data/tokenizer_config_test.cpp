@@ -69,6 +69,39 @@ TEST_CASE("special tokens that are new are added: roles, a model's own names, th
   CHECK(added(R"({"add_bos_token": true, "pad_token": null})") == "<end>");
 }
 
+TEST_CASE("a model's own tokens may stand together, as transformers 5 saves them",
+          "[data][tokenizer_config]") {
+  const std::string own = R"("model_specific_special_tokens": {"image_token": "<y>", "a": "<x>"})";
+  CHECK(added("{" + own + "}") == "<end><y><x>");
+  CHECK(read("{" + own + "}").special_tokens ==
+        std::map<std::string, std::string>{{"image_token", "<y>"}, {"a", "<x>"}});
+  CHECK(added("{" + own + R"(, "extra_special_tokens": ["<z>"]})") == "<end><y><x><z>");
+  CHECK(added("{" + own + "}", R"({"b_token": "<w>", "extra_special_tokens": {"c": "<z>"}})") ==
+        "<end><w><y><x><z>");
+  // Other names in the file take their place.
+  CHECK(added("{" + own + R"(, "extra_special_tokens": {"b": "<z>"}})") == "<end><z>");
+  CHECK(added("{" + own + R"(, "additional_special_tokens": {"b": "<z>"}})") == "<end><z>");
+  CHECK(added("{" + own + R"(, "b_token": "<z>"})") == "<end><z>");
+  CHECK(error_message([] { read(R"({"model_specific_special_tokens": ["<x>"]})"); }) ==
+        "model/tokenizer_config.json: model_specific_special_tokens: expected an object, got "
+        "an array");
+}
+
+TEST_CASE("a token of added_tokens.json is special by a text or by special_tokens_map.json",
+          "[data][tokenizer_config]") {
+  const auto is_special = [](const std::string& config, const std::string& map = "") {
+    return !read(config, map, R"({"<x>": 1})").added[1].normalized;
+  };
+  CHECK(is_special(R"({"eos_token": "<x>"})"));
+  CHECK(is_special(R"({"additional_special_tokens": ["<x>"]})"));
+  CHECK(is_special("", R"({"eos_token": {"content": "<x>"}})"));
+  CHECK(is_special("", R"({"extra_special_tokens": [{"content": "<x>"}]})"));
+  CHECK_FALSE(is_special(R"({"eos_token": {"__type": "AddedToken", "content": "<x>"}})"));
+  CHECK_FALSE(is_special(R"({"extra_special_tokens": [{"content": "<x>"}]})"));
+  CHECK_FALSE(is_special(R"({"extra_special_tokens": {"eos_token": "<x>"}})"));
+  CHECK_FALSE(is_special("", R"({"additional_special_tokens": ["<x>"]})"));
+}
+
 TEST_CASE("special_tokens_map.json and added_tokens.json count without added_tokens_decoder",
           "[data][tokenizer_config]") {
   const std::string map = R"({"eos_token": {"content": "<x>", "rstrip": true}, "pad_token": null})";
@@ -85,6 +118,8 @@ TEST_CASE("special_tokens_map.json and added_tokens.json count without added_tok
   CHECK(added(R"({"added_tokens_decoder": {}})", map, tokens).empty());
   CHECK(added("", R"({"additional_special_tokens": ["<x>", {"content": "<y>"}]})") ==
         "<end><x><y>");
+  CHECK(added(R"({"extra_special_tokens": ["<w>"]})",
+              R"({"extra_special_tokens": {"a_token": "<x>"}})") == "<end><x>");
   CHECK(added(R"({"additional_special_tokens": ["<w>"]})",
               R"({"additional_special_tokens": ["<x>"], "extra_special_tokens": ["<y>"]})") ==
         "<end><w><y>");

@@ -82,6 +82,26 @@ def prefix_spaces() -> dict[str, dict]:
     return made
 
 
+def special_by_other_files() -> dict[str, dict]:
+    """A token of added_tokens.json is found in other spellings too, unless another file calls it special in time."""
+    token = "e\u0301"
+    ways = {
+        "a role": ({"pad_token": token}, None),
+        "a typed role": ({"pad_token": typed(token, normalized=True)}, None),
+        "a role in the map": ({}, {"pad_token": {"content": token}}),
+        "a role among extra": ({"extra_special_tokens": {"pad_token": token}}, None),
+        "extra": ({"extra_special_tokens": [token]}, None),
+        "typed extra": ({"extra_special_tokens": [typed(token)]}, None),
+        "additional": ({"additional_special_tokens": [token]}, None),
+        "extra in the map": ({}, {"extra_special_tokens": [{"content": token}]}),
+        "additional in the map": ({}, {"additional_special_tokens": [token]}),
+    }
+    return {
+        f"tokens, one special by {way}": directory(config, {"normalizer": NFC}, special_map, tokens={token: NEXT})
+        for way, (config, special_map) in ways.items()
+    }
+
+
 def directories() -> dict[str, dict]:
     x, y, z = added("<x>"), added("<y>"), added("<z>")
     stripping = [
@@ -111,6 +131,19 @@ def directories() -> dict[str, dict]:
         "extra empty": directory({"extra_special_tokens": [], "additional_special_tokens": ["<z>"]}),
         "extra by name": directory({"z_token": "<z>", "extra_special_tokens": {"b_token": "<x>", "a_token": "<y>"}}),
         "own names": directory({"z_token": "<x>", "a_token": "<y>", "m_token": typed("<z>", rstrip=True)}),
+        "extra by the older name": directory({"additional_special_tokens": {"b_token": "<x>"}}),
+        "extra, but null in the map": directory({"extra_special_tokens": ["<x>"]}, special_map={"extra_special_tokens": None}),
+        "own names together": directory({"model_specific_special_tokens": {"z_token": "<z>", "a": typed("<x>", lstrip=True)}}),
+        "own names together, of no effect beside others": directory(
+            {"model_specific_special_tokens": {"z_token": "<z>"}, "a_token": "<y>"}
+        ),
+        "own names together, of no effect beside extra": directory(
+            {"model_specific_special_tokens": {"z_token": "<z>"}, "extra_special_tokens": {"a_token": "<x>"}}
+        ),
+        "own names together, extra, map": directory(
+            {"model_specific_special_tokens": {"z_token": "<z>"}, "extra_special_tokens": ["<think>"]},
+            special_map={"a_token": "<x>", "extra_special_tokens": {"b_token": "<y>"}},
+        ),
         "roles, own names, extra": directory({"z_token": "<x>", "pad_token": "<y>", "extra_special_tokens": ["<z>"]}),
         "a new end": directory({"eos_token": "<x>"}),
         "padding is a word": directory({"pad_token": "the"}),
@@ -136,6 +169,7 @@ def directories() -> dict[str, dict]:
         "tokens, one special": directory(
             {"pad_token": "<x>"}, tokenizer={"normalizer": NFC}, tokens={"<y>": 300, "<x>": 299}
         ),
+        **special_by_other_files(),
         "gaps": directory({}, {"added_tokens": gaps}),
         "gaps and decoder": directory(decoder(n1000=x, n500=y, n0=added("<|end|>"), n501=z), {"added_tokens": gaps}),
         "two ids": directory({}, {"added_tokens": [added("<|end|>") | {"id": 7}]}),
