@@ -5,6 +5,7 @@
 
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/tokenizer_config.h"
 
 namespace dualpath::data {
 namespace {
@@ -12,48 +13,52 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-JsonObject config_of(const fs::path& model, const Tokenizer& tokenizer) {
-  const std::string& text = tokenizer.files().tokenizer_config_json;
-  return JsonObject::parse(text.empty() ? "{}" : text, (model / "tokenizer_config.json").string());
+/// Templates by their names; most models have one, the default.
+using Templates = std::map<std::string, std::string>;
+
+Templates templates_in_files(const fs::path& model) {
+  Templates named;
+  const fs::path file = model / "chat_template.jinja", others = model / "additional_chat_templates";
+  if (fs::exists(file)) named["default"] = read_file(file);
+  if (!fs::is_directory(others)) return named;
+  for (const fs::path& path : fs::directory_iterator(others))
+    if (path.extension() == ".jinja") named[path.stem().string()] = read_file(path);
+  return named;
 }
 
-/// Of a list of named ones.
-std::string named_template(const JsonObject& config, bool with_tools) {
-  std::map<std::string, std::string> named;
-  std::string names;
-  for (const JsonObject& entry : config.objects("chat_template")) {
+Templates templates_in_config(const JsonObject& config) {
+  if (!config.contains("chat_template")) return {};
+  if (!config.raw()["chat_template"].is_array())
+    return {{"default", config.string("chat_template")}};
+  Templates named;
+  for (const JsonObject& entry : config.objects("chat_template"))
     named[entry.string("name")] = entry.string("template");
-    names += " " + entry.string("name");
-  }
-  if (with_tools && named.contains("tool_use")) return named["tool_use"];
-  if (named.contains("default")) return named["default"];
-  throw Error("{}: chat_template: expected one named default, got{}", config.where(),
-              printable(names));
+  return named;
 }
 
-std::string source_of(const fs::path& model, const JsonObject& config, bool with_tools) {
-  const fs::path file = model / "chat_template.jinja";
-  if (fs::is_directory(model) && fs::exists(file)) return read_file(file);
-  if (!config.contains("chat_template")) {
+/// Where there are files, tokenizer_config.json's do not count.
+Templates templates_of(const fs::path& model, const Tokenizer& tokenizer) {
+  Templates named = templates_in_files(model);
+  if (!named.empty()) return named;
+  const std::string& config = tokenizer.files().tokenizer_config_json;
+  const std::string source = (model / "tokenizer_config.json").string();
+  return templates_in_config(JsonObject::parse(config.empty() ? "{}" : config, source));
+}
+
+std::string source_of(const fs::path& model, const Tokenizer& tokenizer, bool with_tools) {
+  Templates named = templates_of(model, tokenizer);
+  if (named.empty()) {
     throw Error(
         "{}: the model has no chat template; expected chat_template.jinja, or chat_template in "
         "tokenizer_config.json",
         model.string());
   }
-  if (config.raw()["chat_template"].is_array()) return named_template(config, with_tools);
-  return config.string("chat_template");
-}
-
-/// "bos_token" and the like: a text or, in older files, an object with "content".
-std::map<std::string, std::string> special_tokens_of(const JsonObject& config) {
-  std::map<std::string, std::string> tokens;
-  for (const std::string& key : config.keys()) {
-    if (!key.ends_with("_token")) continue;
-    const auto& value = config.raw()[key];
-    if (value.is_string()) tokens[key] = value.get<std::string>();
-    if (value.is_object()) tokens[key] = config.object(key).string("content");
-  }
-  return tokens;
+  if (with_tools && named.contains("tool_use")) return named["tool_use"];
+  if (named.contains("default")) return named["default"];
+  std::string names;
+  for (const auto& [name, text] : named) names += " " + name;
+  throw Error("{}: chat templates: expected one named default, got{}", model.string(),
+              printable(names));
 }
 
 /// A message's thoughts have had several names: a template finds them under "reasoning_content" and
@@ -81,9 +86,9 @@ std::tm local_time() {
 }  // namespace
 
 ChatTemplate ChatTemplate::of(const fs::path& model, const Tokenizer& tokenizer, bool with_tools) {
-  const JsonObject config = config_of(model, tokenizer);
-  return {jinja::Template(source_of(model, config, with_tools), "chat_template"),
-          special_tokens_of(config)};
+  const TokenizerConfig config = read_tokenizer_config(tokenizer.files(), /*listed=*/{}, model);
+  return {jinja::Template(source_of(model, tokenizer, with_tools), "chat_template"),
+          config.special_tokens};
 }
 
 std::string ChatTemplate::render(const ordered_json& messages) const {

@@ -15,9 +15,10 @@ namespace dualpath::data {
 /// apply_chat_template does; see jinja/template.h for what templates may contain.
 class ChatTemplate {
  public:
-  /// model: a directory with chat_template.jinja, or whose tokenizer_config.json has a
-  /// "chat_template" (a text, or a list of named ones, of which "default" is taken, and "tool_use"
-  /// where there are tools), or a GGUF file with "tokenizer.chat_template". Error if there is none.
+  /// model: a directory with chat_template.jinja and additional_chat_templates/NAME.jinja, or whose
+  /// tokenizer_config.json has a "chat_template" (a text, or a list of named ones), or a GGUF file
+  /// with "tokenizer.chat_template" and "tokenizer.chat_template.NAME". The one named "default" is
+  /// taken, or "tool_use" where there are tools and it is there. Error if there is none.
   static ChatTemplate of(const std::filesystem::path& model, const Tokenizer& tokenizer,
                          bool with_tools = false);
 

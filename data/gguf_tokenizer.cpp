@@ -54,6 +54,10 @@ constexpr std::array<std::string_view, 22> kIdleKeys{"ggml.scores",
                                                      "huggingface.json",
                                                      "chat_templates"};
 
+constexpr const char* kPre = "tokenizer.ggml.pre";
+constexpr const char* kTemplate = "tokenizer.chat_template";
+constexpr std::string_view kNamedTemplates = "tokenizer.chat_template.";  // "….tool_use"
+
 /// Error naming the first key of the tokenizer that is none of these.
 void refuse_unknown_keys(const GgufReader& reader) {
   constexpr std::string_view kPrefix = "tokenizer.";
@@ -61,7 +65,7 @@ void refuse_unknown_keys(const GgufReader& reader) {
     if (!key.starts_with(kPrefix)) continue;
     const std::string_view name = std::string_view(key).substr(kPrefix.size());
     if (std::ranges::find(kUsedKeys, name) != kUsedKeys.end() ||
-        std::ranges::find(kIdleKeys, name) != kIdleKeys.end() || name.starts_with("chat_template."))
+        std::ranges::find(kIdleKeys, name) != kIdleKeys.end() || key.starts_with(kNamedTemplates))
       continue;
     throw Error("{}: {} is not supported", reader.file()->path().string(), printable(key));
   }
@@ -122,7 +126,7 @@ class Metadata {
   }
 
   json tokenizer() const {
-    const auto pre = reader_.require<std::string>("tokenizer.ggml.pre");
+    const auto pre = reader_.require<std::string>(kPre);
     return {{"version", "1.0"},
             {"truncation", nullptr},
             {"padding", nullptr},
@@ -144,9 +148,10 @@ class Metadata {
     for (const auto& [key, name] : names) {
       if (const auto id = special_id(name)) config[key] = tokens_[*id];
     }
-    if (reader_.contains("tokenizer.chat_template")) {
-      config["chat_template"] = reader_.require<std::string>("tokenizer.chat_template");
-    }
+    const json templates = chat_templates();
+    if (templates.empty()) return config;
+    const bool is_one = templates.size() == 1 && reader_.contains(kTemplate);
+    config["chat_template"] = is_one ? templates[0]["template"] : templates;
     return config;
   }
 
@@ -167,6 +172,18 @@ class Metadata {
     if (id >= tokens_.size())
       throw Error("{}: {}: {} of {} tokens", file(), key, id, tokens_.size());
     return id;
+  }
+
+  /// [{"name": "tool_use", "template": …}, …]; of those of one name the last counts.
+  json chat_templates() const {
+    json templates = json::array();
+    const auto add = [&](const std::string& name, const std::string& key) {
+      templates.push_back({{"name", name}, {"template", reader_.require<std::string>(key)}});
+    };
+    for (const auto& [key, value] : reader_.metadata())
+      if (key.starts_with(kNamedTemplates)) add(key.substr(kNamedTemplates.size()), key);
+    if (reader_.contains(kTemplate)) add("default", kTemplate);
+    return templates;
   }
 
   json added_tokens() const {
@@ -211,7 +228,11 @@ class Metadata {
 
   /// The token that stands before or behind every text, if the model wants one and has it.
   std::optional<std::size_t> around(std::string_view name) const {
-    const bool wanted = reader_.get_or(fmt::format("tokenizer.ggml.add_{}_token", name), false);
+    // llama.cpp puts a first token before every text of such a model, unless the file says no.
+    // (transformers' import looks at the key alone.)
+    const bool by_default = name == "bos" && reader_.require<std::string>(kPre) == "llama-bpe";
+    const bool wanted =
+        reader_.get_or(fmt::format("tokenizer.ggml.add_{}_token", name), by_default);
     return wanted ? special_id(name) : std::nullopt;
   }
 

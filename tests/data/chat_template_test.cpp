@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A tokenizer of two letters and two special tokens, beside this tokenizer_config.json.
-Tokenizer tokenizer(const json& config) {
+Tokenizer tokenizer(const json& config, const std::string& special_tokens_map = "") {
   const json description = json::parse(R"({
     "added_tokens": [{"id": 2, "content": "<s>", "special": true},
                      {"id": 3, "content": "</s>", "special": true}],
@@ -27,13 +27,14 @@ Tokenizer tokenizer(const json& config) {
     "decoder": {"type": "ByteLevel"},
     "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}
   })");
-  return Tokenizer({description.dump(), config.dump()}, "model");
+  return Tokenizer({description.dump(), config.dump(), special_tokens_map}, "model");
 }
 
 const ordered_json kMessages = {{{"role", "user"}, {"content", "ab"}}};
 
-std::string rendered_with(const json& config, const fs::path& directory = "nowhere") {
-  return ChatTemplate::of(directory, tokenizer(config)).render(kMessages);
+std::string rendered_with(const json& config, const fs::path& directory = "nowhere",
+                          bool with_tools = false) {
+  return ChatTemplate::of(directory, tokenizer(config), with_tools).render(kMessages);
 }
 
 }  // namespace
@@ -64,12 +65,43 @@ TEST_CASE("a template stands in tokenizer_config.json, as a text or as one of se
       json::array({{{"name", "tool_use"}, {"template", "no"}},
                    {{"name", "default"}, {"template", "{{ messages | length }}"}}});
   CHECK(rendered_with({{"chat_template", several}}) == "1");
+  CHECK(rendered_with({{"chat_template", several}}, "nowhere", /*with_tools=*/true) == "no");
 }
 
 TEST_CASE("a file chat_template.jinja goes before tokenizer_config.json", "[data][chat_template]") {
   const TemporaryDirectory model;
   write_plain(model / "chat_template.jinja", "from the file\n");
   CHECK(rendered_with({{"chat_template", "from the config"}}, model.path()) == "from the file");
+}
+
+TEST_CASE("a directory of further templates names them: tool_use.jinja is for texts with tools",
+          "[data][chat_template]") {
+  const TemporaryDirectory model;
+  const json config = {{"chat_template", "from the config"}};
+  const auto rendered = [&](bool with_tools) {
+    return rendered_with(config, model.path(), with_tools);
+  };
+  fs::create_directory(model / "additional_chat_templates");
+  write_plain(model / "additional_chat_templates" / "README.md", "no template");
+  CHECK(rendered(true) == "from the config");
+  write_plain(model / "additional_chat_templates" / "tool_use.jinja", "with tools");
+  CHECK(rendered(true) == "with tools");
+  CHECK_THROWS_WITH(rendered(false), Catch::EndsWith("expected one named default, got tool_use"));
+  write_plain(model / "chat_template.jinja", "without");
+  CHECK(rendered(true) == "with tools");
+  CHECK(rendered(false) == "without");
+}
+
+TEST_CASE("a template gets the special tokens of all files, under their own names too",
+          "[data][chat_template]") {
+  const json config = {
+      {"chat_template", "{{ bos_token }} {{ eos_token }} {{ image_token }} {{ audio_token }}"},
+      {"bos_token", "</s>"},
+      {"extra_special_tokens", {{"image_token", "<i>"}}}};
+  const std::string map =
+      R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "audio_token": "<a>"})";
+  CHECK(ChatTemplate::of("nowhere", tokenizer(config, map)).render(kMessages) ==
+        "<s> </s> <i> <a>");
 }
 
 TEST_CASE("a template gets the special tokens, no tools, and is asked for an answer",
@@ -105,6 +137,5 @@ TEST_CASE("a model without a template, or without a default one, is an error",
                     "chat_template in tokenizer_config.json");
   const json other = json::array({{{"name", "tool_use"}, {"template", "no"}}});
   CHECK_THROWS_WITH(rendered_with({{"chat_template", other}}),
-                    "nowhere/tokenizer_config.json: chat_template: expected one named default, got "
-                    "tool_use");
+                    "nowhere: chat templates: expected one named default, got tool_use");
 }

@@ -133,11 +133,33 @@ TEST_CASE("a last token that the model wants stands behind a text", "[data][gguf
         Ids{1});  // has none
 }
 
+TEST_CASE("a first token stands before a llama-bpe model's text unless the file says no",
+          "[data][gguf_tokenizer]") {
+  json llama = {{"tokenizer.ggml.pre", "llama-bpe"}};
+  CHECK(tokenizer(llama).encode_whole("a") == Ids{1});  // has none
+  llama["tokenizer.ggml.bos_token_id"] = 5;
+  CHECK(tokenizer(llama).encode_whole("a") == Ids{5, 1});
+  CHECK(tokenizer(llama).encode("a") == Ids{1});
+  llama["tokenizer.ggml.add_bos_token"] = false;
+  CHECK(tokenizer(llama).encode_whole("a") == Ids{1});
+  CHECK(tokenizer({{"tokenizer.ggml.bos_token_id", 5}}).encode_whole("a") == Ids{1});  // smollm
+}
+
+TEST_CASE("a GGUF file's chat templates have names", "[data][gguf_tokenizer]") {
+  const auto templates = [](json patch) {
+    patch["tokenizer.chat_template.tool_use"] = "{{ tools }}";
+    return json::parse(tokenizer(patch).files().tokenizer_config_json)["chat_template"];
+  };
+  const json tool_use = {{"name", "tool_use"}, {"template", "{{ tools }}"}};
+  const json by_default = {{"name", "default"}, {"template", "{{ messages }}"}};
+  CHECK(templates(json::object()) == json{tool_use, by_default});
+  CHECK(templates({{"tokenizer.chat_template", nullptr}}) == json::array({tool_use}));
+}
+
 TEST_CASE("keys without effect on byte-level BPE pass", "[data][gguf_tokenizer]") {
   const json idle = {{"tokenizer.ggml.add_space_prefix", true},
                      {"tokenizer.ggml.scores", {0, 0, 0, 0, 0, 0}},
                      {"tokenizer.ggml.eot_token_id", 5},
-                     {"tokenizer.chat_template.tool_use", "{{ tools }}"},
                      {"tokenizer.chat_templates", {"tool_use"}}};
   CHECK(tokenizer(idle).encode(" a") == Ids{4});
 }
