@@ -90,6 +90,8 @@ TEST_CASE("a directory of further templates names them: tool_use.jinja is for te
   write_plain(model / "chat_template.jinja", "without");
   CHECK(rendered(true) == "with tools");
   CHECK(rendered(false) == "without");
+  // A GGUF file is no directory.
+  CHECK(rendered_with(config, model / "chat_template.jinja") == "from the config");
 }
 
 TEST_CASE("a template gets the special tokens of all files, under their own names too",
