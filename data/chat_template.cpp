@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/formats/stand_in.h"
 #include "data/tokenizer_config.h"
 
 namespace dualpath::data {
@@ -19,10 +19,10 @@ using Templates = std::map<std::string, std::string>;
 Templates templates_in_files(const fs::path& model) {
   Templates named;
   const fs::path file = model / "chat_template.jinja", others = model / "additional_chat_templates";
-  if (fs::exists(file)) named["default"] = read_file(file);
+  if (fs::exists(file)) named["default"] = read_unless_stand_in(file);
   if (!fs::is_directory(others)) return named;
   for (const fs::path& path : fs::directory_iterator(others))
-    if (path.extension() == ".jinja") named[path.stem().string()] = read_file(path);
+    if (path.extension() == ".jinja") named[path.stem().string()] = read_unless_stand_in(path);
   return named;
 }
 

@@ -8,8 +8,10 @@
 
 #include "data/base/error.h"
 #include "data/base/file.h"
+#include "data/base/link.h"
 #include "data/conversation.h"
 #include "data/formats/json.h"
+#include "data/formats/stand_in.h"
 #include "data/utf8.h"
 
 namespace dualpath::data {
@@ -38,6 +40,7 @@ void add(Document document, std::vector<Document>& documents) {
 }
 
 void read_plain(std::string text, const fs::path& path, std::vector<Document>& documents) {
+  if (const auto found = lfs_pointer(text)) throw Error("{}: {}", path.string(), *found);
   for_each_line(text, path, require_utf8);
   add({std::move(text), path.string()}, documents);
 }
@@ -105,7 +108,9 @@ bool is_text_file(const fs::path& path) {
 std::vector<fs::path> text_files(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.is_regular_file() && is_text_file(entry.path())) files.push_back(entry.path());
+    const fs::path& file = entry.path();
+    if (is_text_file(file) && exists_behind_links(file) && entry.is_regular_file())
+      files.push_back(file);
   }
   std::ranges::sort(files);
   return files;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "data/base/error.h"
+#include "data/base/file.h"
 
 namespace dualpath::data {
 namespace {
@@ -34,16 +35,26 @@ bool is_page(std::string_view text) {
 
 }  // namespace
 
+std::optional<std::string> lfs_pointer(std::string_view text) {
+  if (!text.starts_with(kPointer)) return std::nullopt;
+  return "is a Git LFS pointer, not the file it stands for; in its repository, \"git lfs install "
+         "&& "
+         "git lfs pull\" gets the file";
+}
+
 std::optional<std::string> stand_in(std::string_view text) {
-  if (text.starts_with(kPointer)) {
-    return "is a Git LFS pointer, not the file it stands for; in its repository, \"git lfs install "
-           "&& git lfs pull\" gets the file";
-  }
+  if (auto found = lfs_pointer(text)) return found;
   if (is_page(text)) {
     return "is an HTML page, as a server gives to sign in or to say what went wrong, not the file; "
            "download it again";
   }
   return std::nullopt;
+}
+
+std::string read_unless_stand_in(const std::filesystem::path& file) {
+  std::string text = read_file(file);
+  if (const auto found = stand_in(text)) throw Error("{}: {}", file.string(), *found);
+  return text;
 }
 
 void refuse_stand_in(const std::filesystem::path& file, std::span<const std::byte> bytes) {

@@ -106,6 +106,19 @@ TEST_CASE("a template gets the special tokens of all files, under their own name
         "<s> </s> <i> <a>");
 }
 
+TEST_CASE("a pointer or a page in the place of chat_template.jinja is no template",
+          "[data][chat_template]") {
+  const TemporaryDirectory model;
+  const fs::path file = model / "chat_template.jinja";
+  for (const auto& [content, found] :
+       {std::pair{"version https://git-lfs.github.com/spec/v1\n", ": is a Git LFS pointer, "},
+        {"<!DOCTYPE html>", ": is an HTML page, "}}) {
+    write_plain(file, content);
+    CHECK_THROWS_WITH(rendered_with({{"chat_template", "from the config"}}, model.path()),
+                      Catch::StartsWith(file.string() + found));
+  }
+}
+
 TEST_CASE("a template gets the special tokens, no tools, and is asked for an answer",
           "[data][chat_template]") {
   CHECK(rendered_with({{"chat_template",

@@ -4,12 +4,13 @@
 
 #include "data/base/atomic_file.h"
 #include "tests/data/letters.h"
+#include "tests/support/error_message.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace dualpath;
-using dualpath::testing::TemporaryDirectory;
 using namespace dualpath::data;
-using dualpath::testing::documents_in;
+using namespace dualpath::testing;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -65,6 +66,30 @@ TEST_CASE("a directory is its text files by name", "[data][text]") {
   write_file(a.directory.path() / "b.md", "second");
   write_file(a.directory.path() / "c.bin", "\xFF");
   CHECK(texts(documents_in(a.directory.path())) == Texts{"first", "second"});
+}
+
+TEST_CASE("a Git LFS pointer is no text to train on; a page is", "[data][text]") {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\nsize 5\n";
+  for (const char* name : {"a.txt", "a.md", "a.jsonl"}) {
+    const TextFile file(name, pointer);
+    CHECK_THAT(
+        error_message([&] { documents_in(file.path); }),
+        Catch::StartsWith(file.path.string()) && Catch::Contains(": is a Git LFS pointer, "));
+  }
+  CHECK(texts(documents_in(TextFile("a.txt", "<html>one</html>").path)) ==
+        Texts{"<html>one</html>"});
+}
+
+TEST_CASE("a text of a directory that is a link to nothing is named", "[data][text]") {
+  const TextFile a("a.txt", "first");
+  const fs::path& directory = a.directory.path();
+  fs::create_symlink("nowhere", directory / "notes");
+  fs::create_symlink("a.txt", directory / "b.txt");
+  fs::create_directory(directory / "c.txt");
+  CHECK(texts(documents_in(directory)) == Texts{"first", "first"});
+  fs::create_symlink("nowhere", directory / "d.txt");
+  CHECK(error_message([&] { documents_in(directory); }) ==
+        (directory / "d.txt").string() + ": is a link to nowhere, which does not exist");
 }
 
 TEST_CASE("a broken line of text is named", "[data][text]") {
