@@ -95,18 +95,6 @@ ordered_json without_nulls(const ordered_json& message) {
   return result;
 }
 
-/// Templates differ in what they call it; transformers gives it to them under both names.
-ordered_json with_reasoning(ordered_json message) {
-  for (const char* key : {"reasoning_content", "thinking", "reasoning"}) {
-    if (!message.contains(key)) continue;
-    const ordered_json reasoning = message[key];
-    if (!message.contains("thinking")) message["thinking"] = reasoning;
-    message["reasoning_content"] = reasoning;
-    break;
-  }
-  return message;
-}
-
 void check_part(const Node& part) {
   if (!part.has("type")) part.refuse("an object with a type");
   if (part.at("type").text() == "text") {
@@ -148,9 +136,9 @@ ordered_json message_of(const Node& message) {
   if (std::ranges::find(kRoles, role.text()) == kRoles.end())
     role.refuse(fmt::format("one of {}", fmt::join(kRoles, ", ")));
   if (message.has("tool_calls")) message.at("tool_calls").objects("a list of calls");
-  check_content(message);
   check_kept(message, role.text());
-  return with_reasoning(without_nulls(message.value));
+  check_content(message);
+  return without_nulls(message.value);
 }
 
 ordered_json turn_of(const Node& turn) {
@@ -182,21 +170,24 @@ void add_system(const Node& line, ordered_json& messages) {
   messages.insert(messages.begin(), message);
 }
 
+/// The list, or null for none: in a column of JSON texts that is "" or "null".
 ordered_json tools_of(const Node& line) {
+  if (!line.has("tools")) return nullptr;
   const Node tools = line.at("tools");
-  if (!tools.value.is_string()) {
-    tools.objects("a list of tools");
-    return tools.value;
+  ordered_json list = tools.value;
+  if (list == "") return nullptr;
+  if (list.is_string()) {
+    parse_json(tools.text(), tools.where);
+    list = ordered_json::parse(tools.text());
   }
-  parse_json(tools.text(), tools.where);
-  const ordered_json parsed = ordered_json::parse(tools.text());
-  Node{parsed, tools.where}.objects("a list of tools");
-  return parsed;
+  if (!list.is_null()) Node{list, tools.where}.objects("a list of tools");
+  return list;
 }
 
 ordered_json variables_of(const Node& line) {
   ordered_json variables = ordered_json::object();
-  if (line.has("tools")) variables["tools"] = tools_of(line);
+  ordered_json tools = tools_of(line);
+  if (!tools.is_null()) variables["tools"] = std::move(tools);
   if (line.has("documents")) {
     line.at("documents").objects("a list of documents");
     variables["documents"] = line.at("documents").value;

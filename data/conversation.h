@@ -9,8 +9,7 @@ namespace dualpath::data {
 
 /// A conversation as transformers gives it to a chat template.
 struct Conversation {
-  /// [{"role": …, "content": …, …}, …], at least one. What is null is left out, and reasoning
-  /// stands as "reasoning_content" and "thinking", whatever the file calls it.
+  /// [{"role": …, "content": …, …}, …], at least one. What is null is left out.
   nlohmann::ordered_json messages;
   /// An object: "tools", "documents" and what the line's "chat_template_kwargs" name.
   nlohmann::ordered_json variables;
@@ -24,11 +23,11 @@ struct Conversation {
 /// are translated: human, gpt, function_response, observation.
 ///
 /// A line's "system" goes before all as a message of its own. Its "tools" and "documents" are lists
-/// of objects ("tools" may be such a list as a JSON text, as TRL has it). Other keys of a line are
-/// without effect. Error, with the line's place and the key, for wrong types, unknown roles, an
-/// empty list, and for what would be lost in silence: "function_call", an assistant's "weight"
-/// other than 1, a file named inside a part, a "chat_template_kwargs" that is an argument of
-/// transformers.
+/// of objects ("tools" may be such a list as a JSON text, as TRL has it; "" is none). Other keys of
+/// a line are without effect. Error, with the line's place and the key, for wrong types, unknown
+/// roles, an empty list, and for what would be lost in silence: "function_call", an assistant's
+/// "weight" other than 1, a file named inside a part, a "chat_template_kwargs" that is an argument
+/// of transformers.
 Conversation read_conversation(const JsonObject& object, std::string_view line,
                                std::string_view key);
 

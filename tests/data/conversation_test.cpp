@@ -63,22 +63,6 @@ TEST_CASE("messages are given as they are, but for what is null", "[data][conver
   CHECK(variables == ordered_json::object());
 }
 
-TEST_CASE("what was thought is there under both names that templates have for it",
-          "[data][conversation]") {
-  const auto thought = [](const std::string& fields) {
-    return conversation(R"({"messages": [{"role": "assistant", "content": "a", )" + fields + "}]}")
-        .messages[0];
-  };
-  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
-    const ordered_json message = thought('"' + std::string(name) + R"(": "why")");
-    CHECK(message["reasoning_content"] == "why");
-    CHECK(message["thinking"] == "why");
-  }
-  const ordered_json both = thought(R"("thinking": "b", "reasoning_content": "a")");
-  CHECK(both["reasoning_content"] == "a");
-  CHECK(both["thinking"] == "b");
-}
-
 TEST_CASE("ShareGPT's turns are messages under the roles that templates know",
           "[data][conversation]") {
   CHECK(conversation(R"({"conversations": [{"from": "system", "value": "a"},
@@ -102,6 +86,8 @@ TEST_CASE("tools, documents, a system's text and a template's variables stand be
   CHECK(conversation(R"({"system": "s")" + rest).messages ==
         json(R"([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}])"));
   CHECK(conversation(R"({"system": "", "tools": null)" + rest).messages.size() == 1);
+  for (const char* none : {"null", R"("")", R"("null")"})
+    CHECK(conversation(R"({"tools": )" + (none + rest)).variables == ordered_json::object());
 }
 
 TEST_CASE("what is wrong with a message is named by its line and place", "[data][conversation]") {
@@ -125,7 +111,7 @@ TEST_CASE("what is wrong with a message is named by its line and place", "[data]
         ".content[0].url: expected the file in the line's images or audio, not in a part");
   CHECK(refused_message(R"({"role": "assistant", "tool_calls": "x"})") ==
         ".tool_calls: expected a list of calls, got \"x\"");
-  CHECK(refused_message(R"({"role": "assistant", "content": "", "function_call": {}})") ==
+  CHECK(refused_message(R"({"role": "assistant", "content": null, "function_call": {}})") ==
         ".function_call: expected tool_calls instead, which templates know");
   CHECK(refused_message(R"({"role": "assistant", "content": "a", "weight": 0})") ==
         ".weight: expected 1, got 0");
