@@ -68,11 +68,24 @@ bool is_companion(const fs::path& file) {
   return file.filename() != "config.json" && !holds_weights(file);
 }
 
+/// Whether somebody reads it: this program, or who opens an export of the model.
+bool is_read(const fs::path& companion) {
+  constexpr std::array kRead{"tokenizer.json",           "tokenizer_config.json",
+                             "special_tokens_map.json",  "added_tokens.json",
+                             "chat_template.jinja",      "generation_config.json",
+                             "preprocessor_config.json", "processor_config.json"};
+  return std::find(kRead.begin(), kRead.end(), companion.filename()) != kRead.end();
+}
+
+/// A link to nothing is left out, as an editor's lock (.#config.json) is one, unless a file that is
+/// read should be there.
 std::vector<fs::path> companions(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (!is_companion(entry.path()) || !exists_behind_links(entry.path())) continue;
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    const fs::path& file = entry.path();
+    if (!is_companion(file) || (is_read(file) && !exists_behind_links(file))) continue;
+    std::error_code unreachable;  // a link to itself
+    if (entry.is_regular_file(unreachable)) files.push_back(file);
   }
   std::sort(files.begin(), files.end());
   return files;

@@ -178,10 +178,20 @@ TEST_CASE("files of a model may be links", "[modules][model]") {
   const Model linked = open_model(directory.path()), plain = tiny_llama("untied_sharded");
   CHECK(linked.weights->names() == plain.weights->names());
   CHECK(linked.companion_files.size() == plain.companion_files.size());
-  std::filesystem::create_symlink("nowhere", directory / "chat_template.jinja");
-  CHECK(error_message([&] { open_model(directory.path()); }) ==
-        (directory / "chat_template.jinja").string() +
-            ": is a link to nowhere, which does not exist");
+}
+
+TEST_CASE("a link to nothing is an error where a model's file is read", "[modules][model]") {
+  const EditedModel model("tied", nlohmann::json::object());
+  const std::size_t companions = open_model(model.path()).companion_files.size();
+  std::filesystem::create_symlink("me@host.123:1", model.path() / ".#config.json");
+  std::filesystem::create_symlink("README.md", model.path() / "README.md");  // to itself
+  CHECK(open_model(model.path()).companion_files.size() == companions);
+  for (const char* name : {"chat_template.jinja", "special_tokens_map.json"}) {
+    const std::filesystem::path file = model.path() / name;
+    std::filesystem::create_symlink("nowhere", file);
+    CHECK(model.mistake() == fmt::format("/{}: is a link to nowhere, which does not exist", name));
+    std::filesystem::remove(file);
+  }
 }
 
 TEST_CASE("a tokenizer that is larger than the model's vocabulary is refused", "[modules][model]") {
