@@ -47,16 +47,24 @@ std::string last_word(const ordered_json& message) {
   return text.substr(text.find_last_of(" \t\r\n>") + 1);
 }
 
+bool is_target(const ordered_json& message) {
+  return message["role"] == "assistant" && !is_left_out(message);
+}
+
+bool overlap(const ByteRange& a, const ByteRange& b) { return a.begin < b.end && b.begin < a.end; }
+
 class Finder {
  public:
   Finder(const ChatTemplate& chat, const Tokenizer& tokenizer, const Conversation& conversation,
          std::string_view whole, const std::tm& now)
       : chat_(chat), tokenizer_(tokenizer), conversation_(conversation), whole_(whole), now_(now) {}
 
-  std::vector<ByteRange> find() const {
+  /// wanted(message): of which answers.
+  template <class Wanted>
+  std::vector<ByteRange> find(const Wanted& wanted) const {
     std::vector<ByteRange> answers;
     for (std::size_t i = 0; i < conversation_.messages.size(); ++i)
-      if (conversation_.messages[i]["role"] == "assistant") answers.push_back(answer(i));
+      if (wanted(conversation_.messages[i])) answers.push_back(answer(i));
     return answers;
   }
 
@@ -139,11 +147,19 @@ ordered_json template_variables(const Conversation& conversation, std::size_t n,
 std::vector<ByteRange> find_answers(const ChatTemplate& chat, const Tokenizer& tokenizer,
                                     const Conversation& conversation, const jinja::Rendering& whole,
                                     const std::tm& now) {
-  std::vector<ByteRange> answers =
-      whole.generated.empty() ? Finder(chat, tokenizer, conversation, whole.text, now).find()
-                              : whole.generated;
-  if (answers.empty())
-    throw Error("expected a message of the assistant, since data.assistant_only_loss is true");
+  const Finder finder(chat, tokenizer, conversation, whole.text, now);
+  std::vector<ByteRange> answers = whole.generated;
+  if (answers.empty()) {
+    answers = finder.find(is_target);
+  } else {
+    for (const ByteRange& left_out : finder.find(is_left_out))
+      std::erase_if(answers, [&](const ByteRange& range) { return overlap(range, left_out); });
+  }
+  if (answers.empty()) {
+    throw Error(
+        "expected a message of the assistant whose weight is not 0, since "
+        "data.assistant_only_loss is true");
+  }
   return answers;
 }
 

@@ -11,13 +11,14 @@
 namespace dualpath::data {
 
 /// Where the assistants' answers stand in `whole`, which is the conversation as the template writes
-/// it: what they say and the end of turn that the template puts behind it, in order.
+/// it: what they say and the end of turn that the template puts behind it, in order. Those whose
+/// weight is 0 are left out.
 ///
 /// A template with {% generation %} marks them itself. Else an answer begins behind what the
 /// template writes of the messages before it with the prompt for an answer, and ends where the
 /// conversation that ends with it does. Where the template writes an earlier answer otherwise than
 /// a last one (Qwen3 leaves out what was thought), it ends where the rest of the last one's text
-/// ends. Error that names the message where neither can be told.
+/// ends. Error that names the message where neither can be told, and where no answer is left.
 ///
 /// now: what strftime_now told when `whole` was written.
 std::vector<ByteRange> find_answers(const ChatTemplate& chat, const Tokenizer& tokenizer,

@@ -120,14 +120,14 @@ void check_content(const Node& message) {
 }
 
 /// What OpenAI's format has besides: a call that no template reads, and whether an answer is
-/// trained on. Of others than the assistant nothing is, if the recipe says so.
+/// trained on. The weights of others than the assistant say nothing.
 void check_kept(const Node& message, std::string_view role) {
   if (message.has("function_call"))
     throw Error("{}.function_call: expected tool_calls instead, which templates know",
                 message.where);
   if (role != "assistant" || !message.has("weight")) return;
   const Node weight = message.at("weight");
-  if (weight.value != 1) weight.refuse("1");
+  if (weight.value != 0 && weight.value != 1) weight.refuse("0 or 1");
 }
 
 ordered_json message_of(const Node& message) {
@@ -153,9 +153,12 @@ ordered_json turn_of(const Node& turn) {
         "human, gpt, system, tool, observation or function_response (a function_call as a message "
         "with tool_calls)");
   }
-  check_kept(turn, found->second);
+  const std::string_view role = found->second;
+  check_kept(turn, role);
   if (!turn.has("value")) turn.refuse("a value");
-  return {{"role", found->second}, {"content", turn.at("value").text()}};
+  ordered_json message = {{"role", role}, {"content", turn.at("value").text()}};
+  if (role == "assistant" && turn.has("weight")) message["weight"] = turn.at("weight").value;
+  return message;
 }
 
 /// In front of the messages, where the line has one beside them.
@@ -205,6 +208,10 @@ ordered_json variables_of(const Node& line) {
 }
 
 }  // namespace
+
+bool is_left_out(const ordered_json& message) {
+  return message["role"] == "assistant" && message.contains("weight") && message["weight"] == 0;
+}
 
 Conversation read_conversation(const JsonObject& object, std::string_view line,
                                std::string_view key) {

@@ -15,6 +15,9 @@ struct Conversation {
   nlohmann::ordered_json variables;
 };
 
+/// Whether this is an answer that is not to be trained on: its "weight" is 0.
+bool is_left_out(const nlohmann::ordered_json& message);
+
 /// Reads the conversation of a line of JSON: `object`, whose text is `line`.
 ///
 /// key "messages": {"role", "content", "tool_calls", …}, as OpenAI and TRL have them. Content is a
@@ -26,8 +29,8 @@ struct Conversation {
 /// of objects ("tools" may be such a list as a JSON text, as TRL has it; "" is none). Other keys of
 /// a line are without effect. Error, with the line's place and the key, for wrong types, unknown
 /// roles, an empty list, and for what would be lost in silence: "function_call", an assistant's
-/// "weight" other than 1, a file named inside a part, a "chat_template_kwargs" that is an argument
-/// of transformers.
+/// "weight" other than 0 and 1, a file named inside a part, a "chat_template_kwargs" that is an
+/// argument of transformers.
 Conversation read_conversation(const JsonObject& object, std::string_view line,
                                std::string_view key);
 

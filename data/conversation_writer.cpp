@@ -1,10 +1,12 @@
 #include "data/conversation_writer.h"
 
+#include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "data/answers.h"
+#include "data/base/error.h"
 #include "data/chat_template.h"
 #include "data/conversation.h"
 #include "data/tokenizer.h"
@@ -25,6 +27,15 @@ std::tm the_day() {
   return day;
 }
 
+void refuse_left_out(const ordered_json& messages) {
+  const auto found = std::ranges::find_if(messages, is_left_out);
+  if (found == messages.end()) return;
+  throw Error(
+      "messages[{}].weight: expected 1, got 0: all of a conversation is trained on, unless "
+      "data.assistant_only_loss is true",
+      found - messages.begin());
+}
+
 }  // namespace
 
 ConversationWriter::ConversationWriter(std::filesystem::path model, const Tokenizer& tokenizer,
@@ -39,7 +50,10 @@ WrittenConversation ConversationWriter::write(const Conversation& conversation) 
   const std::tm now = the_day();
   const ChatTemplate& chat = this->chat(variables.contains("tools"));
   const jinja::Rendering whole = chat.render(variables, now);
-  if (!finds_answers_) return {whole.text, std::nullopt};
+  if (!finds_answers_) {
+    refuse_left_out(conversation.messages);
+    return {whole.text, std::nullopt};
+  }
   return {whole.text, find_answers(chat, tokenizer_, conversation, whole, now)};
 }
 

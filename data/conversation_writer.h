@@ -33,7 +33,8 @@ class ConversationWriter {
   ~ConversationWriter();
 
   /// Error if the model has no template, if that refuses the conversation, and if answers are
-  /// asked for but there is none or its place cannot be told.
+  /// asked for but there is none or its place cannot be told; if they are not asked for, where an
+  /// answer's weight is 0.
   WrittenConversation write(const Conversation& conversation) const;
 
  private:

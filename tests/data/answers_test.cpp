@@ -112,8 +112,26 @@ TEST_CASE("marks inside a macro tell no place", "[data][answers]") {
 
 TEST_CASE("a conversation in which the assistant says nothing is an error", "[data][answers]") {
   CHECK(refusal("{{ messages[0].content }}", ordered_json::array({says("user", "a")})) ==
-        "talk.jsonl:1: expected a message of the assistant, since data.assistant_only_loss is "
-        "true");
+        "talk.jsonl:1: expected a message of the assistant whose weight is not 0, since "
+        "data.assistant_only_loss is true");
+}
+
+TEST_CASE("an answer of weight 0 is no target, whoever finds it", "[data][answers]") {
+  ordered_json messages = kTwice;
+  messages[1]["weight"] = 0;
+  const std::string plain =
+      "{% for m in messages %}{{ m.role[0] + m.content }}!{% endfor %}"
+      "{% if add_generation_prompt %}a{% endif %}";
+  const std::string marked =
+      "{% for m in messages %}{{ m.role[0] }}{% if m.role == 'user' %}{{ m.content }}!"
+      "{% else %}{% generation %}{{ m.content }}{% endgeneration %}{% generation %}!"
+      "{% endgeneration %}{% endif %}{% endfor %}{% if add_generation_prompt %}a{% endif %}";
+  CHECK(answers(plain, messages) == Texts{"c!"});
+  CHECK(answers(marked, messages) == Texts{"c", "!"});
+  CHECK(answers(marked, kTwice) == Texts{"b", "!", "c", "!"});
+  messages[3]["weight"] = 0.0;
+  for (const std::string& source : {plain, marked})
+    CHECK_THAT(refusal(source, messages), Catch::Contains("expected a message of the assistant"));
 }
 
 TEST_CASE("a first message of the assistant is found where the template writes none at all",

@@ -113,16 +113,33 @@ TEST_CASE("what is wrong with a message is named by its line and place", "[data]
         ".tool_calls: expected a list of calls, got \"x\"");
   CHECK(refused_message(R"({"role": "assistant", "content": null, "function_call": {}})") ==
         ".function_call: expected tool_calls instead, which templates know");
-  CHECK(refused_message(R"({"role": "assistant", "content": "a", "weight": 0})") ==
-        ".weight: expected 1, got 0");
+  CHECK(refused_message(R"({"role": "assistant", "content": "a", "weight": 0.5})") ==
+        ".weight: expected 0 or 1, got 0.5");
 }
 
-TEST_CASE("weights that change nothing are passed over", "[data][conversation]") {
-  CHECK(conversation(R"({"conversations": [{"from": "human", "value": "a", "weight": 0},
-                                           {"from": "gpt", "value": "b", "weight": 1.0}]})")
-            .messages.size() == 2);
-  CHECK(refusal(R"({"conversations": [{"from": "gpt", "value": "b", "weight": 0.0}]})") ==
-        "talk.jsonl:3: conversations[0].weight: expected 1, got 0.0");
+TEST_CASE("the weight of an answer is kept, that of others is passed over",
+          "[data][conversation]") {
+  const ordered_json messages =
+      conversation(R"({"conversations": [{"from": "human", "value": "a", "weight": 0},
+                                         {"from": "gpt", "value": "b", "weight": 1.0},
+                                         {"from": "gpt", "value": "b", "weight": 0.0},
+                                         {"role": "assistant", "content": "b", "weight": 0}]})")
+          .messages;
+  std::vector<bool> left_out;
+  for (const ordered_json& message : messages) left_out.push_back(is_left_out(message));
+  CHECK(left_out == std::vector{false, false, true, true});
+  CHECK(refusal(R"({"conversations": [{"from": "gpt", "value": "b", "weight": false}]})") ==
+        "talk.jsonl:3: conversations[0].weight: expected 0 or 1, got false");
+}
+
+TEST_CASE("an answer of weight 0 is refused where all of a conversation is trained on",
+          "[data][conversation]") {
+  const Lines lines(R"({"messages": [{"role": "user", "content": "a"}, )"
+                    R"({"role": "assistant", "content": "b", "weight": 0}]})");
+  CHECK(
+      lines.message("{{ messages[0].content }}") ==
+      "/talk.jsonl:1: messages[1].weight: expected 1, got 0: all of a conversation is trained on, "
+      "unless data.assistant_only_loss is true");
 }
 
 TEST_CASE("what is wrong beside the messages is named, too", "[data][conversation]") {
