@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr char kSpinCount[] = "GOMP_SPINCOUNT=10000";
+constexpr char kSpinCount[] = "GOMP_SPINCOUNT=3000";
 constexpr char kWaitPolicy[] = "OMP_WAIT_POLICY=";
 
 // Runs before the C library and the sanitizers are ready, so nothing but a system call is used.

@@ -187,7 +187,7 @@ TEST_CASE("A second run on the same directory is refused while the first one liv
 TEST_CASE("The program chooses how OpenMP's threads wait, unless the user has",
           "[tools][threads]") {
   const auto [own, expected] = GENERATE(table<std::string, std::string>(
-      {{"ANOTHER=1", "GOMP_SPINCOUNT=10000"}, {"GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT=7"}}));
+      {{"ANOTHER=1", "GOMP_SPINCOUNT=3000"}, {"GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT=7"}}));
   const TinyRun run;
   Program program = run.program("train", {"--set", "train.max_steps=1000000"});
   program.environment[own.substr(0, own.find('='))] = own.substr(own.find('=') + 1);

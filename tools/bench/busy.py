@@ -34,12 +34,20 @@ def run(arguments: list[str], variables: dict[str, str]) -> dict:
     return json.loads(result.stdout)
 
 
-def step_seconds(directory: str, steps: int, variables: dict[str, str]) -> float:
-    settings = {"train.output_dir": directory, "train.max_steps": steps, "train.control": "false", "train.logging_steps": 1,
-                "train.report_to": "none"}
-    overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    train = run(["train", RECIPE, *overrides, "--restart"], variables)["train"]
-    return train["seconds"] / train["steps"]
+class Training:
+    """One run that goes on, so that it is calibrated once."""
+
+    def __init__(self, directory: str):
+        self.directory, self.steps = directory, 0
+
+    def step_seconds(self, steps: int, variables: dict[str, str]) -> float:
+        self.steps += steps
+        settings = {"train.output_dir": self.directory, "train.max_steps": self.steps, "train.control": "false",
+                    "train.lr_scheduler_type": "constant", "train.report_to": "none",
+                    "quantize.calibration.num_samples": 4, "quantize.smoothing": "null"}
+        overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        train = run(["train", RECIPE, *overrides], variables)["train"]
+        return train["seconds"] / (train["steps"] - train["resumed_from"])
 
 
 def token_seconds(tokens: int, variables: dict[str, str]) -> float:
@@ -50,12 +58,13 @@ def token_seconds(tokens: int, variables: dict[str, str]) -> float:
 def measure(steps: int, rounds: int) -> dict:
     seconds = {}
     with tempfile.TemporaryDirectory(dir="build") as directory:
+        training = Training(f"{directory}/run")
         for _ in range(rounds):
             for load in ("alone", "beside"):
                 busy = subprocess.Popen(BUSY) if load == "beside" else None
                 for name, variables in SETTINGS.items():
                     few = load == "beside" and name == "libgomp's own"  # a step takes many seconds
-                    step = step_seconds(f"{directory}/run", max(2, steps // 6) if few else steps, variables)
+                    step = training.step_seconds(max(2, steps // 6) if few else steps, variables)
                     token = token_seconds(4 if few else 48, variables)
                     seconds.setdefault((name, load), []).append((step, token))
                 if busy:
