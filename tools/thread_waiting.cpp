@@ -2,10 +2,11 @@
 //
 // libgomp's threads spin at the end of each parallel region, by default for some milliseconds.
 // Where another program has one of the cores, the thread that is waited for may not be running, and
-// a training step is thousands of regions: it takes 13 times as long. After kSpinCount turns (about
-// a tenth of a millisecond) the threads sleep instead; a machine that is otherwise idle does not
-// show it. libgomp reads the environment when it is loaded, which is before main(), so this program
-// starts itself again, with the variable set, before any library has been initialized.
+// a training step is thousands of regions: it takes many times as long. After 3 000 turns, a
+// hundredth of libgomp's own, the threads sleep instead; a machine that is otherwise idle does not
+// show it (tools/bench/busy.py). libgomp reads the environment when it is loaded, which is before
+// main(), so this program starts itself again, with the variable set, before any library has been
+// initialized.
 //
 // A user's own GOMP_SPINCOUNT or OMP_WAIT_POLICY is left alone.
 

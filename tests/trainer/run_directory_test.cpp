@@ -322,8 +322,8 @@ TEST_CASE("A restart that cannot write leaves the run before it as it was", "[tr
   recipe.seed = 7;
   const ChildEnd end = in_child([&] {
     limit_file_size(16);  // enough for the lock
-    return error_message([&] { RunDirectory(recipe, RunAccess::kRestart); })
-                   .find("cannot write") == std::string::npos
+    return error_message([&] { RunDirectory(recipe, RunAccess::kRestart); }).find("cannot write") ==
+                   std::string::npos
                ? 1
                : 0;
   });
