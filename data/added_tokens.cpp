@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 25> kSpaces{
     "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
     "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
 
-/// How many bytes of white space a text starts with.
+/// Counts the bytes of white space that a text starts with.
 std::size_t space_at_start(std::string_view text) {
   const std::size_t size = text.size();
   const auto starts = [&](std::string_view space) { return text.starts_with(space); };

@@ -25,7 +25,7 @@ std::vector<ByteRange> find_answers(const ChatTemplate& chat, const Tokenizer& t
                                     const Conversation& conversation, const jinja::Rendering& whole,
                                     const std::tm& now);
 
-/// What the template is given for the first n messages of a conversation.
+/// Returns what the template is given for the first n messages of a conversation.
 nlohmann::ordered_json template_variables(const Conversation& conversation, std::size_t n,
                                           bool with_prompt);
 

@@ -36,7 +36,7 @@ Templates templates_in_config(const JsonObject& config) {
   return named;
 }
 
-/// Where there are files, tokenizer_config.json's do not count.
+/// Collects the templates of the files or, if there are none, tokenizer_config.json's.
 Templates templates_of(const fs::path& model, const Tokenizer& tokenizer) {
   Templates named = templates_in_files(model);
   if (!named.empty()) return named;

@@ -17,7 +17,7 @@ struct Conversation;
 
 struct WrittenConversation {
   std::string text;
-  /// Where the answers stand in it, if they were asked for.
+  /// Places of the answers in it, if they were asked for.
   std::optional<std::vector<ByteRange>> answers;
 };
 

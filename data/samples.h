@@ -16,7 +16,7 @@ class Samples {
  public:
   virtual ~Samples() = default;
   virtual std::size_t size() const = 0;
-  /// How many targets one sample has; at least 1.
+  /// Counts the targets of one sample; at least 1.
   virtual std::int64_t targets(std::size_t sample) const = 0;
   /// The named samples in the order given, on the CPU. At least one.
   virtual Batch batch(std::span<const std::size_t> chosen) const = 0;

@@ -24,7 +24,7 @@ struct Document {
   MediaFiles media = {};
   /// Written by a chat template, which says itself how a text begins and ends.
   bool is_conversation = false;
-  /// Where the assistant's answers stand, the only targets. If not given, all of the text is.
+  /// Places of the assistant's answers, the only targets. If not given, all of the text is.
   std::optional<std::vector<ByteRange>> answers = {};
 };
 

@@ -32,7 +32,7 @@ bool reads_nfc(const JsonObject& normalizer) {
   return nfc;
 }
 
-/// How many times a decoder turns the byte alphabet into bytes.
+/// Counts how many times a decoder turns the byte alphabet into bytes.
 std::size_t count_byte_levels(const JsonObject& decoder) {
   const std::string type = decoder.string("type");
   if (type == "ByteLevel") {

@@ -13,7 +13,7 @@
 
 namespace dualpath::data {
 
-/// What the files beside a tokenizer.json say and it does not, as transformers 5 takes them up.
+/// Settings that only the files beside a tokenizer.json have, as transformers 5 takes them up.
 struct TokenizerConfig {
   std::vector<AddedToken> added;  // behind those of tokenizer.json, in the order of their ids
   std::map<std::string, std::string> special_tokens;  // "eos_token" → "<|im_end|>"

@@ -13,7 +13,7 @@ namespace dualpath {
 ///   -> {"layers.{0-1,3}.up", "8x4"}
 /// The result is in the order in which the first row of each stood.
 std::vector<std::vector<std::string>> in_ranges(std::vector<std::vector<std::string>> rows);
-/// The same of names alone.
+/// Folds names alone in the same way.
 std::vector<std::string> in_ranges(const std::vector<std::string>& names);
 
 }  // namespace dualpath

@@ -42,7 +42,7 @@ struct Namespace : Object {
   std::map<std::string, Value> values;
 };
 
-/// How many values the range has.
+/// Counts the values of the range.
 std::uint64_t count_of(const Range& range) {
   const auto size = [](std::int64_t from, std::int64_t to) {
     return from < to ? static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from) : 0;

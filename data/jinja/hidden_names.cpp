@@ -124,7 +124,7 @@ void follow(Symbols& symbols, const If& choice, std::size_t first = 0) {
   symbols.join(branches);
 }
 
-/// What a statement does to the names of the body that it stands in.
+/// Follows what a statement does to the names of the body that it stands in.
 void follow(Symbols& symbols, const Statement& statement) {
   const auto& form = statement.form;
   if (const auto* output = std::get_if<Output>(&form)) {

@@ -11,7 +11,7 @@ namespace {
 
 std::string escaped(std::uint32_t unit) { return fmt::format("\\u{:04x}", unit); }
 
-/// As one or two units of UTF-16.
+/// Writes a code point as one or two units of UTF-16.
 std::string escaped_character(std::uint32_t code) {
   if (code < 0x10000) return escaped(code);
   return escaped(0xD800 + ((code - 0x10000) >> 10)) + escaped(0xDC00 + (code & 0x3FF));

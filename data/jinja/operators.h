@@ -12,7 +12,7 @@ namespace dualpath::data::jinja {
 Value calculated(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
 Value negated(Runtime& runtime, const Value& value);
 
-/// As Python orders numbers, texts, lists and tuples; an Error between others.
+/// Orders numbers, texts, lists and tuples as Python does; an Error between others.
 std::partial_ordering ordered(Runtime& runtime, const Value& a, const Value& b);
 /// "==", "!=", "<", "<=", ">", ">=", "in", "not in".
 bool compared(Runtime& runtime, const std::string& op, const Value& a, const Value& b);

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kMostWidth = kMostUnits;
 
-/// What stands between "%" and the letter.
+/// The flags, width and precision between "%" and the letter.
 struct Spec {
   bool left = false, plus = false, space = false, alternate = false, zeros = false;
   std::int64_t width = 0, precision = -1;  // -1: none

@@ -32,7 +32,7 @@ std::vector<std::string_view> split_from_right(std::string_view text, std::strin
                                                std::int64_t most);
 /// At every separator of lines that Unicode knows; keeps_ends: with the separators.
 std::vector<std::string_view> split_lines(std::string_view text, bool keeps_ends = false);
-/// How often non-overlapping `part` stands in the text. An empty one stands around every character.
+/// Counts non-overlapping `part`s in the text. An empty one stands around every character.
 std::size_t count_of(std::string_view text, std::string_view part);
 /// At most `most` of them; -1: all.
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,

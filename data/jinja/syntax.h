@@ -86,7 +86,7 @@ struct Expression {
 struct Statement;
 using Body = std::vector<Statement>;
 
-/// Where a value goes: a name, a namespace's attribute, or several of them.
+/// Target of a value: a name, a namespace's attribute, or several of them.
 struct Target {
   std::string name, attribute = {};  // attribute: empty for a plain name
   std::vector<Target> parts = {};    // of what is unpacked; then there is no name

@@ -158,7 +158,7 @@ void require_hashable(Runtime& runtime, const Value& value);
 bool is_number(const Value& value);
 /// The number as a double.
 double number_of(const Value& value);
-/// Of two numbers; an int is compared exactly with a float.
+/// Orders two numbers; an int is compared exactly with a float.
 std::partial_ordering number_order(const Value& a, const Value& b);
 
 /// As Python's str() and repr().
