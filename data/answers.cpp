@@ -17,7 +17,7 @@ std::size_t common_bytes(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-/// How many bytes of `text` are as those of `start`: all of them if it begins with it, else whole
+/// Counts the bytes of `text` that are as `start`'s: all of them if it begins with it, else whole
 /// tokens, since "<|end|>" and "<|user|>" begin alike, too.
 std::size_t common_start(const Tokenizer& tokenizer, std::string_view start,
                          std::string_view text) {
@@ -108,8 +108,8 @@ class Finder {
     return begin + kept_of(turn.substr(common_start(tokenizer_, prompt, turn)), i, begin);
   }
 
-  /// How many of the last bytes of an answer, as it is written at the end of a conversation, stand
-  /// at `begin`.
+  /// Counts the last bytes of an answer that stand at `begin`. as_last: the answer as it is written
+  /// at the end of a conversation.
   std::size_t kept_of(std::string_view as_last, std::size_t i, std::size_t begin) const {
     const std::string_view here = whole_.substr(begin);
     while (!as_last.empty() && !here.starts_with(as_last)) as_last.remove_prefix(1);

@@ -10,7 +10,7 @@
 
 namespace dualpath::data {
 
-/// Where the assistants' answers stand in `whole`, which is the conversation as the template writes
+/// Finds the assistants' answers in `whole`, which is the conversation as the template writes
 /// it: what they say and the end of turn that the template puts behind it, in order. Those whose
 /// weight is 0 are left out.
 ///

@@ -119,7 +119,7 @@ void check_content(const Node& message) {
   for (const Node& part : content.objects("a string or a list of parts")) check_part(part);
 }
 
-/// What OpenAI's format has besides: a call that no template reads, and whether an answer is
+/// Looks at the rest of OpenAI's format: a call that no template reads, and whether an answer is
 /// trained on. The weights of others than the assistant say nothing.
 void check_kept(const Node& message, std::string_view role) {
   if (message.has("function_call"))

@@ -26,16 +26,16 @@ void refuse_other_source(const quant::CalibrationSource& source, const RunDirect
               directory.path().string());
 }
 
-/// What is there already; made before calibrations named their model, it is written again.
-std::optional<quant::Calibration> load_same(const quant::CalibrationSource& source,
-                                            const quant::Plan& plan,
-                                            const std::filesystem::path& file) {
+/// Loads what is there already, which begin_run() has seen to be the same. A file that was made
+/// before calibrations named their model is written again.
+std::optional<quant::Calibration> load_existing(const quant::CalibrationSource& source,
+                                                const quant::Plan& plan,
+                                                const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return std::nullopt;
-  const quant::CalibrationSource there = quant::calibration_file_source(file);
-  if (there.fingerprint != source.fingerprint) return std::nullopt;
   quant::Calibration calibration = quant::load_calibration(file, plan);
+  if (calibration.source == source) return calibration;
   calibration.source = source;
-  if (there != source) quant::save_calibration(file, calibration);
+  quant::save_calibration(file, calibration);
   return calibration;
 }
 
@@ -57,7 +57,7 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const quant::CalibrationSource& source,
                                    const RunDirectory& directory) {
-  if (auto there = load_same(source, experiment.plan, directory.calibration()))
+  if (auto there = load_existing(source, experiment.plan, directory.calibration()))
     return std::move(*there);
   const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
   const auto runs =

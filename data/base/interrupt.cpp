@@ -17,8 +17,8 @@ void on_signal(int signal) {
   }
 }
 
-/// Where a terminal closes SIGHUP may come twice: from the shell to its jobs, and from the kernel
-/// when the shell has gone. Nobody is in a hurry, so the second says no more than the first.
+/// Asks to stop, however often it comes: a terminal that closes may send SIGHUP twice, the shell to
+/// its jobs and the kernel when the shell has gone, and nobody is in a hurry.
 void on_hangup(int) { signalled = true; }
 
 void handle(int signal, void (*handler)(int)) {

@@ -16,7 +16,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-/// Where a part of a name stands: what comes before it, and the number it is.
+/// A part of a name that is a number, and what comes before it.
 struct Index {
   std::string_view before;  // with the dot
   std::string_view digits;
