@@ -6,10 +6,10 @@
 #include <sstream>
 
 #include "data/base/error.h"
-#include "data/base/interrupt.h"
-#include "data/base/memory.h"
-#include "data/base/stack.h"
-#include "data/base/standard_streams.h"
+#include "data/process/interrupt.h"
+#include "data/process/memory.h"
+#include "data/process/stack.h"
+#include "data/process/standard_streams.h"
 #include "tools/commands/command.h"
 
 namespace {

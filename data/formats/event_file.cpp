@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-#include "data/base/checksum.h"
+#include "data/files/checksum.h"
 
 namespace dualpath::data {
 namespace {

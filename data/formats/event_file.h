@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/base/file_descriptor.h"
+#include "data/files/file_descriptor.h"
 
 namespace dualpath::data {
 

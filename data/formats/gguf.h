@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/formats/ggml_type.h"
 #include "data/formats/gguf_value.h"
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 
 namespace dualpath::data {
 

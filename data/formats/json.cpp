@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/formats/stand_in.h"
 
 namespace dualpath::data {

@@ -1,7 +1,7 @@
 #include "data/formats/pickle.h"
 
 #include "data/base/error.h"
-#include "data/base/file_descriptor.h"
+#include "data/files/file_descriptor.h"
 
 namespace dualpath::data {
 namespace {

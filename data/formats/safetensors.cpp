@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "data/base/checksum.h"
 #include "data/base/error.h"
+#include "data/files/checksum.h"
 #include "data/formats/json.h"
 #include "data/formats/stand_in.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/formats/dtype.h"
 
 namespace dualpath::data {

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "data/base/error.h"
-#include "data/base/link.h"
+#include "data/files/link.h"
 #include "data/formats/json.h"
 
 namespace dualpath::data {

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "data/base/checksum.h"
 #include "data/base/error.h"
+#include "data/files/checksum.h"
 
 // The layout is drawn in safetensors.cpp.
 

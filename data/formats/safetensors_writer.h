@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/base/atomic_file.h"
+#include "data/files/atomic_file.h"
 #include "data/formats/dtype.h"
 
 namespace dualpath::data {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 
 namespace dualpath::data {
 namespace {

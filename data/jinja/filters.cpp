@@ -4,17 +4,17 @@
 #include <array>
 #include <utility>
 
-#include "data/jinja/generator.h"
-#include "data/jinja/json_text.h"
-#include "data/jinja/letter_case.h"
+#include "data/base/utf8.h"
 #include "data/jinja/list_filters.h"
-#include "data/jinja/methods.h"
 #include "data/jinja/number_filters.h"
-#include "data/jinja/operators.h"
-#include "data/jinja/parameters.h"
-#include "data/jinja/percent_format.h"
-#include "data/jinja/python_text.h"
-#include "data/utf8.h"
+#include "data/jinja/values/generator.h"
+#include "data/jinja/values/json_text.h"
+#include "data/jinja/values/letter_case.h"
+#include "data/jinja/values/methods.h"
+#include "data/jinja/values/operators.h"
+#include "data/jinja/values/parameters.h"
+#include "data/jinja/values/percent_format.h"
+#include "data/jinja/values/python_text.h"
 
 namespace dualpath::data::jinja {
 namespace {

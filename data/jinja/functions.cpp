@@ -6,8 +6,8 @@
 #include <map>
 #include <utility>
 
-#include "data/jinja/parameters.h"
-#include "data/utf8.h"
+#include "data/base/utf8.h"
+#include "data/jinja/values/parameters.h"
 
 namespace dualpath::data::jinja {
 namespace {

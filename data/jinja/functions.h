@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "data/jinja/value.h"
+#include "data/jinja/values/value.h"
 
 namespace dualpath::data::jinja {
 

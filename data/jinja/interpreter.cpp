@@ -5,9 +5,9 @@
 
 #include "data/jinja/filters.h"
 #include "data/jinja/functions.h"
-#include "data/jinja/operators.h"
-#include "data/jinja/parameters.h"
 #include "data/jinja/tests.h"
+#include "data/jinja/values/operators.h"
+#include "data/jinja/values/parameters.h"
 
 namespace dualpath::data::jinja {
 namespace {

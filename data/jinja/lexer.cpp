@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "data/base/error.h"
-#include "data/jinja/python_text.h"
+#include "data/jinja/values/python_text.h"
 
 namespace dualpath::data::jinja {
 namespace {

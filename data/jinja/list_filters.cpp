@@ -5,15 +5,15 @@
 #include <utility>
 
 #include "data/jinja/filters.h"
-#include "data/jinja/generator.h"
-#include "data/jinja/letter_case.h"
-#include "data/jinja/methods.h"
-#include "data/jinja/operators.h"
-#include "data/jinja/parameters.h"
-#include "data/jinja/python_number.h"
-#include "data/jinja/python_text.h"
 #include "data/jinja/tests.h"
-#include "data/jinja/unicode.h"
+#include "data/jinja/values/generator.h"
+#include "data/jinja/values/letter_case.h"
+#include "data/jinja/values/methods.h"
+#include "data/jinja/values/operators.h"
+#include "data/jinja/values/parameters.h"
+#include "data/jinja/values/python_number.h"
+#include "data/jinja/values/python_text.h"
+#include "data/jinja/values/unicode.h"
 
 namespace dualpath::data::jinja {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/jinja/operators.h"
-#include "data/jinja/parameters.h"
-#include "data/jinja/python_number.h"
+#include "data/jinja/values/operators.h"
+#include "data/jinja/values/parameters.h"
+#include "data/jinja/values/python_number.h"
 
 namespace dualpath::data::jinja {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "data/jinja/value.h"
+#include "data/jinja/values/value.h"
 
 namespace dualpath::data::jinja {
 

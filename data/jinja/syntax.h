@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "data/jinja/value.h"
+#include "data/jinja/values/value.h"
 
 namespace dualpath::data::jinja {
 

@@ -3,9 +3,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "data/base/utf8.h"
 #include "data/jinja/interpreter.h"
 #include "data/jinja/parser.h"
-#include "data/utf8.h"
 
 namespace dualpath::data::jinja {
 namespace {

@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
-#include "data/jinja/letter_case.h"
-#include "data/jinja/operators.h"
-#include "data/jinja/parameters.h"
+#include "data/jinja/values/letter_case.h"
+#include "data/jinja/values/operators.h"
+#include "data/jinja/values/parameters.h"
 
 namespace dualpath::data::jinja {
 namespace {

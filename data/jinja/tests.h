@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "data/jinja/value.h"
+#include "data/jinja/values/value.h"
 
 namespace dualpath::data::jinja {
 

@@ -11,7 +11,7 @@
 
 #include "data/base/error.h"
 #include "data/jinja/lexer.h"
-#include "data/jinja/runtime.h"
+#include "data/jinja/values/runtime.h"
 
 namespace dualpath::data::jinja {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/media/audio_container.h"
 #include "data/media/resampler.h"
 

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/media/decoders.h"
 
 namespace dualpath::data {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/text.h"
-#include "data/tokenizer.h"
+#include "data/text/text.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace dualpath::testing {
 

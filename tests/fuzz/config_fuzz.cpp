@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "data/media/image_processor_options.h"
-#include "modules/conformer_config.h"
-#include "modules/decoder_config.h"
-#include "modules/model_config.h"
-#include "modules/vit_config.h"
+#include "modules/config/conformer_config.h"
+#include "modules/config/decoder_config.h"
+#include "modules/config/model_config.h"
+#include "modules/config/vit_config.h"
 #include "tests/fuzz/target.h"
 
 using namespace dualpath;

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "data/tokenizer.h"
-#include "modules/decoder_config.h"
+#include "data/tokenizer/tokenizer.h"
+#include "modules/config/decoder_config.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/target.h"
 

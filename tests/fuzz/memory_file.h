@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/base/file_descriptor.h"
+#include "data/files/file_descriptor.h"
 
 namespace dualpath::fuzz {
 

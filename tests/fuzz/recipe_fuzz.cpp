@@ -1,5 +1,5 @@
 #include "tests/fuzz/target.h"
-#include "trainer/recipe_node.h"
+#include "trainer/recipe/node.h"
 
 using namespace dualpath;
 

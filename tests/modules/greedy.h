@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "modules/generation.h"
+#include "modules/runtime/generation.h"
 #include "tests/support/catch.h"
 
 namespace dualpath::testing {

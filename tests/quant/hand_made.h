@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "modules/structure.h"
+#include "modules/execute/structure.h"
 #include "quant/scheme.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"

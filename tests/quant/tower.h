@@ -5,8 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "quant/calibration.h"
-#include "quant/quantized_executor.h"
+#include "quant/calibrate/calibration.h"
+#include "quant/execute/quantized_executor.h"
+#include "quant/plan/planner.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"
 

@@ -9,9 +9,9 @@
 
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
-#include "modules/model.h"
-#include "modules/tensor_view.h"
-#include "modules/weight_store.h"
+#include "modules/model/model.h"
+#include "modules/weights/tensor_view.h"
+#include "modules/weights/weight_store.h"
 
 namespace dualpath::testing {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "tests/support/temporary_directory.h"
 
 namespace dualpath::testing {

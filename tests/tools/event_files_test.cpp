@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "tests/support/catch.h"
 #include "tests/tools/tiny_run.h"
 

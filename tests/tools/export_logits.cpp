@@ -12,8 +12,8 @@
 #include <exception>
 
 #include "data/base/error.h"
-#include "quant/export.h"
-#include "quant/quantized_executor.h"
+#include "quant/execute/quantized_executor.h"
+#include "quant/export/export.h"
 
 namespace {
 

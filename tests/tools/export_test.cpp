@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "tests/support/catch.h"
 #include "tests/tools/tiny_run.h"
 

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "data/base/checksum.h"
 #include "data/base/generator.h"
+#include "data/files/checksum.h"
 #include "tests/support/catch.h"
 #include "tests/support/child_process.h"
 #include "tests/support/full_disk.h"

@@ -3,7 +3,7 @@
 #include <span>
 #include <sstream>
 
-#include "data/base/atomic_file.h"
+#include "data/files/atomic_file.h"
 #include "data/formats/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/plain_file.h"

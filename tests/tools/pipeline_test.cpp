@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "quant/stored/layout.h"
 #include "tests/support/catch.h"
 #include "tests/tools/tiny_run.h"
 

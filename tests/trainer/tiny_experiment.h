@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "data/samples.h"
-#include "modules/batch_state.h"
-#include "quant/calibration.h"
+#include "data/samples/samples.h"
+#include "modules/network/batch_state.h"
+#include "quant/calibrate/calibration.h"
 #include "tests/support/model.h"
-#include "trainer/experiment.h"
+#include "tests/support/relative_difference.h"
+#include "trainer/experiment/experiment.h"
 
 namespace dualpath::testing {
 
@@ -60,12 +61,6 @@ inline void fill(const modules::NamedTensors& parameters) {
   for (const auto& [name, tensor] : parameters) {
     if (!name.ends_with("alpha")) at::Tensor(tensor).normal_(0.0, 0.02, generator);
   }
-}
-
-/// |a - b| / |b|, both as one vector.
-inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor x = a.to(at::kDouble), y = b.to(at::kDouble);
-  return ((x - y).norm() / y.norm()).item<double>();
 }
 
 }  // namespace dualpath::testing

@@ -2,7 +2,7 @@
 
 #include <torch/utils.h>
 
-#include "quant/calibration.h"
+#include "quant/calibrate/calibration.h"
 
 namespace dualpath::bench {
 

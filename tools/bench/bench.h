@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
-#include "trainer/experiment.h"
+#include "data/samples/batch.h"
+#include "trainer/experiment/experiment.h"
 
 namespace dualpath::bench {
 

@@ -1,9 +1,10 @@
 #include <torch/utils.h>
 
-#include "modules/decoder.h"
-#include "modules/structure.h"
-#include "quant/corrections.h"
-#include "quant/quantized_executor.h"
+#include "modules/correction/corrections.h"
+#include "modules/execute/structure.h"
+#include "modules/language/decoder.h"
+#include "quant/execute/quantized_executor.h"
+#include "quant/plan/planner.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/random_weights.h"
 
@@ -33,7 +34,7 @@ modules::DecoderConfig nine_billion_shape() {
 /// the caches.
 class TimedCorrections : public modules::FloatExecutor {
  public:
-  TimedCorrections(quant::QuantizedExecutor& executor, const quant::Corrections& corrections)
+  TimedCorrections(quant::QuantizedExecutor& executor, const modules::Corrections& corrections)
       : FloatExecutor(executor.shared_weights()), executor_(executor), corrections_(corrections) {}
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override {
@@ -50,7 +51,7 @@ class TimedCorrections : public modules::FloatExecutor {
 
  private:
   quant::QuantizedExecutor& executor_;
-  const quant::Corrections& corrections_;
+  const modules::Corrections& corrections_;
   double taken_ = 0.0;
 };
 
@@ -91,7 +92,7 @@ class DecodeBench : public Bench {
   quant::Plan plan_;
   quant::ActivationScales scales_;
   quant::QuantizedExecutor executor_;
-  quant::Corrections corrections_;
+  modules::Corrections corrections_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <torch/utils.h>
 
-#include "modules/batch_state.h"
+#include "modules/network/batch_state.h"
 #include "tools/bench/bench.h"
 
 namespace dualpath::bench {

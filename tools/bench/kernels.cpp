@@ -14,13 +14,13 @@
 #include <cstring>
 #include <functional>
 
-#include "modules/correction.h"
-#include "modules/depthwise.h"
-#include "modules/gated.h"
-#include "modules/kernel_call.h"
-#include "quant/integer_linear.h"
+#include "modules/correction/correction.h"
+#include "modules/ops/depthwise.h"
+#include "modules/ops/gated.h"
+#include "modules/ops/kernel_call.h"
 #include "quant/kernels/quantize.h"
-#include "quant/tensor_kernels.h"
+#include "quant/ops/integer_linear.h"
+#include "quant/ops/tensor_kernels.h"
 
 namespace {
 

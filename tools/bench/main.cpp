@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
-#include "data/base/memory.h"
+#include "data/process/memory.h"
 #include "tools/bench/bench.h"
-#include "trainer/recipe.h"
+#include "trainer/recipe/recipe.h"
 
 namespace {
 

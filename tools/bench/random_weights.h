@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 
-#include "modules/described_weights.h"
+#include "modules/model/described_weights.h"
 
 namespace dualpath::bench {
 

@@ -1,8 +1,8 @@
 #include <torch/utils.h>
 
 #include "tools/bench/bench.h"
-#include "trainer/objective.h"
-#include "trainer/optimizer.h"
+#include "trainer/train/objective.h"
+#include "trainer/train/optimizer.h"
 
 namespace dualpath::bench {
 namespace {

@@ -1,14 +1,16 @@
 #include <torch/utils.h>
 
-#include "modules/conformer.h"
-#include "modules/vit.h"
-#include "quant/calibration.h"
-#include "quant/corrections.h"
-#include "quant/paired_forward.h"
-#include "quant/quantized_executor.h"
+#include "modules/correction/corrections.h"
+#include "modules/encoders/conformer.h"
+#include "modules/encoders/vit.h"
+#include "modules/execute/compute_weights.h"
+#include "quant/calibrate/calibration.h"
+#include "quant/compare/paired_forward.h"
+#include "quant/execute/quantized_executor.h"
+#include "quant/plan/planner.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/random_weights.h"
-#include "trainer/optimizer.h"
+#include "trainer/train/optimizer.h"
 
 namespace dualpath::bench {
 namespace {
@@ -101,8 +103,8 @@ class TowerBench : public Bench {
   modules::FloatExecutor reference_;
   quant::ActivationScales scales_;
   quant::QuantizedExecutor quantized_;
-  quant::Corrections corrections_;
-  quant::Corrected corrected_;
+  modules::Corrections corrections_;
+  modules::Corrected corrected_;
   trainer::Optimizer optimizer_;
   std::int64_t step_ = 0;
 };

@@ -1,5 +1,7 @@
 # The one helper behind every target of ours.
 #
+#   dualpath_rooms(<room> <sub-room>...)
+#     The folders of a room, in the order in which they may include one another; Checks.cmake holds the code to it.
 #   dualpath_library(<name> [TORCH_FREE] SOURCES file... [KERNELS file...] [PUBLIC target...] [PRIVATE target...])
 #     The library dualpath::<name>. KERNELS (*.cpp, and *.cu where CUDA is built) become the torch-free library
 #     dualpath::<name>_kernels, which <name> links.
@@ -9,6 +11,11 @@
 #     A Catch2 program and the ctest test <name>, run from the project's root; labelled torch_free if it is.
 #
 # A TORCH_FREE target sees no torch header, so including one does not compile; Checks.cmake looks at what it links.
+
+function(dualpath_rooms room)
+  set_property(GLOBAL APPEND PROPERTY DUALPATH_ROOMS ${room})
+  set_property(GLOBAL PROPERTY DUALPATH_ROOMS_OF_${room} ${ARGN})
+endfunction()
 
 # Include path, definitions and torch (with its precompiled header), or none of it.
 function(dualpath_configure target torch_free)
@@ -21,6 +28,9 @@ function(dualpath_configure target torch_free)
   else()
     target_link_libraries(${target} PUBLIC dualpath::torch)
     target_precompile_headers(${target} REUSE_FROM dualpath_torch_pch)
+    # Every file that uses torch pays some seconds for torch's templates: eight files in one translation unit pay once.
+    # cmake -DDUALPATH_UNITY=OFF compiles each alone, which suits who changes few of them.
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${DUALPATH_UNITY} UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
 

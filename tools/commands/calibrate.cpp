@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tools/commands/command.h"
-#include "trainer/runs.h"
+#include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {

@@ -6,9 +6,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "data/base/standard_streams.h"
-#include "quant/integer_linear.h"
-#include "trainer/recipe.h"
+#include "data/process/standard_streams.h"
+#include "quant/ops/integer_linear.h"
+#include "trainer/recipe/recipe.h"
 
 namespace dualpath::tools {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "trainer/experiment.h"
-#include "trainer/run_directory.h"
+#include "trainer/experiment/experiment.h"
+#include "trainer/experiment/run_directory.h"
 
 namespace dualpath::tools {
 

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
-#include "trainer/evaluated_row.h"
-#include "trainer/runs.h"
+#include "trainer/evaluate/evaluated_row.h"
+#include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {

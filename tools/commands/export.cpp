@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
-#include "trainer/recipe.h"
-#include "trainer/runs.h"
+#include "trainer/recipe/recipe.h"
+#include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {

@@ -8,41 +8,41 @@
 
 #include "data/base/error.h"
 #include "data/base/named.h"
-#include "data/base/standard_streams.h"
-#include "data/chat_template.h"
-#include "data/utf8.h"
+#include "data/base/utf8.h"
+#include "data/process/standard_streams.h"
+#include "data/tokenizer/chat_template.h"
+#include "modules/model/media_readers.h"
+#include "modules/runtime/text_generation.h"
 #include "tools/commands/command.h"
-#include "trainer/media_readers.h"
-#include "trainer/recipe.h"
-#include "trainer/text_generation.h"
-#include "trainer/text_source.h"
+#include "trainer/experiment/text_source.h"
+#include "trainer/recipe/recipe.h"
 
 namespace dualpath::tools {
 namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct GenerateArguments {
   std::string source;
   std::vector<std::string> overrides;
   std::string prompt, system;
   std::vector<std::string> paths;
   std::vector<std::string> images, audio;
   bool chat = false, compare = false, json = false;
-  trainer::GenerationOptions options;
+  modules::GenerationOptions options;
 };
 
 /// What a row said, for the comparison and --json.
 struct Said {
   std::string row;
-  trainer::GeneratedText text;
+  modules::GeneratedText text;
 };
 
 bool is_model(const std::filesystem::path& path) {
   return std::filesystem::is_directory(path) || path.extension() == ".gguf";
 }
 
-std::unique_ptr<trainer::TextSource> open_source(const Arguments& arguments) {
+std::unique_ptr<trainer::TextSource> open_source(const GenerateArguments& arguments) {
   if (!is_model(arguments.source)) {
     const bool float_only = arguments.paths == std::vector<std::string>{trainer::kFp};
     return trainer::open_text_source(trainer::load_recipe(arguments.source, arguments.overrides),
@@ -55,7 +55,8 @@ std::unique_ptr<trainer::TextSource> open_source(const Arguments& arguments) {
 
 /// The text as it is, behind what the tokenizer puts before every text; or what the model's
 /// template makes of it, which says itself how a conversation begins.
-std::vector<std::int32_t> prompt_ids(const Arguments& arguments, const modules::Model& model) {
+std::vector<std::int32_t> prompt_ids(const GenerateArguments& arguments,
+                                     const modules::Model& model) {
   if (!arguments.chat) return model.tokenizer.encode_whole(arguments.prompt);
   nlohmann::ordered_json messages = nlohmann::ordered_json::array();
   if (!arguments.system.empty())
@@ -65,15 +66,15 @@ std::vector<std::int32_t> prompt_ids(const Arguments& arguments, const modules::
   return model.tokenizer.encode(chat.render(messages));
 }
 
-data::Batch prompt_of(const Arguments& arguments, const modules::Model& model) {
+data::Batch prompt_of(const GenerateArguments& arguments, const modules::Model& model) {
   const data::MediaFiles files{{arguments.images.begin(), arguments.images.end()},
                                {arguments.audio.begin(), arguments.audio.end()}};
   const std::vector<std::int32_t> ids = prompt_ids(arguments, model);
   if (files.images.empty() && files.audio.empty()) {
-    trainer::require_no_placeholder(model, ids);
+    modules::require_no_placeholder(model, ids);
     return data::make_batch(std::array{data::TokenSpan(ids)});
   }
-  const data::MediaReaders readers = trainer::media_readers(model);
+  const data::MediaReaders readers = modules::media_readers(model);
   const data::Tokens whole = data::with_placeholders({ids}, files, readers);
   return data::make_batch(std::array{data::TokenSpan(whole)}, std::array{&files}, readers);
 }
@@ -91,7 +92,7 @@ trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
 /// Those asked for; with --compare all but the control; else the one that is furthest on: trained,
 /// if there is one, else quantized, else the float model.
 std::vector<trainer::EvaluatedRow> chosen_rows(std::vector<trainer::EvaluatedRow> rows,
-                                               const Arguments& arguments) {
+                                               const GenerateArguments& arguments) {
   std::vector<trainer::EvaluatedRow> chosen;
   for (const std::string& name : arguments.paths) chosen.push_back(row_named(rows, name));
   if (!chosen.empty()) return chosen;
@@ -100,13 +101,13 @@ std::vector<trainer::EvaluatedRow> chosen_rows(std::vector<trainer::EvaluatedRow
 }
 
 /// Of the tokens after the first, since that one waits for the prompt to be read.
-double tokens_per_second(const trainer::GeneratedText& text) {
+double tokens_per_second(const modules::GeneratedText& text) {
   const auto timed = static_cast<double>(text.tokens.size()) - 1.0;
   return text.seconds > 0.0 ? timed / text.seconds : 0.0;
 }
 
 /// How many tokens b begins with that a begins with, too.
-std::size_t common_tokens(const trainer::GeneratedText& a, const trainer::GeneratedText& b) {
+std::size_t common_tokens(const modules::GeneratedText& a, const modules::GeneratedText& b) {
   const auto differs = std::ranges::mismatch(a.tokens, b.tokens).in1;
   return static_cast<std::size_t>(differs - a.tokens.begin());
 }
@@ -115,7 +116,7 @@ void report_speed(const Said& said, std::size_t prompt_tokens) {
   write_notice(
       fmt::format("{}: {} tokens at {:.1f} tokens/s; prompt of {} read in {:.2f} s; end: {}\n",
                   said.row, said.text.tokens.size(), tokens_per_second(said.text), prompt_tokens,
-                  said.text.first_token_seconds, name_in(trainer::kFinishes, said.text.finish)));
+                  said.text.first_token_seconds, name_in(modules::kFinishes, said.text.finish)));
 }
 
 void report_agreement(const std::vector<Said>& all) {
@@ -130,7 +131,7 @@ json to_json(const std::vector<Said>& all, std::size_t prompt_tokens) {
   for (const auto& [row, text] : all) {
     rows[row] = {{"text", text.text},
                  {"tokens", text.tokens},
-                 {"finish", name_in(trainer::kFinishes, text.finish)},
+                 {"finish", name_in(modules::kFinishes, text.finish)},
                  {"common_tokens", common_tokens(all.front().text, text)},
                  {"first_token_seconds", text.first_token_seconds},
                  {"tokens_per_second", tokens_per_second(text)}};
@@ -138,7 +139,7 @@ json to_json(const std::vector<Said>& all, std::size_t prompt_tokens) {
   return {{"prompt_tokens", prompt_tokens}, {"rows", rows}, {"compared_with", all.front().row}};
 }
 
-void check(const trainer::GenerationOptions& options) {
+void check(const modules::GenerationOptions& options) {
   const auto expect = [](bool fits, const char* option, const char* expected, auto got) {
     if (!fits) throw UsageError("{}: expected {}, got {}", option, expected, got);
   };
@@ -158,13 +159,13 @@ void check_text(const char* option, const std::string& text) {
   if (bad < text.size()) throw UsageError("{}: byte {} is not UTF-8", option, bad + 1);
 }
 
-void check_texts(const Arguments& arguments) {
+void check_texts(const GenerateArguments& arguments) {
   check_text("--prompt", arguments.prompt);
   check_text("--system", arguments.system);
   for (const std::string& stop : arguments.options.stop) check_text("--stop", stop);
 }
 
-void generate(const Arguments& arguments) {
+void generate(const GenerateArguments& arguments) {
   check(arguments.options);
   check_texts(arguments);
   const std::unique_ptr<trainer::TextSource> source = open_source(arguments);
@@ -186,7 +187,7 @@ void generate(const Arguments& arguments) {
   if (arguments.json) print(to_json(all, prompt_tokens), true, "");
 }
 
-void add_sampling(CLI::App& command, trainer::GenerationOptions& options) {
+void add_sampling(CLI::App& command, modules::GenerationOptions& options) {
   const auto number = [&](const char* name, auto& value, const char* about) {
     command.add_option(name, value, about)->capture_default_str();
   };
@@ -204,7 +205,7 @@ void add_sampling(CLI::App& command, trainer::GenerationOptions& options) {
 }  // namespace
 
 void add_generate(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<GenerateArguments>();
   CLI::App* command = app.add_subcommand(
       "generate", "what a model says behind a prompt: in float, quantized, corrected");
   command

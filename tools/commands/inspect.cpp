@@ -7,12 +7,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "data/base/checksum.h"
 #include "data/base/error.h"
+#include "data/files/checksum.h"
 #include "data/formats/gguf.h"
 #include "data/formats/json.h"
 #include "data/formats/safetensors_directory.h"
-#include "quant/integer_linear.h"
+#include "quant/ops/integer_linear.h"
 #include "tools/commands/command.h"
 
 namespace dualpath::tools {
@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Arguments {
+struct InspectArguments {
   std::string path;
   bool json = false;
 };
@@ -169,7 +169,7 @@ std::string text_of(const json& result) {
 }  // namespace
 
 void add_inspect(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   CLI::App* command =
       app.add_subcommand("inspect", "what is in a model, checkpoint, calibration or export");
   command->add_option("path", arguments->path, "a directory, .safetensors or .gguf")->required();

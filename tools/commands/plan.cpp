@@ -8,9 +8,10 @@
 #include <optional>
 
 #include "data/base/names_in_ranges.h"
+#include "quant/stored/layout.h"
 #include "tools/commands/command.h"
-#include "trainer/config_prediction.h"
-#include "trainer/experiment.h"
+#include "trainer/experiment/experiment.h"
+#include "trainer/predict/config_prediction.h"
 
 namespace dualpath::tools {
 namespace {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
-#include "trainer/runs.h"
+#include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {

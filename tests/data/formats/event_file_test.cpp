@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "data/base/checksum.h"
-#include "data/base/file.h"
+#include "data/files/checksum.h"
+#include "data/files/file.h"
 #include "tests/support/plain_file.h"
 #include "tests/support/temporary_directory.h"
 

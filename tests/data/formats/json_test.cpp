@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "data/base/atomic_file.h"
+#include "data/files/atomic_file.h"
 #include "tests/support/error_message.h"
 #include "tests/support/temporary_directory.h"
 

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "data/base/atomic_file.h"
+#include "data/files/atomic_file.h"
 #include "data/formats/safetensors_writer.h"
 #include "tests/support/error_message.h"
 #include "tests/support/temporary_directory.h"

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "data/formats/safetensors.h"
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"

@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
-#include "data/base/memory.h"
+#include "data/files/file.h"
 #include "data/formats/safetensors.h"
+#include "data/process/memory.h"
 #include "tests/support/error_message.h"
 #include "tests/support/plain_file.h"
 #include "tests/support/temporary_directory.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "data/base/error.h"
-#include "data/base/file.h"
+#include "data/files/file.h"
 #include "tests/data/media/expected_image.h"
 
 #include "tests/support/error_message.h"

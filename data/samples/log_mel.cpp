@@ -1,0 +1,129 @@
+#include "data/samples/log_mel.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+
+namespace dualpath::data {
+namespace {
+
+using at::Tensor;
+
+constexpr IntegerRange kCount{.low = 1, .high = 1 << 16};
+constexpr IntegerRange kRate{.low = 1, .high = 1 << 20};
+
+/// x: [L]. Sample t less a share of sample t - 1.
+Tensor preemphasized(const Tensor& x, double share) {
+  const Tensor rest = x.slice(0, 1) - share * x.slice(0, 0, -1);
+  return at::cat({x.slice(0, 0, 1), rest});
+}
+
+/// x: [T, bands].
+Tensor normalized(const Tensor& x) {
+  constexpr double kEps = 1e-5;
+  const Tensor deviation = x.std(0, /*unbiased=*/true, /*keepdim=*/true);
+  return (x - x.mean(0, /*keepdim=*/true)) / (deviation + kEps);
+}
+
+}  // namespace
+
+LogMelOptions LogMelOptions::torchaudio() {
+  return {.feature_size = 128,
+          .n_fft = 400,
+          .hop_length = 200,
+          .preemphasis = 0.0,
+          .periodic_window = true,
+          .edge = ClipEdge::kReflected,
+          .mel_scale = MelScale::kHtk,
+          .norm = MelNorm::kNone,
+          .do_normalize = false,
+          .last_frame = true};
+}
+
+LogMelOptions LogMelOptions::from_json(const JsonObject& config) {
+  constexpr const char* kType = "ParakeetFeatureExtractor";
+  const std::string type = config.string("feature_extractor_type");
+  if (type != kType) {
+    throw Error("{}: feature_extractor_type: expected {}, got \"{}\"", config.where(), kType, type);
+  }
+  LogMelOptions o;
+  o.feature_size = config.integer_or("feature_size", o.feature_size, kCount);
+  o.sampling_rate = config.integer_or("sampling_rate", o.sampling_rate, kRate);
+  o.n_fft = config.integer_or("n_fft", o.n_fft, kCount);
+  o.win_length = config.integer_or("win_length", o.win_length, {.low = 1, .high = o.n_fft});
+  o.hop_length = config.integer_or("hop_length", o.hop_length, kCount);
+  // transformers takes null for none, where an absent key has its default.
+  o.preemphasis =
+      config.number_or("preemphasis", config.raw().contains("preemphasis") ? 0.0 : o.preemphasis,
+                       {.low = 0.0, .high = 1.0});
+  return o;
+}
+
+LogMel::LogMel(const LogMelOptions& options)
+    : options_(options),
+      window_(at::hann_window(options.win_length, options.periodic_window, at::kFloat)),
+      filters_(MelFilters{.feature_size = options.feature_size,
+                          .bins = options.n_fft / 2 + 1,
+                          .sampling_rate = options.sampling_rate,
+                          .mel_scale = options.mel_scale,
+                          .norm = options.norm}
+                   .weights()) {}
+
+std::int64_t LogMel::real_frames(std::int64_t samples) const {
+  return samples / options_.hop_length + (options_.last_frame ? 1 : 0);
+}
+
+std::int64_t LogMel::fewest_samples() const {
+  const std::int64_t frames = options_.do_normalize ? 2 : 1;
+  const std::int64_t for_frames =
+      std::max<std::int64_t>((frames - (options_.last_frame ? 1 : 0)) * options_.hop_length, 1);
+  // A sample cannot be its own mirror image.
+  const std::int64_t for_edge = options_.edge == ClipEdge::kReflected ? options_.n_fft / 2 + 1 : 1;
+  return std::max(for_frames, for_edge);
+}
+
+/// samples: [L]. The power at each frequency: [bins, frames].
+Tensor LogMel::spectrum(const Tensor& samples) const {
+  const char* edge = options_.edge == ClipEdge::kReflected ? "reflect" : "constant";
+  const Tensor waves = at::stft(samples, options_.n_fft, options_.hop_length, options_.win_length,
+                                window_, /*center=*/true, edge, /*normalized=*/false,
+                                /*onesided=*/true, /*return_complex=*/true);
+  return at::view_as_real(waves).square().sum(-1);
+}
+
+/// [real frames, feature_size].
+Tensor LogMel::features(const std::vector<float>& clip) const {
+  const auto length = static_cast<std::int64_t>(clip.size());
+  if (length < fewest_samples()) {
+    throw Error("audio clip: expected at least {} samples, got {}", fewest_samples(), length);
+  }
+  Tensor samples = at::from_blob(const_cast<float*>(clip.data()), {length}, at::kFloat);
+  if (options_.preemphasis != 0.0) samples = preemphasized(samples, options_.preemphasis);
+  const Tensor bands = at::log(at::matmul(filters_, spectrum(samples)) + options_.log_zero_guard);
+  const Tensor frames = bands.t().narrow(0, 0, real_frames(length));
+  return options_.do_normalize ? normalized(frames) : frames;
+}
+
+AudioFeatures LogMel::operator()(std::span<const std::vector<float>> clips) const {
+  TORCH_CHECK(!clips.empty(), "a batch needs at least one clip");
+  std::vector<Tensor> features;
+  std::int64_t longest = 0;
+  for (const std::vector<float>& clip : clips) {
+    features.push_back(this->features(clip));
+    longest = std::max(longest, features.back().size(0));
+  }
+  const auto count = static_cast<std::int64_t>(clips.size());
+  AudioFeatures batch{at::zeros({count, longest, options_.feature_size}),
+                      at::zeros({count, longest}, at::kBool)};
+  for (std::int64_t row = 0; row < count; ++row) {
+    const Tensor& clip = features[static_cast<std::size_t>(row)];
+    batch.features[row].narrow(0, 0, clip.size(0)).copy_(clip);
+    batch.mask[row].narrow(0, 0, clip.size(0)).fill_(true);
+  }
+  return batch;
+}
+
+}  // namespace dualpath::data

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <span>
+#include <vector>
+
+#include "data/media/image_processor.h"
+#include "data/samples/log_mel.h"
+
+namespace dualpath::data {
+
+/// What an encoder sees beside the texts of a batch, all texts' in order: N images or clips.
+struct TowerBatch {
+  /// float32: images' pixels [N, 3, height, width] or patches [N, T, values]; clips' features [N,
+  /// T, mels].
+  torch::Tensor values;
+  torch::Tensor mask;  // [N, T] bool, false at padding; undefined: there is none
+  torch::Tensor grid;  // of patches: [N, 2] int64, rows and columns; else undefined
+};
+
+/// Images side by side, patches padded with zeros on the right. At least one. Planes of several
+/// sizes are an Error.
+TowerBatch batch_of(std::span<const PreparedImage> images, ImageLayout layout);
+TowerBatch batch_of(const AudioFeatures& clips);
+
+}  // namespace dualpath::data

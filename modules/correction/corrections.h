@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "modules/correction/correction.h"
+#include "modules/execute/structure.h"
+#include "modules/network/executor.h"
+#include "modules/network/network.h"
+#include "modules/weights/tensor_view.h"
+
+namespace dualpath::modules {
+
+/// `correction.ignore` names at least one of `stages` with every entry, else a UsageError.
+void check_ignored(const CorrectionOptions& options, const std::vector<CorrectableStage>& stages);
+
+/// The corrections of a model, by stage. A stage without one passes unchanged.
+class Corrections {
+ public:
+  Corrections() = default;
+  /// One for each of `stages` that options.ignore does not name, of the stage's width; a pattern
+  /// there that names none is a UsageError.
+  Corrections(const std::vector<CorrectableStage>& stages, const CorrectionOptions& options,
+              std::uint64_t seed);
+
+  torch::Tensor apply(const std::string& stage, const torch::Tensor& hidden) const;
+  void drop(const std::string& stage) { by_stage_.erase(stage); }
+  std::vector<std::string> stages() const;
+  std::int64_t width(const std::string& stage) const;
+
+  /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
+  NamedTensors parameters() const;
+  /// Copies values in; a missing tensor or a wrong shape is an Error naming it and `where`.
+  void load(const NamedTensors& values, const std::string& where);
+  std::int64_t parameter_count() const;
+  /// How far a stage's correction is from the identity: the L2 norm of alpha times its
+  /// up-projection, and of beta.
+  double norm(const std::string& stage) const;
+  std::int64_t bytes() const { return parameter_count() * 4; }  // float32
+
+ private:
+  std::map<std::string, DualPathCorrection> by_stage_;
+};
+
+/// An executor with corrections: applies the stage's at its end, so that training, evaluation,
+/// generation and export cannot forget it. Both must outlive it. The control is Corrected(float).
+class Corrected : public Executor {
+ public:
+  Corrected(Executor& executor, const Corrections& corrections)
+      : executor_(executor), corrections_(corrections) {}
+
+  at::ScalarType compute_dtype() const override { return executor_.compute_dtype(); }
+  std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override {
+    return executor_.linear(refs, x);
+  }
+  std::vector<at::Tensor> norm_linear(const NormRef& norm, const LinearRefs& refs,
+                                      const at::Tensor& x) override {
+    return executor_.norm_linear(norm, refs, x);
+  }
+  at::Tensor conv(const ConvRef& ref, const at::Tensor& x) override {
+    return executor_.conv(ref, x);
+  }
+  at::Tensor parameter(const ParameterRef& ref) override { return executor_.parameter(ref); }
+  at::Tensor norm(const NormRef& ref, const at::Tensor& x) override {
+    return executor_.norm(ref, x);
+  }
+  at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) override {
+    return executor_.embedding(ref, ids);
+  }
+  at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, const AttentionContext& context) override {
+    return executor_.attention(ref, q, k, v, context);
+  }
+  at::Tensor tap(const Site& site, const at::Tensor& x) override { return executor_.tap(site, x); }
+  void begin(const Stage& stage, const State& state) override { executor_.begin(stage, state); }
+  void end(const Stage& stage, State& state) override {
+    executor_.end(stage, state);
+    at::Tensor& hidden = state.stream(stage.stream).hidden;
+    hidden = corrections_.apply(stage.name, hidden);
+  }
+
+ private:
+  Executor& executor_;
+  const Corrections& corrections_;
+};
+
+}  // namespace dualpath::modules

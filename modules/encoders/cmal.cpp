@@ -1,0 +1,101 @@
+#include "modules/encoders/cmal.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "modules/encoders/patches.h"
+#include "modules/ops/gated.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+/// Squares of size x size patches, as [channels, rows, columns]; the stream's grid becomes theirs.
+/// All images of a stream that has patches row by row are of one size.
+Tensor merged_patches(Stream& stream, const Tensor& x, std::int64_t size) {
+  const Tensor squares = merged_grid(stream.grid, size);
+  const auto grid = stream.grid.accessor<std::int64_t, 2>();
+  const std::int64_t rows = grid[0][0], columns = grid[0][1];
+  const Tensor merged = x.narrow(1, stream.leading, rows * columns)
+                            .reshape({x.size(0), rows / size, size, columns / size, size, -1})
+                            .permute({0, 1, 3, 5, 2, 4})
+                            .flatten(3)
+                            .flatten(1, 2);
+  stream.grid = squares;
+  stream.leading = 0;
+  stream.mask = at::ones({merged.size(0), merged.size(1)}, x.options().dtype(at::kBool));
+  return merged;
+}
+
+/// `size` frames side by side.
+Tensor stacked_frames(Stream& stream, const Tensor& x, std::int64_t size) {
+  const std::int64_t missing = (size - x.size(1) % size) % size;
+  const Tensor real = x * stream.mask.unsqueeze(-1);
+  stream.mask =
+      at::constant_pad_nd(stream.mask, {0, missing}).unflatten(1, {-1, size}).select(2, 0);
+  return at::constant_pad_nd(real, {0, 0, 0, missing}).unflatten(1, {-1, size}).flatten(2);
+}
+
+/// Learned queries that read what was projected.
+struct Resampler {
+  ParameterRef queries;  ///< [1, Q, width]
+  LinearRef query, output;
+  LinearRefs key_value;
+  AttentionRef attention;
+
+  Resampler(const CmalConfig& config, const std::string& name, std::int64_t width)
+      : queries{name + ".queries", {1, config.num_queries, width}},
+        query{name + ".query", width, width, /*bias=*/true},
+        output{name + ".output", width, width, /*bias=*/true},
+        key_value{{name + ".key", width, width, /*bias=*/true},
+                  {name + ".value", width, width, /*bias=*/true}},
+        attention{name, config.num_attention_heads, config.num_attention_heads,
+                  width / config.num_attention_heads, /*causal=*/false} {}
+
+  Tensor operator()(Executor& executor, Stream& stream, const Tensor& x) const {
+    const auto heads = [&](const Tensor& y) {  // -> [B, heads, T, D]
+      return y.unflatten(-1, {attention.num_heads, attention.head_dim}).transpose(1, 2);
+    };
+    const std::vector<Tensor> read = executor.linear(key_value, x);
+    stream.grid = Tensor();  // queries lie in no grid
+    const Tensor key_mask = std::exchange(
+        stream.mask, at::ones({x.size(0), queries.shape[1]}, x.options().dtype(at::kBool)));
+    const Tensor asked = executor.parameter(queries).expand({x.size(0), -1, -1});
+    const Tensor found =
+        executor.attention(attention, heads(executor.linear({query}, asked).front()),
+                           heads(read[0]), heads(read[1]), {.mask = key_mask});
+    return asked + executor.linear({output}, found.transpose(1, 2).flatten(2)).front();
+  }
+};
+
+}  // namespace
+
+Network make_cmal(const CmalConfig& config, Modality modality, std::int64_t in_features,
+                  std::int64_t out_features, const std::string& name) {
+  const bool is_image = modality == Modality::kImage;
+  const std::int64_t size = config.merge_size, merged = is_image ? size * size : size;
+  const NormRef norm{name + ".norm", in_features, config.layer_norm_eps, NormKind::kLayer};
+  const LinearRef first{name + ".fc1", merged * in_features, config.intermediate_size,
+                        /*bias=*/true},
+      second{name + ".fc2", config.intermediate_size, out_features, /*bias=*/true};
+  const ParameterRef embedding{name + ".modality", {1, 1, out_features}};
+  std::optional<Resampler> resampler;
+  if (config.num_queries > 0) resampler.emplace(config, name, out_features);
+  const auto forward = [=](Executor& executor, State& state) {
+    Stream& stream = state.stream(modality);
+    const Tensor normed = executor.norm(norm, stream.hidden);
+    const Tensor x =
+        is_image ? merged_patches(stream, normed, size) : stacked_frames(stream, normed, size);
+    const Tensor inner = activated(Activation::kGelu, executor.linear({first}, x).front());
+    Tensor projected = executor.linear({second}, inner).front();
+    if (resampler) projected = (*resampler)(executor, stream, projected);
+    stream.hidden = projected + executor.parameter(embedding);
+  };
+  Network network;
+  network.stages.push_back({name, /*correctable=*/true, forward, modality, /*merges=*/true});
+  return network;
+}
+
+}  // namespace dualpath::modules

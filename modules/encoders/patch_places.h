@@ -1,0 +1,20 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "modules/encoders/patches.h"
+
+namespace dualpath::modules {
+
+/// Where the patches of images lie whose squares of merge x merge patches follow one another.
+/// grid: [B, 2] int64 on the CPU, rows and columns that `merge` divides (else an Error). Result:
+/// [B, length, 2] int64 on the CPU, row and column of each patch; 0 behind an image's last.
+at::Tensor merged_places(const at::Tensor& grid, std::int64_t merge, std::int64_t length);
+
+/// A square of learned positions [rows * columns, H], read where the patches of images of other
+/// sizes lie on it: bicubic, the border repeated. places: [B, T, 2] int64; grid: [B, 2]. Result:
+/// [B, T, H] in positions' dtype. (Hugging Face's Glm4vVisionEmbeddings.)
+at::Tensor interpolated_positions(const at::Tensor& positions, data::ImageGrid own,
+                                  const at::Tensor& places, const at::Tensor& grid);
+
+}  // namespace dualpath::modules

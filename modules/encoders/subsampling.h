@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "modules/config/conformer_config.h"
+#include "modules/network/executor.h"
+
+namespace dualpath::modules {
+
+/// Fewer frames out of convolutions over time and mel bands, each but the first one depthwise and
+/// one pointwise, with ReLU between (Rekesh et al. 2023).
+class Subsampling {
+ public:
+  Subsampling(const ConformerConfig& config, const std::string& name);
+
+  /// stream.input: [B, T, mels]. Makes hidden [B, T', H], and of mask [B, T]
+  /// one that is [B, T'].
+  void forward(Executor& executor, Stream& stream) const;
+
+ private:
+  struct Step {
+    ConvRef depthwise;
+    LinearRef pointwise;
+  };
+  std::int64_t shorter(std::int64_t length) const;
+
+  ConformerConfig::Subsampling sizes_;
+  double input_scale_ = 1.0;
+  ConvRef first_;
+  std::vector<Step> steps_;
+  LinearRef output_;
+};
+
+}  // namespace dualpath::modules

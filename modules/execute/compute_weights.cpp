@@ -1,0 +1,48 @@
+#include "modules/execute/compute_weights.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "modules/weights/not_finite.h"
+
+namespace dualpath::modules {
+
+at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
+  const std::string key = store_->canonical(name);
+  if (below_ && !store_->is_changed(key)) return below_->get(key, dtype);
+  if (store_->is_trained(key)) return converted(key, dtype);
+  at::Tensor& kept = kept_[key].value;
+  if (!kept.defined() || kept.scalar_type() != dtype)
+    kept = finite_weight(key, store_->get(key), dtype);
+  return kept;
+}
+
+std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
+  const std::string key = store_->canonical(name);
+  if (store_->is_trained(key)) return nullptr;
+  if (below_ && !store_->is_changed(key)) return below_->packed(key);
+  const auto [entry, is_new] = packed_.try_emplace(key);
+  if (is_new && packs(dtype_, at::kCPU)) {
+    const auto plain = [store = store_, dtype = dtype_, key] {
+      return finite_weight(key, store->get(key), dtype).flatten(1);
+    };
+    entry->second = std::make_shared<PackedMatrix>(plain);
+  }
+  return entry->second;
+}
+
+/// One conversion serves all uses of a step: the gradient of each flows through it to the trained
+/// tensor. One that was made without a graph serves only where none is wanted.
+at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {
+  const at::Tensor source = store_->get(key);
+  if (source.scalar_type() == dtype) return source;
+  Kept& kept = kept_[key];
+  const bool current = kept.value.defined() && kept.value.scalar_type() == dtype &&
+                       kept.source.is_same(source) && kept.version == source._version();
+  const bool needs_graph = at::GradMode::is_enabled() && source.requires_grad();
+  if (!current || (needs_graph && !kept.value.requires_grad()))
+    kept = {source.to(dtype), source, static_cast<std::uint32_t>(source._version())};
+  return kept.value;
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "modules/network/executor.h"
+
+namespace dualpath::modules {
+
+/// q, k and v, [..., heads * head_dim] each: as they were made, or out of one linear whose outputs
+/// are theirs, one behind another.
+std::vector<at::Tensor> split_qkv(const std::vector<at::Tensor>& made, const AttentionRef& ref);
+
+}  // namespace dualpath::modules

@@ -1,0 +1,96 @@
+#include "modules/layers/transformer_layer.h"
+
+#include <ATen/ATen.h>
+
+#include "modules/layers/qkv.h"
+#include "modules/ops/gated.h"
+#include "modules/ops/rotation.h"
+
+namespace dualpath::modules {
+namespace {
+
+using at::Tensor;
+
+Tensor normed(Executor& executor, const std::optional<NormRef>& norm, const Tensor& x) {
+  return norm ? executor.norm(*norm, x) : x;
+}
+
+Tensor residual(Executor& executor, const std::string& branch, const Tensor& x,
+                const Tensor& update) {
+  return executor.tap(branch + ".residual", x + update);
+}
+
+ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
+  return {.weight = norm.weight_name(),
+          .bias = norm.kind == NormKind::kRms ? "" : norm.bias_name(),
+          .channels = norm.width,
+          .consumers = consumers};
+}
+
+/// The last `channels` outputs: a fused gate and up_proj ends with up's, a fused qkv with v's.
+ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearRefs& consumers) {
+  return {.weight = producer.weight_name(),
+          .bias = producer.bias ? producer.bias_name() : "",
+          .first_row = producer.out_features - channels,
+          .channels = channels,
+          .consumers = consumers};
+}
+
+}  // namespace
+
+void TransformerLayer::forward(Executor& executor, Stream& stream, KvCache* cache) const {
+  const Tensor attended = normed(executor, after_attention_norm, mixed(executor, stream, cache));
+  stream.hidden = residual(executor, attention.name, stream.hidden, attended);
+  const Tensor update = normed(executor, after_mlp_norm, mlp(executor, stream.hidden));
+  stream.hidden = residual(executor, site(name, "mlp"), stream.hidden, update);
+}
+
+/// The gate passes through a function that is not linear, so it is up_proj that carries the factors
+/// of their product, and an MLP without a gate has nothing that could; attention mixes the rows of
+/// values but not their channels.
+std::vector<ChannelFold> TransformerLayer::folds() const {
+  ChannelFold values = fold(qkv.back(), attention.num_key_value_heads * attention.head_dim, output);
+  values.block = attention.head_dim;
+  values.repeats = attention.num_heads / attention.num_key_value_heads;
+  std::vector<ChannelFold> all{fold(attention_norm, qkv), std::move(values), fold(mlp_norm, up)};
+  if (gated) all.push_back(fold(up.back(), down.front().in_features, down));
+  return all;
+}
+
+Tensor TransformerLayer::mixed(Executor& executor, const Stream& stream, KvCache* cache) const {
+  const std::vector<Tensor> qkv_made =
+      split_qkv(executor.norm_linear(attention_norm, qkv, stream.hidden), attention);
+  const auto heads = [&](const Tensor& x, std::int64_t count) {  // -> [B, T, count, D]
+    return x.unflatten(-1, {count, attention.head_dim});
+  };
+  const auto placed = [&](const Tensor& x, const std::optional<NormRef>& norm) {
+    const Tensor y = normed(executor, norm, x);
+    return (rotates ? rotate(y, stream.rotation) : y).transpose(1, 2);
+  };
+  const std::int64_t kv_heads = attention.num_key_value_heads;
+  const Tensor q = placed(heads(qkv_made[0], attention.num_heads), query_norm);
+  const Tensor k = placed(heads(qkv_made[1], kv_heads), key_norm);
+  const Tensor v = heads(qkv_made[2], kv_heads).transpose(1, 2);
+  const AttentionContext context{.cache = cache, .mask = attention.causal ? Tensor() : stream.mask};
+  const Tensor y = executor.attention(attention, q, k, v, context);
+  return executor.linear(output, y.transpose(1, 2).flatten(2)).front();
+}
+
+Tensor TransformerLayer::mlp(Executor& executor, const Tensor& x) const {
+  std::vector<Tensor> made = executor.norm_linear(mlp_norm, up, x);
+  if (!gated) return executor.linear(down, activated(activation, made.front())).front();
+  if (made.size() == 1) made = made.front().chunk(2, -1);
+  return executor.linear(down, modules::gated(activation, made[0], made[1])).front();
+}
+
+void append_layer(Network& network, const TransformerLayer& layer, Modality stream) {
+  for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
+  network.stages.push_back({layer.name, /*correctable=*/true,
+                            [layer, stream](Executor& executor, State& state) {
+                              KvCache* cache = layer.attention.causal ? state.cache : nullptr;
+                              layer.forward(executor, state.stream(stream), cache);
+                            },
+                            stream});
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "modules/ops/right_operand.h"
+
+namespace dualpath::modules {
+
+/// A frozen W [out, in] that is multiplied again and again, so that preparing it for each product
+/// would cost a good part of the product. Each direction's layout is made when it is first asked
+/// for; the plain matrix is not kept.
+class PackedMatrix {
+ public:
+  explicit PackedMatrix(std::function<at::Tensor()> plain) : plain_(std::move(plain)) {}
+
+  /// x W^T.
+  const RightOperand& forward();
+  /// gradients W.
+  const RightOperand& backward();
+
+ private:
+  std::function<at::Tensor()> plain_;
+  std::optional<RightOperand> forward_, backward_;
+};
+
+/// y = x W^T + b. x: [..., in]; bias: [out], frozen, or undefined. Result: [..., out].
+at::Tensor packed_linear(const at::Tensor& x, const std::shared_ptr<PackedMatrix>& matrix,
+                         const at::Tensor& bias = {});
+
+}  // namespace dualpath::modules

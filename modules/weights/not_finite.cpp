@@ -1,0 +1,54 @@
+#include "modules/weights/not_finite.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <string_view>
+
+#include "data/base/error.h"
+#include "modules/weights/compute_dtype.h"
+
+namespace dualpath::modules {
+namespace {
+
+std::string_view name_of(at::ScalarType dtype) {
+  for (const auto& [name, known] : kComputeDtypes)
+    if (known == dtype) return name;
+  return c10::toString(dtype);
+}
+
+std::int64_t not_finite_count(const at::Tensor& values) {
+  return at::isfinite(values.detach()).logical_not_().sum().item<std::int64_t>();
+}
+
+/// One pass and no copy: a value that is not finite makes the sum so, too. A sum may overflow by
+/// itself, so it can only say yes for sure.
+bool is_finite_by_sum(const at::Tensor& values) {
+  return values.is_meta() || std::isfinite(values.detach().sum(at::kFloat).item<float>());
+}
+
+}  // namespace
+
+void throw_not_finite(const std::string& what, std::int64_t count, const at::Tensor& values) {
+  const at::ScalarType dtype = values.scalar_type();
+  throw Error("{}: {} of {} values are not finite in {} (model.dtype){}", what, count,
+              values.numel(), name_of(dtype),
+              dtype == at::kHalf ? ", which ends at 65504; bfloat16 and float32 do not" : "");
+}
+
+void require_finite(const std::string& what, const at::Tensor& values) {
+  if (const std::int64_t count = not_finite_count(values); count > 0)
+    throw_not_finite(what, count, values);
+}
+
+at::Tensor finite_weight(const std::string& name, const at::Tensor& stored, at::ScalarType dtype) {
+  const at::Tensor weight = stored.to(dtype);
+  if (is_finite_by_sum(weight)) return weight;
+  if (const std::int64_t count = not_finite_count(stored); count > 0)
+    throw Error("{}: {} of {} values are not finite in the model's file", name, count,
+                stored.numel());
+  require_finite(name, weight);
+  return weight;
+}
+
+}  // namespace dualpath::modules

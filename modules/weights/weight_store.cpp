@@ -1,0 +1,68 @@
+#include "modules/weights/weight_store.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
+
+#include <algorithm>
+
+namespace dualpath::modules {
+
+std::int64_t parameter_count(const WeightStore& weights) {
+  std::int64_t count = 0;
+  for (const std::string& name : weights.names())
+    count += c10::multiply_integers(weights.info(name).shape);
+  return count;
+}
+
+TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
+                         std::map<std::string, std::string> aliases)
+    : below_(std::move(below)), aliases_(std::move(aliases)) {
+  for (const std::string& name : below_->names())
+    if (canonical(name) == name) names_.push_back(name);
+}
+
+bool TiedWeights::contains(const std::string& name) const {
+  return below_->contains(canonical(name));
+}
+
+WeightInfo TiedWeights::info(const std::string& name) const {
+  return below_->info(canonical(name));
+}
+
+at::Tensor TiedWeights::get(const std::string& name) const { return below_->get(canonical(name)); }
+
+std::string TiedWeights::canonical(const std::string& name) const {
+  for (const auto& [alias, target] : aliases_) {
+    if (name.starts_with(alias)) return below_->canonical(target + name.substr(alias.size()));
+  }
+  return below_->canonical(name);
+}
+
+RenamedWeight::RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs,
+                             std::string ours)
+    : below_(std::move(below)),
+      theirs_(std::move(theirs)),
+      ours_(std::move(ours)),
+      names_(below_->names()) {
+  std::replace(names_.begin(), names_.end(), theirs_, ours_);
+  std::sort(names_.begin(), names_.end());
+}
+
+void WeightOverlay::set(const std::string& name, at::Tensor value) {
+  TORCH_CHECK(value.sizes() == below_->info(name).shape, name, ": the overlay has another shape");
+  trained_[canonical(name)] = std::move(value);
+}
+
+WeightInfo WeightOverlay::info(const std::string& name) const {
+  const auto trained = trained_.find(canonical(name));
+  if (trained == trained_.end()) return below_->info(name);
+  return {trained->second.scalar_type(), trained->second.sizes().vec(), /*decoded=*/true};
+}
+
+at::Tensor WeightOverlay::get(const std::string& name) const {
+  const auto trained = trained_.find(canonical(name));
+  return trained == trained_.end() ? below_->get(name) : trained->second;
+}
+
+}  // namespace dualpath::modules

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dualpath::modules {
+
+struct WeightInfo {
+  at::ScalarType dtype;  ///< of the values get() gives
+  std::vector<std::int64_t> shape;
+  /// Values in no dtype of a file's: it holds blocks (GGUF), which get() decodes, or they are
+  /// trained.
+  bool decoded = false;
+};
+
+/// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped
+/// from the file or decoded when asked for; the store keeps no copies. Thread-safe.
+class WeightStore {
+ public:
+  virtual ~WeightStore() = default;
+
+  /// Sorted; aliases are not listed.
+  virtual const std::vector<std::string>& names() const = 0;
+  virtual bool contains(const std::string& name) const = 0;
+  /// An unknown name is an Error.
+  virtual WeightInfo info(const std::string& name) const = 0;
+  /// The source's values: mapped as they are, or decoded to float32 where the file holds blocks.
+  virtual at::Tensor get(const std::string& name) const = 0;
+  /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
+  virtual std::string canonical(const std::string& name) const { return name; }
+  /// The file that a tensor lies in, where there are several. For messages.
+  virtual std::optional<std::string> file_with(const std::string&) const { return std::nullopt; }
+  /// Whether get() gives a trained tensor instead of the file's.
+  virtual bool is_trained(const std::string&) const { return false; }
+  /// Whether get() gives other values than the file's: trained ones, or ones that carry folded
+  /// scales.
+  virtual bool is_changed(const std::string& name) const { return is_trained(name); }
+};
+
+/// Of all tensors, a tied one once.
+std::int64_t parameter_count(const WeightStore& weights);
+
+/// One tensor under two names, with what is stored beside it (its scale: the name and an ending).
+class TiedWeights : public WeightStore {
+ public:
+  TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);
+
+  const std::vector<std::string>& names() const override { return names_; }
+  bool contains(const std::string& name) const override;
+  WeightInfo info(const std::string& name) const override;
+  at::Tensor get(const std::string& name) const override;
+  std::string canonical(const std::string& name) const override;
+  std::optional<std::string> file_with(const std::string& name) const override {
+    return below_->file_with(canonical(name));
+  }
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+  std::map<std::string, std::string> aliases_;
+  std::vector<std::string> names_;  // a file may hold an alias, too, which counts for nothing
+};
+
+/// A store with one tensor under another name than the file's.
+class RenamedWeight : public WeightStore {
+ public:
+  RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs, std::string ours);
+
+  const std::vector<std::string>& names() const override { return names_; }
+  bool contains(const std::string& name) const override {
+    return name == ours_ || (name != theirs_ && below_->contains(name));
+  }
+  WeightInfo info(const std::string& name) const override { return below_->info(stored(name)); }
+  at::Tensor get(const std::string& name) const override { return below_->get(stored(name)); }
+  std::optional<std::string> file_with(const std::string& name) const override {
+    return below_->file_with(stored(name));
+  }
+
+ private:
+  const std::string& stored(const std::string& name) const {
+    return name == ours_ ? theirs_ : name;
+  }
+
+  std::shared_ptr<const WeightStore> below_;
+  std::string theirs_, ours_;
+  std::vector<std::string> names_;
+};
+
+/// What is trained, over a store that stays as it is: only the quantized path reads through it, the
+/// reference reads the store below. Export reads this one.
+class WeightOverlay : public WeightStore {
+ public:
+  explicit WeightOverlay(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+
+  /// Puts a trained tensor over `name`; its shape must be the one below.
+  void set(const std::string& name, at::Tensor value);
+  const std::map<std::string, at::Tensor>& trained() const { return trained_; }
+
+  const std::vector<std::string>& names() const override { return below_->names(); }
+  bool contains(const std::string& name) const override { return below_->contains(name); }
+  WeightInfo info(const std::string& name) const override;
+  at::Tensor get(const std::string& name) const override;
+  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
+  bool is_trained(const std::string& name) const override {
+    return trained_.contains(canonical(name));
+  }
+  bool is_changed(const std::string& name) const override {
+    return is_trained(name) || below_->is_changed(name);
+  }
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+  std::map<std::string, at::Tensor> trained_;
+};
+
+}  // namespace dualpath::modules

@@ -1,0 +1,93 @@
+#include "quant/calibrate/observe_executor.h"
+
+#include <ATen/ATen.h>
+
+#include "modules/execute/compute_weights.h"
+#include "modules/weights/not_finite.h"
+
+namespace dualpath::quant {
+
+ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
+                                 at::ScalarType dtype, const Plan& plan)
+    : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears) {
+  for (const TensorGroup& group : plan.groups) {
+    if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
+  }
+  for (const PlannedAttention& attention : plan.attentions)
+    attentions_[attention.ref.name] = &attention;
+  for (const PlannedFold& planned : plan.folds) {
+    const std::int64_t inputs = planned.fold.consumers.front().in_features;
+    channel_ranges_[planned.group] = at::zeros({inputs});
+  }
+}
+
+void ObserveExecutor::begin(const modules::Stage& stage, const modules::State& state) {
+  state_ = state.recomputed ? nullptr : &state;
+  stream_ = stage.stream;
+}
+
+at::Tensor ObserveExecutor::conv(const modules::ConvRef& ref, const at::Tensor& x) {
+  const std::string site = ref.input_site();
+  if (state_ && observers_.contains(site)) observe(site, x, {{stream_, all_rows(x)}});
+  return FloatExecutor::conv(ref, x);
+}
+
+std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
+                                                const at::Tensor& x) {
+  for (const modules::LinearRef& ref : refs) {
+    const std::string site = ref.input_site();
+    if (state_ && (observers_.contains(site) || channel_ranges_.contains(site))) observe(site, x);
+  }
+  return FloatExecutor::linear(refs, x);
+}
+
+at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
+                                      const at::Tensor& k, const at::Tensor& v,
+                                      const modules::AttentionContext& context) {
+  const auto found = attentions_.find(ref.name);
+  if (state_ && found != attentions_.end()) {
+    const PlannedAttention& planned = *found->second;
+    if (planned.products) observe_heads(planned.head_groups("query"), q);
+    observe_heads(planned.head_groups("key"), k);
+    observe_heads(planned.head_groups("value"), v);
+  }
+  return FloatExecutor::attention(ref, q, k, v, context);
+}
+
+/// x: [B, heads, T, D].
+void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, const at::Tensor& x) {
+  for (std::size_t head = 0; head < groups.size(); ++head)
+    observe(groups[head], x.select(1, static_cast<std::int64_t>(head)));
+}
+
+void ObserveExecutor::observe(const std::string& site, const at::Tensor& x) {
+  observe(site, x, rows_by_modality(x, *state_, stream_));
+}
+
+void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
+                              const std::vector<ModalityRows>& counted) {
+  const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
+  modules::require_finite(site, rows);
+  const auto observer = observers_.find(site);
+  if (observer != observers_.end()) observer->second.observe(ranges_of(rows, counted));
+  const auto channels = channel_ranges_.find(site);
+  if (channels == channel_ranges_.end()) return;
+  for (const ModalityRows& some : counted) {
+    const at::Tensor seen = rows.index({some.rows});
+    if (seen.size(0) > 0)
+      channels->second = at::maximum(channels->second, seen.abs().amax(0).to(at::kFloat));
+  }
+}
+
+/// x: [N, C].
+ModalityRanges ObserveExecutor::ranges_of(const at::Tensor& x,
+                                          const std::vector<ModalityRows>& counted) {
+  ModalityRanges ranges;
+  for (const auto& [modality, rows] : counted) {
+    const ObservedRange range = range_of(x, rows);
+    if (range.count > 0) ranges[modality] = range;
+  }
+  return ranges;
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/execute/float_executor.h"
+#include "modules/weights/tensor_view.h"
+#include "quant/calibrate/group_observer.h"
+#include "quant/calibrate/position_rows.h"
+#include "quant/plan/plan.h"
+
+namespace dualpath::quant {
+
+/// Runs in float and shows each static tensor group to its observer, and of the plan's folds looks
+/// at each channel. Padding is never shown, a stage that is recomputed not again. Rows of an
+/// encoder are of its modality, those of the decoder of what their positions stand for.
+class ObserveExecutor : public modules::FloatExecutor {
+ public:
+  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                  const Plan& plan);  // which must outlive it
+
+  void begin(const modules::Stage& stage, const modules::State& state) override;
+  /// A value that is not finite is an Error naming the site.
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
+  using FloatExecutor::linear;
+  /// Looks at padding, too: towers clear it before they convolve.
+  at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
+  at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
+
+  /// By group name.
+  const std::map<std::string, GroupObserver>& observers() const { return observers_; }
+  /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
+  const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
+
+  /// Shows x, [..., C], to the site's observer as if a linear read it.
+  void observe(const std::string& site, const at::Tensor& x);
+
+ private:
+  static ModalityRanges ranges_of(const at::Tensor& x, const std::vector<ModalityRows>& counted);
+  void observe(const std::string& site, const at::Tensor& x,
+               const std::vector<ModalityRows>& counted);
+  void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
+
+  std::map<std::string, const PlannedAttention*> attentions_;
+  std::map<std::string, GroupObserver> observers_;
+  modules::NamedTensors channel_ranges_;
+  // Of the stage that runs, which may change masks on the way; null where nothing is observed.
+  const modules::State* state_ = nullptr;
+  modules::Modality stream_ = modules::Modality::kText;  // the stage's
+};
+
+}  // namespace dualpath::quant

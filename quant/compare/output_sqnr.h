@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/samples/batch.h"
+#include "modules/network/network.h"
+#include "quant/compare/saturation.h"
+#include "quant/plan/plan.h"
+
+namespace dualpath::quant {
+
+/// What quantizing one linear's weight and input does to its own output, and how much of its input
+/// a static scale cuts off.
+struct OutputSqnr {
+  std::string linear, stage;
+  double decibels = 0.0;
+  SaturatedShares saturated = {};  ///< empty where the input has no static scale
+};
+
+/// Of outputs that are equal.
+inline constexpr double kMostDecibels = 200.0;
+
+/// The signal-to-quantization-noise ratio of every planned linear of a stage, in the plan's order:
+/// -10 log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream (each
+/// counts alike, the huge first one of a window too). Each linear alone: both executors are given
+/// the input that `reference` has there. They must compute from the same weights (smoothed, trained
+/// or not), by these scales. Called after each batch.
+std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
+                                    const std::vector<data::Batch>& batches, const Plan& plan,
+                                    const ActivationScales& scales, modules::Executor& reference,
+                                    modules::Executor& quantized,
+                                    const std::function<void(std::int64_t)>& progress);
+
+}  // namespace dualpath::quant

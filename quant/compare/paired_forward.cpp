@@ -1,0 +1,28 @@
+#include "quant/compare/paired_forward.h"
+
+#include <torch/utils.h>
+
+namespace dualpath::quant {
+
+PairedForward paired_forward(const modules::Network& network, const modules::State& start,
+                             modules::Executor& reference, modules::Executor& quantized,
+                             DistanceKind kind,
+                             const modules::GradientCheckpointing& checkpointing) {
+  PairedForward paired{start, start, {}};
+  modules::State &fp = paired.reference, &q = paired.quantized;
+  for (const modules::Stage& stage : network.stages) {
+    {
+      const torch::NoGradGuard no_grad;
+      modules::run(stage, reference, fp);
+    }
+    checkpointing.run(stage, quantized, q);
+    if (!stage.correctable || !q.has(stage.stream)) continue;
+    const modules::Stream &exact = fp.stream(stage.stream), &made = q.stream(stage.stream);
+    paired.distances.push_back({stage.name,
+                                hidden_distance(kind, exact.hidden, made.hidden, made.mask),
+                                made.mask.sum().item<double>()});
+  }
+  return paired;
+}
+
+}  // namespace dualpath::quant

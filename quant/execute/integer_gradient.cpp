@@ -1,0 +1,55 @@
+#include "quant/execute/integer_gradient.h"
+
+#include <ATen/ATen.h>
+
+#include "quant/ops/integer_linear.h"
+#include "quant/ops/tensor_kernels.h"
+
+namespace dualpath::quant {
+
+using torch::Tensor;
+
+namespace {
+
+/// As many of two codes of at most 127 and 128 fit into an int32.
+constexpr std::int64_t kMostProducts = 131'071;
+
+/// The largest power of two, but at most 1, by which no sum of so many products leaves float16.
+float fitting_scale(std::int64_t products) {
+  constexpr float kMost = 0x1p15f, kLargestProduct = 0x1p14f;
+  float scale = 1.0f;
+  while (static_cast<float>(products) * kLargestProduct * scale > kMost) scale *= 0.5f;
+  return scale;
+}
+
+}  // namespace
+
+TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights, bool packs) {
+  std::vector<Tensor> codes, scales;
+  for (const QuantizedWeight& weight : weights) {
+    codes.push_back(weight.codes);
+    scales.push_back(weight.scale);
+  }
+  TransposedCodes made{{}, at::cat(scales)};
+  QuantizedWeight& matrix = made.matrix;
+  matrix.codes = at::cat(codes).t().contiguous();
+  TORCH_CHECK(matrix.codes.size(1) <= kMostProducts, matrix.codes.size(1),
+              " outputs of one input: their sum could leave int32");
+  matrix.scale =
+      at::full({matrix.codes.size(0)}, fitting_scale(matrix.codes.size(1)), made.scale.options());
+  if (packs) pack(matrix);
+  if (matrix.packed.defined()) matrix.codes.reset();
+  return made;
+}
+
+Tensor integer_input_gradient(const std::vector<Tensor>& grads, const TransposedCodes& weights,
+                              const Tensor& in_range) {
+  const QuantizedWeight& matrix = weights.matrix;
+  const ScaledCodes codes = quantize_gradients(grads, weights.scale, takes_unsigned(matrix));
+  const Tensor grad =
+      integer_linear(codes.values, /*input_scale=*/1.0f, matrix, grads.front().scalar_type());
+  scale_and_mask(grad, codes.scale / matrix.scale[0], in_range);
+  return grad;
+}
+
+}  // namespace dualpath::quant

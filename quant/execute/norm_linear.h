@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <vector>
+
+#include "quant/execute/quantized_group.h"
+
+namespace dualpath::quant {
+
+/// quantized_linear(rms_norm(x, weight, eps), scale, group) with norm and quantize as one kernel
+/// each way and the same bits; x and each row's 1 / rms are saved, and where weights are trained
+/// the codes. x:
+/// [..., in]; weight: [in] float32, frozen.
+std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
+                                                 const torch::Tensor& weight, double eps,
+                                                 float scale,
+                                                 const std::shared_ptr<QuantizedGroup>& group);
+
+}  // namespace dualpath::quant

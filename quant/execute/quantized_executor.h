@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "modules/execute/compute_weights.h"
+#include "modules/execute/float_executor.h"
+#include "quant/calibrate/activation_scales.h"
+#include "quant/execute/quantized_group.h"
+#include "quant/plan/plan.h"
+
+namespace dualpath::quant {
+
+/// Whether a planned weight is kept packed here, beside its codes.
+bool packs(const PlannedLinear& linear, Compute compute);
+
+/// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
+/// them (those of which only the weight is quantized in float, by the weight's values); all else in
+/// float. `compute` says by which kernel; the bits are the same. Weights are
+/// quantized and packed when first met, those that the store calls trained again when they have
+/// changed since; the store may hold codes already (an export). Gradients are float's unless
+/// input_gradients says otherwise.
+class QuantizedExecutor : public modules::FloatExecutor {
+ public:
+  /// plan and scales must outlive the executor.
+  QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+                    const Plan& plan, const ActivationScales& scales,
+                    Compute compute = Compute::kInteger,
+                    InputGradients input_gradients = InputGradients::kFloat)
+      : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), dtype),
+                          plan, scales, compute, input_gradients) {}
+  QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
+                    const ActivationScales& scales, Compute compute = Compute::kInteger,
+                    InputGradients input_gradients = InputGradients::kFloat);
+
+  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
+  using FloatExecutor::linear;
+  /// One kernel normalizes and quantizes, unless the norm's weight or the scale is trained, or each
+  /// token has a scale of its own.
+  std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
+                                      const modules::LinearRefs& refs,
+                                      const at::Tensor& x) override;
+  /// The rows of a table that is a planned head's, too, are its codes' values.
+  at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
+  at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
+  void begin(const modules::Stage& stage, const modules::State& state) override;
+  /// A cache holds the codes of keys and values.
+  at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, const modules::AttentionContext& context) override;
+
+ private:
+  /// Null if it stays in float.
+  const PlannedLinear* planned(const modules::LinearRef& ref) const;
+  /// The first linears that are quantized alike, or not at all.
+  std::size_t alike(const modules::LinearRefs& refs, std::size_t first) const;
+  std::vector<at::Tensor> linear_alike(const modules::LinearRefs& refs, const at::Tensor& x);
+  /// of_rows(rows, scale), of all rows of x where they share the group's scale, else of those of
+  /// each modality.
+  std::vector<at::Tensor> by_scale(
+      const std::string& group, const at::Tensor& x,
+      const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows);
+  /// The group's weights as they are now.
+  const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
+                                                const modules::LinearRefs& refs);
+  QuantizedWeight first(const PlannedLinear& linear);
+  void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
+
+  std::map<std::string, const PlannedLinear*> planned_;    // by linear
+  std::map<std::string, const PlannedLinear*> by_weight_;  // by the stored weight
+  std::map<std::string, const PlannedConv*> convs_;
+  std::map<std::string, QuantizedWeight> conv_weights_;
+  std::map<std::string, const PlannedAttention*> attentions_;
+  std::map<std::string, const TensorGroup*> separate_;  // those of a scale a modality
+  at::Tensor kinds_;  // what the decoder's positions stand for, as of the stage's begin
+  const ActivationScales& scales_;  // of static groups
+  Compute compute_;
+  InputGradients input_gradients_;
+  std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
+};
+
+}  // namespace dualpath::quant

@@ -1,0 +1,286 @@
+#include "quant/export/export.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "data/base/error.h"
+#include "data/files/atomic_directory.h"
+#include "data/files/atomic_file.h"
+#include "data/files/checksum.h"
+#include "data/files/file.h"
+#include "data/files/places.h"
+#include "data/formats/json.h"
+#include "data/formats/safetensors_writer.h"
+#include "quant/ops/integer_attention.h"
+#include "quant/stored/layout.h"
+#include "quant/stored/stored_weight.h"
+
+namespace dualpath::quant {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kDescription = "dualpath.json";
+
+/// A dynamic scheme carries no scales, so who runs it finds them by a formula of its own. Ours is
+/// absmax / 127, as in vLLM's kernels; compressed-tensors itself (0.20) divides by 127.5 and lets
+/// the largest positive value saturate.
+json to_json(const QuantArgs& args) {
+  json result{{"num_bits", args.num_bits},
+              {"type", "int"},
+              {"symmetric", args.symmetric},
+              {"strategy", name_of(args.strategy)},
+              {"dynamic", args.dynamic}};
+  if (args.group_size > 0) result["group_size"] = args.group_size;
+  if (!args.dynamic) result["observer"] = name_of(args.observer);
+  return result;
+}
+
+json to_json(const std::optional<QuantArgs>& args) { return args ? to_json(*args) : json(); }
+
+json to_json(const modules::CorrectionOptions& options) {
+  return {{"reduction", options.reduction},
+          {"input", name_in(modules::kCorrectionInputs, options.input)},
+          {"beta", name_in(modules::kCorrectionBetas, options.beta)}};
+}
+
+/// Writes model.safetensors a weight at a time, under the names and with the sizes that
+/// planned_bytes() gave.
+class WeightWriter {
+ public:
+  WeightWriter(const fs::path& path, const ExportSource& source)
+      : source_(source),
+        linears_(source.plan.by_weight(source.weights)),
+        planned_(planned_bytes(source.plan, source.weights, source.dtype)),
+        writer_(path, infos()) {}
+
+  void write(const std::function<void(std::int64_t)>& progress) {
+    for (const std::string& name : source_.weights.names()) {
+      write_weight(name);
+      progress(1);
+    }
+    for (const PlannedAttention& attention : source_.plan.attentions) write_scales(attention);
+    writer_.commit();
+  }
+
+ private:
+  std::vector<data::TensorInfo> infos() const {
+    std::vector<data::TensorInfo> infos;
+    for (const PlannedBytes& weight : planned_) {
+      infos.push_back({weight.name, data::dtype_named(weight.dtype).value(), weight.shape});
+    }
+    return infos;
+  }
+
+  void write_weight(const std::string& name) {
+    const auto found = linears_.find(name);
+    if (found == linears_.end()) {
+      const modules::WeightInfo info = source_.weights.info(name);
+      return append(name,
+                    source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
+    }
+    const PlannedLinear& linear = *found->second;
+    const QuantizedWeight weight = quantized_weight(source_.weights, linear);
+    for (const auto& [tensor, value] : stored_tensors(weight, linear))
+      append(source_.weights.canonical(linear.ref.name + tensor), value);
+    if (source_.plan.has_input_scale(linear))
+      append(linear.ref.name + ".input_scale", source_.scales.get(linear.group).detach());
+  }
+
+  void write_scales(const PlannedAttention& attention) {
+    for (const std::string& operand : attention.operands())
+      append(attention.scale_name(operand),
+             head_scales(source_.scales, attention.head_groups(operand)).detach());
+  }
+
+  void append(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor contiguous = tensor.contiguous();
+    writer_.append(name, modules::view_of(contiguous).bytes);
+  }
+
+  const ExportSource& source_;
+  std::map<std::string, const PlannedLinear*> linears_;
+  std::vector<PlannedBytes> planned_;
+  data::SafetensorsWriter writer_;
+};
+
+void copy_companions(const modules::Model& model, const fs::path& directory) {
+  const std::set<std::string> ours{kDescription, "correction.json"};
+  for (const fs::path& file : model.companion_files) {
+    if (!ours.contains(file.filename().string())) fs::copy_file(file, directory / file.filename());
+  }
+  for (const auto& [name, content] : model.made_files) write_file(directory / name, content);
+}
+
+void write_json(const fs::path& path, const json& content) {
+  write_file(path, content.dump(2) + "\n");
+}
+
+void write_corrections(const fs::path& directory, const ExportSource& source) {
+  modules::write_tensors(directory / "correction.safetensors", source.corrections.parameters());
+  json description = to_json(source.correction_options), stages = json::array();
+  for (const std::string& stage : source.corrections.stages())
+    stages.push_back({{"name", stage}, {"hidden_size", source.corrections.width(stage)}});
+  description["stages"] = std::move(stages);
+  description["parameters"] = source.corrections.parameter_count();
+  write_json(directory / "correction.json", description);
+}
+
+/// Of the groups that have several, by modality.
+json modality_scales(const ExportSource& source) {
+  json scales = json::object();
+  for (const TensorGroup& group : source.plan.groups) {
+    for (const modules::Modality modality : group.separate)
+      scales[group.name][std::string(modules::name_of(modality))] =
+          source.scales.get(group.scale_name(modality)).item<float>();
+  }
+  return scales;
+}
+
+json checksums(const fs::path& directory) {
+  json sums = json::object();
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    sums[entry.path().filename().string()] = sha256_file(entry.path());
+  }
+  return sums;
+}
+
+/// The files of an export and their SHA-256, as its dualpath.json lists them; none where that is
+/// not there.
+std::map<std::string, std::string> exported_files(const fs::path& directory) {
+  std::map<std::string, std::string> files;
+  const fs::path description = directory / kDescription;
+  if (!fs::is_regular_file(fs::symlink_status(description))) return files;
+  const data::JsonObject sums = data::JsonObject::read(description).object("sha256");
+  for (const std::string& name : sums.keys()) files[name] = sums.string(name);
+  files[kDescription] = sha256_file(description);  // it cannot hold its own
+  return files;
+}
+
+/// An export takes the place of an older one; anything else there, and what was changed since, is
+/// somebody's work.
+void refuse_other_content(const fs::path& directory, const fs::path& ours = {}) {
+  if (!fs::exists(directory)) return;
+  if (!fs::is_directory(directory))
+    throw Error("{}: expected a directory, got a file", directory.string());
+  const std::map<std::string, std::string> exported = exported_files(directory);
+  std::vector<std::string> others;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_file = !entry.is_symlink() && entry.is_regular_file();
+    const auto found = exported.find(name);
+    const bool is_exported =
+        is_file && found != exported.end() && found->second == sha256_file(entry.path());
+    if (!is_exported && name != ours.filename()) others.push_back(name);
+  }
+  if (others.empty()) return;
+  std::ranges::sort(others);
+  throw Error(
+      "{}: expected a new directory or an older export to replace, but it holds something else: {}",
+      directory.string(), fmt::join(others, ", "));
+}
+
+void refuse_unsaid(const ExportSource& source) {
+  if (!source.plan.convs.empty())
+    throw Error("{}: is a quantized convolution, which no export has a word for",
+                source.plan.convs.front().ref.name);
+  if (source.format == ExportFormat::kDualPath) return;
+  for (const TensorGroup& group : source.plan.groups) {
+    if (!group.separate.empty())
+      throw Error(
+          "{}: has a scale a modality, which compressed-tensors has no word for; export.format: "
+          "dualpath has",
+          group.name);
+  }
+}
+
+constexpr const char *kInt = "int-quantized", *kPacked = "pack-quantized";
+
+const char* format_of(const PlannedLinear& linear) { return linear.is_packed() ? kPacked : kInt; }
+
+/// By name: of several targets that match, compressed-tensors takes the most special, not the
+/// first.
+std::vector<std::string> linears_of(const Plan& plan, const ConfigGroup& group) {
+  std::vector<std::string> names;
+  for (const PlannedLinear& linear : plan.linears)
+    if (linear.scheme == group.name) names.push_back(linear.ref.name);
+  return names;
+}
+
+/// compressed-tensors' scheme of an attention is one of inputs alone: of query, key and value.
+void add_attention_group(const Plan& plan, bool with_format, json& groups) {
+  std::vector<std::string> names;
+  const QuantArgs* args = nullptr;
+  for (const PlannedAttention& attention : plan.attentions) {
+    if (!attention.products) continue;
+    names.push_back(attention.ref.name);
+    args = &attention.args;
+  }
+  if (!args) return;
+  json entry{{"targets", names},
+             {"weights", nullptr},
+             {"input_activations", to_json(*args)},
+             {"output_activations", nullptr}};
+  if (with_format) entry["format"] = kInt;
+  groups[fmt::format("group_{}", groups.size())] = std::move(entry);
+}
+
+}  // namespace
+
+json quantization_config(const QuantizeOptions& options, const Plan& plan) {
+  std::set<std::string> formats;
+  for (const PlannedLinear& linear : plan.linears) formats.insert(format_of(linear));
+  const bool with_format = formats.contains(kPacked);
+  json groups = json::object();
+  for (const ConfigGroup& group : options.config_groups) {
+    const std::vector<std::string> names = linears_of(plan, group);
+    if (names.empty()) continue;  // all it targets belongs to groups before it
+    json entry{{"targets", options.config_groups.size() == 1 ? group.targets : names},
+               {"weights", to_json(group.weights)},
+               {"input_activations", to_json(group.input_activations)},
+               {"output_activations", nullptr}};
+    if (with_format) entry["format"] = format_of(*plan.linear(names.front()));
+    groups[fmt::format("group_{}", groups.size())] = std::move(entry);
+  }
+  add_attention_group(plan, with_format, groups);
+  json config{{"quant_method", "compressed-tensors"},
+              {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
+              {"quantization_status", "compressed"},
+              {"config_groups", groups},
+              {"ignore", plan.ignored}};
+  if (options.kv_cache_scheme) config["kv_cache_scheme"] = to_json(*options.kv_cache_scheme);
+  return config;
+}
+
+void export_model(const fs::path& directory, const ExportSource& source,
+                  const std::function<void(std::int64_t)>& progress) {
+  refuse_unsaid(source);
+  fs::create_directories(fs::absolute(followed(directory)).parent_path());
+  remove_stale_temporaries_of(directory);
+  refuse_other_content(directory);
+  AtomicDirectory out(directory, Replace::kYes);
+  json config = source.model.config_json;
+  config["quantization_config"] = quantization_config(source.options, source.plan);
+  config["quantization_config"]["quant_method"] = name_in(kExportFormats, source.format);
+  config.erase("torch_dtype");  // the key's older name
+  config["dtype"] = name_in(modules::kComputeDtypes, source.dtype);
+  write_json(out.path() / "config.json", config);
+  WeightWriter(out.path() / "model.safetensors", source).write(progress);
+  copy_companions(source.model, out.path());
+  write_corrections(out.path(), source);
+  json description = source.provenance;
+  if (const json scales = modality_scales(source); !scales.empty())
+    description["modality_scales"] = scales;
+  description["sha256"] = checksums(out.path());
+  write_json(out.path() / kDescription, description);
+  refuse_other_content(directory, out.path());  // weights take their time
+  out.commit();
+}
+
+}  // namespace dualpath::quant

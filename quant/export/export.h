@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "modules/correction/corrections.h"
+#include "modules/model/model.h"
+#include "quant/calibrate/activation_scales.h"
+#include "quant/plan/plan.h"
+
+namespace dualpath::quant {
+
+/// What an export is made from. Nothing is recomputed: scales are copied, codes are those the run
+/// computed with.
+struct ExportSource {
+  const modules::Model& model;
+  const modules::WeightStore& weights;  ///< the trained overlay over the model's own
+  at::ScalarType dtype;                 ///< the run's compute dtype
+  const Plan& plan;
+  const QuantizeOptions& options;
+  const ActivationScales& scales;
+  const modules::Corrections& corrections;
+  modules::CorrectionOptions correction_options;
+  nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
+  ExportFormat format = ExportFormat::kCompressedTensors;
+};
+
+/// Writes a Hugging Face directory in compressed-tensors' format (int-quantized, pack-quantized, or
+/// mixed-precision where weights of both kinds are in it), whole or not at all:
+///   config.json (with quantization_config), model.safetensors, the source's other files byte for
+///   byte, correction.safetensors, correction.json, dualpath.json
+/// What source.format has no word for is an Error before anything is written.
+/// progress: called with 1 after each weight.
+void export_model(const std::filesystem::path& directory, const ExportSource& source,
+                  const std::function<void(std::int64_t)>& progress);
+
+/// The `quantization_config` of config.json.
+nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
+
+/// An export opened again, ready for a QuantizedExecutor over model.weights.
+struct ExportedModel {
+  Plan plan;
+  ActivationScales scales;
+  modules::Corrections corrections;
+};
+
+/// model: of an export (model.is_quantized()). Files whose checksum in dualpath.json differs are an
+/// Error naming them.
+ExportedModel open_export(const modules::Model& model);
+
+}  // namespace dualpath::quant

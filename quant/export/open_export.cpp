@@ -1,0 +1,173 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "data/base/error.h"
+#include "data/files/checksum.h"
+#include "data/formats/json.h"
+#include "quant/export/export.h"
+#include "quant/plan/planner.h"
+
+namespace dualpath::quant {
+namespace {
+
+namespace fs = std::filesystem;
+using data::JsonObject;
+
+template <class Value, std::size_t N>
+Value one_of(const JsonObject& object, const char* key, const Named<Value> (&choices)[N]) {
+  const std::string got = object.string(key);
+  for (const auto& [name, value] : choices) {
+    if (got == name) return value;
+  }
+  throw Error("{}: {}: \"{}\" is not supported", object.where(), key, got);
+}
+
+QuantArgs read_inputs(const JsonObject& object) {
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .dynamic = object.boolean_or("dynamic", false)};
+  if (!args.dynamic) args.observer = one_of(object, "observer", kObservers);
+  if (!args.symmetric || args.strategy != (args.dynamic ? Strategy::kToken : Strategy::kTensor))
+    throw Error("{}: only symmetric inputs are supported, static or dynamic per token",
+                object.where());
+  return args;
+}
+
+QuantArgs read_heads(const JsonObject& object) {
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .dynamic = object.boolean_or("dynamic", false),
+                 .observer = one_of(object, "observer", kObservers)};
+  if (!args.symmetric || args.dynamic || args.strategy != Strategy::kHead)
+    throw Error("{}: only symmetric static scales per attn_head are supported", object.where());
+  return args;
+}
+
+QuantArgs read_weights(const JsonObject& object) {
+  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 2, .high = 8})),
+                 .strategy = one_of(object, "strategy", kStrategies),
+                 .symmetric = object.boolean("symmetric"),
+                 .observer = one_of(object, "observer", kObservers)};
+  if (args.strategy == Strategy::kGroup)
+    args.group_size = object.integer("group_size", data::kPositive);
+  const bool by_output = args.strategy == Strategy::kChannel || args.strategy == Strategy::kGroup;
+  if (!by_output || (!args.symmetric && args.num_bits > kMostAsymmetricBits))
+    throw Error(
+        "{}: only weights per channel or group are supported, with a zero point below 8 bits",
+        object.where());
+  return args;
+}
+
+QuantizeOptions read_options(const JsonObject& config) {
+  QuantizeOptions options;
+  options.config_groups.clear();
+  const JsonObject groups = config.object("config_groups");
+  for (const std::string& name : groups.keys()) {
+    const JsonObject group = groups.object(name);
+    if (!group.object_if("weights")) {
+      options.attention_scheme = read_heads(group.object("input_activations"));
+      continue;
+    }
+    ConfigGroup& read = options.config_groups.emplace_back();
+    read.name = name;
+    read.targets = group.strings("targets");
+    read.weights = read_weights(group.object("weights"));
+    read.input_activations.reset();
+    if (const auto inputs = group.object_if("input_activations"))
+      read.input_activations = read_inputs(*inputs);
+  }
+  options.ignore = config.strings("ignore");
+  if (const auto scheme = config.object_if("kv_cache_scheme"))
+    options.kv_cache_scheme = read_heads(*scheme);
+  return options;
+}
+
+/// description: of dualpath.json.
+void verify_checksums(const fs::path& directory, const JsonObject& description) {
+  const JsonObject sums = description.object("sha256");
+  for (const std::string& name : sums.keys()) {
+    verify_sha256(directory / name, sums.string(name), "dualpath.json");
+  }
+}
+
+/// Until encoders had corrections, too, the stages were names, and one width was all of theirs.
+std::vector<modules::CorrectableStage> read_stages(const JsonObject& description) {
+  std::vector<modules::CorrectableStage> stages;
+  if (description.contains("hidden_size")) {
+    const std::int64_t width = description.integer("hidden_size", data::kPositive);
+    for (const std::string& name : description.strings("stages")) stages.push_back({name, width});
+    return stages;
+  }
+  for (const JsonObject& stage : description.objects("stages"))
+    stages.push_back({stage.string("name"), stage.integer("hidden_size", data::kPositive)});
+  return stages;
+}
+
+modules::Corrections read_corrections(const fs::path& directory) {
+  const JsonObject description = JsonObject::read(directory / "correction.json");
+  const modules::CorrectionOptions options{
+      .reduction = description.integer("reduction", data::kPositive),
+      .input = one_of(description, "input", modules::kCorrectionInputs),
+      .beta = one_of(description, "beta", modules::kCorrectionBetas),
+      .ignore = {}};
+  modules::Corrections corrections(read_stages(description), options, /*seed=*/0);
+  const fs::path file = directory / "correction.safetensors";
+  corrections.load(modules::read_tensors(data::SafetensorsReader(file)), file.string());
+  return corrections;
+}
+
+void read_scales(const modules::WeightStore& weights, const PlannedAttention& attention,
+                 modules::NamedTensors& scales) {
+  for (const std::string& operand : attention.operands()) {
+    const std::vector<std::string> heads = attention.head_groups(operand);
+    const std::string name = attention.scale_name(operand);
+    const at::Tensor stored = weights.get(name);
+    const auto count = static_cast<std::int64_t>(heads.size());
+    if (stored.numel() != count)
+      throw Error("{}: expected {} scales, got {}", name, count, stored.numel());
+    for (std::int64_t head = 0; head < count; ++head)
+      scales[heads[static_cast<std::size_t>(head)]] = stored.flatten().narrow(0, head, 1);
+  }
+}
+
+void read_modality_scales(const JsonObject& groups, const Plan& plan,
+                          modules::NamedTensors& scales) {
+  using Limits = std::numeric_limits<float>;
+  constexpr data::NumberRange kScale{.low = Limits::min(), .high = Limits::max()};
+  for (const TensorGroup& group : plan.groups) {
+    if (group.separate.empty()) continue;
+    const JsonObject each = groups.object(group.name);
+    for (const modules::Modality modality : group.separate) {
+      const double scale = each.number(std::string(modules::name_of(modality)), kScale);
+      scales[group.scale_name(modality)] = at::full({1}, scale, at::kFloat);
+    }
+  }
+}
+
+}  // namespace
+
+ExportedModel open_export(const modules::Model& model) {
+  const JsonObject description = JsonObject::read(model.path / "dualpath.json");
+  verify_checksums(model.path, description);
+  const JsonObject config =
+      JsonObject::read(model.path / "config.json").object("quantization_config");
+  QuantizeOptions options = read_options(config);
+  const auto by_modality = description.object_if("modality_scales");
+  if (by_modality) options.modality_scales = ModalityScales::kSeparate;
+  Plan plan = make_plan(model.structure, options);
+  modules::NamedTensors scales;
+  for (const PlannedLinear& linear : plan.linears) {
+    if (plan.has_input_scale(linear))
+      scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
+  }
+  if (by_modality) read_modality_scales(*by_modality, plan, scales);
+  for (const PlannedAttention& attention : plan.attentions)
+    read_scales(*model.weights, attention, scales);
+  return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,39 @@
+#include "quant/ops/quantized_conv.h"
+
+#include <torch/torch.h>
+
+#include "modules/ops/convolution.h"
+#include "quant/ops/differentiable_codes.h"
+
+namespace dualpath::quant {
+namespace {
+
+using torch::Tensor;
+
+/// Values of codes that float32 sums exactly for so many products, float64 for all there can be.
+torch::ScalarType exact_dtype(std::int64_t products) {
+  constexpr std::int64_t kExact = 1024;  // 1024 * 128 * 127 < 2^24
+  return products <= kExact ? torch::kFloat : torch::kDouble;
+}
+
+/// One value a channel, beside [B, channels, sizes...].
+Tensor by_channel(const Tensor& each, std::int64_t dimensions) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(dimensions), 1);
+  shape[1] = -1;
+  return each.view(shape);
+}
+
+}  // namespace
+
+Tensor quantized_conv(const Tensor& x, const Tensor& scale, const QuantizedWeight& weight,
+                      const modules::ConvRef& ref, const std::string& site) {
+  const Tensor codes = activation_codes(x, scale, site);
+  const torch::ScalarType dtype = exact_dtype(weight.codes.size(1));
+  const Tensor values = weight.codes.view(ref.weight_shape()).to(dtype);
+  const Tensor sums = modules::convolution(ref, codes.to(dtype), values, /*bias=*/{});
+  Tensor y = sums.to(torch::kFloat) * by_channel(scale * weight.scale, x.dim());
+  if (weight.bias.defined()) y = y + by_channel(weight.bias, x.dim());
+  return y.to(x.scalar_type());
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+#include "modules/network/executor.h"
+#include "quant/ops/quantized_weight.h"
+
+namespace dualpath::quant {
+
+/// A convolution in integers, exactly simulated: y = float(sum) * (scale * weight.scale[c]) + bias,
+/// then one cast to x's dtype, where sums are of int8 codes (so that im2col and integer_sums give
+/// the same bits). x: [B, in_channels, sizes...]; scale: [1] float32 of x; weight.codes:
+/// [out_channels, in_channels / groups * kernel]. Straight through x's rounding, zero where it
+/// saturates. `site` names x if a value is not finite.
+torch::Tensor quantized_conv(const torch::Tensor& x, const torch::Tensor& scale,
+                             const QuantizedWeight& weight, const modules::ConvRef& ref,
+                             const std::string& site);
+
+}  // namespace dualpath::quant

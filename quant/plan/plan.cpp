@@ -1,0 +1,104 @@
+#include "quant/plan/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "data/files/checksum.h"
+
+namespace dualpath::quant {
+namespace {
+
+std::string spelled(const QuantArgs& args) {
+  const std::string size = args.group_size > 0 ? fmt::format(" {}", args.group_size) : "";
+  return fmt::format("{} {}{} {} {} {}", args.num_bits, name_of(args.strategy), size,
+                     args.symmetric, args.dynamic, name_of(args.observer));
+}
+
+}  // namespace
+
+std::vector<modules::Modality> TensorGroup::needed() const {
+  return separate.empty() ? std::vector{stream} : separate;
+}
+
+std::string TensorGroup::scale_name(modules::Modality modality) const {
+  return separate.empty() ? name : fmt::format("{}.{}", name, modules::name_of(modality));
+}
+
+bool PlannedLinear::takes_integer_gradients() const {
+  return input_activations && weights.strategy == Strategy::kChannel && !is_head();
+}
+
+std::vector<std::string> PlannedAttention::head_groups(const std::string& operand) const {
+  const std::int64_t heads = operand == "query" ? ref.num_heads : ref.num_key_value_heads;
+  std::vector<std::string> groups;
+  for (std::int64_t head = 0; head < heads; ++head)
+    groups.push_back(fmt::format("{}.{}", modules::site(ref.name, operand.c_str()), head));
+  return groups;
+}
+
+std::vector<std::string> PlannedAttention::operands() const {
+  if (products) return {"query", "key", "value"};
+  return {"key", "value"};
+}
+
+std::string PlannedAttention::scale_name(const std::string& operand) const {
+  return fmt::format("{}.{}_scale", ref.name, operand.front());
+}
+
+const PlannedLinear* Plan::linear(const std::string& name) const {
+  const auto found = std::find_if(linears.begin(), linears.end(),
+                                  [&](const PlannedLinear& l) { return l.ref.name == name; });
+  return found == linears.end() ? nullptr : &*found;
+}
+
+std::map<std::string, const PlannedLinear*> Plan::by_weight(
+    const modules::WeightStore& weights) const {
+  std::map<std::string, const PlannedLinear*> planned;
+  for (const PlannedLinear& linear : linears)
+    planned[weights.canonical(linear.ref.weight_name())] = &linear;
+  return planned;
+}
+
+bool Plan::has_input_scale(const PlannedLinear& linear) const {
+  const bool has_several = std::any_of(groups.begin(), groups.end(), [&](const TensorGroup& group) {
+    return group.name == linear.group && !group.separate.empty();
+  });
+  return linear.is_static() && !has_several;
+}
+
+bool Plan::has_static_groups() const {
+  return std::any_of(groups.begin(), groups.end(),
+                     [](const TensorGroup& group) { return !group.args.dynamic; });
+}
+
+std::string Plan::fingerprint() const {
+  std::string text;
+  for (const PlannedLinear& l : linears) {
+    text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features,
+                        l.ref.in_features, l.group, spelled(l.weights),
+                        l.input_activations ? spelled(*l.input_activations) : "float");
+  }
+  for (const PlannedConv& c : convs) {
+    text += fmt::format("{} {}x{}/{} [{}] [{}] [{}]\n", c.ref.name, c.ref.out_channels,
+                        c.ref.in_channels, c.ref.groups, fmt::join(c.ref.kernel, "x"),
+                        spelled(c.weights), spelled(c.input_activations));
+  }
+  for (const PlannedAttention& a : attentions) {
+    text +=
+        fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads, a.ref.num_key_value_heads,
+                    a.ref.head_dim, fmt::join(a.operands(), " "), spelled(a.args));
+  }
+  for (const TensorGroup& group : groups) {
+    for (const modules::Modality modality : group.separate)
+      text += fmt::format("scale: {}\n", group.scale_name(modality));
+  }
+  text += fmt::format("float: {}\n", fmt::join(ignored, " "));
+  for (const PlannedFold& planned : folds)
+    text += fmt::format("smoothed: {} {}\n", planned.group, planned.fold.weight);
+  if (!folds.empty()) text += smoothing.search ? "searched" : fmt::to_string(smoothing.strength);
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+}  // namespace dualpath::quant

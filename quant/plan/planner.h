@@ -1,0 +1,14 @@
+#pragma once
+
+#include "modules/execute/structure.h"
+#include "quant/plan/plan.h"
+#include "quant/scheme.h"
+
+namespace dualpath::quant {
+
+/// Linears of one input that are quantized differently are tensor groups of their own. Targets that
+/// match nothing, inputs that a group_size does not divide and an attention_scheme's attentions
+/// that are not causal are a UsageError that lists every case.
+Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
+
+}  // namespace dualpath::quant

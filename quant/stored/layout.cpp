@@ -1,0 +1,105 @@
+#include "quant/stored/layout.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "modules/weights/tensor_view.h"
+#include "quant/stored/packed_codes.h"
+
+namespace dualpath::quant {
+namespace {
+
+using modules::LinearRef;
+using modules::Structure;
+
+PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape,
+                      at::ScalarType dtype) {
+  const std::int64_t numel =
+      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  const data::DType stored = modules::dtype_of(dtype);
+  return {name, shape, std::string(data::name_of(stored)),
+          numel * static_cast<std::int64_t>(data::size_of(stored))};
+}
+
+/// What an export holds of a quantized weight, under the names by which it is found again, and of
+/// its input.
+void append_quantized(const Plan& plan, const PlannedLinear& linear,
+                      const modules::WeightStore& weights, std::vector<PlannedBytes>& planned) {
+  const LinearRef& ref = linear.ref;
+  const QuantArgs& args = linear.weights;
+  const std::int64_t outputs = ref.out_features, inputs = ref.in_features,
+                     groups = args.strategy == Strategy::kGroup ? inputs / args.group_size : 1;
+  const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
+                       at::ScalarType dtype) {
+    planned.push_back(bytes_of(weights.canonical(ref.name + name), shape, dtype));
+    planned.back().scheme = linear.scheme;
+  };
+  if (linear.is_packed()) {
+    add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
+  } else {
+    add(".weight", ref.weight_shape(), at::kChar);
+  }
+  add(".weight_scale", {outputs, groups}, at::kFloat);
+  if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
+  if (!args.symmetric)
+    add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
+  if (!plan.has_input_scale(linear)) return;
+  planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+  planned.back().scheme = linear.scheme;
+}
+
+void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {
+  for (const std::string& operand : attention.operands()) {
+    const auto heads = static_cast<std::int64_t>(attention.head_groups(operand).size());
+    planned.push_back(bytes_of(attention.scale_name(operand), {heads, 1, 1}, at::kFloat));
+  }
+}
+
+}  // namespace
+
+at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute) {
+  return info.decoded && info.shape.size() > 1 ? compute : info.dtype;
+}
+
+std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
+                                        at::ScalarType compute) {
+  const std::map<std::string, const PlannedLinear*> quantized = plan.by_weight(weights);
+  std::vector<PlannedBytes> planned;
+  for (const std::string& name : weights.names()) {
+    const auto linear = quantized.find(name);
+    if (linear != quantized.end()) {
+      append_quantized(plan, *linear->second, weights, planned);
+    } else {
+      const modules::WeightInfo info = weights.info(name);
+      planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));
+    }
+  }
+  for (const PlannedAttention& attention : plan.attentions) append_scales(attention, planned);
+  return planned;
+}
+
+std::int64_t cache_bytes_per_token(const Plan& plan, const Structure& structure,
+                                   at::ScalarType compute) {
+  std::set<std::string> quantized;
+  for (const PlannedAttention& attention : plan.attentions) quantized.insert(attention.ref.name);
+  std::int64_t bytes = 0;
+  for (const auto& [stage, ref] : structure.attentions) {
+    if (!ref.causal) continue;
+    const auto each = static_cast<std::int64_t>(
+        c10::elementSize(quantized.contains(ref.name) ? at::kChar : compute));
+    bytes += 2 * ref.num_key_value_heads * ref.head_dim * each;
+  }
+  return bytes;
+}
+
+std::int64_t total_bytes(const std::vector<PlannedBytes>& weights) {
+  return std::accumulate(
+      weights.begin(), weights.end(), std::int64_t{0},
+      [](std::int64_t sum, const PlannedBytes& weight) { return sum + weight.bytes; });
+}
+
+}  // namespace dualpath::quant

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "modules/execute/structure.h"
+#include "modules/weights/weight_store.h"
+#include "quant/plan/plan.h"
+
+namespace dualpath::quant {
+
+/// One tensor of an export.
+struct PlannedBytes {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::string dtype;  ///< as safetensors spells it: "I8", "BF16", "F32"
+  std::int64_t bytes = 0;
+  std::string scheme = {};  ///< the config group's name; empty for what stays in float
+};
+
+/// The dtype of an unquantized weight in an export: the source's, or, where the source holds blocks
+/// or the weight is trained, `compute` (the dtype the model runs in) and float32 for vectors
+/// (norms, biases): a reload computes with the same values.
+at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute);
+
+/// Every tensor an export writes, in the order of the store.
+std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
+                                        at::ScalarType compute);
+/// What a cache holds of one token: keys and values of all causal attentions.
+std::int64_t cache_bytes_per_token(const Plan& plan, const modules::Structure& structure,
+                                   at::ScalarType compute);
+std::int64_t total_bytes(const std::vector<PlannedBytes>& weights);
+
+}  // namespace dualpath::quant

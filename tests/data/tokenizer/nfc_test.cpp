@@ -1,0 +1,22 @@
+#include "data/tokenizer/nfc.h"
+
+#include <catch2/catch.hpp>
+
+using dualpath::data::to_nfc;
+
+TEST_CASE("letters and marks become the character that they are together", "[data][nfc]") {
+  CHECK(to_nfc("e\u0301") == "\u00E9");
+  CHECK(to_nfc("\u1100\u1161\u11A8") == "\uAC01");   // Hangul
+  CHECK(to_nfc("a\u0301\u0323") == "\u1EA1\u0301");  // marks in their canonical order
+  CHECK(to_nfc("\u212B\u2126") == "\u00C5\u03A9");   // the signs of Angstrom and Ohm
+  CHECK(to_nfc("\u0958") == "\u0915\u093C");         // is taken apart for good
+  CHECK(to_nfc("\uFB01\u00B2") == "\uFB01\u00B2");   // only compatible: stays
+  CHECK(to_nfc("q\u0301") == "q\u0301");             // there is no such character
+}
+
+TEST_CASE("text without such letters stays as it is", "[data][nfc]") {
+  CHECK(to_nfc("") == "");
+  CHECK(to_nfc(std::string("a\0b", 3)) == std::string("a\0b", 3));
+  CHECK(to_nfc("na\u00EFve \r\n\u02FF") == "na\u00EFve \r\n\u02FF");
+  CHECK(to_nfc("\uFFFE\U0010FFFF\u200D") == "\uFFFE\U0010FFFF\u200D");
+}

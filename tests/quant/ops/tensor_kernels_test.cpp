@@ -1,0 +1,237 @@
+#include "quant/ops/tensor_kernels.h"
+
+#include <torch/cuda.h>
+
+#include <limits>
+
+#include "data/base/error.h"
+#include "modules/weights/compute_dtype.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+
+using namespace dualpath;
+using namespace dualpath::quant;
+using namespace dualpath::testing;
+using torch::Tensor;
+
+namespace {
+
+constexpr QuantArgs kAsymmetricInt4{
+    .num_bits = 4, .strategy = Strategy::kChannel, .symmetric = false};
+
+QuantArgs by_group(int num_bits, std::int64_t size) {
+  return {.num_bits = num_bits, .strategy = Strategy::kGroup, .group_size = size};
+}
+
+Tensor random_int8_codes(std::int64_t rows, std::int64_t columns) {
+  return torch::randint(-128, 128, {rows, columns}, at::kChar);
+}
+
+Tensor masked(const Tensor& grad, const Tensor& in_range) {
+  Tensor copy = grad.clone();
+  mask_gradient(copy, in_range);
+  return copy;
+}
+
+}  // namespace
+
+TEST_CASE("a value that is not finite is an error that names its site", "[quant][kernels]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Tensor x = torch::ones({70, 3});
+  x[3][1] = std::numeric_limits<float>::quiet_NaN();
+  x[69][2] = kInfinity;
+  x[0][0] = -kInfinity;
+  const std::string site = "model.layers.3.mlp.down_proj.input";
+  const std::string in(name_in(modules::kComputeDtypes, dtype));
+  CHECK_THAT(
+      error_message([&] { quantize(x.to(dtype), activation_grid(1.0f), site); }),
+      Catch::StartsWith(site + ": 3 of 210 values are not finite in " + in + " (model.dtype)"));
+}
+
+TEST_CASE("a weight that is not finite is an error that names it", "[quant][kernels]") {
+  Tensor weight = torch::ones({4, 3});
+  weight[2][1] = std::numeric_limits<float>::quiet_NaN();
+  const QuantArgs args = GENERATE(kWeightInt8, kAsymmetricInt4);
+  CHECK(error_message([&] { quantize_by(args, weight, "a.weight"); }) ==
+        "a.weight: 1 of 12 values are not finite in float32 (model.dtype)");
+}
+
+TEST_CASE("each channel of a weight has its own scale, without -128", "[quant][kernels]") {
+  const Tensor weight =
+      torch::tensor({{127.f, -2.f, 0.5f}, {-254.f, 200.f, 25.f}, {0.f, 0.f, 0.f}});
+  const ScaledCodes made = quantize_by(kWeightInt8, weight, "w");
+  CHECK(made.scale.equal(torch::tensor({1.f, 2.f, 1.f})));
+  CHECK(made.values.equal(
+      torch::tensor({{127, -2, 0}, {-127, 100, 12}, {0, 0, 0}}, at::kChar)));  // 12.5: to even
+}
+
+TEST_CASE("each token has its own scale, on int8 or shifted to uint8", "[quant][kernels]") {
+  const Tensor x = torch::tensor({{{127.f, -3.f}}, {{-254.f, 1.f}}});
+  const ScaledCodes made = quantize_tokens(x, /*unsigned_codes=*/false, "x");
+  CHECK(made.scale.equal(torch::tensor({1.f, 2.f})));
+  CHECK(made.values.equal(torch::tensor({{{127, -3}}, {{-127, 0}}}, at::kChar)));
+  const ScaledCodes shifted = quantize_tokens(x, /*unsigned_codes=*/true, "x");
+  CHECK(shifted.scale.equal(made.scale));
+  CHECK(shifted.values.equal(torch::tensor({{{255, 125}}, {{1, 128}}}, at::kByte)));
+}
+
+TEST_CASE("each group of a row has its own scale, on 3, 4 or 8 bits", "[quant][kernels]") {
+  const Tensor weight = torch::tensor({{7.f, -2.f, 254.f, 1.f}, {0.f, 0.f, -14.f, 9.f}});
+  const ScaledCodes three = quantize_by(by_group(3, 4), weight, "w");
+  CHECK(three.scale.equal(torch::tensor({{254.f / 3}, {14.f / 3}})));
+  CHECK(three.values.equal(torch::tensor({{0, 0, 3, 0}, {0, 0, -3, 2}}, at::kChar)));
+  const ScaledCodes four = quantize_by(by_group(4, 2), weight, "w");
+  CHECK(four.scale.equal(torch::tensor({{1.f, 254.f / 7}, {1.f, 2.f}})));
+  CHECK(four.values.equal(torch::tensor({{7, -2, 7, 0}, {0, 0, -7, 4}}, at::kChar)));
+  const ScaledCodes eight = quantize_by(by_group(8, 2), weight, "w");
+  CHECK(eight.scale.equal(torch::tensor({{7.f / 127, 2.f}, {1.f, 14.f / 127}})));
+  const ScaledCodes whole = quantize_by(by_group(8, 4), weight, "w"),
+                    channels = quantize_by(kWeightInt8, weight, "w");
+  CHECK(whole.values.equal(channels.values));
+  CHECK(whole.scale.flatten().equal(channels.scale));
+  CHECK_FALSE(whole.zero_point.defined());
+}
+
+TEST_CASE("an asymmetric weight's codes are less their zero point", "[quant][kernels]") {
+  // Ranges of 0 to 15, -3 to 12, -30 to 0 and of nothing, in 15 steps.
+  const Tensor weight =
+      torch::tensor({{15.f, 1.f, 6.5f}, {-3.f, 12.f, 4.f}, {-30.f, -1.f, -5.f}, {0.f, 0.f, 0.f}});
+  const ScaledCodes made = quantize_by(kAsymmetricInt4, weight, "w");
+  CHECK(made.scale.equal(torch::tensor({1.f, 1.f, 2.f, 1.f})));
+  CHECK(made.zero_point.equal(torch::tensor({-8, -5, 7, -8}, at::kChar)));
+  CHECK(made.values.equal(
+      torch::tensor({{15, 1, 6}, {-3, 12, 4}, {-15, 0, -2}, {0, 0, 0}}, at::kChar)));
+  QuantArgs by_threes = kAsymmetricInt4;
+  by_threes.strategy = Strategy::kGroup;
+  by_threes.group_size = 3;
+  const ScaledCodes grouped = quantize_by(by_threes, weight.view({2, 6}), "w");
+  CHECK(grouped.values.view({4, 3}).equal(made.values));
+  CHECK(grouped.scale.equal(made.scale.view({2, 2})));
+  CHECK(grouped.zero_point.equal(made.zero_point.view({2, 2})));
+}
+
+TEST_CASE("codes and bits of a tensor that several threads share are those of its parts",
+          "[quant][kernels]") {
+  torch::manual_seed(9);
+  const Tensor x = (torch::randn({301, 577}) * 60.0).to(at::kBFloat16);
+  const Grid grid = activation_grid(1.0f);
+  const Codes whole = quantize(x, grid, "x", /*want_in_range=*/true);
+  const Tensor rounded = x.to(at::kFloat).round(), saturated = rounded.clamp(-128, 127);
+  CHECK(whole.values.equal(saturated.to(at::kChar)));
+  const Tensor in_range = (rounded == saturated).to(at::kBFloat16);
+  CHECK(in_range.min().item<float>() == 0.0f);
+  CHECK(masked(torch::ones_like(x), whole.in_range).equal(in_range));
+  const ScaledCodes tokens = quantize_tokens(x, false, "x");
+  CHECK(tokens.scale[300].equal(quantize_tokens(x[300], false, "x").scale[0]));
+  CHECK(tokens.values[300].equal(quantize_tokens(x[300], false, "x").values));
+}
+
+TEST_CASE("gradients side by side have the codes of one tensor with its columns scaled",
+          "[quant][kernels]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(11);
+  const Tensor left = torch::randn({301, 77}).to(dtype), right = torch::randn({301, 500}).to(dtype);
+  const Tensor factors = torch::rand(577);
+  const Tensor whole = at::cat({left, right}, 1).to(at::kFloat) * factors;
+  for (const bool unsigned_codes : {false, true}) {
+    const ScaledCodes made = quantize_gradients({left, right}, factors, unsigned_codes);
+    const ScaledCodes expected = quantize_tokens(whole, unsigned_codes, "x");
+    CHECK(made.values.equal(expected.values));
+    CHECK(made.scale.equal(expected.scale));
+  }
+  left[300][5] = std::numeric_limits<float>::infinity();
+  CHECK(quantize_gradients({left, right}, factors, false).scale.isnan().all().item<bool>());
+}
+
+TEST_CASE("codes come back as values by one scale or one a row", "[quant][kernels]") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(10);
+  const Tensor codes = random_int8_codes(130, 577), scale = torch::rand(130);
+  const Tensor wide = codes.to(at::kFloat);
+  CHECK(dequantize(codes, scale, dtype).equal((wide * scale.unsqueeze(1)).to(dtype)));
+  CHECK(dequantize(codes, scale.slice(0, 3, 4), dtype).equal((wide * scale[3]).to(dtype)));
+  const Tensor shifted = (wide + 128).to(at::kByte);
+  CHECK(dequantize(shifted, scale, dtype).equal(dequantize(codes, scale, dtype)));
+}
+
+TEST_CASE("a tensor that is not contiguous is quantized by its own order", "[quant][kernels]") {
+  const Tensor x = torch::tensor({{1.f, 2.f}, {3.f, 4.f}});
+  CHECK(quantize(x.t(), activation_grid(1.0f), "x")
+            .values.equal(torch::tensor({{1, 3}, {2, 4}}, at::kChar)));
+}
+
+TEST_CASE("the kernels on the GPU give the CPU's bits", "[quant][kernels][cuda]") {
+  if (!torch::cuda::is_available()) {
+    WARN("SKIP: no CUDA device");
+    return;
+  }
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(8);
+  const Tensor x = (torch::randn({130, 1536}) * 60.0).to(dtype);
+  const Grid grid = activation_grid(0.7f);
+  const Codes host = quantize(x, grid, "x", /*want_in_range=*/true);
+  const Codes device = quantize(x.cuda(), grid, "x", /*want_in_range=*/true);
+  CHECK(device.values.cpu().equal(host.values));
+  CHECK(device.in_range.cpu().equal(host.in_range));
+  CHECK(masked(x.cuda(), device.in_range).cpu().equal(masked(x, host.in_range)));
+  Tensor broken = x.cuda();
+  broken[5][5] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THAT(error_message([&] { quantize(broken, grid, "x"); }),
+             Catch::StartsWith("x: 1 of 199680 values are not finite in "));
+}
+
+TEST_CASE("gradients on the GPU have the CPU's bits", "[quant][kernels][cuda]") {
+  if (!torch::cuda::is_available()) {
+    WARN("SKIP: no CUDA device");
+    return;
+  }
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  torch::manual_seed(12);
+  const Tensor left = torch::randn({130, 77}).to(dtype), right = torch::randn({130, 50}).to(dtype);
+  const Tensor factors = torch::rand(127), scale = torch::rand(130);
+  const ScaledCodes host = quantize_gradients({left, right}, factors, false);
+  const ScaledCodes device = quantize_gradients({left.cuda(), right.cuda()}, factors.cuda(), false);
+  CHECK(device.values.cpu().equal(host.values));
+  CHECK(device.scale.cpu().equal(host.scale));
+  const Tensor in_range = quantize(left, activation_grid(0.01f), "x", true).in_range;
+  for (const Tensor& bits : {Tensor(), in_range}) {
+    Tensor on_host = left.clone(), on_device = left.cuda();
+    scale_and_mask(on_host, scale, bits);
+    scale_and_mask(on_device, scale.cuda(), bits.defined() ? bits.cuda() : bits);
+    CHECK(on_device.cpu().equal(on_host));
+  }
+}
+
+TEST_CASE("rows on the GPU have the CPU's scales and codes", "[quant][kernels][cuda]") {
+  if (!torch::cuda::is_available()) {
+    WARN("SKIP: no CUDA device");
+    return;
+  }
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  const std::int64_t width = GENERATE(1, 33, 576, 1536, 4100);
+  torch::manual_seed(11);
+  const Tensor x = (torch::randn({130, width}) * 60.0).to(dtype);
+  x[7] = 0.0;
+  const auto check = [](const ScaledCodes& device, const ScaledCodes& host) {
+    CHECK(device.values.cpu().equal(host.values));
+    CHECK(device.scale.cpu().equal(host.scale));
+  };
+  check(quantize_tokens(x.cuda(), true, "x"), quantize_tokens(x, true, "x"));
+  const ScaledCodes channels = quantize_by(kWeightInt8, x, "x");
+  check(quantize_by(kWeightInt8, x.cuda(), "x"), channels);
+  if (width % 32 == 0)
+    check(quantize_by(by_group(4, 32), x.cuda(), "x"), quantize_by(by_group(4, 32), x, "x"));
+  const ScaledCodes device = quantize_by(kAsymmetricInt4, x.cuda(), "x"),
+                    host = quantize_by(kAsymmetricInt4, x, "x");
+  check(device, host);
+  CHECK(device.zero_point.cpu().equal(host.zero_point));
+  CHECK(dequantize(channels.values.cuda(), channels.scale.cuda(), dtype)
+            .cpu()
+            .equal(dequantize(channels.values, channels.scale, dtype)));
+  Tensor broken = x.cuda();
+  broken[5][0] = std::numeric_limits<float>::infinity();
+  CHECK_THAT(
+      error_message([&] { quantize_by(kWeightInt8, broken, "x"); }),
+      Catch::StartsWith("x: 1 of " + std::to_string(x.numel()) + " values are not finite in "));
+}

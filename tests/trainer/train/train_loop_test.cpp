@@ -1,0 +1,183 @@
+#include "trainer/train/train_loop.h"
+
+#include <torch/torch.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/base/error.h"
+#include "data/files/file.h"
+#include "data/process/interrupt.h"
+#include "tests/support/catch.h"
+#include "tests/support/child_process.h"
+#include "tests/support/error_message.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/trainer/tiny_experiment.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using namespace dualpath::trainer;
+
+namespace {
+
+/// Pulls a number towards the sum of the ids it sees; goes wrong where it is told to.
+class Pull : public Objective {
+ public:
+  explicit Pull(torch::Tensor number) : number_(std::move(number)) {}
+
+  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override {
+    counts.push_back(count);
+    const double ids = batch.ids.sum().item<double>();
+    const torch::Tensor loss = (number_ - ids).square().sum() / static_cast<double>(count.tokens);
+    loss.backward();
+    const bool wrong = ++batches_ == wrong_at;
+    if (wrong && throws) throw Error("model.layers.1.input: 3 of 8 values are not finite");
+    return {.total = loss.item<double>(), .not_finite = wrong ? "model.layers.2" : ""};
+  }
+
+  std::vector<GlobalCount> counts;
+  int wrong_at = 0;
+  bool throws = false;
+
+ private:
+  torch::Tensor number_;
+  int batches_ = 0;
+};
+
+/// A run of 6 steps with a checkpoint every second one.
+struct Run {
+  TrainResult go() {
+    Pull objective(number);
+    change(objective);
+    Optimizer optimizer({{{{"number", number}}, 0.1, 0.0}}, options);
+    const TrainResult result =
+        train_loop({"train", folder / "run", "fingerprint"}, options, /*seed=*/4,
+                   made_windows(5, 8, /*rest=*/2), objective, optimizer);
+    counts = objective.counts;
+    return result;
+  }
+
+  TemporaryDirectory folder;
+  torch::Tensor number = torch::zeros({1}).requires_grad_();
+  TrainOptions options = [] {
+    TrainOptions o;
+    o.max_steps = 6;
+    o.per_device_train_batch_size = 1;
+    o.save_steps = 2;
+    o.logging_steps = 4;
+    return o;
+  }();
+  std::function<void(Pull&)> change = [](Pull&) {};
+  std::vector<GlobalCount> counts;
+};
+
+std::vector<std::int64_t> logged_steps(const Run& run) {
+  std::istringstream log(read_file(run.folder / "run/log.jsonl"));
+  std::vector<std::int64_t> steps;
+  for (std::string line; std::getline(log, line);) {
+    steps.push_back(nlohmann::json::parse(line)["step"]);
+  }
+  return steps;
+}
+
+}  // namespace
+
+TEST_CASE("A run saves and logs on its way and at its end", "[trainer][loop]") {
+  Run run;
+  const TrainResult result = run.go();
+  CHECK(result.steps == 6);
+  CHECK(result.resumed == 0);
+  CHECK(logged_steps(run) == std::vector<std::int64_t>{4, 6});
+  CHECK(result.last["step"] == 6);
+  CHECK(std::filesystem::exists(run.folder / "run/checkpoint-4"));
+  CHECK(std::filesystem::exists(run.folder / "run/checkpoint-6"));
+}
+
+TEST_CASE("Batches of one step are divided by the count over all of them", "[trainer][loop]") {
+  Run run;
+  run.options.gradient_accumulation_steps = 6;  // a whole epoch: 5 windows of 8 and one of 2
+  run.options.max_steps = 1;
+  run.go();
+  REQUIRE(run.counts.size() == 6);
+  for (const GlobalCount& count : run.counts) {
+    CHECK(count.tokens == 5 * 8 + 2);
+    CHECK(count.targets == 5 * 7 + 1);
+  }
+}
+
+TEST_CASE("A run that stopped goes on from its last checkpoint to the same number",
+          "[trainer][loop]") {
+  Run whole, stopped;
+  whole.go();
+  stopped.change = [](Pull& pull) { pull.wrong_at = 6; };
+  CHECK_THROWS_AS(stopped.go(), Error);
+  stopped.change = [](Pull&) {};
+  {
+    const torch::NoGradGuard no_grad;
+    stopped.number.fill_(99);
+  }
+  const TrainResult result = stopped.go();
+  CHECK(result.resumed == 4);
+  CHECK(stopped.number.equal(whole.number));
+  CHECK(logged_steps(stopped) == logged_steps(whole));
+}
+
+TEST_CASE("A finished run has nothing to do but knows its last losses", "[trainer][loop]") {
+  Run run;
+  const TrainResult first = run.go(), second = run.go();
+  CHECK(second.resumed == 6);
+  CHECK(run.counts.empty());
+  CHECK(second.last == first.last);
+}
+
+TEST_CASE("What is not finite stops the run with its step, its place and the last good checkpoint",
+          "[trainer][loop]") {
+  Run run;
+  const std::string checkpoint = (run.folder / "run/checkpoint-2").string();
+  SECTION("a loss, by its stage") {
+    run.change = [](Pull& pull) { pull.wrong_at = 4; };
+    CHECK(error_message([&] { run.go(); }) ==
+          "train: step 4: the loss is not finite, first at model.layers.2; last good checkpoint: " +
+              checkpoint);
+  }
+  SECTION("an activation, by its site") {
+    run.change = [](Pull& pull) {
+      pull.wrong_at = 4;
+      pull.throws = true;
+    };
+    CHECK(error_message([&] { run.go(); }) ==
+          "train: step 4: model.layers.1.input: 3 of 8 values are not finite; last good "
+          "checkpoint: " +
+              checkpoint);
+  }
+  SECTION("a gradient, before there is any checkpoint") {
+    const torch::NoGradGuard no_grad;
+    run.number.fill_(INFINITY);
+    CHECK(error_message([&] {
+            const torch::AutoGradMode with_grad(true);
+            run.go();
+          }) == "train: step 1: the gradient is not finite; last good checkpoint: none");
+  }
+}
+
+TEST_CASE("An interrupted run finishes its step, saves it and says so", "[trainer][loop]") {
+  Run run;
+  const ChildEnd end = in_child([&] {  // the flag stays set in a process
+    install_interrupt_handlers();
+    std::raise(SIGINT);
+    try {
+      run.go();
+    } catch (const Interrupted& interrupted) {
+      return interrupted.what() ==
+                     "train: interrupted after step 1 of 6; the same command goes on "
+                     "from " +
+                         (run.folder / "run/checkpoint-1").string()
+                 ? 0
+                 : 1;
+    }
+    return 2;
+  });
+  CHECK(end.code == 0);
+  CHECK(run.go().resumed == 1);
+}

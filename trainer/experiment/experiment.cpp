@@ -1,0 +1,111 @@
+#include "trainer/experiment/experiment.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "data/base/error.h"
+#include "data/files/checksum.h"
+#include "modules/execute/compute_weights.h"
+
+namespace dualpath::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Other weights that lie beside them are no part of the model.
+std::vector<fs::path> model_files(const modules::Model& model) {
+  std::vector<fs::path> files = model.weight_files;
+  if (fs::is_directory(model.path)) files.push_back(model.path / "config.json");
+  std::ranges::sort(files);
+  return files;
+}
+
+/// What says how pictures and clips are prepared.
+std::vector<fs::path> processor_files(const fs::path& path) {
+  std::vector<fs::path> files;
+  for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
+    if (fs::exists(path / name)) files.push_back(path / name);
+  }
+  return files;
+}
+
+void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
+
+}  // namespace
+
+void use_threads(std::int64_t wanted) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
+}
+
+Experiment open_experiment(Recipe recipe) {
+  modules::Model model = modules::open_model(recipe.model.path);
+  return open_experiment(std::move(recipe), std::move(model));
+}
+
+Experiment open_experiment(Recipe recipe, modules::Model model) {
+  use_threads(recipe.num_threads);
+  if (model.is_quantized()) {
+    throw Error(
+        "{}: is quantized already; evaluate and inspect take it, the other commands need the float "
+        "model",
+        recipe.model.path.string());
+  }
+  quant::Plan plan = checked_plan(recipe, model);
+  return {std::move(recipe), std::move(model), std::move(plan)};
+}
+
+std::string model_fingerprint(const modules::Model& model) {
+  Sha256 hash;
+  for (const fs::path& file : model_files(model)) update(hash, sha256_file(file));
+  for (const fs::path& file : processor_files(model.path)) update(hash, sha256_file(file));
+  return hash.hex();
+}
+
+std::int64_t model_bytes(const modules::Model& model) {
+  std::int64_t bytes = 0;
+  for (const fs::path& file : model_files(model))
+    bytes += static_cast<std::int64_t>(fs::file_size(file));
+  return bytes;
+}
+
+std::string tokenizer_fingerprint(const modules::Model& model) {
+  Sha256 hash;
+  update(hash, model.tokenizer.files().tokenizer_json);
+  return hash.hex();
+}
+
+quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts) {
+  const std::string model_sha256 = model_fingerprint(experiment.model);
+  Sha256 hash;
+  update(hash, model_sha256);
+  update(hash, experiment.plan.fingerprint());
+  update(hash, c10::toString(experiment.recipe.model.dtype));
+  update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
+  texts.train->update(hash);
+  texts.selection->update(hash);
+  return {hash.hex(), model_sha256, tokenizer_fingerprint(experiment.model)};
+}
+
+QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
+                             const quant::Plan& plan, const quant::Calibration& calibration,
+                             const modules::FloatExecutor& reference)
+    : trainables(quantized_trainables(recipe, model, plan, calibration)),
+      executor(
+          std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
+          plan, trainables.scales, recipe.compute, recipe.train.input_gradients),
+      corrected(executor, trainables.corrections) {}
+
+modules::Packing packing_of(const Recipe& recipe) {
+  return recipe.train.control ? modules::Packing::kTables : modules::Packing::kLinears;
+}
+
+ControlPath::ControlPath(const Experiment& experiment)
+    : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
+      executor(experiment.model.weights, experiment.recipe.model.dtype,
+               packing_of(experiment.recipe)),
+      corrected(executor, trainables.corrections) {}
+
+}  // namespace dualpath::trainer

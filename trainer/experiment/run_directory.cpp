@@ -1,0 +1,173 @@
+#include "trainer/experiment/run_directory.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "data/base/error.h"
+#include "data/files/atomic_file.h"
+#include "data/files/file.h"
+#include "data/files/places.h"
+#include "data/formats/json.h"
+#include "trainer/experiment/output_places.h"
+#include "trainer/experiment/previous_run.h"
+#include "trainer/experiment/run_files.h"
+#include "trainer/recipe/recipe.h"
+
+namespace dualpath::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+void create(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error)
+    throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
+}
+
+/// What a restart would have to delete, or a new run to overwrite, although it is none of ours.
+void refuse_files_of_others(const fs::path& directory, RunAccess access) {
+  if (!fs::is_directory(directory)) return;
+  const std::vector<std::string> ours = run_files(directory);
+  if (!ours.empty() && !holds_run(directory)) {
+    throw UsageError("{}: holds {}, but is no run directory (it has no {})",
+                     fs::absolute(directory).string(), fmt::join(ours, ", "), kResolvedRecipe);
+  }
+  if (access != RunAccess::kRestart) return;
+  const std::vector<std::string> foreign = foreign_files(directory);
+  if (!foreign.empty()) {
+    throw UsageError("{}: --restart removes nothing but what a run makes, and there is more: {}",
+                     fs::absolute(directory).string(), fmt::join(foreign, ", "));
+  }
+}
+
+/// A run writes its recipe without comments: with them it is somebody's own copy.
+void refuse_notes(const fs::path& recipe) {
+  if (!fs::exists(recipe)) return;
+  std::istringstream yaml(read_file(recipe));
+  for (std::string line; std::getline(yaml, line);) {
+    if (line.starts_with('#') || line.find(" #") != line.npos)
+      throw UsageError("{}: has comments, which no run writes; it would be replaced",
+                       recipe.string());
+  }
+}
+
+/// The run's directory, once it is seen that it may be used so.
+fs::path checked(const Recipe& recipe, RunAccess access) {
+  const fs::path& directory = recipe.train.output_dir;
+  if (access == RunAccess::kRead) {
+    if (holds_run(directory)) return directory;
+    throw Error("{}: no run there; run `dualpath calibrate` or `dualpath train` first",
+                directory.string());
+  }
+  check_run_place(recipe);
+  check_export_place(recipe);
+  refuse_files_of_others(directory, access);
+  create(followed(directory));
+  return directory;
+}
+
+/// The keys that the trained result depends on, a line each; files are bound by their contents.
+std::vector<std::string> binding_lines(Recipe recipe) {
+  recipe.model.path.clear();
+  recipe.data.train.clear();
+  recipe.data.out_of_domain.clear();
+  recipe.evaluate = {};
+  recipe.export_ = {};
+  recipe.num_threads = 0;
+  recipe.compute = {};                          // changes no bit
+  recipe.train.gradient_checkpointing = false;  // neither does this
+  recipe.train.report_to = {};
+  recipe.train.save_steps = {};
+  recipe.train.save_total_limit = {};
+  recipe.train.logging_steps = {};
+  recipe.train.output_dir.clear();
+  std::vector<std::string> lines;
+  std::istringstream yaml(to_yaml(recipe));
+  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string first_difference(const Recipe& there, const Recipe& here) {
+  const std::vector<std::string> old_lines = binding_lines(there), new_lines = binding_lines(here);
+  const auto [a, b] =
+      std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
+  const auto text = [](auto line, auto end) {
+    return line == end ? std::string("(nothing)") : *line;
+  };
+  if (a == old_lines.end() && b == new_lines.end()) return "";
+  return fmt::format("\"{}\" there, \"{}\" here", text(a, old_lines.end()),
+                     text(b, new_lines.end()));
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
+    : path_(checked(recipe, access)),
+      recipe_(to_yaml(recipe)),
+      report_to_(recipe.train.report_to),
+      lock_(path_ / kRunLock, access == RunAccess::kRead ? LockUse::kRead : LockUse::kWrite) {
+  if (can_write()) {
+    settle();
+    remove_stale_run_files(path_);
+  }
+  if (access == RunAccess::kRestart && holds_run(path_)) {
+    refuse_notes(resolved_recipe());
+    set_run_aside(path_);
+  }
+  if (fs::exists(resolved_recipe())) {
+    refuse_other_recipe(recipe);
+  } else if (access != RunAccess::kRead) {
+    keep_recipe();
+  }
+}
+
+RunDirectory::Settling::~Settling() {
+  try {
+    if (directory.can_write()) directory.settle();
+  } catch (const std::exception&) {  // the next command settles it, or says why it cannot
+  }
+}
+
+void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
+  Recipe there = load_recipe(resolved_recipe());
+  if (recipe.train.max_steps > there.train.max_steps)
+    there.train.max_steps = recipe.train.max_steps;
+  const std::string difference = first_difference(there, recipe);
+  if (!difference.empty()) {
+    throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(),
+                     difference);
+  }
+}
+
+fs::path RunDirectory::resolved_recipe() const { return path_ / kResolvedRecipe; }
+
+void RunDirectory::keep_recipe() const {
+  const fs::path file = resolved_recipe();
+  if (fs::exists(file) && to_yaml(load_recipe(file)) == recipe_) return;
+  refuse_notes(file);
+  write_file(file, recipe_);
+}
+
+void RunDirectory::settle() const { settle_previous_run(path_); }
+
+std::optional<fs::path> RunDirectory::events(const std::string& name) const {
+  if (report_to_ == ReportTo::kNone) return std::nullopt;
+  return path_ / "runs" / name;
+}
+
+nlohmann::json RunDirectory::read_report() const {
+  return fs::exists(report()) ? data::read_json(report()) : nlohmann::json::object();
+}
+
+void RunDirectory::update_report(const std::string& section, const nlohmann::json& content) const {
+  nlohmann::json all = read_report();
+  all[section] = content;
+  write_file(report(), all.dump(2) + "\n");
+}
+
+}  // namespace dualpath::trainer

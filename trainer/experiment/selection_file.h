@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "quant/compare/selection.h"
+
+namespace dualpath::trainer {
+
+/// selection.json: what each trained correction did on the selection text, and whether it stays.
+void save_selection(const std::filesystem::path& path,
+                    const std::vector<quant::SelectedStage>& selection, std::int64_t step);
+/// Nothing if there is none, or it was made at another step.
+std::optional<std::vector<quant::SelectedStage>> load_selection(const std::filesystem::path& path,
+                                                                std::int64_t step);
+
+}  // namespace dualpath::trainer

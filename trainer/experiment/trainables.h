@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "modules/correction/corrections.h"
+#include "modules/execute/gradient_checkpointing.h"
+#include "modules/model/model.h"
+#include "modules/weights/weight_store.h"
+#include "quant/calibrate/calibration.h"
+#include "quant/plan/plan.h"
+#include "trainer/recipe/options.h"
+#include "trainer/train/optimizer.h"
+
+namespace dualpath::trainer {
+
+/// All that a run may train on one path: corrections, activation scales, norm weights, all other
+/// weights (in an overlay that the reference does not see).
+struct Trainables {
+  modules::Corrections corrections;
+  quant::ActivationScales scales;
+  std::shared_ptr<modules::WeightOverlay> weights;
+  std::vector<ParameterGroup> groups;
+};
+
+/// The model's own weights that the recipe trains: norms, all others, or none.
+std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model);
+
+/// For the quantized path: what the recipe trains, over the smoothed weights if the plan has folds.
+Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                const quant::Plan& plan, const quant::Calibration& calibration);
+
+/// For the control, the float model with the same corrections from the same seed, and nothing else.
+Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
+                              const quant::Plan& plan);
+
+/// How the path's stages run: by `train.gradient_checkpointing`. Which stage trains what is read
+/// from the names in `groups`: a kind ("correction", "scale", "weight"), a dot, the module's path.
+modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups, bool on);
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,147 @@
+#include "trainer/predict/config_prediction.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "data/process/memory.h"
+#include "quant/stored/layout.h"
+#include "quant/transform/smoothed_weights.h"
+#include "trainer/predict/weight_memory.h"
+#include "trainer/train/head_chunks.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using modules::WeightStore;
+
+/// What the quantized path reads, of which only dtypes and shapes are there.
+modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::WeightedNetwork& model,
+                                       const quant::Plan& plan) {
+  modules::WeightOverlay weights(
+      quant::smoothed(model.weights, plan, quant::unit_calibration(plan).smoothing.factors));
+  for (const std::string& name : trained_weights(recipe, model)) {
+    const torch::TensorOptions options = torch::dtype(torch::kFloat).device(torch::kMeta);
+    weights.set(name, torch::empty(weights.info(name).shape, options));
+  }
+  return weights;
+}
+
+/// Another store's shapes with made-up values.
+class MadeUpWeights : public WeightStore {
+ public:
+  explicit MadeUpWeights(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+
+  const std::vector<std::string>& names() const override { return below_->names(); }
+  bool contains(const std::string& name) const override { return below_->contains(name); }
+  modules::WeightInfo info(const std::string& name) const override { return below_->info(name); }
+  at::Tensor get(const std::string& name) const override {
+    constexpr double kValue = 0.01;
+    return torch::full(info(name).shape, kValue, info(name).dtype);
+  }
+  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+};
+
+/// Tokens of a window by which what the recipe's saves can be told: a token's bytes are the same in
+/// every window where no scores are kept.
+std::int64_t telling_window(const Recipe& recipe, const modules::ModelConfig& config,
+                            const quant::Plan& plan) {
+  const auto keeps_scores = [&](std::int64_t tokens) {
+    return std::ranges::any_of(plan.attentions, &quant::PlannedAttention::products) ||
+           modules::keeps_softmax(config.num_attention_heads, config.num_key_value_heads,
+                                  config.head_dim, tokens);
+  };
+  if (keeps_scores(recipe.data.window)) return recipe.data.window;
+  std::int64_t tokens = 16;
+  while (keeps_scores(tokens)) tokens *= 2;
+  return std::min(tokens, recipe.data.window);
+}
+
+/// Measured on a model as wide as is asked, of few layers, words and, where it can be, tokens.
+SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, quant::Plan plan,
+                          std::int64_t hidden_size, std::int64_t intermediate_size) {
+  constexpr std::int64_t kLayers = 3;
+  const std::int64_t tokens = telling_window(recipe, config, plan);
+  config.hidden_size = hidden_size;
+  config.intermediate_size = intermediate_size;
+  config.num_hidden_layers = std::min(config.num_hidden_layers, kLayers);
+  config.vocab_size = 1;
+  config.towers.clear();
+  plan.folds.clear();  // they change values alone
+  for (modules::CorrectableStage& stage : plan.stages) stage.width = hidden_size;
+  modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
+  narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 0);
+  modules::FloatExecutor reference(narrow.weights, recipe.model.dtype);
+  QuantizedPath path(recipe, narrow, plan, quant::unit_calibration(plan), reference);
+  return saved_bytes_of_layer(narrow, recipe.loss.distance,
+                              data::make_batch(std::array{data::TokenSpan(ids)}), reference, path);
+}
+
+/// A width that the recipe's groups and corrections divide, as its multiples.
+std::int64_t unit_of(const Recipe& recipe) {
+  std::int64_t unit = std::lcm(std::int64_t{16}, recipe.correction.reduction);
+  for (const quant::ConfigGroup& group : recipe.quantize.config_groups)
+    unit = std::lcm(unit, std::max<std::int64_t>(1, group.weights.group_size));
+  return unit;
+}
+
+/// Heads being what they are, a layer's bytes are linear in hidden_size and in intermediate_size:
+/// three narrow models tell what the wide one's layer saves.
+SavedBytes saved_bytes(const Recipe& recipe, const modules::ModelConfig& config,
+                       const quant::Plan& plan) {
+  const std::int64_t unit = unit_of(recipe);
+  const auto at = [&](std::int64_t hidden, std::int64_t intermediate) {
+    return saved_bytes_at(recipe, config, plan, hidden * unit, intermediate * unit);
+  };
+  const SavedBytes least = at(1, 1), wider = at(2, 1), longer = at(1, 2);
+  const auto units = [&](std::int64_t size) {
+    return static_cast<double>(size) / static_cast<double>(unit) - 1.0;
+  };
+  const auto extended = [&](double SavedBytes::*bytes) {
+    return least.*bytes + (wider.*bytes - least.*bytes) * units(config.hidden_size) +
+           (longer.*bytes - least.*bytes) * units(config.intermediate_size);
+  };
+  return {.kept = extended(&SavedBytes::kept), .checkpointed = extended(&SavedBytes::checkpointed)};
+}
+
+/// Logits of both paths and the gradient of one, for a chunk of the head's rows.
+double chunk_bytes(const Recipe& recipe, const modules::Head& head, const WeightStore& weights,
+                   double tokens) {
+  constexpr double kTensors = 3.0;
+  const double rows = std::min(tokens, static_cast<double>(chunk_rows(head, weights)));
+  return kTensors * rows * static_cast<double>(head.ref.out_features) *
+         static_cast<double>(c10::elementSize(recipe.model.dtype));
+}
+
+}  // namespace
+
+Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
+                               const quant::Plan& plan) {
+  const auto baseline = static_cast<double>(resident_bytes());
+  const modules::WeightOverlay weights = trained_overlay(recipe, model, plan);
+  const auto source = static_cast<double>(
+      quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
+  const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
+                        static_cast<double>(recipe.data.window);
+  const std::int64_t corrections = correction_parameters(recipe, plan);
+  const SavedBytes saved = saved_bytes(recipe, model.config, plan);
+  const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
+  const double bytes = baseline + source + weight_bytes(recipe, plan, *model.weights) +
+                       trained_bytes(weights) + kBytesOfTrained * static_cast<double>(corrections) +
+                       table_bytes(recipe, model.network.head, weights) +
+                       of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
+                       chunk_bytes(recipe, model.network.head, weights, tokens);
+  return {.exported = quant::planned_bytes(plan, weights, recipe.model.dtype),
+          .correction_parameters = corrections,
+          .peak_resident_bytes = static_cast<std::int64_t>(bytes),
+          .saved = saved,
+          .seconds = std::nullopt};
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,249 @@
+#include "trainer/predict/prediction.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "data/process/memory.h"
+#include "modules/execute/float_executor.h"
+#include "modules/network/batch_state.h"
+#include "quant/calibrate/observe_executor.h"
+#include "quant/compare/paired_forward.h"
+#include "quant/stored/layout.h"
+#include "trainer/evaluate/evaluation.h"
+#include "trainer/predict/saved_bytes.h"
+#include "trainer/predict/weight_memory.h"
+#include "trainer/train/head_chunks.h"
+#include "trainer/train/objective.h"
+
+namespace dualpath::trainer {
+namespace {
+
+/// Of the decoder: what stands before it is part of the rest.
+double layer_count(const modules::Network& network) {
+  return static_cast<double>(
+      std::count_if(network.stages.begin(), network.stages.end(), [](const modules::Stage& stage) {
+        return stage.correctable && stage.stream == modules::Modality::kText;
+      }));
+}
+
+data::Batch first_samples(const data::Samples& samples, std::int64_t wanted) {
+  std::vector<std::size_t> chosen(std::min(samples.size(), static_cast<std::size_t>(wanted)));
+  std::iota(chosen.begin(), chosen.end(), std::size_t{0});
+  return samples.batch(chosen);
+}
+
+/// The same tokens, of which only the first `count` targets go through the head.
+data::Batch with_targets(data::Batch batch, std::int64_t count) {
+  batch.targets = batch.targets.clone();
+  const at::Tensor counted = batch.targets.flatten().ne(data::kNoTarget);
+  batch.targets.flatten().masked_fill_(counted & (counted.cumsum(0) > count), data::kNoTarget);
+  return batch;
+}
+
+/// What work on one batch costs: what is always there, each layer, each chunk of the head's rows.
+struct Cost {
+  double rest = 0.0, layer = 0.0, chunk = 0.0;
+  double of(double layers, double chunks) const { return rest + layers * layer + chunks * chunk; }
+};
+
+/// Runs work on a network of one layer and of `deep` (nothing is trained before the first layer, so
+/// its backward is not like the others'), and on one and two chunks of the head. The first run
+/// loads weights and is not counted.
+class Probe {
+ public:
+  Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep,
+        std::int64_t chunk_rows = kChunkRows)
+      : shallow_(modules::shortened(network, 1)),
+        deep_(modules::shortened(network, deep)),
+        narrow_(with_targets(batch, chunk_rows)),
+        wide_(with_targets(batch, 2 * chunk_rows)) {}
+
+  /// Of several repeats the fastest counts: what disturbs a run only ever slows it.
+  template <class Work>
+  Cost seconds(const Work& work, int repeats = 2) const {
+    work(deep_, narrow_);
+    const double least = time(repeats, [&] { work(shallow_, narrow_); });
+    const double deep = time(repeats, [&] { work(deep_, narrow_); });
+    const double wide = time(repeats, [&] { work(shallow_, wide_); });
+    return cost(least, deep, wide);
+  }
+
+  /// Resident bytes that come on top while work runs.
+  template <class Work>
+  Cost bytes(const Work& work) const {
+    const double least = growth([&] { work(shallow_, narrow_); });
+    return cost(least, growth([&] { work(deep_, narrow_); }), least);
+  }
+
+ private:
+  Cost cost(double least, double deep, double wide) const {
+    const double more = std::max(1.0, layer_count(deep_) - 1.0);
+    const double layer = std::max(0.0, deep - least) / more;
+    const double chunk = std::max(0.0, wide - least);
+    return {std::max(0.0, least - layer - chunk), layer, chunk};
+  }
+
+  template <class Work>
+  static double time(int repeats, const Work& work) {
+    double fastest = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < repeats; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      work();
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+      fastest = std::min(fastest, taken.count());
+    }
+    return fastest;
+  }
+
+  template <class Work>
+  static double growth(const Work& work) {
+    work();  // once before: weights come, and the heap takes its shape
+    release_freed_memory();
+    const std::int64_t before = restart_peak_resident().value();
+    work();
+    return static_cast<double>(peak_resident_bytes() - before);
+  }
+
+  modules::Network shallow_, deep_;
+  data::Batch narrow_, wide_;
+};
+
+/// What one optimizer step, one calibration window and the evaluation of one batch cost.
+struct Costs {
+  Cost calibrated, repaired, adapted, evaluated;  ///< seconds
+  std::optional<Cost> memory;                     ///< bytes, of a step
+  SavedBytes saved;
+  std::vector<quant::PlannedBytes> exported;
+  std::int64_t correction_parameters;
+  double trained_bytes;    ///< of what trained weights take beside what frozen ones do
+  double table_bytes;      ///< of the packed table
+  std::int64_t step_rows;  ///< of the head, at a time in `repaired`
+  bool control;            ///< whether there is one to train
+};
+
+Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
+              const data::Batch& evaluated) {
+  const LossOptions& loss = experiment.recipe.loss;
+  const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
+  const GlobalCount count{step.counted(), step.ids.numel()};
+  ControlPath control(experiment);
+  QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
+  quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
+                                 experiment.plan);
+  std::vector<EvaluatedRow> rows{
+      {"fp", &control.executor}, {"quantized", &path.executor}, {"corrected", &path.corrected}};
+  const bool has_control = experiment.recipe.train.control && !control.trainables.groups.empty();
+  if (has_control) rows.push_back({"control", &control.corrected});
+
+  const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
+    const torch::NoGradGuard no_grad;
+    modules::State state = modules::make_state(batch);
+    modules::run(network, observe, state);
+  };
+  const std::int64_t rows_of_step =
+      chunk_rows(experiment.model.network.head, *path.trainables.weights);
+  const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
+    PairedObjective(network, control.executor, path.corrected, loss,
+                    checkpointing_of(path.trainables.groups, checkpointed), rows_of_step)
+        .accumulate(batch, count);
+  };
+  const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
+    ControlObjective(network, control.corrected,
+                     checkpointing_of(control.trainables.groups, checkpointed))
+        .accumulate(batch, count);
+  };
+  const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
+    evaluate_batch(network, rows, batch);
+  };
+  // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
+  constexpr std::size_t kTimed = 3, kHeld = 8;
+  const modules::Network& network = experiment.model.network;
+  const Probe on_step(network, step, kTimed, rows_of_step), adapted(network, step, kTimed),
+      on_window(network, window, kTimed), on_evaluated(network, evaluated, kTimed),
+      held(network, step, kHeld, rows_of_step);
+  return {
+      .calibrated = on_window.seconds(calibrate),
+      .repaired = on_step.seconds(repair),
+      .adapted = adapted.seconds(adapt),
+      .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
+      .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
+      .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
+      .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
+                                       experiment.recipe.model.dtype),
+      .correction_parameters = path.trainables.corrections.parameter_count(),
+      .trained_bytes = trained_bytes(*path.trainables.weights),
+      .table_bytes = table_bytes(experiment.recipe, network.head, *path.trainables.weights),
+      .step_rows = rows_of_step,
+      .control = has_control};
+}
+
+}  // namespace
+
+Prediction predict(const Experiment& experiment, const Texts& texts) {
+  const Recipe& recipe = experiment.recipe;
+  const auto baseline = static_cast<double>(resident_bytes());
+  const data::Batch step = first_samples(*texts.train, recipe.train.per_device_train_batch_size);
+  const data::Batch window = first_samples(*texts.train, 1);
+  const data::Batch evaluated = first_samples(*texts.train, recipe.evaluate.batch_size);
+  const Costs costs = measure(experiment, step, window, evaluated);
+  const double layers = layer_count(experiment.model.network);
+  const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
+                           std::int64_t chunk_rows = kChunkRows) {
+    const auto rows = static_cast<double>(batch.counted());
+    return cost.of(layers, std::ceil(rows / static_cast<double>(chunk_rows)));
+  };
+  const auto steps =
+      static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
+  std::size_t scored = evaluated_samples(*texts.test, recipe.evaluate);
+  if (texts.out_of_domain) scored += evaluated_samples(*texts.out_of_domain, recipe.evaluate);
+
+  const auto calibrated =
+      experiment.plan.needs_calibration()
+          ? quant::calibration_passes(experiment.plan) *
+                std::min<double>(static_cast<double>(recipe.quantize.calibration.num_samples),
+                                 static_cast<double>(texts.train->size()))
+          : 0.0;
+  Prediction prediction{
+      .exported = costs.exported,
+      .correction_parameters = costs.correction_parameters,
+      .peak_resident_bytes = std::nullopt,
+      .saved = costs.saved,
+      .seconds = PredictedSeconds{
+          .calibrate = cost_of(costs.calibrated, window) * calibrated,
+          .train = cost_of(costs.repaired, step, costs.step_rows) * steps,
+          .control = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
+          .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
+                      static_cast<double>(recipe.evaluate.batch_size)}};
+  if (costs.memory) {
+    prediction.peak_resident_bytes = static_cast<std::int64_t>(
+        baseline + static_cast<double>(model_bytes(experiment.model)) +
+        weight_bytes(recipe, experiment.plan, *experiment.model.weights) + costs.trained_bytes +
+        costs.table_bytes + cost_of(*costs.memory, step, costs.step_rows));
+  }
+  return prediction;
+}
+
+nlohmann::json to_json(const Prediction& prediction) {
+  const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
+  nlohmann::json seconds;  // null
+  if (prediction.seconds) {
+    seconds = {{"calibrate", prediction.seconds->calibrate},
+               {"train", prediction.seconds->train},
+               {"control", prediction.seconds->control},
+               {"evaluate", prediction.seconds->evaluate}};
+  }
+  return {{"export_bytes", quant::total_bytes(prediction.exported)},
+          {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
+          {"saved_for_backward",
+           {{"bytes_per_token_and_layer", prediction.saved.kept},
+            {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
+          {"seconds", seconds}};
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,67 @@
+#include "trainer/predict/weight_memory.h"
+
+#include <c10/core/ScalarType.h>
+#include <c10/util/accumulate.h>
+
+#include "modules/correction/corrections.h"
+#include "modules/execute/float_executor.h"
+#include "modules/ops/right_operand.h"
+#include "quant/execute/quantized_executor.h"
+
+namespace dualpath::trainer {
+namespace {
+
+double elements(const modules::WeightInfo& info) {
+  return static_cast<double>(c10::multiply_integers(info.shape));
+}
+
+bool has_integer_gradients(const Recipe& recipe, const quant::PlannedLinear& linear) {
+  return recipe.train.input_gradients == quant::InputGradients::kInt8 &&
+         recipe.train.learning_rate.weights == 0.0 && linear.takes_integer_gradients();
+}
+
+}  // namespace
+
+double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
+                    const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  const auto element = static_cast<double>(c10::elementSize(dtype));
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    const modules::WeightInfo info = weights.info(name);
+    if (!info.decoded && info.dtype == dtype) continue;
+    const double left = info.decoded ? 0.0 : static_cast<double>(c10::elementSize(info.dtype));
+    bytes += elements(info) * (element - left);
+  }
+  for (const quant::PlannedLinear& linear : plan.linears) {
+    const double codes = quant::packs(linear, recipe.compute) ? 2.0 : 1.0;
+    const double transposed = has_integer_gradients(recipe, linear) ? 1.0 : element;
+    bytes += static_cast<double>(linear.ref.in_features * linear.ref.out_features) *
+             (codes + transposed);
+  }
+  return bytes;
+}
+
+double table_bytes(const Recipe& recipe, const modules::Head& head,
+                   const modules::WeightStore& weights) {
+  const at::ScalarType dtype = recipe.model.dtype;
+  if (!modules::is_table(head.ref) || !modules::packs(dtype, at::kCPU)) return 0.0;
+  const double directions = weights.is_trained(head.ref.weight_name()) ? 1.0 : 2.0;
+  return directions * static_cast<double>(head.ref.in_features * head.ref.out_features) *
+         static_cast<double>(c10::elementSize(dtype));
+}
+
+double trained_bytes(const modules::WeightStore& weights) {
+  double bytes = 0.0;
+  for (const std::string& name : weights.names()) {
+    if (weights.is_trained(name)) bytes += kBytesOfTrained * elements(weights.info(name));
+  }
+  return bytes;
+}
+
+std::int64_t correction_parameters(const Recipe& recipe, const quant::Plan& plan) {
+  if (recipe.train.learning_rate.corrections == 0.0) return 0;
+  return modules::Corrections(plan.stages, recipe.correction, recipe.seed).parameter_count();
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "data/text/data_options.h"
+#include "modules/correction/correction.h"
+#include "modules/model/model.h"
+#include "quant/compare/distance.h"
+#include "quant/scheme.h"
+#include "trainer/recipe/places.h"
+
+namespace dualpath::trainer {
+
+/// The keys of a recipe's `loss`: a weighted sum, each term a mean over counted tokens.
+struct LossOptions {
+  double kl = 1.0;      ///< KL(reference || quantized) over the vocabulary
+  double ce = 0.0;      ///< cross-entropy with the text
+  double hidden = 0.1;  ///< hidden distance, mean over stages
+  quant::DistanceKind distance = quant::DistanceKind::kRelative;
+
+  bool operator==(const LossOptions&) const = default;
+};
+
+enum class Schedule { kCosine, kLinear, kConstant };
+inline constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
+                                                 {"linear", Schedule::kLinear},
+                                                 {"constant", Schedule::kConstant}};
+
+/// Where a run's figures go beside its log. kTensorboard: event files in <output_dir>/runs.
+enum class ReportTo { kTensorboard, kNone };
+inline constexpr Named<ReportTo> kReportTo[] = {{"tensorboard", ReportTo::kTensorboard},
+                                                {"none", ReportTo::kNone}};
+
+/// What is trained; each with its own learning rate, 0 = frozen.
+struct TrainableOptions {
+  double corrections = 1e-3;
+  double activation_scales = 0.0;  ///< of log(scale)
+  double norm_weights = 0.0;
+  double weights = 0.0;  ///< all others: linears, their biases, tables
+
+  bool operator==(const TrainableOptions&) const = default;
+};
+
+/// The keys of a recipe's `train`, named as Hugging Face's TrainingArguments.
+struct TrainOptions {
+  std::filesystem::path output_dir;
+  std::int64_t max_steps = 200;
+  std::int64_t per_device_train_batch_size = 2;
+  std::int64_t gradient_accumulation_steps = 1;
+  bool gradient_checkpointing = false;  ///< less memory, more time, the same bits
+  /// kInt8: less time and memory; a gradient is off by about a hundredth.
+  quant::InputGradients input_gradients = quant::InputGradients::kInt8;
+  TrainableOptions learning_rate;
+  Schedule lr_scheduler_type = Schedule::kCosine;
+  double warmup_ratio = 0.05;
+  double weight_decay = 0.0;  ///< of weights and norm weights; corrections and scales never decay
+  double max_grad_norm = 1.0;
+  std::int64_t save_steps = 50;
+  std::int64_t save_total_limit = 2;
+  std::int64_t logging_steps = 10;
+  ReportTo report_to = ReportTo::kTensorboard;
+  /// Drops, after training, corrections that do not bring their own stage closer to the reference
+  /// on the selection text. Off: corrections trained end to end also prepare for later stages'
+  /// errors, so most would go, and with them what they win together. What each does is reported all
+  /// the same.
+  bool drop_corrections = false;
+  bool control =
+      true;  ///< also trains the control: the float model with the same corrections, by CE
+
+  bool operator==(const TrainOptions&) const = default;
+};
+
+/// The keys of a recipe's `evaluate`.
+struct EvaluateOptions {
+  std::int64_t num_tokens = 32768;  ///< scored tokens a set, at least
+  std::int64_t batch_size = 4;      ///< windows
+  std::int64_t bootstrap_samples = 1000;
+
+  bool operator==(const EvaluateOptions&) const = default;
+};
+
+/// The keys of a recipe's `export`.
+struct ExportOptions {
+  std::filesystem::path output_dir;
+  quant::ExportFormat format = quant::ExportFormat::kCompressedTensors;
+
+  bool operator==(const ExportOptions&) const = default;
+};
+
+/// A recipe: the whole truth of a run.
+struct Recipe {
+  modules::ModelOptions model;
+  data::DataOptions data;
+  quant::QuantizeOptions quantize;
+  modules::CorrectionOptions correction;
+  LossOptions loss;
+  TrainOptions train;
+  EvaluateOptions evaluate;
+  ExportOptions export_;
+  quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
+  std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
+  std::uint64_t seed = 0;
+  RecipePlaces places;  ///< where the values stand, for messages about them
+
+  bool operator==(const Recipe&) const = default;
+};
+
+}  // namespace dualpath::trainer

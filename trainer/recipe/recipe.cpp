@@ -1,0 +1,319 @@
+#include "trainer/recipe/recipe.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "data/base/error.h"
+#include "data/files/file.h"
+#include "data/patterns/target.h"
+#include "quant/plan/plan.h"
+#include "trainer/recipe/reader.h"
+#include "trainer/recipe/writer.h"
+
+// Every key of a recipe, once: its name, the field it fills, the values that fit. The defaults are
+// the structs' own.
+
+namespace dualpath::trainer {
+namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+
+constexpr Range<std::int64_t> kCount{1, 1'000'000'000};
+constexpr Range<double> kWeight{.low = 0};
+constexpr Range<double> kShare{0, 1};
+constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
+
+// Of these words of compressed-tensors only these are implemented.
+constexpr Named<bool> kType[] = {{"int", true}};
+constexpr Named<int> kInputBits[] = {{"8", 8}};
+constexpr Named<bool> kSymmetric[] = {{"true", true}};
+constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel},
+                                                        {"group", quant::Strategy::kGroup}};
+constexpr std::int64_t kUsualGroupSize = 128;
+constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor},
+                                                       {"token", quant::Strategy::kToken}};
+constexpr Named<quant::Strategy> kHeadStrategies[] = {{"attn_head", quant::Strategy::kHead}};
+constexpr Named<bool> kStatic[] = {{"false", false}};
+
+void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
+  visitor.path("path", model.path, Presence::kRequired);
+  visitor.choice("dtype", model.dtype, modules::kComputeDtypes);
+}
+
+void visit_split(RecipeVisitor& visitor, std::array<double, 3>& split) {
+  visitor.number("train", split[0], kPositive);
+  visitor.number("selection", split[1], kPositive);
+  visitor.number("test", split[2], kPositive);
+  const double sum = split[0] + split[1] + split[2];
+  visitor.check(std::abs(sum - 1) < 1e-6, "shares that sum to 1", fmt::format("{:.6g}", sum));
+}
+
+void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
+  visitor.path("train", data.train, Presence::kRequired);
+  visitor.section("split", [&] { visit_split(visitor, data.split); });
+  visitor.path("out_of_domain", data.out_of_domain, Presence::kOptional);
+  visitor.integer("window", data.window, {2, 1 << 20});
+  visitor.boolean("assistant_only_loss", data.assistant_only_loss);
+}
+
+/// Keys of compressed-tensors' schemes for what is done in one way only; an export has them, too.
+void visit_fixed_args(RecipeVisitor& visitor) {
+  visitor.stated("actorder", {"false"},
+                 "null, since codes are rounded to the nearest in any order");
+  visitor.stated("block_structure", {}, "null, since no scale is a block's");
+  visitor.stated("observer_kwargs", {"{}"}, "{}, since no observer has arguments");
+  visitor.stated("scale_dtype", {"torch.float32"}, "null, since scales are float32");
+  visitor.stated("zp_dtype", {"torch.int8"}, "null or torch.int8");
+}
+
+void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
+  bool is_int = true;
+  visitor.choice("num_bits", weights.num_bits, quant::kWeightBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", weights.strategy, kWeightStrategies);
+  if (weights.strategy == quant::Strategy::kGroup) {
+    if (weights.group_size == 0) weights.group_size = kUsualGroupSize;
+    visitor.choice("group_size", weights.group_size, quant::kGroupSizes);
+  } else {
+    visitor.stated("group_size", {"-1"}, "nothing, since strategy: channel has no groups");
+  }
+  visitor.boolean("symmetric", weights.symmetric);
+  visitor.check(weights.symmetric || weights.num_bits <= quant::kMostAsymmetricBits,
+                "symmetric: true with num_bits: 8", "false");
+  visitor.stated("dynamic", {"false"}, "false, since weights are quantized once");
+  visitor.stated("observer", {"minmax", "static_minmax", "memoryless_minmax"},
+                 "minmax, since weights' scales are their largest values'");
+  visit_fixed_args(visitor);
+}
+
+void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
+  bool is_int = true;
+  visitor.choice("num_bits", inputs.num_bits, kInputBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", inputs.strategy, kInputStrategies);
+  visitor.stated("group_size", {}, "nothing, since inputs have no groups");
+  visitor.choice("symmetric", inputs.symmetric, kSymmetric);
+  visitor.boolean("dynamic", inputs.dynamic);
+  const bool by_token = inputs.strategy == quant::Strategy::kToken;
+  visitor.check(inputs.dynamic == by_token,
+                fmt::format("dynamic: {} with strategy: {}", by_token, name_of(inputs.strategy)),
+                fmt::to_string(inputs.dynamic));
+  if (inputs.dynamic) {
+    visitor.stated("observer", {"memoryless", "memoryless_minmax"},
+                   "nothing, since dynamic scales are not observed");
+  } else {
+    visitor.choice("observer", inputs.observer, quant::kObservers);
+  }
+  visit_fixed_args(visitor);
+}
+
+void visit_heads(RecipeVisitor& visitor, quant::QuantArgs& heads) {
+  bool is_int = true;
+  heads.strategy = quant::Strategy::kHead;
+  visitor.choice("num_bits", heads.num_bits, kInputBits);
+  visitor.choice("type", is_int, kType);
+  visitor.choice("strategy", heads.strategy, kHeadStrategies);
+  visitor.stated("group_size", {}, "nothing, since heads have no groups");
+  visitor.choice("symmetric", heads.symmetric, kSymmetric);
+  visitor.choice("dynamic", heads.dynamic, kStatic);
+  visitor.choice("observer", heads.observer, quant::kObservers);
+  visit_fixed_args(visitor);
+}
+
+/// How an export stores a group's weights, in compressed-tensors' words.
+std::string_view format_of(const quant::ConfigGroup& group) {
+  const quant::PlannedLinear linear{.ref = {},
+                                    .stage = {},
+                                    .group = {},
+                                    .weights = group.weights,
+                                    .input_activations = group.input_activations};
+  return linear.is_packed() ? "pack-quantized" : "int-quantized";
+}
+
+void visit_format(RecipeVisitor& visitor, std::string_view format) {
+  visitor.stated("format", {format},
+                 fmt::format("null or {}, as an export stores these weights", format));
+}
+
+void visit_group(RecipeVisitor& visitor, quant::ConfigGroup& group) {
+  visitor.texts("targets", group.targets, data::target_mistake);
+  visitor.not_null("weights",
+                   "keys with values, since a group quantizes weights (attention_scheme "
+                   "is for the operands of attentions)");
+  visitor.section("weights", [&] { visit_weights(visitor, group.weights); });
+  visitor.section_or_null<quant::QuantArgs>(
+      "input_activations", group.input_activations,
+      [&](quant::QuantArgs& inputs) { visit_inputs(visitor, inputs); });
+  visitor.stated("output_activations", {}, "null, since outputs are not quantized");
+  visit_format(visitor, format_of(group));
+  visitor.check(!group.targets.empty(), "at least one target", "none");
+}
+
+void visit_groups(RecipeVisitor& visitor, std::vector<quant::ConfigGroup>& groups) {
+  if (const auto names = visitor.given_keys()) {
+    groups.clear();
+    for (const std::string& name : *names) groups.push_back({.name = name});
+  }
+  for (quant::ConfigGroup& group : groups) {
+    visitor.section(group.name, [&] { visit_group(visitor, group); });
+  }
+  visitor.check(!groups.empty(), "at least one group", "none");
+}
+
+/// What else a quantization_config of compressed-tensors holds.
+void visit_quantization_config(RecipeVisitor& visitor,
+                               const std::vector<quant::ConfigGroup>& groups) {
+  std::set<std::string_view> formats;
+  for (const quant::ConfigGroup& group : groups) formats.insert(format_of(group));
+  visit_format(visitor, formats.size() == 1 ? *formats.begin() : "mixed-precision");
+  visitor.stated("quant_method", {"compressed-tensors"}, "compressed-tensors");
+  visitor.stated("sparsity_config", {"{}"}, "null, since no weights are pruned");
+  visitor.stated("moe_sparsity_config", {"{}"}, "null, since no experts are pruned");
+  visitor.stated("transform_config", {"{}"}, "null, since nothing is rotated");
+  for (const char* key : {"quantization_status", "global_compression_ratio", "version"})
+    visitor.without_effect(key);  // about the files it was copied from
+}
+
+void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing) {
+  visitor.boolean("search", smoothing.search);
+  if (smoothing.search) {
+    visitor.stated("strength", {}, "nothing, since search: true finds it");
+  } else {
+    visitor.number("strength", smoothing.strength, kShare);
+  }
+}
+
+void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
+  visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
+  visit_quantization_config(visitor, quantize.config_groups);
+  visitor.texts("ignore", quantize.ignore, data::target_mistake);
+  const auto heads = [&](quant::QuantArgs& args) { visit_heads(visitor, args); };
+  visitor.section_or_null<quant::QuantArgs>("kv_cache_scheme", quantize.kv_cache_scheme, heads);
+  visitor.section_or_null<quant::QuantArgs>("attention_scheme", quantize.attention_scheme, heads);
+  visitor.choice("modality_scales", quantize.modality_scales, quant::kModalityScales);
+  visitor.section("calibration", [&] {
+    visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
+  });
+  visitor.section_or_null<quant::SmoothingOptions>(
+      "smoothing", quantize.smoothing,
+      [&](quant::SmoothingOptions& smoothing) { visit_smoothing(visitor, smoothing); });
+}
+
+void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correction) {
+  visitor.integer("reduction", correction.reduction, kCount);
+  visitor.choice("input", correction.input, modules::kCorrectionInputs);
+  visitor.choice("beta", correction.beta, modules::kCorrectionBetas);
+  visitor.texts("ignore", correction.ignore, data::target_mistake);
+}
+
+void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
+  visitor.number("kl", loss.kl, kWeight);
+  visitor.number("ce", loss.ce, kWeight);
+  visitor.number("hidden", loss.hidden, kWeight);
+  visitor.choice("distance", loss.distance, quant::kDistances);
+  visitor.check(loss.kl + loss.ce + loss.hidden > 0, "kl, ce or hidden above 0", "0 for each");
+}
+
+void visit_learning_rate(RecipeVisitor& visitor, TrainableOptions& rates) {
+  visitor.number("corrections", rates.corrections, kShare);
+  visitor.number("activation_scales", rates.activation_scales, kShare);
+  visitor.number("norm_weights", rates.norm_weights, kShare);
+  visitor.number("weights", rates.weights, kShare);
+  visitor.check(
+      rates.corrections + rates.activation_scales + rates.norm_weights + rates.weights > 0,
+      "one of its rates above 0", "0 for each");
+}
+
+void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
+  visitor.path("output_dir", train.output_dir, Presence::kRequired);
+  visitor.integer("max_steps", train.max_steps, kCount);
+  visitor.integer("per_device_train_batch_size", train.per_device_train_batch_size, kCount);
+  visitor.integer("gradient_accumulation_steps", train.gradient_accumulation_steps, kCount);
+  visitor.boolean("gradient_checkpointing", train.gradient_checkpointing);
+  visitor.choice("input_gradients", train.input_gradients, quant::kInputGradients);
+  visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
+  visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
+  visitor.number("warmup_ratio", train.warmup_ratio, kShare);
+  visitor.number("weight_decay", train.weight_decay, kShare);
+  visitor.number("max_grad_norm", train.max_grad_norm, kPositive);
+  visitor.integer("save_steps", train.save_steps, kCount);
+  visitor.integer("save_total_limit", train.save_total_limit, kCount);
+  visitor.integer("logging_steps", train.logging_steps, kCount);
+  visitor.choice("report_to", train.report_to, kReportTo);
+  visitor.boolean("drop_corrections", train.drop_corrections);
+  visitor.boolean("control", train.control);
+}
+
+void visit_evaluate(RecipeVisitor& visitor, EvaluateOptions& evaluate) {
+  visitor.integer("num_tokens", evaluate.num_tokens, kCount);
+  visitor.integer("batch_size", evaluate.batch_size, kCount);
+  visitor.integer("bootstrap_samples", evaluate.bootstrap_samples, kCount);
+}
+
+void visit_export(RecipeVisitor& visitor, ExportOptions& export_) {
+  visitor.path("output_dir", export_.output_dir, Presence::kOptional);
+  visitor.choice("format", export_.format, quant::kExportFormats);
+}
+
+void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
+  visitor.section("model", [&] { visit_model(visitor, recipe.model); });
+  visitor.section("data", [&] { visit_data(visitor, recipe.data); });
+  visitor.section("quantize", [&] { visit_quantize(visitor, recipe.quantize); });
+  visitor.section("correction", [&] { visit_correction(visitor, recipe.correction); });
+  visitor.section("loss", [&] { visit_loss(visitor, recipe.loss); });
+  visitor.section("train", [&] { visit_train(visitor, recipe.train); });
+  visitor.section("evaluate", [&] { visit_evaluate(visitor, recipe.evaluate); });
+  visitor.section("export", [&] { visit_export(visitor, recipe.export_); });
+  visitor.choice("compute", recipe.compute, quant::kComputes);
+  visitor.integer("num_threads", recipe.num_threads, {0, 1024});
+  auto seed = static_cast<std::int64_t>(recipe.seed);
+  visitor.integer("seed", seed, {.low = 0});
+  recipe.seed = static_cast<std::uint64_t>(seed);
+}
+
+std::string read_recipe_text(const std::filesystem::path& path) {
+  try {
+    return read_file(std::filesystem::absolute(path), kMaxBytes);
+  } catch (const Error& error) {
+    throw UsageError("{}", error.what());
+  }
+}
+
+}  // namespace
+
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  RecipeErrors errors(path.string());
+  std::optional<RecipeNode> root = parse_recipe(read_recipe_text(path), errors);
+  for (const std::string& override : overrides) {
+    if (root) apply_override(*root, override, errors);
+  }
+  Recipe recipe;
+  if (root) {
+    RecipeReader reader(*root, errors);
+    reader.read([&] { visit_recipe(reader, recipe); });
+  }
+  errors.throw_if_any();
+  recipe.places = RecipePlaces(path.string(), *root);
+  return recipe;
+}
+
+void refuse(const Recipe& recipe, const std::vector<RecipeMistake>& mistakes) {
+  if (recipe.places.empty()) throw RecipeMistakes(mistakes);
+  RecipeErrors errors = recipe.places.errors();
+  for (const auto& [key, message] : mistakes) errors.add(recipe.places.at(key), key, message);
+  errors.throw_if_any();
+  throw std::logic_error("there is no mistake to refuse");
+}
+
+std::string to_yaml(const Recipe& recipe) {
+  RecipeWriter writer;
+  Recipe shown = recipe;  // a visitor may change what it is shown; this one does not
+  visit_recipe(writer, shown);
+  return writer.yaml();
+}
+
+}  // namespace dualpath::trainer

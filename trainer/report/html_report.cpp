@@ -1,0 +1,220 @@
+#include "trainer/report/html_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "trainer/evaluate/rows.h"
+#include "trainer/report/svg.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStyle = R"(
+:root { color-scheme: light dark; --page: #fff; --ink: #1b1e22; --soft: #5b636d; --line: #dfe3e8;
+  --curve0: #1f66b5; --curve1: #b8531a;
+  --h0: #7f2704; --h1: #a63603; --h2: #d94801; --h3: #f16913; --h4: #fd9a53; --h5: #fdc592; --h6: #fde2c8;
+  --h7: #fdf3e9; --on-strong: #fff; --on-weak: #1b1e22; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #15181c; --ink: #e8eaed; --soft: #a2abb5; --line: #343a42; --curve0: #6fb0f2; --curve1: #f0a069;
+    --h0: #ffb27a; --h1: #fb8c46; --h2: #e06c24; --h3: #b95518; --h4: #8f4213; --h5: #683312; --h6: #472713;
+    --h7: #2c1e15; --on-strong: #15181c; --on-weak: #e8eaed; } }
+body { margin: 0 auto; max-width: 72rem; padding: 1rem; font: 15px/1.45 system-ui, sans-serif; color: var(--ink);
+  background: var(--page); }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+p, figcaption { color: var(--soft); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 0.2rem 0.8rem; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+pre { overflow-x: auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
+.wide { overflow-x: auto; }
+figure { margin: 0; } figure svg { width: 100%; height: auto; }
+figcaption { font-weight: 600; } .key { font-weight: 400; white-space: nowrap; margin-left: 0.8rem; }
+.key0 { color: var(--curve0); } .key1 { color: var(--curve1); }
+svg text { font: 11px system-ui, sans-serif; fill: var(--soft); } svg .cell { font-size: 10px; }
+.end { text-anchor: end; } .middle { text-anchor: middle; }
+.grid { stroke: var(--line); }
+polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+.curve0 { stroke: var(--curve0); } .curve1 { stroke: var(--curve1); }
+.dot0 { fill: var(--curve0); } .dot1 { fill: var(--curve1); }
+.heat0 { fill: var(--h0); } .heat1 { fill: var(--h1); } .heat2 { fill: var(--h2); } .heat3 { fill: var(--h3); }
+.heat4 { fill: var(--h4); } .heat5 { fill: var(--h5); } .heat6 { fill: var(--h6); } .heat7 { fill: var(--h7); }
+svg .heat-text0, svg .heat-text1, svg .heat-text2 { fill: var(--on-strong); }
+svg .heat-text3, svg .heat-text4, svg .heat-text5, svg .heat-text6, svg .heat-text7 { fill: var(--on-weak); }
+)";
+
+std::string number(const json& value, int decimals) {
+  return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), decimals) : "–";
+}
+
+std::string percent(const json& value) {
+  return value.is_number() ? fmt::format("{:.2f} %", 100 * value.get<double>()) : "–";
+}
+
+/// "68 % (61 to 74)", of KL, accuracy and NLL.
+std::string estimate(const json& value) {
+  if (!value.is_object()) return "within noise";
+  return fmt::format("{:.0f} % ({:.0f} to {:.0f})", 100 * value["value"].get<double>(),
+                     100 * value["low"].get<double>(), 100 * value["high"].get<double>());
+}
+
+std::string table_row(const std::vector<std::string>& cells, const char* tag) {
+  std::string row = "<tr>";
+  for (const std::string& cell : cells) row += fmt::format("<{0}>{1}</{0}>", tag, escaped(cell));
+  return row + "</tr>\n";
+}
+
+std::string set_table(const json& set) {
+  std::string table = "<table>" + table_row({"row", "perplexity", "accuracy", "KL", "agreement",
+                                             "MB", "KL recovered", "accuracy recovered"},
+                                            "th");
+  const json recovery = set.value("recovery", json::object());
+  const auto recovered = [&](const char* row, const char* measure) {
+    return recovery.contains(row) ? estimate(recovery[row][measure]) : "";
+  };
+  for (const char* name : kRows) {
+    if (!set.contains(name)) continue;
+    const json& row = set[name];
+    table += table_row(
+        {name, number(row["perplexity"], 2), percent(row["accuracy"]), number(row["kl"], 4),
+         percent(row["agreement"]), fmt::format("{:.1f}", row["bytes"].get<double>() / 1e6),
+         recovered(name, "kl"), recovered(name, "accuracy")},
+        "td");
+  }
+  return table + "</table>\n";
+}
+
+std::string results(const json& report) {
+  if (!report.contains("evaluation"))
+    return "<p>Not evaluated yet: <code>dualpath evaluate</code> fills this table.</p>\n";
+  std::string html;
+  for (const auto& [name, set] : report["evaluation"]["sets"].items()) {
+    std::string title = name;
+    std::replace(title.begin(), title.end(), '_', ' ');
+    html +=
+        fmt::format("<h3>{}</h3>\n<div class=\"wide\">{}</div>\n", escaped(title), set_table(set));
+  }
+  return html + "<p>Recovered: share of what quantizing lost, with its 95 % interval.</p>\n";
+}
+
+Curve curve_of(const char* name, const std::vector<json>& log, const char* key) {
+  Curve curve{name, {}};
+  for (const json& line : log) {
+    const json value = line.value(key, json());
+    if (value.is_number()) curve.points.emplace_back(line.value("step", 0.0), value.get<double>());
+  }
+  return curve;
+}
+
+std::string training(const RunRecord& run) {
+  if (run.log.empty()) return "<p>Nothing has been trained.</p>\n";
+  std::string charts;
+  for (const auto& [key, title] :
+       {std::pair{"loss", "loss"}, std::pair{"kl", "KL to the float model, nats"},
+        std::pair{"hidden", "hidden distance"}, std::pair{"grad_norm", "gradient norm"},
+        std::pair{"learning_rate", "learning rate"}}) {
+    charts += line_chart(title, "step", {curve_of("", run.log, key)});
+  }
+  charts +=
+      line_chart("cross-entropy, nats", "step",
+                 {curve_of("repair", run.log, "ce"), curve_of("control", run.control_log, "ce")});
+  return "<div class=\"charts\">\n" + charts + "</div>\n";
+}
+
+/// "model.layers.12" -> "12"; what has no number keeps its name.
+std::string short_stage(const std::string& stage) {
+  const std::string last = stage.substr(stage.rfind('.') + 1);
+  return last.find_first_not_of("0123456789") == last.npos ? last : stage;
+}
+
+/// Layers side by side, their linears one below the other.
+std::string sqnr_map(const json& linears) {
+  std::vector<std::string> stages, columns;
+  std::vector<HeatRow> rows;
+  for (const json& entry : linears) {
+    const std::string stage = entry["stage"];
+    if (std::find(stages.begin(), stages.end(), stage) == stages.end()) {
+      stages.push_back(stage);
+      columns.push_back(short_stage(stage));
+    }
+  }
+  for (const json& entry : linears) {
+    const std::string linear = entry["linear"], stage = entry["stage"];
+    const std::string name =
+        linear.starts_with(stage + ".") ? linear.substr(stage.size() + 1) : linear;
+    auto row = std::find_if(rows.begin(), rows.end(),
+                            [&](const HeatRow& have) { return have.name == name; });
+    if (row == rows.end()) {
+      rows.push_back({name, std::vector<std::optional<double>>(stages.size()),
+                      std::vector<std::string>(stages.size())});
+      row = rows.end() - 1;
+    }
+    const auto column = std::find(stages.begin(), stages.end(), stage) - stages.begin();
+    row->values[static_cast<std::size_t>(column)] = entry["sqnr_db"].get<double>();
+    row->cells[static_cast<std::size_t>(column)] = linear;
+  }
+  return heat_map(columns, rows);
+}
+
+std::string worst_linears(const json& linears) {
+  constexpr std::ptrdiff_t kShown = 8;
+  std::vector<std::pair<double, std::string>> worst;
+  for (const json& entry : linears) worst.emplace_back(entry["sqnr_db"], entry["linear"]);
+  const auto end = worst.begin() + std::min(kShown, std::ssize(worst));
+  std::partial_sort(worst.begin(), end, worst.end());
+  std::string table = "<table>" + table_row({"worst", "dB"}, "th");
+  for (auto entry = worst.begin(); entry != end; ++entry)
+    table += table_row({entry->second, fmt::format("{:.1f}", entry->first)}, "td");
+  return table + "</table>\n";
+}
+
+std::string quantization(const json& report) {
+  const json linears = report.value("sqnr", json::object()).value("linears", json::array());
+  if (linears.empty()) return "<p>Not measured yet.</p>\n";
+  return "<p>Signal to quantization noise of each linear’s output, alone, in dB by layer: 20 dB is "
+         "an error of a "
+         "tenth. The strongest colour is worst.</p>\n<p>" +
+         heat_legend() + "</p>\n<div class=\"wide\">" + sqnr_map(linears) + "</div>\n" +
+         worst_linears(linears);
+}
+
+std::string corrections(const json& selection) {
+  const json stages = selection.value("stages", json::array());
+  Curve before{"before its correction", {}}, after{"after", {}};
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    before.points.emplace_back(static_cast<double>(i), stages[i]["before"].get<double>());
+    after.points.emplace_back(static_cast<double>(i), stages[i]["after"].get<double>());
+  }
+  const std::string chart =
+      line_chart("distance of the hidden state to the float model", "layer", {before, after});
+  return chart.empty() ? "<p>None trained.</p>\n" : "<div class=\"charts\">\n" + chart + "</div>\n";
+}
+
+std::string section(const char* title, const std::string& content) {
+  return fmt::format("<h2>{}</h2>\n{}", title, content);
+}
+
+}  // namespace
+
+std::string html_report(const RunRecord& run) {
+  return fmt::format(R"(<!DOCTYPE html>
+<html lang="en" xmlns="http://www.w3.org/1999/xhtml"><head><meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>{0} – DualPath</title><style>{1}</style></head>
+<body><h1>DualPath run: {0}</h1>
+)",
+                     escaped(run.name), kStyle) +
+         section("Results", results(run.report)) + section("Training", training(run)) +
+         section("Quantization", quantization(run.report)) +
+         section("Corrections", corrections(run.selection)) +
+         section("Recipe",
+                 fmt::format("<details><summary>every key</summary><pre>{}</pre></details>\n",
+                             escaped(run.recipe))) +
+         "</body></html>\n";
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,84 @@
+#include "data/base/failpoint.h"
+#include "data/process/interrupt.h"
+#include "data/process/progress.h"
+#include "modules/network/batch_state.h"
+#include "trainer/runs/runs.h"
+
+namespace dualpath::trainer {
+
+namespace {
+
+quant::CalibrationSamples calibration_samples(const Experiment& experiment, const Texts& texts) {
+  if (!experiment.plan.needs_calibration()) return {};
+  const auto n = static_cast<std::size_t>(experiment.recipe.quantize.calibration.num_samples);
+  const std::vector<std::size_t> chosen = data::evenly_spaced(texts.train->size(), n);
+  return {chosen.size(), [chosen, samples = texts.train.get()](std::size_t i) {
+            return modules::make_state(samples->batch(std::span(&chosen[i], 1)));
+          }};
+}
+
+/// What a run made before goes with its own model, plan and texts alone.
+void refuse_other_source(const quant::CalibrationSource& source, const RunDirectory& directory) {
+  if (!std::filesystem::exists(directory.calibration())) return;
+  if (quant::calibration_file_source(directory.calibration()).fingerprint == source.fingerprint)
+    return;
+  throw Error("{}: made from another model, plan or text; --restart starts anew",
+              directory.path().string());
+}
+
+/// Loads what is there already, which begin_run() has seen to be the same. A file that was made
+/// before calibrations named their model is written again.
+std::optional<quant::Calibration> load_existing(const quant::CalibrationSource& source,
+                                                const quant::Plan& plan,
+                                                const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  quant::Calibration calibration = quant::load_calibration(file, plan);
+  if (calibration.source == source) return calibration;
+  calibration.source = source;
+  quant::save_calibration(file, calibration);
+  return calibration;
+}
+
+}  // namespace
+
+quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory) {
+  quant::CalibrationSource source = source_of(experiment, texts);
+  refuse_other_source(source, directory);
+  directory.keep_recipe();
+  return source;
+}
+
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const RunDirectory& directory) {
+  return run_calibration(experiment, texts, begin_run(experiment, texts, directory), directory);
+}
+
+quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
+                                   const quant::CalibrationSource& source,
+                                   const RunDirectory& directory) {
+  if (auto there = load_existing(source, experiment.plan, directory.calibration()))
+    return std::move(*there);
+  const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
+  const auto runs =
+      static_cast<std::int64_t>(samples.count) * quant::calibration_passes(experiment.plan);
+  Progress progress("calibrate", runs, "windows");
+  quant::Calibration calibration =
+      quant::calibrate(experiment.model.network, experiment.model.weights,
+                       experiment.recipe.model.dtype, experiment.plan, samples, [&](std::int64_t) {
+                         failpoint("calibrate.window");
+                         throw_if_interrupted();
+                         progress.advance(1);
+                       });
+  calibration.source = source;
+  progress.finish();
+  directory.update_report("calibration", {{"windows", samples.count},
+                                          {"sites", calibration.ranges.size()},
+                                          {"seconds", progress.elapsed_seconds()}});
+  quant::save_calibration(directory.calibration(),
+                          calibration);  // last: where it lies, all of this is done
+  directory.settle();
+  return calibration;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,76 @@
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include "data/base/error.h"
+#include "data/base/failpoint.h"
+#include "data/formats/json.h"
+#include "data/formats/safetensors.h"
+#include "data/process/interrupt.h"
+#include "data/process/progress.h"
+#include "quant/export/export.h"
+#include "trainer/evaluate/evaluated_row.h"
+#include "trainer/experiment/output_places.h"
+#include "trainer/experiment/trained_paths.h"
+#include "trainer/recipe/recipe.h"
+#include "trainer/runs/runs.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+json provenance(const Experiment& experiment, const TrainedPaths& paths,
+                const RunDirectory& directory) {
+  json result{{"format_version", 1},
+              {"recipe", to_yaml(experiment.recipe)},
+              {"source_sha256", paths.calibration.source.model_sha256},
+              {"plan", experiment.plan.fingerprint()},
+              {"steps", paths.steps},
+              {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
+  const json evaluation = directory.read_report().value("evaluation", json::object());
+  const json steps = evaluation.value("steps", json::object());
+  // Only figures of what is exported.
+  if (evaluation.value("fingerprint", "") == paths.calibration.source.fingerprint &&
+      steps.value(corrected_row(experiment.plan), std::int64_t{0}) == paths.steps) {
+    result["figures"] = evaluation.at("sets");
+  }
+  return result;
+}
+
+/// Of the tensors in the file: measured, to stand beside what the plan predicted.
+std::size_t written_bytes(const std::filesystem::path& file) {
+  const data::SafetensorsReader reader(file);
+  std::size_t bytes = 0;
+  for (const std::string& name : reader.names()) bytes += reader.tensor(name).bytes.size();
+  return bytes;
+}
+
+}  // namespace
+
+json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+  const Recipe& recipe = experiment.recipe;
+  check_export_place(recipe);
+  const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
+  const Trainables& trained = paths.quantized->trainables;
+  Progress progress("export", static_cast<std::int64_t>(trained.weights->names().size()),
+                    "weights");
+  const quant::ExportSource source{
+      experiment.model,     *trained.weights,  recipe.model.dtype,
+      experiment.plan,      recipe.quantize,   trained.scales,
+      trained.corrections,  recipe.correction, provenance(experiment, paths, directory),
+      recipe.export_.format};
+  quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
+    failpoint("export.weight");
+    throw_if_interrupted();
+    progress.advance(weights);
+  });
+  progress.finish();
+  json result{{"path", recipe.export_.output_dir.string()},
+              {"weight_bytes", written_bytes(recipe.export_.output_dir / "model.safetensors")},
+              {"correction_bytes", trained.corrections.bytes()},
+              {"seconds", progress.elapsed_seconds()}};
+  if (directory.can_write()) directory.update_report("export", result);
+  return result;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <cmath>
+
+#include "data/base/error.h"
+#include "data/base/failpoint.h"
+#include "data/process/interrupt.h"
+#include "data/process/memory.h"
+#include "data/process/progress.h"
+#include "trainer/experiment/selection_file.h"
+#include "trainer/predict/prediction.h"
+#include "trainer/runs/runs.h"
+#include "trainer/train/checkpoint.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kSelectionSamples = 32;
+
+json to_json(const TrainResult& result) {
+  json report{
+      {"steps", result.steps}, {"resumed_from", result.resumed}, {"seconds", result.seconds}};
+  for (const char* loss : {"loss", "kl", "ce", "hidden"})
+    report[loss] = result.last.value(loss, json());
+  return report;
+}
+
+/// What an earlier run measured of a part that it finished stays: this one had nothing to do.
+json part_report(const TrainResult& result, const json& before, const char* part) {
+  const bool finished = result.resumed == result.steps && before.contains(part);
+  return finished ? before[part] : to_json(result);
+}
+
+quant::SelectionBatches selection_batches(const data::Samples& samples, std::int64_t batch_size) {
+  const auto chosen = data::evenly_spaced(samples.size(), kSelectionSamples);
+  const auto size = static_cast<std::size_t>(batch_size);
+  const auto batch = [&samples, chosen, size](std::size_t index) {
+    const auto rest = std::span(chosen).subspan(index * size);
+    return samples.batch(rest.first(std::min(size, rest.size())));
+  };
+  return {(chosen.size() + size - 1) / size, batch};
+}
+
+/// One pass over the selection text, unless a finished run left its result.
+std::vector<quant::SelectedStage> select(const Experiment& experiment, const Texts& texts,
+                                         const RunDirectory& directory, QuantizedPath& path,
+                                         ControlPath& reference) {
+  const Recipe& recipe = experiment.recipe;
+  if (const auto there = load_selection(directory.selection(), recipe.train.max_steps))
+    return *there;
+  const auto batches = selection_batches(*texts.selection, recipe.evaluate.batch_size);
+  Progress progress("select", static_cast<std::int64_t>(batches.count), "batches");
+  modules::Corrections candidates = path.trainables.corrections;
+  auto selection =
+      quant::select_corrections(experiment.model.network, batches, reference.executor,
+                                path.executor, candidates, recipe.loss.distance, [&](std::int64_t) {
+                                  throw_if_interrupted();
+                                  progress.advance(1);
+                                });
+  for (quant::SelectedStage& stage : selection) {
+    if (!std::isfinite(stage.before + stage.after))
+      throw Error("select: {}: its distance to the reference is not finite", stage.stage);
+    stage.kept |= !recipe.train.drop_corrections;
+  }
+  save_selection(directory.selection(), selection, recipe.train.max_steps);
+  return selection;
+}
+
+json to_json(const std::vector<quant::SelectedStage>& selection) {
+  json dropped = json::array(), closer = json::array();
+  for (const quant::SelectedStage& stage : selection) {
+    if (!stage.kept) dropped.push_back(stage.stage);
+    if (stage.after < stage.before) closer.push_back(stage.stage);
+  }
+  return {{"stages", selection.size()}, {"dropped", dropped}, {"closer", closer}};
+}
+
+}  // namespace
+
+json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+  const Recipe& recipe = experiment.recipe;
+  const json before = directory.read_report().value("training", json::object());
+  const quant::CalibrationSource source = begin_run(experiment, texts, directory);
+  directory.update_report("prediction", to_json(predict(experiment, texts)));
+  const quant::Calibration calibration = run_calibration(experiment, texts, source, directory);
+  ControlPath control(experiment);
+  QuantizedPath path(experiment, calibration, control.executor);
+  if (path.trainables.groups.empty())
+    throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
+
+  PairedObjective repair(
+      experiment.model.network, control.executor, path.corrected, recipe.loss,
+      checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
+      chunk_rows(experiment.model.network.head, *path.trainables.weights));
+  Optimizer optimizer(path.trainables.groups, recipe.train);
+  const TrainJob job{"train", directory.path(), calibration.source.fingerprint,
+                     directory.events("train"), &path.trainables.corrections};
+  json report;
+  report["train"] = part_report(
+      train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
+  const auto selection = select(experiment, texts, directory, path, control);
+  for (const quant::SelectedStage& stage : selection) {
+    if (!stage.kept) path.trainables.corrections.drop(stage.stage);
+  }
+  report["selection"] = to_json(selection);
+  report["parameters"] = path.trainables.corrections.parameter_count();
+  report["correction_bytes"] = path.trainables.corrections.bytes();
+
+  if (recipe.train.control && !control.trainables.groups.empty()) {
+    failpoint("control.start");
+    ControlObjective adaptation(
+        experiment.model.network, control.corrected,
+        checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
+    Optimizer control_optimizer(control.trainables.groups, recipe.train);
+    const TrainJob control_job{"control", directory.control(), calibration.source.fingerprint,
+                               directory.events("control"), &control.trainables.corrections};
+    report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
+                                               adaptation, control_optimizer),
+                                    before, "control");
+  }
+  report["peak_resident_bytes"] =
+      std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
+  directory.update_report("training", report);
+  run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
+  write_html_report(directory);
+  return report;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,60 @@
+#include "trainer/train/head_loss.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "modules/ops/kernel_call.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using at::Tensor;
+
+static_assert(sizeof(RowLoss) == 4 * sizeof(float), "a row of the losses' tensor");
+
+const void* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr() : nullptr;
+}
+
+/// The same rows from `row` on.
+HeadRows part(HeadRows in, std::int64_t row, std::int64_t rows, std::int64_t element_size) {
+  const auto from = [&](const void* start) -> const void* {
+    return start ? static_cast<const std::byte*>(start) + row * in.words * element_size : nullptr;
+  };
+  return {in.element, from(in.reference), from(in.quantized), in.targets + row, rows, in.words};
+}
+
+}  // namespace
+
+RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
+                    const Tensor& any_targets, LossWeights weights, const Tensor& gradient) {
+  const Tensor reference = any_reference.defined() ? any_reference.contiguous() : Tensor();
+  const Tensor quantized = any_quantized.contiguous(), targets = any_targets.contiguous();
+  TORCH_CHECK(!reference.defined() || reference.scalar_type() == quantized.scalar_type(),
+              "logits of two dtypes");
+  const Tensor losses = at::empty({quantized.size(0), 4}, quantized.options().dtype(at::kFloat));
+  const HeadRows in{modules::element_of(quantized.scalar_type()),
+                    data_or_null(reference),
+                    quantized.const_data_ptr(),
+                    targets.const_data_ptr<std::int64_t>(),
+                    quantized.size(0),
+                    quantized.size(1)};
+  const RowLosses result{losses.select(1, 0), losses.select(1, 1), losses.select(1, 2),
+                         losses.select(1, 3)};
+  auto* rows = reinterpret_cast<RowLoss*>(losses.mutable_data_ptr<float>());
+  auto* slope = gradient.defined() ? static_cast<std::byte*>(gradient.mutable_data_ptr()) : nullptr;
+#ifdef DUALPATH_CUDA
+  if (quantized.is_cuda()) {
+    head_loss_cuda(in, weights, rows, slope, modules::cuda_stream(quantized));
+    return result;
+  }
+#endif
+  const auto size = static_cast<std::int64_t>(quantized.element_size());
+  at::parallel_for(0, in.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    head_loss_cpu(part(in, begin, end - begin, size), weights, rows + begin,
+                  slope ? slope + begin * in.words * size : nullptr);
+  });
+  return result;
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include "modules/network/network.h"
+#include "trainer/recipe/options.h"
+#include "trainer/train/head_chunks.h"
+
+namespace dualpath::trainer {
+
+/// Sums over counted tokens; divide by the global count.
+struct HeadLosses {
+  double kl = 0.0, ce = 0.0;
+};
+
+/// What both heads are compared on. Rows: [N, H], the last stage's states; targets: [N] int64.
+struct HeadInputs {
+  modules::Executor* reference = nullptr;  ///< null where no KL is wanted (the control)
+  torch::Tensor reference_rows;
+  modules::Executor* quantized = nullptr;
+  torch::Tensor quantized_rows;
+  torch::Tensor targets;
+  std::int64_t chunk_rows = kChunkRows;  ///< rows at a time
+};
+
+/// KL(reference || quantized) and cross-entropy, over all rows, in chunks: [tokens, vocabulary]
+/// never exists whole, and the gradient is made in the same pass. `kl` and `ce` weigh the terms
+/// (already divided by the global count). Gradients of trained tensors inside the head are
+/// accumulated; the rows' own is returned: [N, H].
+struct HeadGradient {
+  HeadLosses losses;
+  torch::Tensor rows_gradient;
+};
+HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, double kl, double ce);
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/samples/batch.h"
+#include "modules/execute/gradient_checkpointing.h"
+#include "modules/network/network.h"
+#include "trainer/recipe/options.h"
+#include "trainer/train/head_chunks.h"
+
+namespace dualpath::trainer {
+
+/// What losses are divided by: over all batches of one optimizer step, so that accumulation changes
+/// nothing.
+struct GlobalCount {
+  std::int64_t targets = 0;  ///< positions with a next token
+  std::int64_t tokens = 0;   ///< real positions
+};
+
+/// Each a mean over the global count; `hidden` over all stages too, where a tower's stage has the
+/// mean over its own positions of each batch, which weighs as much as the batch has tokens (nothing
+/// where the batch shows the tower nothing).
+struct StepLosses {
+  double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
+  /// The first term or stage whose value is not finite, empty if all are.
+  std::string not_finite;
+
+  StepLosses& operator+=(const StepLosses& other);
+};
+
+/// What one optimizer step minimizes.
+struct Objective {
+  virtual ~Objective() = default;
+  /// Runs one batch forward and backward; gradients are accumulated, its share of the losses is
+  /// returned.
+  virtual StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) = 0;
+};
+
+/// kl · KL(reference || quantized) + ce · CE + hidden · distance: the repair. Executors must
+/// outlive it. chunk_rows: of the head, as chunk_rows() says.
+class PairedObjective : public Objective {
+ public:
+  PairedObjective(const modules::Network& network, modules::Executor& reference,
+                  modules::Executor& corrected, const LossOptions& options,
+                  modules::GradientCheckpointing checkpointing = {},
+                  std::int64_t chunk_rows = kChunkRows)
+      : network_(network),
+        reference_(reference),
+        corrected_(corrected),
+        options_(options),
+        checkpointing_(std::move(checkpointing)),
+        chunk_rows_(chunk_rows) {}
+  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
+
+ private:
+  const modules::Network& network_;
+  modules::Executor& reference_;
+  modules::Executor& corrected_;
+  LossOptions options_;
+  modules::GradientCheckpointing checkpointing_;
+  std::int64_t chunk_rows_;
+};
+
+/// Cross-entropy of the corrected float model: what adaptation to the text alone gives.
+class ControlObjective : public Objective {
+ public:
+  ControlObjective(const modules::Network& network, modules::Executor& corrected,
+                   modules::GradientCheckpointing checkpointing = {})
+      : network_(network), corrected_(corrected), checkpointing_(std::move(checkpointing)) {}
+  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
+
+ private:
+  const modules::Network& network_;
+  modules::Executor& corrected_;
+  modules::GradientCheckpointing checkpointing_;
+};
+
+/// Rows of hidden: [B, T, H] at positions that have a target -> [N, H].
+torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);
+/// [N] int64.
+torch::Tensor counted_targets(const data::Batch& batch);
+
+}  // namespace dualpath::trainer

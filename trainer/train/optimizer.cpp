@@ -1,0 +1,232 @@
+#include "trainer/train/optimizer.h"
+
+#include <ATen/Parallel.h>
+#include <torch/utils.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "data/base/error.h"
+#include "modules/ops/kernel_call.h"
+#include "trainer/kernels/adamw.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using modules::NamedTensors;
+using torch::Tensor;
+
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8;  // torch.optim.AdamW's defaults
+constexpr std::int64_t kShareElements =
+    1 << 16;  // elements of a parameter that a thread takes at a time
+
+/// Some elements of one tensor.
+struct Share {
+  std::size_t tensor;
+  std::int64_t begin, size;
+};
+
+/// All elements of all tensors. The cuts do not depend on the number of threads, and so neither
+/// does a sum over them in their order.
+std::vector<Share> shares_of(const std::vector<Tensor>& tensors) {
+  std::vector<Share> shares;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    for (std::int64_t begin = 0; begin < tensors[i].numel(); begin += kShareElements)
+      shares.push_back({i, begin, std::min(kShareElements, tensors[i].numel() - begin)});
+  }
+  return shares;
+}
+
+/// Calls visit(index of the share) from several threads.
+template <class Visit>
+void for_each_share(const std::vector<Share>& shares, const Visit& visit) {
+  at::parallel_for(0, static_cast<std::int64_t>(shares.size()), 1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) visit(static_cast<std::size_t>(i));
+                   });
+}
+
+/// With the elements in memory as those of `like`.
+Tensor laid_out_as(const Tensor& like, const Tensor& tensor) {
+  return tensor.strides() == like.strides() ? tensor : torch::empty_like(like).copy_(tensor);
+}
+
+double squared_norm(const std::vector<Tensor>& gradients) {
+  const std::vector<Share> shares = shares_of(gradients);
+  std::vector<double> sums(shares.size());
+  for_each_share(shares, [&](std::size_t i) {
+    const auto& [tensor, begin, size] = shares[i];
+    sums[i] = squared_norm_cpu(gradients[tensor].const_data_ptr<float>() + begin, size);
+  });
+  double sum = 0.0;
+  for (const double share : sums) sum += share;
+  return sum;
+}
+
+/// A parameter on its way through a step.
+struct Update {
+  AdamWStep step;
+  Tensor gradient, parameter, exp_avg, exp_avg_sq;
+};
+
+AdamWStep adamw_step(double rate, double weight_decay, std::int64_t t, double gradient_scale) {
+  const auto steps = static_cast<double>(t);
+  return {.decay = static_cast<float>(1.0 - rate * weight_decay),
+          .beta1 = static_cast<float>(kBeta1),
+          .beta2 = static_cast<float>(kBeta2),
+          .eps = static_cast<float>(kEps),
+          .step_size = static_cast<float>(rate / (1.0 - std::pow(kBeta1, steps))),
+          .root_correction2 = static_cast<float>(std::sqrt(1.0 - std::pow(kBeta2, steps))),
+          .gradient_scale = static_cast<float>(gradient_scale)};
+}
+
+void run_on_cpu(const std::vector<Update>& updates) {
+  std::vector<Tensor> parameters;
+  for (const Update& update : updates) parameters.push_back(update.parameter);
+  const std::vector<Share> shares = shares_of(parameters);
+  for_each_share(shares, [&](std::size_t i) {
+    const auto& [index, begin, size] = shares[i];
+    const Update& of = updates[index];
+    const auto from = [&](const Tensor& tensor) {
+      return static_cast<float*>(tensor.data_ptr()) + begin;
+    };
+    adamw_cpu(of.step, size, from(of.gradient), from(of.parameter), from(of.exp_avg),
+              from(of.exp_avg_sq));
+  });
+}
+
+#ifdef DUALPATH_CUDA
+void run_on_cuda(const std::vector<Update>& updates) {
+  for (const Update& of : updates) {
+    const auto data = [](const Tensor& tensor) { return static_cast<float*>(tensor.data_ptr()); };
+    adamw_cuda(of.step, of.parameter.numel(), data(of.gradient), data(of.parameter),
+               data(of.exp_avg), data(of.exp_avg_sq), modules::cuda_stream(of.parameter));
+  }
+}
+#endif
+
+void run(const std::vector<Update>& updates) {
+#ifdef DUALPATH_CUDA
+  if (!updates.empty() && updates.front().parameter.is_cuda()) {
+    run_on_cuda(updates);
+  } else {
+    run_on_cpu(updates);
+  }
+#else
+  run_on_cpu(updates);
+#endif
+  // Kernels write behind torch's back; what is made from a parameter looks at its version.
+  for (const Update& update : updates) update.parameter.unsafeGetTensorImpl()->bump_version();
+}
+
+const torch::Tensor& saved(const NamedTensors& tensors, const std::string& name,
+                           const torch::Tensor& like, const std::string& where) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw Error("{}: {} is missing", where, name);
+  if (found->second.sizes() != like.sizes()) throw Error("{}: {}: wrong shape", where, name);
+  return found->second;
+}
+
+}  // namespace
+
+double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
+                       std::int64_t max_steps) {
+  const double warmup = std::ceil(warmup_ratio * static_cast<double>(max_steps));
+  const double done = static_cast<double>(step);
+  if (done < warmup) return (done + 1.0) / warmup;
+  const double progress = (done - warmup) / std::max(1.0, static_cast<double>(max_steps) - warmup);
+  switch (type) {
+    case Schedule::kCosine:
+      return 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    case Schedule::kLinear:
+      return 1.0 - progress;
+    case Schedule::kConstant:
+      return 1.0;
+  }
+  return 1.0;
+}
+
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options)
+    : options_(options), groups_(std::move(groups)) {
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, parameter] : group.parameters) {
+      TORCH_CHECK(
+          parameter.scalar_type() == torch::kFloat && parameter.is_non_overlapping_and_dense(),
+          name, " is trained: expected a dense float32 tensor");
+    }
+    parameters_.insert(group.parameters.begin(), group.parameters.end());
+  }
+}
+
+double Optimizer::step(std::int64_t step) {
+  const torch::NoGradGuard no_grad;
+  const double factor =
+      schedule_factor(options_.lr_scheduler_type, options_.warmup_ratio, step, options_.max_steps);
+  const double norm = gradient_norm();
+  // As torch's clip_grad_norm_ has it.
+  const double scale = std::min(1.0, options_.max_grad_norm / (norm + 1e-6));
+  std::vector<Update> updates;
+  for (const ParameterGroup& group : groups_) {
+    for (const auto& [name, parameter] : group.parameters) {
+      if (!parameter.grad().defined()) continue;
+      Moments& moments = moments_[name];
+      if (moments.step++ == 0) {
+        moments.exp_avg = torch::zeros_like(parameter);
+        moments.exp_avg_sq = torch::zeros_like(parameter);
+      }
+      updates.push_back(
+          {adamw_step(group.learning_rate * factor, group.weight_decay, moments.step, scale),
+           laid_out_as(parameter, parameter.grad()), parameter, moments.exp_avg,
+           moments.exp_avg_sq});
+    }
+  }
+  run(updates);
+  for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = Tensor();
+  return norm;
+}
+
+double Optimizer::gradient_norm() const {
+  std::vector<Tensor> gradients;
+  for (const auto& [name, parameter] : parameters_) {
+    if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
+  }
+  if (!gradients.empty() && gradients.front().is_cuda()) {
+    Tensor sum = torch::zeros({}, gradients.front().options().dtype(torch::kDouble));
+    for (const Tensor& gradient : gradients) sum += gradient.to(torch::kDouble).square().sum();
+    return std::sqrt(sum.item<double>());
+  }
+  return std::sqrt(squared_norm(gradients));
+}
+
+double Optimizer::learning_rate(std::int64_t step) const {
+  return groups_.front().learning_rate * schedule_factor(options_.lr_scheduler_type,
+                                                         options_.warmup_ratio, step,
+                                                         options_.max_steps);
+}
+
+NamedTensors Optimizer::state() const {
+  NamedTensors state;
+  for (const auto& [name, moments] : moments_) {
+    state[name + ".exp_avg"] = moments.exp_avg;
+    state[name + ".exp_avg_sq"] = moments.exp_avg_sq;
+    state[name + ".step"] = torch::full({1}, moments.step, torch::kLong);
+  }
+  return state;
+}
+
+void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state,
+                     const std::string& where) {
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, parameter] : parameters_) {
+    parameter.copy_(saved(parameters, name, parameter, where));
+    moments_.erase(name);
+    if (!state.contains(name + ".step")) continue;  // it never had a gradient
+    const auto moment = [&](const char* which) {
+      return torch::empty_like(parameter).copy_(saved(state, name + which, parameter, where));
+    };
+    moments_[name] = {moment(".exp_avg"), moment(".exp_avg_sq"),
+                      saved(state, name + ".step", torch::empty({1}), where).item<std::int64_t>()};
+  }
+}
+
+}  // namespace dualpath::trainer
