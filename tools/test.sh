@@ -16,9 +16,9 @@ check_layout() {
 }
 
 test_sanitized_torch_free() {
-  cmake --preset debug
-  cmake --build --preset debug --target torch_free_tests
-  ctest --preset debug --label-regex torch_free
+  cmake --preset fuzz
+  cmake --build --preset fuzz --target torch_free_tests
+  ctest --preset fuzz --label-regex torch_free
 }
 
 test_preset() {  # PRESET CTEST-ARGUMENT...

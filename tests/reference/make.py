@@ -1,7 +1,7 @@
 """Makes every expected value the C++ tests read, in one folder; what is up to date stays.
 
   make.py --out DIR [--assets DIR] [--anew SCRIPT ...]
-A script runs when its text, a module it shares, an installed package, an asset or a script it builds on has changed since
+Each script runs in a fork of this process, which has imported the libraries once for all. A script runs when its text, a module it shares, an installed package, an asset or a script it builds on has changed since
 DIR was made (DIR/made.json holds the hashes), when its output is missing, or when --anew names it.
 """
 
@@ -9,9 +9,12 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
-import subprocess
+import os
+import runpy
 import sys
+import tempfile
 import time
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -69,15 +72,47 @@ def shared_hash(assets: Path) -> str:
     return hash_of(*(path.read_bytes() for path in sorted([*modules, *data])), *map(str.encode, packages))
 
 
+def import_libraries() -> None:
+    """Imports what takes seconds and most scripts need. Nothing is computed here: a fork would lack torch's threads."""
+    import timm  # noqa: F401
+    import torchaudio  # noqa: F401
+    from transformers import AutoTokenizer, Glm4vForConditionalGeneration, LlamaForCausalLM, ViTModel  # noqa: F401
+
+
+def run_here(command: list[str], log: int) -> int:
+    """Runs a script as `python command...` would, its output in `log`; returns its exit status."""
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.argv = command
+    sys.path[0] = str(HERE)
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    except SystemExit as end:
+        return 0 if end.code is None else end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
 def run(name: str, arguments: argparse.Namespace) -> None:
     output, inputs = JOBS[name]
-    command = [sys.executable, HERE / f"{name}.py", "--out", arguments.out / output, "--assets", arguments.assets]
+    command = [HERE / f"{name}.py", "--out", arguments.out / output, "--assets", arguments.assets]
     for option, source in inputs.items():
         command += [f"--{option}", arguments.out / JOBS[source][0]]
     began = time.monotonic()
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode != 0:
-        sys.exit(f"{result.stdout}\n{name}.py failed")
+    sys.stdout.flush()
+    with tempfile.TemporaryFile() as log:
+        child = os.fork()
+        if child == 0:
+            os._exit(run_here([str(word) for word in command], log.fileno()))
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            log.seek(0)
+            sys.exit(f"{log.read().decode(errors='replace')}\n{name}.py failed")
     print(f"{name}: made in {time.monotonic() - began:.1f} s")
 
 
@@ -88,12 +123,16 @@ def main() -> None:
     made = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     shared = shared_hash(arguments.assets)
     hashes = {}
+    is_prepared = False
     for name, (output, inputs) in JOBS.items():
         sources = [hashes[source].encode() for source in inputs.values()]
         hashes[name] = hash_of(shared.encode(), (HERE / f"{name}.py").read_bytes(), *sources)
         if name not in arguments.anew and made.get(name) == hashes[name] and (arguments.out / output).exists():
             print(f"{name}: up to date")
             continue
+        if not is_prepared:
+            import_libraries()
+            is_prepared = True
         run(name, arguments)
         made[name] = hashes[name]
         record.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 # Libraries from the Debian packages in tools/packages.txt, as imported targets:
 # fmt::fmt, nlohmann_json::nlohmann_json, yaml-cpp, CLI11::CLI11, OpenSSL::Crypto, PkgConfig::PCRE2,
 # PkgConfig::UTF8PROC, PkgConfig::JPEG, PkgConfig::PNG, PkgConfig::WEBP, PkgConfig::SNDFILE, PkgConfig::SOXR,
-# Threads::Threads, hwy::hwy; for tests Catch2::Catch2 and rapidcheck, for tools/bench benchmark::benchmark.
+# Threads::Threads, hwy::hwy; for tests Catch2::Catch2WithMain and rapidcheck, for tools/bench benchmark::benchmark.
 
 find_package(fmt 9 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)

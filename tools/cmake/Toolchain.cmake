@@ -13,8 +13,8 @@ add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wall;-Wextra;-Wpedantic;-
 # (kernels choose their instructions at run time). The other two change no result, and let loops become vectors.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off;-fno-math-errno;-fno-trapping-math>")
 
-# Debug exists for the sanitizers; some optimization keeps its tests usable.
-set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+# Debug exists for the sanitizers: some optimization keeps its tests usable, and their reports need lines, no more.
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 if(DUALPATH_SANITIZE)
   # vptr looks into type information that torch's libraries hide; instrumented code misleads maybe-uninitialized.
   set(sanitize -fsanitize=${DUALPATH_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all)

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "tests/support/child_process.h"
+#include "tests/support/sanitizer.h"
 
 using namespace dualpath;
 using dualpath::testing::in_child;
+using dualpath::testing::kAddressSanitizer;
 
 namespace {
 
@@ -52,9 +54,10 @@ TEST_CASE("The peak can start anew where the kernel allows it", "[base][memory]"
 
 TEST_CASE("Freed memory goes back to the system, or stays where it was asked to",
           "[base][memory]") {
-#ifdef __SANITIZE_ADDRESS__
-  WARN("SKIP: the sanitizer has an allocator of its own");
-#else
+  if (kAddressSanitizer) {
+    WARN("SKIP: the sanitizer has an allocator of its own");
+    return;
+  }
   CHECK(in_child([] { return kept_megabytes(); }).code < 2);
   CHECK(in_child([] {
           keep_freed_memory();
@@ -68,5 +71,4 @@ TEST_CASE("Freed memory goes back to the system, or stays where it was asked to"
           const auto given_back = static_cast<int>((before - resident_bytes()) >> 20);
           return std::abs(kept - given_back);
         }).code < 2);
-#endif
 }

@@ -79,7 +79,7 @@ TEST_CASE("What a report is given is escaped", "[report]") {
   RunRecord run = record();
   run.name = "<script>alert(\"x\")</script> & co\x01";
   run.recipe = "targets: [\"re:<a&b>\"]\n";
-  run.report["sqnr"]["linears"] = {linear("<b>", "\"&\"", 20)};
+  run.report["sqnr"]["linears"] = json::array({linear("<b>", "\"&\"", 20)});
   const std::string html = html_report(run);
   CHECK_FALSE(html.find("<script") != html.npos);
   CHECK_FALSE(html.find("<b>.") != html.npos);
