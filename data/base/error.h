@@ -29,15 +29,15 @@ class UsageError : public Error {
   ExitCode exit_code() const override { return kUsage; }
 };
 
-/// The user asked to stop; whoever throws this has left the state on disk resumable.
+/// The user asked to stop. Whoever throws this has left the state on disk resumable.
 class Interrupted : public Error {
  public:
   using Error::Error;
   ExitCode exit_code() const override { return kInterrupted; }
 };
 
-/// Text from a file, fit for an error message: control characters and broken UTF-8 escaped, at most
-/// 200 bytes of it.
+/// Makes text from a file fit for an error message: escapes control characters and broken UTF-8,
+/// and keeps at most 200 bytes.
 std::string printable(std::string_view text);
 
 }  // namespace dualpath

@@ -49,7 +49,7 @@ std::uint64_t Generator::next() {
 }
 
 std::uint64_t Generator::below(std::uint64_t n) {
-  const std::uint64_t surplus = -n % n;  // 2^64 mod n: so many values would be met once too often
+  const std::uint64_t surplus = -n % n;  // 2^64 mod n: this many values would come once too often
   while (true) {
     const std::uint64_t value = next();
     if (value >= surplus) return value % n;

@@ -14,8 +14,8 @@ namespace dualpath {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed);
-  /// Independent streams from one seed, by number (a step, a window) or by name (a purpose):
-  /// no stream's state has to be saved, because each can be made anew where it is needed.
+  /// Makes independent streams from one seed, by number (a step, a window) or by name (a purpose).
+  /// No stream's state has to be saved: each can be made anew where it is needed.
   static Generator derived(std::uint64_t seed, std::uint64_t stream);
   static Generator derived(std::uint64_t seed, std::string_view stream);
 
@@ -27,7 +27,7 @@ class Generator {
   /// Mean 0, standard deviation 1.
   double normal();
 
-  /// Every order equally likely (Fisher, Yates).
+  /// Shuffles in place, every order equally likely (Fisher, Yates).
   template <std::ranges::random_access_range Items>
   void shuffle(Items&& items) {
     using std::swap;

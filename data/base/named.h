@@ -14,7 +14,7 @@ struct Named {
   T value;
 };
 
-/// The word for a value. That a value has none is a mistake in the table.
+/// The word for a value. A value without a word is a mistake in the table.
 template <class T, std::size_t N>
 constexpr std::string_view name_in(const Named<T> (&table)[N], T value) {
   for (const Named<T>& entry : table) {

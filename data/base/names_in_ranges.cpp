@@ -38,7 +38,8 @@ std::optional<Index> index_at(std::string_view name, std::size_t position) {
   return index;
 }
 
-/// The row with `text` where its name has the index, and where cells begin as the name does.
+/// The row with `text` in place of its name's index, and of that index in cells that begin like the
+/// name.
 Row with_index(const Row& row, const Index& index, std::string_view text) {
   const std::string old = fmt::format("{}{}", index.before, index.digits);
   Row changed = row;
@@ -62,7 +63,7 @@ std::string ranges_text(const std::set<std::uint32_t>& numbers) {
   return numbers.size() == 1 ? ranges.front() : fmt::format("{{{}}}", fmt::join(ranges, ","));
 }
 
-/// Rows that differ at one position only, together.
+/// Rows that differ at one position only.
 struct Alike {
   Row row;
   std::set<std::uint32_t> numbers;
@@ -94,7 +95,7 @@ std::vector<Row> in_ranges(std::vector<Row> rows) {
     const auto dots = static_cast<std::size_t>(std::ranges::count(row.front(), '.'));
     positions = std::max(positions, dots + 1);
   }
-  // From the last: experts of a layer before layers.
+  // The last position comes first: experts of a layer are folded before layers.
   while (positions > 0) rows = folded_at(rows, --positions);
   return rows;
 }

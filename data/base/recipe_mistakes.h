@@ -13,8 +13,8 @@ struct RecipeMistake {
   std::string message;
 };
 
-/// All such mistakes at once, a line "key: message" each. Who has read the recipe knows where its
-/// keys stand and says it with them (trainer::refuse).
+/// All such mistakes at once, a line "key: message" each. The reader of the recipe adds line and
+/// column (trainer::refuse).
 class RecipeMistakes : public UsageError {
  public:
   explicit RecipeMistakes(std::vector<RecipeMistake> mistakes);

@@ -4,7 +4,7 @@
 
 namespace dualpath::data {
 
-// The Unicode Standard, table 3-7: which bytes may follow which.
+// Follows the Unicode Standard, table 3-7, which says which bytes may follow which.
 Utf8Sequence leading_sequence(std::string_view bytes) {
   // Past the end stands 0, which continues nothing.
   const auto at = [&](std::size_t i) { return i < bytes.size() ? bytes[i] & 0xFF : 0; };

@@ -1,8 +1,9 @@
 #pragma once
 
-// For kernels that are plain loops: the compiler makes one vector version for each level of x86-64,
-// and the loader picks. Without contraction and fast-math all of them give the same bits. DP_INLINE
-// and, of a lambda, DP_LAMBDA make what such a function calls part of each version.
+// Marks of kernels that are plain loops. With DP_VECTOR_CLONES the compiler makes one vector
+// version for each level of x86-64, and the loader picks one. Without contraction and fast-math all
+// versions give the same bits. A function that such a kernel calls becomes part of each version by
+// DP_INLINE, a lambda by DP_LAMBDA.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__)
 #define DP_VECTOR_CLONES \

@@ -66,7 +66,8 @@ void replace_directory(const fs::path& from, const fs::path& to) {
   rename_into_place(from, to);
 }
 
-/// Moves what `staging`, a folder of `directory`, holds there, and removes all else.
+/// Moves the content of `staging`, a folder of `directory`, into `directory` and removes all else
+/// there.
 void replace_content(const fs::path& staging, const fs::path& directory) {
   std::set<fs::path> fresh_names;
   for (const fs::path& fresh : entries_of(staging)) {
@@ -79,7 +80,7 @@ void replace_content(const fs::path& staging, const fs::path& directory) {
     if (!fresh_names.contains(entry.filename())) remove_tree(entry);
 }
 
-/// The place that a path leads to, by a name: what "." is called.
+/// The place that a path leads to, with a name of its own instead of "." or "..".
 fs::path named(const fs::path& path) {
   const fs::path place = followed(path);
   const bool is_dots = place.filename() == "." || place.filename() == "..";

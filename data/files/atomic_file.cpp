@@ -17,7 +17,7 @@ std::filesystem::path temporary_path(const std::filesystem::path& path) {
 
 AtomicFile::AtomicFile(const std::filesystem::path& final_path)
     : final_path_(followed(final_path)),
-      // Truncating and not O_EXCL: in a container a killed run had our pid more often than not.
+      // Truncates instead of O_EXCL: in a container a killed run had our pid more often than not.
       file_(dualpath::temporary_path(final_path_), O_RDWR | O_CREAT | O_TRUNC) {}
 
 AtomicFile::~AtomicFile() {

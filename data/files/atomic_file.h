@@ -26,10 +26,10 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes);
   /// Puts bytes at an offset, before or past the end; write() goes on where it was.
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Once, as the last call.
+  /// Puts the file in its place; called once, as the last call.
   void commit();
 
-  /// Where the bytes lie until commit().
+  /// The file that holds the bytes until commit().
   const std::filesystem::path& temporary_path() const { return file_.path(); }
 
  private:
@@ -39,10 +39,10 @@ class AtomicFile {
   bool committed_ = false;
 };
 
-/// AtomicFile in one go.
+/// Writes `content` by an AtomicFile.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
-/// "<path>.tmp-<pid>": where this process builds what is to become path.
+/// "<path>.tmp-<pid>": the place where this process builds `path`.
 std::filesystem::path temporary_path(const std::filesystem::path& path);
 
 }  // namespace dualpath

@@ -24,11 +24,13 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::span<const std::byte> bytes);
-/// Of a file from an offset on; reads it in pieces, so that it never counts as resident memory.
+/// SHA-256 of a file from an offset on. Reads in pieces, so that the file never counts as resident
+/// memory.
 std::string sha256_file(const std::filesystem::path& path, std::uint64_t offset = 0);
-/// CRC-32C (Castagnoli, RFC 3720), as frames of small records carry it.
+/// CRC-32C (Castagnoli, RFC 3720), the checksum in frames of small records.
 std::uint32_t crc32c(std::span<const std::byte> bytes);
-/// An Error naming the file if its digest is not `expected`, which the file `list` gave.
+/// Throws an Error naming the file if its digest is not `expected`. `list` is the file that gave
+/// the digest.
 void verify_sha256(const std::filesystem::path& path, const std::string& expected,
                    const std::string& list);
 

@@ -13,8 +13,8 @@ namespace dualpath {
 /// An open file that closes itself. Every failure is an Error "<path>: cannot <action>: <reason>".
 class FileDescriptor {
  public:
-  /// flags as for open(2); O_CLOEXEC is added, and O_NONBLOCK: a pipe to which nobody writes must
-  /// not keep us waiting.
+  /// flags: those of open(2). O_CLOEXEC is added, and O_NONBLOCK, since a pipe to which nobody
+  /// writes must not keep us waiting.
   FileDescriptor(std::filesystem::path path, int flags, mode_t mode = 0666);
   ~FileDescriptor();
   FileDescriptor(const FileDescriptor&) = delete;
@@ -24,9 +24,10 @@ class FileDescriptor {
   const std::filesystem::path& path() const { return path_; }
   /// Size in bytes of a regular file; anything else is an Error.
   std::uint64_t regular_file_size() const;
-  /// Reads on from where the last read ended; returns how much there was, 0 at the end.
+  /// Reads on from the end of the last read. Returns the number of bytes read, 0 at the end of the
+  /// file.
   std::size_t read(std::span<std::byte> buffer) const;
-  /// Where the next read begins.
+  /// Moves the place of the next read.
   void seek(std::uint64_t offset) const;
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes) const;
   /// Waits until the disk has it.

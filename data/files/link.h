@@ -4,8 +4,8 @@
 
 namespace dualpath {
 
-/// Whether something is there, links followed. A link that leads nowhere is an Error that says
-/// where to: whoever made it meant a file.
+/// Whether something is there, links followed. A link that leads nowhere is an Error that names its
+/// target: whoever made it meant a file.
 bool exists_behind_links(const std::filesystem::path& path);
 
 }  // namespace dualpath

@@ -13,14 +13,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostLinks = 40;  // as Linux itself follows
+constexpr int kMostLinks = 40;  // Linux's own limit
 
 /// "x" for "x/".
 fs::path without_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-/// Absolute, and without links as far as the path exists.
+/// The absolute path, without links as far as it exists.
 fs::path resolved(const fs::path& path) {
   return without_slash(fs::weakly_canonical(fs::absolute(followed(path))));
 }

@@ -4,8 +4,8 @@
 
 namespace dualpath {
 
-/// The place that a path leads to: the path itself or, if it is a symbolic link, what the link
-/// names at last, be it there or not; without a slash at the end. A circle of links is an Error.
+/// The place that a path leads to: the path itself or, for a symbolic link, the last target, which
+/// need not exist. It has no slash at the end. A circle of links is an Error.
 std::filesystem::path followed(const std::filesystem::path& path);
 
 /// Whether inner is outer or lies somewhere below it. Links, `..`, spellings and bind mounts do not

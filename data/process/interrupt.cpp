@@ -17,8 +17,8 @@ void on_signal(int signal) {
   }
 }
 
-/// Asks to stop, however often it comes: a terminal that closes may send SIGHUP twice, the shell to
-/// its jobs and the kernel when the shell has gone, and nobody is in a hurry.
+/// Asks to stop, however often it comes. A closing terminal may send SIGHUP twice: the shell to its
+/// jobs, and the kernel when the shell has gone. Nobody is in a hurry then.
 void on_hangup(int) { signalled = true; }
 
 void handle(int signal, void (*handler)(int)) {

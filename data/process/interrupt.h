@@ -2,9 +2,9 @@
 
 namespace dualpath {
 
-/// From now on SIGINT, SIGTERM and SIGHUP only set a flag, which long loops look at between two
-/// steps. A second SIGINT or SIGTERM ends the process at once. SIGHUP, which may come twice where a
-/// terminal closes, does not; it stays ignored where it was (nohup). main calls it once.
+/// Makes SIGINT, SIGTERM and SIGHUP only set a flag, which long loops look at between two steps. A
+/// second SIGINT or SIGTERM ends the process at once. A second SIGHUP does not: a closing terminal
+/// may send two. An ignored SIGHUP stays ignored (nohup). main calls this once.
 void install_interrupt_handlers();
 bool interrupted();
 /// Throws Interrupted if a signal came.

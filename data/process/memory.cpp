@@ -40,7 +40,7 @@ std::optional<std::int64_t> restart_peak_resident() {
 }
 
 void keep_freed_memory() {
-  constexpr int kLargestOnHeap = 32 << 20;  // the most that glibc takes
+  constexpr int kLargestOnHeap = 32 << 20;  // the largest value that glibc takes
   ::mallopt(M_MMAP_THRESHOLD, kLargestOnHeap);
   ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }

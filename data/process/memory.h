@@ -5,15 +5,17 @@
 
 namespace dualpath {
 
-/// Memory of this process that lies in RAM, mapped files included: now, and the most it ever was.
+/// Memory of this process in RAM, mapped files included: now, and the most it ever was.
 std::int64_t resident_bytes();
 std::int64_t peak_resident_bytes();
-/// Starts the peak anew at what is resident now, which it returns; nothing where the kernel cannot.
+/// Starts the peak anew at the memory that is resident now, and returns that. Nothing where the
+/// kernel cannot do it.
 std::optional<std::int64_t> restart_peak_resident();
-/// Freed memory stays with the process from here on and is used again: a training step frees what
-/// the next one asks for, and asking the system anew costs as much as a tenth of it.
+/// Keeps freed memory with the process from here on, to be used again. A training step frees the
+/// memory that the next one asks for, and asking the system anew costs as much as a tenth of a
+/// step.
 void keep_freed_memory();
-/// Gives freed memory back to the system, so that what is resident is in use.
+/// Gives freed memory back to the system, so that all resident memory is in use.
 void release_freed_memory();
 
 }  // namespace dualpath

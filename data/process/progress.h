@@ -17,16 +17,16 @@ enum class ProgressStyle { kAutomatic, kBar, kLines, kSilent };
 /// A bar is redrawn ten times a second at most; plain lines come every ten seconds and at the end.
 class Progress {
  public:
-  /// total: 0 where it is not known.
+  /// total: 0 if it is not known.
   Progress(std::string label, std::int64_t total, std::string unit,
            ProgressStyle style = ProgressStyle::kAutomatic, std::FILE* out = stderr);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Work that an earlier run did: part of the total, not of the throughput.
+  /// Counts the work of an earlier run: part of the total, not of the throughput.
   void resume_at(std::int64_t done);
-  /// note: shown behind the figures until the next one comes.
+  /// note: a text shown behind the figures until the next note comes.
   void advance(std::int64_t n, std::string_view note = {});
   /// Shows the last state and ends the line; the destructor does it too. Nothing moves afterwards.
   void finish();
@@ -46,7 +46,7 @@ class Progress {
   bool finished_ = false;
 };
 
-/// What a line says. Seconds count from the start of this run, which did `done - resumed`.
+/// The content of a line. Seconds count from the start of this run, which did `done - resumed`.
 struct ProgressState {
   std::string_view label, unit, note;
   std::int64_t done, total, resumed;

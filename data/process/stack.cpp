@@ -11,7 +11,7 @@ int run_with_usual_stack(const std::function<int()>& work) {
   constexpr std::size_t kBytes = std::size_t{8} << 20;
   rlimit limit{};
   if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kBytes) return work();
-  // The limit is the main thread's and what other threads have unless told otherwise.
+  // The limit is the main thread's, and the default of other threads.
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kBytes);

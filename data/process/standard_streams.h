@@ -4,10 +4,10 @@
 
 namespace dualpath {
 
-/// Makes the standard streams safe to use; main calls it first. A descriptor that is closed is
-/// opened, so that no file of the user's gets its number and then what is printed; writing to
-/// standard output still fails. A pipe whose reader is gone (SIGPIPE) becomes an error of the write
-/// instead of the end of the process.
+/// Makes the standard streams safe to use; main calls it first. Opens a closed descriptor, so that
+/// no file of the user's gets its number and with it all that is printed; writing to standard
+/// output still fails. A pipe whose reader is gone (SIGPIPE) becomes an error of the write instead
+/// of the end of the process.
 void prepare_standard_streams();
 
 /// Writes to standard output at once. A result that does not arrive (a full disk, a closed pipe) is
