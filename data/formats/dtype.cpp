@@ -14,7 +14,7 @@ struct Row {
   std::size_t size;
 };
 
-// In the order of the enumeration.
+// The rows stand in the order of the enumeration.
 constexpr std::array<Row, 13> kRows{{{DType::kBool, "BOOL", 1},
                                      {DType::kU8, "U8", 1},
                                      {DType::kI8, "I8", 1},

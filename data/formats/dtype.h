@@ -13,7 +13,7 @@ enum class DType { kBool, kU8, kI8, kI16, kU16, kI32, kU32, kI64, kU64, kF16, kB
 
 /// Bytes of one element.
 std::size_t size_of(DType dtype);
-/// As safetensors spells it: "BOOL", "U8", …, "BF16", "F32", "F64".
+/// Safetensors' name of a dtype: "BOOL", "U8", …, "BF16", "F32", "F64".
 std::string_view name_of(DType dtype);
 std::optional<DType> dtype_named(std::string_view name);
 
@@ -21,7 +21,7 @@ std::optional<DType> dtype_named(std::string_view name);
 /// int64.
 std::optional<std::int64_t> checked_numel(std::span<const std::int64_t> shape);
 
-/// A tensor that lies in someone else's memory: row-major and little-endian.
+/// A tensor in someone else's memory: row-major and little-endian.
 struct TensorView {
   DType dtype;
   std::vector<std::int64_t> shape;

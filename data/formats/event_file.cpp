@@ -91,7 +91,7 @@ std::string host_name() {
   return name.data();
 }
 
-/// The seconds in an event file's name; 0 of any other file.
+/// The seconds in an event file's name; 0 for any other file.
 std::int64_t seconds_of(const std::string& name) {
   std::int64_t seconds = 0;
   if (name.starts_with(kPrefix))

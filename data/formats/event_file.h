@@ -15,16 +15,16 @@ struct Scalar {
   double value = 0.0;
 };
 
-/// A file that TensorBoard reads, "events.out.tfevents.<seconds>.<host>.<pid>": records of
-/// TFRecord, each an Event of TensorFlow's event.proto. It only writes, and only scalars.
+/// A file that TensorBoard reads, "events.out.tfevents.<seconds>.<host>.<pid>": TFRecord records,
+/// each an Event of TensorFlow's event.proto. Only writes, and only scalars.
 ///   EventFile events(run / "train", /*first_step=*/1);
 ///   events.write(1, {{"train/loss", 2.5}});
 /// An event is in the file as soon as it is written. A directory's files are one curve, read in the
-/// order of their names: a new one's comes after those of all that are there.
+/// order of their names; a new file's name comes after all others.
 class EventFile {
  public:
-  /// Makes the directory where there is none. What the files before this one say of first_step and
-  /// later steps is no longer shown: a resumed run writes it again.
+  /// Makes the directory if it is missing. TensorBoard no longer shows the older files' values from
+  /// first_step on: a resumed run writes them again.
   EventFile(const std::filesystem::path& directory, std::int64_t first_step);
 
   void write(std::int64_t step, const std::vector<Scalar>& scalars);

@@ -14,8 +14,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
-constexpr int kSmall = 32;   // elements of a block of Q4_0 … Q8_0
-constexpr int kLarge = 256;  // of Q2_K … Q6_K
+constexpr int kSmall = 32;   // elements of a block, Q4_0 … Q8_0
+constexpr int kLarge = 256;  // elements of a block, Q2_K … Q6_K
 
 float half_at(const std::byte* from) {
   std::uint16_t bits;
@@ -135,7 +135,7 @@ void dequantize_q4_k(const std::byte* block, float* values) {
   }
 }
 
-/// As Q4_K, with 32 bytes of fifth bits before the four_bits.
+/// The fields of Q4_K, with 32 bytes of fifth bits before the four_bits.
 void dequantize_q5_k(const std::byte* block, float* values) {
   const float scale = half_at(block), minimum = half_at(block + 2);
   for (int i = 0; i < kLarge; ++i) {

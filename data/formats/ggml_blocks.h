@@ -4,9 +4,9 @@
 
 namespace dualpath::data {
 
-// One block of each of ggml's quantized types to float32, in the order of operations of ggml and of
-// the `gguf` Python package, so that the bits are theirs. block: as many bytes, values: as many
-// elements as block_of() says.
+// Each decodes one block of a quantized type of ggml's to float32. The operations come in the order
+// of ggml and the `gguf` Python package, so the bits are equal. block_of() says how many bytes
+// `block` has and how many elements `values`.
 
 void dequantize_q4_0(const std::byte* block, float* values);
 void dequantize_q4_1(const std::byte* block, float* values);

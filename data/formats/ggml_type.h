@@ -32,13 +32,14 @@ struct GgmlBlock {
 };
 GgmlBlock block_of(GgmlType type);
 
-/// Nothing for a type we do not read.
+/// The type of an id; nothing for a type we do not read.
 std::optional<GgmlType> ggml_type(std::uint32_t id);
-/// As ggml spells it ("Q4_K"), also for types we do not read; "type 77" for one unknown to us.
+/// The name that ggml gives a type ("Q4_K"), also for types we do not read; "type 77" for one
+/// unknown to us.
 std::string ggml_type_name(std::uint32_t id);
 
-/// Writes the values as float32, bit for bit what ggml and the `gguf` Python package give.
-/// Sizes must agree: bytes.size() / block.bytes × block.elements == values.size().
+/// Writes the values as float32, bit for bit equal to ggml's and the `gguf` Python package's. Sizes
+/// must agree: bytes.size() / block.bytes × block.elements == values.size().
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> values);
 
 }  // namespace dualpath::data

@@ -8,15 +8,14 @@
 #include "data/formats/gguf_cursor.h"
 #include "data/formats/stand_in.h"
 
-// Layout of a .gguf file, all numbers little-endian, a string being its length (uint64) and its
-// bytes:
+// Layout of a .gguf file. All numbers are little-endian; a string is its length (uint64) and its
+// bytes.
 //   "GGUF", version (uint32), number of tensors, number of metadata pairs (uint64 each)
-//   pairs          key (string), kind of value (uint32), value; an array: kind, count (uint64),
-//   elements tensors        name (string), n (uint32), n dimensions (uint64) with the innermost
-//   first,
-//                  type (uint32), offset (uint64) in the data
-//   padding        to a multiple of general.alignment (32 if not said), as before each tensor
-//   the rest       the data
+//   pairs       key (string), kind of value (uint32), value; an array: kind, count (uint64), values
+//   tensors     name (string), n (uint32), n dimensions (uint64) with the innermost first,
+//               type (uint32), offset (uint64) in the data
+//   padding     to a multiple of general.alignment (32 if not said), as before each tensor
+//   the rest    the data
 
 namespace dualpath::data {
 namespace {
@@ -151,7 +150,7 @@ GgufReader::Metadata read_metadata(GgufCursor& cursor, std::size_t pairs) {
   return metadata;
 }
 
-/// A tensor as the file announces it.
+/// A tensor's entry in the file.
 struct Entry {
   std::string_view name;
   GgmlType type;

@@ -19,14 +19,14 @@ namespace dualpath::data {
 
 struct GgufTensor {
   GgmlType type;
-  std::vector<std::int64_t> shape;   ///< row-major: the reverse of what the file says
+  std::vector<std::int64_t> shape;   ///< row-major: the reverse of the file's order
   std::int64_t numel;                ///< the product of shape
   std::span<const std::byte> bytes;  ///< numel elements in blocks of `type`, see dequantize()
 };
 
-/// Reads one GGUF file, version 3 (or 2, which is laid out alike), little-endian. Opening maps it
-/// and checks every count, length and offset against the file; a tensor type we do not read is an
-/// Error naming tensor and type. Views are valid while this reader or file() lives. Thread-safe
+/// Reads one GGUF file, version 3 (or 2, which is laid out alike), little-endian. Opening maps the
+/// file and checks every count, length and offset against its size. A tensor type we do not read is
+/// an Error naming tensor and type. Views are valid while this reader or file() lives. Thread-safe
 /// once open.
 class GgufReader {
  public:
@@ -37,7 +37,8 @@ class GgufReader {
 
   bool contains(std::string_view key) const { return metadata_.contains(key); }
   const Metadata& metadata() const { return metadata_; }
-  /// For T see convert(). Errors name file, key, what was expected and what is there.
+  /// The value of a key that must be there. For T see convert(). Errors name the file, the key, the
+  /// expected kind and the value.
   template <class T>
   T require(std::string_view key) const {
     const GgufValue* value = find(key);
@@ -45,7 +46,7 @@ class GgufReader {
     if (!converted) refuse(key, detail::expected<T>());
     return std::move(*converted);
   }
-  /// fallback only if the key is missing; a value of another kind is an Error all the same.
+  /// The value of a key, or `fallback` if the key is missing. A value of another kind is an Error.
   template <class T>
   T get_or(std::string_view key, T fallback) const {
     return contains(key) ? require<T>(key) : fallback;
@@ -57,7 +58,7 @@ class GgufReader {
   /// An unknown name is an Error.
   const GgufTensor& tensor(std::string_view name) const;
 
-  /// Hold this to keep strings and tensors when the reader goes.
+  /// The mapped file. Hold it to keep strings and tensors when the reader goes.
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
 
  private:

@@ -12,8 +12,8 @@
 
 namespace dualpath::data {
 
-/// Reads on through a GGUF file, field by field, and never past its end: what does not fit is an
-/// Error. `what` names the field in it.
+/// Reads a GGUF file field by field, and never past its end: a field that does not fit is an Error.
+/// `what` names the field in the Error.
 class GgufCursor {
  public:
   explicit GgufCursor(const MappedFile& file) : file_(file) {}
@@ -28,22 +28,22 @@ class GgufCursor {
     return value;
   }
 
-  /// A length (uint64) and as many bytes.
+  /// Reads a length (uint64) and as many bytes.
   std::string_view string(std::string_view what) {
     const std::span<const std::byte> bytes = take(number<std::uint64_t>(what), what);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
-  /// How many elements (uint64) of `least` bytes or more follow. They have room in the file, so it
-  /// is safe to reserve memory for them.
+  /// Reads the number (uint64) of elements that follow, of `least` bytes or more each. They have
+  /// room in the file, so it is safe to reserve memory for them.
   std::size_t count(std::size_t least, std::string_view what) {
     const auto n = number<std::uint64_t>(what);
     if (n > left() / least) refuse(what, "does not fit into the file");
     return n;
   }
 
-  /// The same of an array whose elements take `each` bytes of memory: all the arrays of a file
-  /// together may take as much as the file has bytes, or kFreeBytes.
+  /// Reads the number of elements of an array, each of which takes `each` bytes of memory. All
+  /// arrays of a file together may take as much memory as the file has bytes, or kFreeBytes.
   std::size_t array_count(std::size_t least, std::size_t each, std::string_view what) {
     const std::size_t n = count(least, what), limit = std::max(file_.bytes().size(), kFreeBytes);
     if (n > (limit - array_bytes_) / each) {
@@ -69,7 +69,7 @@ class GgufCursor {
     return bytes;
   }
 
-  static constexpr std::size_t kFreeBytes = 256 << 20;  // a file of nothing but a vocabulary
+  static constexpr std::size_t kFreeBytes = 256 << 20;  // enough for a file with only a vocabulary
 
   const MappedFile& file_;
   std::size_t position_ = 0, array_bytes_ = 0;

@@ -18,7 +18,7 @@ struct GgufValue {
   std::variant<bool, std::int64_t, std::uint64_t, double, std::string_view, Array> value;
 };
 
-/// What there is, for errors and for inspect: -7, "llama", an array of 3.
+/// Describes a value for errors and for inspect: -7, "llama", an array of 3.
 std::string describe(const GgufValue& value);
 
 /// The value as a T, or nothing if it is of another kind or out of T's range. T: bool, an integer

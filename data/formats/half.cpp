@@ -10,7 +10,7 @@ std::uint16_t float16_magnitude(std::uint32_t magnitude) {
     return static_cast<std::uint16_t>(0x7e00u | (magnitude >> 13 & 0x3ffu));
   if (magnitude >= 0x477ff000u) return 0x7c00u;  // 65520 and more round to infinity
   if (magnitude < 0x38800000u) {                 // below 2^-14: a subnormal, in steps of 2^-24
-    // Those are the steps of float32 just above 0.5, so the addition rounds as wanted.
+    // Float32 has these steps just above 0.5, so the addition rounds as wanted.
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(shifted) - 0x3f000000u);
   }

@@ -5,8 +5,9 @@
 
 namespace dualpath::data {
 
-// The two 16-bit formats as bit patterns. To 16 bits: round to nearest, ties to even; too large
-// becomes infinity, NaN stays a (quiet) NaN. To 32 bits: exact.
+// Conversions of the two 16-bit formats as bit patterns. To 16 bits, values are rounded to nearest,
+// ties to even; too large ones become infinity, and NaN stays a (quiet) NaN. To 32 bits they are
+// exact.
 
 inline float bfloat16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);

@@ -38,7 +38,7 @@ class Watch {
 
  private:
   std::string_view source_;
-  std::vector<std::unordered_set<std::string>> keys_;  // of the objects that are open
+  std::vector<std::unordered_set<std::string>> keys_;  // one set for each open object
 };
 
 /// "source:line:col" of the byte where parsing stopped (counted from 1).
@@ -49,7 +49,8 @@ std::string position(std::string_view text, std::string_view source, std::size_t
   return fmt::format("{}:{}:{}", source, lines + 1, before.size() - line_start + 1);
 }
 
-/// nlohmann's message without its preamble and without the text it quotes, which may be anything.
+/// The message of nlohmann without its preamble and without the text it quotes, which may be
+/// anything.
 std::string_view reason(std::string_view message) {
   for (const std::string_view preamble : {"] ", "- "}) {
     const std::size_t found = message.find(preamble);
@@ -102,8 +103,8 @@ bool fits_number(const Json& value, NumberRange range) {
   throw Error("{}: expected {}, got {}", where, expected, describe(got));
 }
 
-/// Error for what is no JSON but nlohmann passes over: a byte order mark, and all that stands
-/// behind a NUL byte. position: of a byte, for errors.
+/// Refuses text that nlohmann passes over although it is no JSON: a byte order mark, and all behind
+/// a NUL byte. position: gives the place of a byte, for errors.
 template <class Position>
 void check_ends(std::string_view text, const Position& position) {
   if (text.starts_with("\uFEFF")) {
@@ -146,7 +147,8 @@ JsonObject JsonObject::read(const std::filesystem::path& path) {
 }
 
 JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {
-  if (line.starts_with("\uFEFF")) line.remove_prefix(3);  // begins many a text, and is none of it
+  if (line.starts_with("\uFEFF"))
+    line.remove_prefix(3);  // a byte order mark, which begins many a text and is none of it
   const auto column = [&](std::size_t byte) {
     return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
   };

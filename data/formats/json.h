@@ -15,7 +15,7 @@ namespace dualpath::data {
 /// Parses JSON text; source names it in errors. Besides broken JSON ("source:line:col: …") it
 /// refuses keys given twice and nesting deeper than 64.
 nlohmann::json parse_json(std::string_view text, std::string_view source);
-/// What a JSON file has at most: configurations, indices and reports are far smaller.
+/// The largest JSON file: configurations, indices and reports are far smaller.
 inline constexpr std::uint64_t kMaxJsonBytes = 64 << 20;
 nlohmann::json read_json(const std::filesystem::path& path);
 
@@ -33,7 +33,7 @@ struct NumberRange {
 };
 inline constexpr NumberRange kPositiveNumber{.low = std::numeric_limits<double>::denorm_min()};
 
-/// A JSON object read key by key, with errors that say the whole way to the key:
+/// A JSON object read key by key, with errors that give the whole way to the key:
 ///   JsonObject config = JsonObject::read("config.json");
 ///   config.integer("num_attention_heads", kPositive);
 ///   -> config.json: num_attention_heads: expected a positive integer, got "abc"
@@ -66,9 +66,9 @@ class JsonObject {
   std::vector<std::string> strings(std::string_view key) const;
   std::vector<JsonObject> objects(std::string_view key) const;
 
-  /// "config.json: rope_scaling": where this object is, for a caller's own errors.
+  /// The place of this object, "config.json: rope_scaling", for a caller's own errors.
   std::string where() const;
-  /// The value itself, for what the functions above do not cover.
+  /// The value itself, for uses that the functions above do not cover.
   const nlohmann::json& raw() const { return *value_; }
 
  private:

@@ -7,8 +7,8 @@
 
 namespace dualpath::data {
 
-/// Error that names the first key which is not among these and has a value: what it asks for would
-/// be passed over.
+/// Throws an Error that names the first key which has a value and is not among `known`: its request
+/// would be passed over.
 void refuse_unknown_keys(const JsonObject& object, std::initializer_list<std::string_view> known);
 
 }  // namespace dualpath::data

@@ -11,12 +11,11 @@
 #include "data/formats/stand_in.h"
 
 // Layout of a .safetensors file:
-//   8 bytes        N, the length of the header, little-endian
-//   N bytes        JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]},
-//   …,
-//                  "__metadata__": {"key": "text", …}}, padded with spaces
-//   the rest       the data; offsets count from its begin, and the tensors cover it without gap or
-//   overlap
+//   8 bytes     N, the length of the header, little-endian
+//   N bytes     JSON, padded with spaces:
+//               {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …,
+//                "__metadata__": {"key": "text", …}}
+//   the rest    the data; offsets count from its begin, and tensors cover it without gap or overlap
 
 namespace dualpath::data {
 namespace {
@@ -25,7 +24,7 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
 constexpr std::string_view kMetadata = "__metadata__";
 
-/// The header's text; what stands before it is checked.
+/// The header's text. Checks the length that stands before it.
 std::string_view header_text(const MappedFile& file) {
   const std::span<const std::byte> bytes = file.bytes();
   std::uint64_t length = 0;
@@ -43,7 +42,7 @@ std::string_view header_text(const MappedFile& file) {
   return {reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length};
 }
 
-/// Sizes as the format has them: -0 is none of its integers, though it is one of JSON's.
+/// Reads sizes. -0 is an integer of JSON's, but not of the format's.
 std::vector<std::int64_t> read_sizes(const JsonObject& entry, const char* key) {
   std::vector<std::int64_t> sizes = entry.integers(key, kNonNegative);
   for (const nlohmann::json& size : entry.raw()[key]) {

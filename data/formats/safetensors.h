@@ -15,7 +15,7 @@ namespace dualpath::data {
 
 /// Reads one .safetensors file. Opening maps it and checks all that its header says (JSON, dtypes,
 /// shapes against sizes, every byte of the data in exactly one tensor), so that tensor() can only
-/// hand out what is there. Cost: the header. Thread-safe once open.
+/// hand out existing bytes. Opening costs the header. Thread-safe once open.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(const std::filesystem::path& path);
@@ -26,10 +26,10 @@ class SafetensorsReader {
   /// A view into the mapping, valid while this reader or file() lives. An unknown name is an Error.
   const TensorView& tensor(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// Hold this to keep the bytes of a tensor when the reader goes.
+  /// The mapped file. Hold it to keep the bytes of a tensor when the reader goes.
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
-  /// Reads all data and compares it with the checksum our writer leaves: a mismatch is an Error.
-  /// Files of others, which have none, pass.
+  /// Reads all data and compares it with the checksum our writer leaves; a mismatch is an Error.
+  /// Files of others have no checksum and pass.
   void verify() const;
 
  private:

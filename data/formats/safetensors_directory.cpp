@@ -26,7 +26,7 @@ fs::path shard_path(const fs::path& index, const std::string& tensor, const std:
   return path;
 }
 
-/// " but in <shard>", of the first other shard that the index lists and that holds the tensor.
+/// The text " but in <shard>": the first other shard of the index that holds the tensor.
 std::string other_holder(const fs::path& index, const JsonObject& shard_of,
                          const std::string& tensor) {
   std::set<std::string> shards;

@@ -11,10 +11,10 @@
 
 namespace dualpath::data {
 
-/// A Hugging Face model directory: model.safetensors, or, where that is not there, all tensors of
-/// the shards that model.safetensors.index.json names. Links are followed. A missing shard, or a
-/// tensor that is not in the shard said, is an Error naming both, and where the tensor is instead;
-/// so is a tensor that two shards hold.
+/// A Hugging Face model directory: model.safetensors or, without that file, all tensors of the
+/// shards that model.safetensors.index.json names. Links are followed. A missing shard, or a tensor
+/// that its shard lacks, is an Error naming both, and the shard that does hold the tensor. A tensor
+/// that two shards hold is an Error, too.
 class SafetensorsDirectory {
  public:
   explicit SafetensorsDirectory(const std::filesystem::path& directory);
@@ -25,7 +25,7 @@ class SafetensorsDirectory {
   /// The file that holds a tensor. An unknown name is an Error.
   const SafetensorsReader& reader_of(std::string_view name) const;
   const TensorView& tensor(std::string_view name) const { return reader_of(name).tensor(name); }
-  /// One, or the shards in the order of their names.
+  /// The one reader, or those of the shards in the order of their names.
   const std::vector<std::shared_ptr<const SafetensorsReader>>& readers() const { return readers_; }
 
  private:

@@ -20,21 +20,23 @@ struct TensorInfo {
 };
 
 /// Writes one .safetensors file a tensor at a time, so that no more than one has to be in memory:
-///   SafetensorsWriter writer(path, {{"a.weight", DType::kI8, {64, 32}}, {"a.scale", DType::kF32,
-///   {64, 1}}}); writer.append("a.scale", bytes);  // each once, in any order
+///   SafetensorsWriter writer(path, {{"a.weight", DType::kI8, {64, 32}},
+///                                   {"a.scale", DType::kF32, {64, 1}}});
+///   writer.append("a.scale", bytes);  // each once, in any order
 ///   writer.append("a.weight", bytes);
 ///   writer.commit();
-/// Same content, same bytes: tensors lie by falling element size (so that all are aligned), then as
-/// listed. The metadata always says "format": "pt" (transformers asks for it) and "data_sha256",
-/// the SHA-256 of all that follows the header. Until commit() nothing is at path, as with
-/// AtomicFile.
+/// Equal content gives equal bytes: tensors lie by falling element size (so that all are aligned),
+/// then in the order listed. The metadata always has "format": "pt" (transformers asks for it) and
+/// "data_sha256", the SHA-256 of all that follows the header. Until commit() nothing is at path, as
+/// with AtomicFile.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(std::filesystem::path path, std::vector<TensorInfo> tensors,
                     std::map<std::string, std::string> metadata = {});
 
   void append(std::string_view name, std::span<const std::byte> bytes);
-  /// Once, as the last call. A tensor that was not appended is an Error naming it.
+  /// Puts the file in its place; called once, as the last call. A tensor that was not appended is
+  /// an Error naming it.
   void commit();
 
  private:
@@ -50,7 +52,7 @@ class SafetensorsWriter {
   AtomicFile file_;
 };
 
-/// SafetensorsWriter in one go.
+/// Writes all tensors by a SafetensorsWriter.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, TensorView>>& tensors,
                        std::map<std::string, std::string> metadata = {});

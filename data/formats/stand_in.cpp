@@ -10,14 +10,14 @@ namespace dualpath::data {
 namespace {
 
 constexpr std::string_view kPointer = "version https://git-lfs.github.com/spec/";
-// As much of a file as tells text from weights, whose first bytes are numbers.
+// Enough of a file to tell text from weights, whose first bytes are numbers.
 constexpr std::size_t kLookedAt = 64;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool is_text(char c) { return is_space(c) || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); }
 
-/// start is in lower case.
+/// Whether the text starts with `start`, which is in lower case.
 bool starts_with_markup(std::string_view text, std::string_view start) {
   const auto same = [](char a, char b) { return a == b || (a >= 'A' && a <= 'Z' && a + 32 == b); };
   return text.size() >= start.size() && std::equal(start.begin(), start.end(), text.begin(),

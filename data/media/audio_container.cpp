@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t kSeeDs64 = 0xFFFFFFFF;  // RF64: the length is in the first chunk, ds64
 
-/// A little-endian number of that many bytes; 0 beyond the end.
+/// A little-endian number of `size` bytes; 0 beyond the end.
 std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t size) {
   if (at > bytes.size() || size > bytes.size() - at) return 0;
   std::uint64_t value = 0;
@@ -21,8 +21,8 @@ std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t size) {
   return value;
 }
 
-/// RIFF: a name of 12 bytes, then chunks: 4 bytes of name, 4 of size, content, a byte to make it
-/// even.
+/// Checks RIFF: a name of 12 bytes, then chunks. A chunk is 4 bytes of name, 4 of size, its
+/// content, and a byte to make that even.
 void check_wav(std::string_view bytes, const std::string& name) {
   constexpr std::size_t kChunks = 12, kHead = 8, kDs64Data = kChunks + kHead + 8;
   std::uint64_t at = kChunks;
@@ -42,7 +42,7 @@ void check_wav(std::string_view bytes, const std::string& name) {
   throw Error("{}: expected a whole WAV file, got no samples", name);
 }
 
-/// Of each byte times x^32, divided by OGG's polynomial; the highest bit comes first.
+/// Remainders of each byte times x^32, divided by OGG's polynomial; the highest bit comes first.
 constexpr std::array<std::uint32_t, 256> make_remainders() {
   constexpr std::uint32_t kPolynomial = 0x04C11DB7, kTop = 0x80000000;
   std::array<std::uint32_t, 256> remainders{};
@@ -69,7 +69,7 @@ std::uint32_t page_checksum(std::string_view page) {
   return sum;
 }
 
-/// The page at the beginning of bytes; empty if none is there, or a damaged one.
+/// The page at the beginning of `bytes`; empty if there is none or it is damaged.
 std::string_view first_page(std::string_view bytes) {
   if (bytes.size() < kPageHead || !bytes.starts_with("OggS")) return {};
   const std::size_t segments = number(bytes, kPageSegments, 1);

@@ -10,7 +10,7 @@ namespace dualpath::data {
 /// its first directory); 1 if it says none or is damaged.
 int exif_orientation(std::span<const unsigned char> segment);
 
-/// The image turned and mirrored so that it is upright. orientation: 1 to 8.
+/// Turns and mirrors the image so that it is upright. orientation: 1 to 8.
 Image upright(Image image, int orientation);
 
 }  // namespace dualpath::data

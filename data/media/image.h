@@ -5,7 +5,7 @@
 
 namespace dualpath::data {
 
-/// The largest pictures that we read, resize or prepare: the longer side, and all pixels.
+/// Limits of the pictures that we read, resize or prepare: the longer side, and all pixels.
 inline constexpr int kMaxSide = 16384;
 inline constexpr std::int64_t kMaxPixels = std::int64_t{64} << 20;
 
@@ -16,7 +16,7 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
-/// Rows and columns: of pixels, or of patches.
+/// Rows and columns of pixels or patches.
 struct ImageGrid {
   std::int64_t rows = 0;
   std::int64_t columns = 0;

@@ -7,14 +7,15 @@
 namespace dualpath::data {
 namespace {
 
-/// In numpy's steps, each rounded to float.
+/// Rescales and normalizes in numpy's steps, each rounded to float.
 float level_on_pillow(int byte, int channel, const ImageProcessorOptions& o) {
   const auto x = static_cast<float>(o.do_rescale ? byte * o.rescale_factor : byte);
   if (!o.do_normalize) return x;
   return (x - static_cast<float>(o.image_mean[channel])) / static_cast<float>(o.image_std[channel]);
 }
 
-/// In float; mean and deviation are rescaled to the byte's scale, not the byte to theirs.
+/// Normalizes in float. Mean and deviation are rescaled to the byte's scale, not the byte to
+/// theirs.
 float level_on_torchvision(int byte, int channel, const ImageProcessorOptions& o) {
   const auto x = static_cast<float>(byte);
   if (!o.do_normalize) return o.do_rescale ? x * static_cast<float>(o.rescale_factor) : x;
@@ -27,7 +28,7 @@ const std::uint8_t* pixel(const Image& image, int y, int x) {
   return image.rgb.data() + (std::size_t{3} * image.width * y + std::size_t{3} * x);
 }
 
-/// The image's own size, if patches can be made of that.
+/// The image's own size, if patches can be made of it.
 ImageSize unresized(ImageSize image, const SizeLimits& limits) {
   const int factor = limits.factor;
   if (image.height % factor != 0 || image.width % factor != 0)
@@ -73,7 +74,7 @@ std::vector<float> ImageProcessor::planes(const Image& image) const {
   return values;
 }
 
-/// A row of values: each channel's frames, which are the same, row by row.
+/// Appends a row of values: each channel's frames, which are equal, row by row.
 void ImageProcessor::append_patch(const Image& image, int top, int left,
                                   std::vector<float>& values) const {
   const int side = options_.patch_size;
@@ -84,7 +85,7 @@ void ImageProcessor::append_patch(const Image& image, int top, int left,
           values.push_back(levels_[channel][pixel(image, y, x)[channel]]);
 }
 
-/// Block by block, row by row, and so the patches within each.
+/// Makes patches block by block, row by row, and in the same order within each block.
 std::vector<float> ImageProcessor::patches(const Image& image) const {
   const int block = options_.limits.factor, side = options_.patch_size;
   std::vector<float> values;

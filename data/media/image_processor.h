@@ -10,7 +10,7 @@
 
 namespace dualpath::data {
 
-/// What a vision model takes for an image. values: as ImageLayout says.
+/// A vision model's input for an image. ImageLayout says how `values` lie.
 struct PreparedImage {
   ImageGrid grid;
   std::vector<float> values;
@@ -21,13 +21,13 @@ struct PreparedImage {
 class ImageProcessor {
  public:
   explicit ImageProcessor(const ImageProcessorOptions& options);
-  /// See ImageProcessorOptions::from_json().
+  /// Makes a processor from its configuration, see ImageProcessorOptions::from_json().
   static ImageProcessor from_json(const JsonObject& config);
 
-  /// Error if no size that is allowed fits the image. Takes at most 12 bytes for each of
-  /// kMaxPixels, and the resized image.
+  /// Prepares an image. An image that no allowed size fits is an Error. Takes at most 12 bytes for
+  /// each of kMaxPixels, and the resized image.
   PreparedImage operator()(const Image& image) const;
-  /// What it makes of an image of that size in pixels; Error as above.
+  /// The grid of an image of that size in pixels; the Error is the same.
   ImageGrid grid(int width, int height) const;
   const ImageProcessorOptions& options() const { return options_; }
 

@@ -28,7 +28,7 @@ ImageProcessorOptions defaults(const JsonObject& config) {
       config.where(), printable(type));
 }
 
-/// range: of an int.
+/// Reads an int; `range` must lie in an int's.
 int small_integer(const JsonObject& config, const char* key, int fallback, IntegerRange range) {
   return static_cast<int>(config.integer_or(key, fallback, range));
 }

@@ -9,17 +9,18 @@
 
 namespace dualpath::data {
 
-/// How prepared values lie.
+/// The order of prepared values.
 enum class ImageLayout {
   kPlanes,   ///< [3, height, width]
   kPatches,  ///< [patches, 3 * temporal_patch_size * patch_size * patch_size]
 };
 
-/// What a vision model wants made of an image, under the names of Hugging Face's image processors;
-/// the defaults are ViT's.
+/// The preparation of an image that a vision model asks for, under the names of Hugging Face's
+/// image processors. The defaults are ViT's.
 struct ImageProcessorOptions {
   ImageLayout layout = ImageLayout::kPlanes;
-  /// Whose arithmetic to follow. torchvision's is transformers' own choice where it is installed.
+  /// The library whose arithmetic is followed. transformers itself takes torchvision's if that is
+  /// installed.
   ImageBackend backend = ImageBackend::kTorchvision;
   bool do_resize = true;
   Resample resample = Resample::kBilinear;
@@ -33,7 +34,7 @@ struct ImageProcessorOptions {
   std::array<double, 3> image_mean{0.5, 0.5, 0.5};
   std::array<double, 3> image_std{0.5, 0.5, 0.5};
 
-  /// Where a model takes a clip, an image is repeated so often.
+  /// How often an image is repeated for a model that takes clips.
   int temporal_patch_size() const { return limits.frames; }
 
   static ImageProcessorOptions glm4v();

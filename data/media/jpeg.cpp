@@ -50,7 +50,7 @@ class Decoder {
     jpeg_read_header(&info_, TRUE);
   }
 
-  /// image: of the header's size.
+  /// Reads into an image of the header's size.
   void read_pixels(Image& image) {
     if (setjmp(handler_.failed) != 0) throw_error();
     info_.out_color_space = JCS_RGB;

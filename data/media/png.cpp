@@ -62,7 +62,7 @@ class Decoder {
   std::uint64_t width() const { return png_get_image_width(png_, info_); }
   std::uint64_t height() const { return png_get_image_height(png_, info_); }
 
-  /// rows: each of width * 4 bytes, RGBA.
+  /// Reads into rows of width * 4 bytes each, RGBA.
   void read_pixels(std::vector<png_bytep>& rows) {
     if (setjmp(png_jmpbuf(png_)) != 0) throw_error();
     png_read_image(png_, rows.data());

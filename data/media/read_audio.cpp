@@ -28,7 +28,7 @@ constexpr int kFewestPerSecond = 10;  // a clip has a tenth of a second at least
 constexpr float kLoudest = 0x1p64F;   // far above any scale in use, and safe from overflow
 constexpr std::size_t kBlock = 4096;  // frames read at a time
 
-/// The content of a file, as libsndfile reads it.
+/// The content of a file and the place where libsndfile reads on.
 struct Source {
   std::string_view bytes;
   sf_count_t at = 0;
@@ -41,7 +41,7 @@ sf_count_t length(void* user) {
 sf_count_t seek(sf_count_t offset, int whence, void* user) {
   auto* source = static_cast<Source*>(user);
   const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? source->at : length(user);
-  // Offsets come from the file, any of them.
+  // Offsets come from the file, so any may come.
   if (offset < -from || offset > length(user) - from) return -1;
   return source->at = from + offset;
 }

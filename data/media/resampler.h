@@ -9,8 +9,8 @@ struct soxr;
 
 namespace dualpath::data {
 
-/// Mono samples of one rate to another, block by block, at soxr's high quality (20 bits). Equal
-/// rates leave them as they are.
+/// Resamples mono samples from one rate to another, block by block, at soxr's high quality (20
+/// bits). With equal rates they stay unchanged.
 ///   Resampler resampler(44100, 16000);
 ///   for (…) resampler.push(block, samples);
 ///   resampler.finish(samples);
@@ -19,13 +19,13 @@ class Resampler {
   /// Rates in Hz, positive.
   Resampler(int from, int to);
 
-  /// Appends to out what is ready; the filter holds some back.
+  /// Appends the samples that are ready to `out`; the filter holds some back.
   void push(std::span<const float> block, std::vector<float>& out);
-  /// Appends the rest: of n samples in all there are n * to / from then, rounded.
+  /// Appends the rest. n samples in all give n * to / from, rounded.
   void finish(std::vector<float>& out);
 
  private:
-  /// in: count samples; none at the end. Returns how many it took.
+  /// Passes `count` samples to soxr, none at the end. Returns how many soxr took.
   std::size_t process(const float* in, std::size_t count, std::vector<float>& out);
 
   std::unique_ptr<soxr, void (*)(soxr*)> soxr_;  // none where the rates are equal

@@ -20,7 +20,7 @@ struct Taps {
   std::vector<T> weights;
 };
 
-/// A pass along rows or columns. Weights have that many bits behind the point.
+/// A pass along rows or columns. Weights have `bits` bits behind the point.
 struct Pass {
   std::vector<Taps<std::int32_t>> taps;
   int bits;
@@ -66,7 +66,7 @@ std::int32_t fixed_point(double weight, int bits) {
   return static_cast<std::int32_t>(std::copysign(0.5, weight) + weight * (1 << bits));
 }
 
-/// As many as leave the largest weight below 2^15.
+/// The most bits that leave the largest weight below 2^15.
 int torchvision_bits(const std::vector<Taps<double>>& taps) {
   double largest = 0;
   for (const Taps<double>& t : taps)
@@ -125,7 +125,7 @@ Image resize_columns(const Image& image, int height, Resample resample, ImageBac
   return result;
 }
 
-/// Whether Pillow takes them first: the order shows, as each pass rounds.
+/// Whether Pillow takes columns first. The order shows, since each pass rounds.
 bool columns_first(const Image& image, int width, int height) {
   return height < image.height && image.height - height > 2 * (image.width - width);
 }

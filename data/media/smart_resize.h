@@ -11,10 +11,10 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-/// What an image may be resized to where its own shape decides.
+/// Limits of an image's new size where its own shape decides.
 struct SizeLimits {
-  int factor = 28;  ///< it divides both sides, which are of that many pixels at least
-  int frames = 2;   ///< an image counts as so many
+  int factor = 28;  ///< divides both sides, and is the least number of pixels of each
+  int frames = 2;   ///< an image counts as this many
   std::int64_t min_pixels = 112 * 112;        ///< of all frames
   std::int64_t max_pixels = 28 * 28 * 15000;  ///< of all frames
 

@@ -18,7 +18,7 @@ constexpr std::string_view kSpaces =
 
 // Escaped letters that mean the same in both engines; \s, \S, \p and \P are rewritten.
 constexpr std::string_view kSameEscapes = "dDnrtfaex";
-// What may follow "(?": Ruby's (?m) is another option than Perl's.
+// Characters that may follow "(?". Ruby's (?m) is another option than Perl's.
 constexpr std::string_view kSameGroups = ":=!<>i";
 
 /// Reads an expression from left to right and writes it down again for PCRE2.
@@ -83,8 +83,8 @@ class Translator {
     }
   }
 
-  // A general category (\p{L}, \p{^Lu}) is the same; else the name is a script's, and PCRE2 must be
-  // told not to take script extensions for it.
+  // A general category (\p{L}, \p{^Lu}) means the same in both. Another name is a script's, and
+  // PCRE2 must be told not to take script extensions for it.
   void property(char p) {
     const std::size_t close = expression_.find('}', next_);
     if (!next_is('{') || close == std::string_view::npos) refuse("\\p without {name}");
@@ -108,7 +108,7 @@ RegexCode compile(std::string_view expression) {
   // In Oniguruma's (Ruby's) syntax ^ and $ stand for the ends of a line.
   const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
   RegexCode code = compile_regex(expression, Translator(expression).run(), options);
-  // Where it fails, matching is slower and the same.
+  // If this fails, matching is slower, with equal results.
   pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
   return code;
 }

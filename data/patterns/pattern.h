@@ -10,17 +10,18 @@ namespace dualpath::data {
 
 /// A regular expression over UTF-8, with the meaning it has in Hugging Face's `tokenizers`, whose
 /// engine is Oniguruma; ours is PCRE2. Where the two differ the expression is rewritten (\s, script
-/// names) or refused (\w, \b, \h, nested and intersected classes). Characters are
-/// classified by PCRE2's Unicode tables: what Unicode assigned after them counts as neither letter,
-/// digit nor space. Safe to share between threads.
+/// names) or refused (\w, \b, \h, nested and intersected classes). Characters are classified by
+/// PCRE2's Unicode tables. Characters that Unicode assigned later count as neither letter, digit
+/// nor space. Safe to share between threads.
 class Pattern {
  public:
   /// Throws Error that shows the expression and what is wrong with it.
   explicit Pattern(std::string_view expression);
 
-  /// Called for each stretch of a text in order, matched or between two matches; none is empty.
+  /// A function called for each stretch of a text in order, matched or between two matches; none is
+  /// empty.
   using Visit = std::function<void(std::string_view stretch, bool matched)>;
-  /// text must be valid UTF-8. Together the stretches are the whole text.
+  /// Visits the stretches of `text`, which must be valid UTF-8. Together they are the whole text.
   void for_each_stretch(std::string_view text, const Visit& visit) const;
 
  private:

@@ -13,7 +13,7 @@
 namespace dualpath::data {
 namespace {
 
-/// str.isspace().
+/// The characters of str.isspace().
 constexpr std::string_view kSpaces =
     R"(\x09-\x0D\x1C-\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
@@ -26,7 +26,7 @@ bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool contains(std::string_view text, char c) { return text.find(c) != std::string_view::npos; }
 
-/// Reads an expression from left to right, as Python's parser does, and writes it down again for
+/// Reads an expression from left to right, like Python's parser, and writes it down again for
 /// PCRE2.
 class Translator {
  public:
@@ -38,10 +38,10 @@ class Translator {
   }
 
  private:
-  /// What a quantifier would repeat.
+  /// The item that a quantifier would repeat.
   enum class Last { kNothing, kItem, kRepeat };
   struct Group {
-    int number;  // 0 where it captures nothing
+    int number;  // 0 if it captures nothing
     bool looks_behind;
   };
 
@@ -143,7 +143,7 @@ class Translator {
     put(escaped(c), Last::kItem);
   }
 
-  /// An escape that stands for the same inside and outside of a class.
+  /// An escape with one meaning inside and outside of a class.
   std::string escaped(char c) {
     if (c == 'v') return "\\x0B";
     if (c == 'x') return hex(2);

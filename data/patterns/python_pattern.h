@@ -7,17 +7,17 @@
 
 namespace dualpath::data {
 
-/// A regular expression with the meaning it has in Python's `re`; our engine is PCRE2. What the two
-/// spell differently is rewritten (\Z, \v, \s, octal and \u escapes, {,n}, named groups); what
-/// Python does not have (\K, \R, (?<name>, POSIX classes, recursion, verbs) and what is not served
-/// (conditional groups, the flags a, L and x, \N{…}, alternatives inside a look-behind) is refused
-/// by name. Safe to share between threads.
+/// A regular expression with the meaning it has in Python's `re`; our engine is PCRE2. Spellings
+/// that differ are rewritten (\Z, \v, \s, octal and \u escapes, {,n}, named groups). Refused by
+/// name are constructs that Python does not have (\K, \R, (?<name>, POSIX classes, recursion,
+/// verbs) and constructs that are not served (conditional groups, the flags a, L and x, \N{…},
+/// alternatives inside a look-behind). Safe to share between threads.
 class PythonPattern {
  public:
   /// Throws Error that shows the expression and what is wrong with it.
   explicit PythonPattern(std::string_view expression);
 
-  /// Whether re.match finds it: from the start of the text, not to its end. Throws Error where the
+  /// Whether re.match finds it: from the start of the text, not to its end. Throws Error if the
   /// text is not UTF-8 or the search does not end after a million steps.
   bool matches_start(std::string_view text) const;
 

@@ -56,7 +56,7 @@ std::vector<std::string> parts_of(const std::vector<std::string>& names) {
   return {parts.begin(), parts.end()};
 }
 
-/// A word of the pattern that is in no name is the one that is misspelt.
+/// Hints at a misspelt word: the first word of the pattern that is in no name.
 std::string hint_for_pattern(const std::string& pattern, const std::vector<std::string>& names) {
   for (const std::string& word : words_of(std::string_view(pattern).substr(kPrefix.size()))) {
     const bool is_known = std::ranges::any_of(
@@ -66,7 +66,7 @@ std::string hint_for_pattern(const std::string& pattern, const std::vector<std::
   return fmt::format("one is called {}", names.front());
 }
 
-/// The end of a name takes a pattern to be one.
+/// Hints at a pattern if `target` is the end of a name, else at the nearest name.
 std::string hint_for_name(const std::string& target, const std::vector<std::string>& names) {
   const bool is_end = std::ranges::any_of(
       names, [&](const std::string& name) { return name.ends_with("." + target); });

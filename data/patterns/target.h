@@ -6,16 +6,16 @@
 
 namespace dualpath::data {
 
-/// Whether `target` names `name`: by being equal to it, or as "re:" and one of Python's regular
-/// expressions that matches from the start, as in compressed-tensors. What target_mistake finds is
-/// a UsageError.
+/// Whether `target` names `name`: it is equal, or it is "re:" and one of Python's regular
+/// expressions that matches from the start, as in compressed-tensors. A mistake that target_mistake
+/// finds is a UsageError.
 bool matches(const std::string& target, const std::string& name);
 bool matches_any(const std::vector<std::string>& targets, const std::string& name);
 
-/// What keeps `target` from being one: its expression is none, or one that is not supported.
+/// The mistake that keeps `target` from being one: its expression is broken or not supported.
 std::optional<std::string> target_mistake(const std::string& target);
 
-/// For a target that matched nothing, with a name or a part of one that is near it:
+/// The message for a target that matched nothing, with a name or a part of one that is near it:
 ///   "lm_haed" matches no linear; nearest: lm_head
 ///   "re:.*mpl.*" matches no linear; nearest to mpl: mlp
 std::string unmatched(const std::string& target, const std::string& what,
