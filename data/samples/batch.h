@@ -22,19 +22,19 @@ inline constexpr std::int64_t kNoTarget = -100;
 struct Batch {
   torch::Tensor ids;   // [B, T] int64; 0 at padding
   torch::Tensor mask;  // [B, T] bool; false at padding
-  /// [B, T] int64: the next token; kNoTarget where that is context only, at a window's last token
-  /// and at padding.
+  /// [B, T] int64: the next token. kNoTarget if the next token is context only, at a window's last
+  /// token and at padding.
   torch::Tensor targets;
 
   std::optional<TowerBatch> images = {}, audio = {};
 
-  /// How many positions have a target: what losses and metrics are divided by.
+  /// Counts the positions that have a target: losses and metrics are divided by this.
   std::int64_t counted() const;
 };
 
-/// Texts side by side. At least one.
+/// Puts at least one text side by side.
 Batch make_batch(std::span<const TokenSpan> texts);
-/// The named windows in the order given, on the CPU. At least one.
+/// Makes a batch of the named windows in the order given, on the CPU. At least one window.
 Batch make_batch(const Windows& windows, std::span<const std::size_t> chosen);
 
 }  // namespace dualpath::data

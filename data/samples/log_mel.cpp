@@ -15,13 +15,13 @@ using at::Tensor;
 constexpr IntegerRange kCount{.low = 1, .high = 1 << 16};
 constexpr IntegerRange kRate{.low = 1, .high = 1 << 20};
 
-/// x: [L]. Sample t less a share of sample t - 1.
+/// Subtracts a share of sample t - 1 from sample t. x: [L].
 Tensor preemphasized(const Tensor& x, double share) {
   const Tensor rest = x.slice(0, 1) - share * x.slice(0, 0, -1);
   return at::cat({x.slice(0, 0, 1), rest});
 }
 
-/// x: [T, bands].
+/// Gives each band mean 0 and deviation 1. x: [T, bands].
 Tensor normalized(const Tensor& x) {
   constexpr double kEps = 1e-5;
   const Tensor deviation = x.std(0, /*unbiased=*/true, /*keepdim=*/true);
@@ -55,7 +55,7 @@ LogMelOptions LogMelOptions::from_json(const JsonObject& config) {
   o.n_fft = config.integer_or("n_fft", o.n_fft, kCount);
   o.win_length = config.integer_or("win_length", o.win_length, {.low = 1, .high = o.n_fft});
   o.hop_length = config.integer_or("hop_length", o.hop_length, kCount);
-  // transformers takes null for none, where an absent key has its default.
+  // transformers takes null for no preemphasis, while an absent key has its default.
   o.preemphasis =
       config.number_or("preemphasis", config.raw().contains("preemphasis") ? 0.0 : o.preemphasis,
                        {.low = 0.0, .high = 1.0});
@@ -85,7 +85,7 @@ std::int64_t LogMel::fewest_samples() const {
   return std::max(for_frames, for_edge);
 }
 
-/// samples: [L]. The power at each frequency: [bins, frames].
+/// The power at each frequency, [bins, frames]. samples: [L].
 Tensor LogMel::spectrum(const Tensor& samples) const {
   const char* edge = options_.edge == ClipEdge::kReflected ? "reflect" : "constant";
   const Tensor waves = at::stft(samples, options_.n_fft, options_.hop_length, options_.win_length,
@@ -94,7 +94,7 @@ Tensor LogMel::spectrum(const Tensor& samples) const {
   return at::view_as_real(waves).square().sum(-1);
 }
 
-/// [real frames, feature_size].
+/// The features of a clip, [real frames, feature_size].
 Tensor LogMel::features(const std::vector<float>& clip) const {
   const auto length = static_cast<std::int64_t>(clip.size());
   if (length < fewest_samples()) {

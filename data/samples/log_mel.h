@@ -11,7 +11,8 @@
 
 namespace dualpath::data {
 
-/// What stands before a clip's first and behind its last sample, where half a window reaches there.
+/// The values before a clip's first and behind its last sample, where half a window reaches beyond
+/// it.
 enum class ClipEdge { kZeros, kReflected };
 
 /// Log-mel features under the names of Hugging Face's feature extractors; the defaults are
@@ -28,13 +29,14 @@ struct LogMelOptions {
   MelScale mel_scale = MelScale::kSlaney;
   MelNorm norm = MelNorm::kSlaney;
   double log_zero_guard = 0x1p-24;  ///< added to a band's power before the logarithm
-  /// Of each band, over a clip's real frames: mean 0 and deviation 1.
+  /// Gives each band mean 0 and deviation 1 over a clip's real frames.
   bool do_normalize = true;
-  /// A frame stands at every hop, the first at sample 0. Whether the last one, with half of its
-  /// window behind the clip at least, is real.
+  /// Whether a clip's last frame is real. Frames stand at every hop, the first at sample 0; at
+  /// least half of the last one's window lies behind the clip.
   bool last_frame = false;
 
-  /// torchaudio.transforms.MelSpectrogram, and the logarithm of it plus log_zero_guard.
+  /// The options of torchaudio.transforms.MelSpectrogram, followed by the logarithm of it plus
+  /// log_zero_guard.
   static LogMelOptions torchaudio();
   /// Reads a preprocessor_config.json of feature_extractor_type ParakeetFeatureExtractor.
   static LogMelOptions from_json(const JsonObject& config);
@@ -53,10 +55,10 @@ class LogMel {
  public:
   explicit LogMel(const LogMelOptions& options);
 
-  /// clips: mono samples at the sampling rate, at least one clip. A clip too short for a frame (or,
-  /// normalized, for two) is an Error.
+  /// The features of at least one clip of mono samples at the sampling rate. A clip too short for a
+  /// frame (or, normalized, for two) is an Error.
   AudioFeatures operator()(std::span<const std::vector<float>> clips) const;
-  /// How many of a clip's frames are real.
+  /// Counts the real frames of a clip.
   std::int64_t real_frames(std::int64_t samples) const;
 
  private:

@@ -12,15 +12,15 @@
 
 namespace dualpath::data {
 
-/// Texts with pictures and clips, a sample each, cut behind so many tokens. Files are read once at
-/// the start, so that nothing is wrong with them later, and again whenever a batch needs them. A
-/// text, but no conversation, ends with the end-of-sequence token if the tokenizer has one; what
-/// has nothing to predict but placeholders is left out.
+/// Texts with pictures and clips, a sample each, cut behind `window` tokens. Files are read once at
+/// the start, so that broken ones show early, and again whenever a batch needs them. A text, but no
+/// conversation, ends with the end-of-sequence token if the tokenizer has one. Samples with nothing
+/// to predict but placeholders are left out.
 class MediaSamples : public Samples {
  public:
-  /// An Error that begins with a document's origin where its files are not what its text wants (see
-  /// with_placeholders()), cannot be read or do not fit into the window. progress: called after
-  /// each document.
+  /// Reads all files. Files that do not match their text (see with_placeholders()), cannot be read
+  /// or do not fit into the window are an Error that begins with the document's origin. progress:
+  /// called after each document.
   MediaSamples(const Tokenizer& tokenizer, std::span<const Document> documents, std::int64_t window,
                std::shared_ptr<const MediaReaders> readers, const std::function<void()>& progress);
 
@@ -45,7 +45,7 @@ class MediaSamples : public Samples {
   std::vector<Sample> samples_;
 };
 
-/// Whether any of them names pictures or clips.
+/// Whether any document names pictures or clips.
 bool have_media(std::span<const Document> documents);
 
 }  // namespace dualpath::data

@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Repeats each placeholder as often as `counts` says, in order. kind: what they stand for.
+/// Repeats each placeholder as often as `counts` says, in order. kind: the kind of file, for
+/// errors.
 Tokens expanded(const Tokens& tokens, std::int32_t placeholder,
                 const std::vector<std::int64_t>& counts, const char* kind) {
   const auto& [ids, targets] = tokens;

@@ -13,22 +13,22 @@
 
 namespace dualpath::data {
 
-/// How a model takes images: the token that stands for one in a text is repeated as often as
-/// `tokens` says of what the processor makes of it.
+/// A model's way to take images. An image's placeholder token is repeated as often as `tokens` says
+/// for the grid that the processor makes of it.
 struct ImageReader {
   ImageProcessor processor;
   std::int32_t token_id = 0;
   std::function<std::int64_t(ImageGrid)> tokens;
 };
 
-/// How a model takes clips; tokens: by a clip's frames.
+/// A model's way to take clips. tokens: a clip's number of placeholders, by its frames.
 struct AudioReader {
   LogMel log_mel;
   std::int32_t token_id = 0;
   std::function<std::int64_t(std::int64_t)> tokens;
 };
 
-/// Nothing where the model takes none of them.
+/// The readers of a model; nothing for a kind of file that it does not take.
 struct MediaReaders {
   std::optional<ImageReader> image;
   std::optional<AudioReader> audio;
@@ -36,13 +36,13 @@ struct MediaReaders {
   bool is_placeholder(std::int32_t id) const;
 };
 
-/// A text's tokens with each placeholder as often as its file takes hidden states. Files are read.
-/// Files of a kind that the model does not take, or not as many as there are placeholders, are an
-/// Error.
+/// Repeats each placeholder of a text as often as its file takes hidden states; reads the files.
+/// Files of a kind that the model does not take, or another number of files than of placeholders,
+/// are an Error.
 Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers);
 
-/// Texts side by side with all that their placeholders stand for, read from files: texts[i] goes
-/// with files[i]. Placeholders are no targets. At least one text.
+/// Puts at least one text side by side, with the files of their placeholders, which it reads.
+/// texts[i] goes with files[i]. Placeholders are no targets.
 Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
                  const MediaReaders& readers);
 

@@ -10,17 +10,16 @@
 
 namespace dualpath::data {
 
-/// What a model is trained, calibrated and measured on: numbered samples, of which batches are
-/// made.
+/// Numbered samples that batches are made of. A model is trained, calibrated and measured on them.
 class Samples {
  public:
   virtual ~Samples() = default;
   virtual std::size_t size() const = 0;
   /// Counts the targets of one sample; at least 1.
   virtual std::int64_t targets(std::size_t sample) const = 0;
-  /// The named samples in the order given, on the CPU. At least one.
+  /// Makes a batch of the named samples in the order given, on the CPU. At least one sample.
   virtual Batch batch(std::span<const std::size_t> chosen) const = 0;
-  /// Everything that is in them.
+  /// Adds the content of all samples to the hash.
   virtual void update(Sha256& hash) const = 0;
 };
 

@@ -10,16 +10,17 @@
 
 namespace dualpath::data {
 
-/// What an encoder sees beside the texts of a batch, all texts' in order: N images or clips.
+/// The input of an encoder beside the texts of a batch: N images or clips, those of all texts in
+/// order.
 struct TowerBatch {
   /// float32: images' pixels [N, 3, height, width] or patches [N, T, values]; clips' features [N,
   /// T, mels].
   torch::Tensor values;
-  torch::Tensor mask;  // [N, T] bool, false at padding; undefined: there is none
-  torch::Tensor grid;  // of patches: [N, 2] int64, rows and columns; else undefined
+  torch::Tensor mask;  // [N, T] bool, false at padding; undefined if there is none
+  torch::Tensor grid;  // [N, 2] int64, rows and columns of patches; else undefined
 };
 
-/// Images side by side, patches padded with zeros on the right. At least one. Planes of several
+/// Puts at least one image side by side, patches padded with zeros on the right. Planes of several
 /// sizes are an Error.
 TowerBatch batch_of(std::span<const PreparedImage> images, ImageLayout layout);
 TowerBatch batch_of(const AudioFeatures& clips);

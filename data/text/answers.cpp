@@ -17,15 +17,15 @@ std::size_t common_bytes(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-/// Counts the bytes of `text` that are as `start`'s: all of them if it begins with it, else whole
-/// tokens, since "<|end|>" and "<|user|>" begin alike, too.
+/// Counts the bytes that `text` shares with `start`: all of `start` if the text begins with it.
+/// Else it counts whole tokens, since "<|end|>" and "<|user|>" begin alike, too.
 std::size_t common_start(const Tokenizer& tokenizer, std::string_view start,
                          std::string_view text) {
   if (text.starts_with(start)) return start.size();
   const auto ours = tokenizer.encode(start), theirs = tokenizer.encode(text);
   const auto same =
       static_cast<std::size_t>(std::ranges::mismatch(ours, theirs).in1 - ours.begin());
-  // Counted from where they differ: before that the tokenizer may have changed the text (NFC).
+  // Counts from the first difference: before it the tokenizer may have changed the text (NFC).
   const std::size_t in_token =
       common_bytes(bytes_of(tokenizer, ours), bytes_of(tokenizer, theirs)) -
       bytes_of(tokenizer, std::span(ours).first(same)).size();
@@ -59,7 +59,7 @@ class Finder {
          std::string_view whole, const std::tm& now)
       : chat_(chat), tokenizer_(tokenizer), conversation_(conversation), whole_(whole), now_(now) {}
 
-  /// wanted(message): of which answers.
+  /// Finds the answers for which wanted(message).
   template <class Wanted>
   std::vector<ByteRange> find(const Wanted& wanted) const {
     std::vector<ByteRange> answers;
@@ -87,8 +87,8 @@ class Finder {
     }
   }
 
-  /// The prompt may be more than what stands before an answer that was given (DeepSeek-R1 begins a
-  /// thought), but not of its own kind.
+  /// The prompt may be longer than the text before a given answer (DeepSeek-R1 begins a thought),
+  /// but not of another kind.
   std::size_t begin_behind(const std::string& prompt, std::size_t i) const {
     const std::size_t same = common_start(tokenizer_, prompt, whole_);
     if (same == prompt.size()) return same;
@@ -100,7 +100,8 @@ class Finder {
   std::size_t end_of(std::size_t i, const std::string& prompt, std::size_t begin) const {
     const std::string alone = first(i + 1, /*with_prompt=*/false);
     if (whole_.starts_with(alone)) return alone.size();
-    // Some templates close a conversation; what goes on shows where the turn itself ends.
+    // Some templates close a conversation. A conversation that goes on shows where the turn itself
+    // ends.
     const std::string going_on = first(i + 1, /*with_prompt=*/true);
     const std::string_view turn =
         std::string_view(alone).substr(0, common_start(tokenizer_, alone, going_on));
@@ -108,8 +109,8 @@ class Finder {
     return begin + kept_of(turn.substr(common_start(tokenizer_, prompt, turn)), i, begin);
   }
 
-  /// Counts the last bytes of an answer that stand at `begin`. as_last: the answer as it is written
-  /// at the end of a conversation.
+  /// Counts the last bytes of an answer that stand at `begin`. as_last: the answer's text at the
+  /// end of a conversation.
   std::size_t kept_of(std::string_view as_last, std::size_t i, std::size_t begin) const {
     const std::string_view here = whole_.substr(begin);
     while (!as_last.empty() && !here.starts_with(as_last)) as_last.remove_prefix(1);

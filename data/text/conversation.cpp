@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 constexpr std::array<std::string_view, 8> kRoles{"system", "developer", "user",    "assistant",
                                                  "tool",   "function",  "ipython", "observation"};
 
-/// ShareGPT's names, and what templates call these roles.
+/// ShareGPT's names of roles, and the templates' names.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSenders{{
     {"human", "user"},
     {"user", "user"},
@@ -31,7 +31,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSenders{
     {"observation", "tool"},
 }};
 
-/// Arguments of transformers' apply_chat_template that no template sees, and what a line says
+/// Arguments of transformers' apply_chat_template that no template sees, and keys that a line has
 /// elsewhere.
 constexpr std::array<std::string_view, 16> kNoVariables{"messages",
                                                         "conversation",
@@ -57,7 +57,7 @@ std::string short_text(const ordered_json& value) {
   return text.size() <= kMost ? text : text.substr(0, kMost - 3) + "...";
 }
 
-/// A value of a line, and where it stands: "chat.jsonl:3: messages[0].role".
+/// A value of a line, and its place: "chat.jsonl:3: messages[0].role".
 struct Node {
   const ordered_json& value;
   std::string where;
@@ -119,8 +119,8 @@ void check_content(const Node& message) {
   for (const Node& part : content.objects("a string or a list of parts")) check_part(part);
 }
 
-/// Looks at the rest of OpenAI's format: a call that no template reads, and whether an answer is
-/// trained on. The weights of others than the assistant say nothing.
+/// Checks the rest of OpenAI's format: a call that no template reads, and an answer's weight. The
+/// weights of others than the assistant have no effect.
 void check_kept(const Node& message, std::string_view role) {
   if (message.has("function_call"))
     throw Error("{}.function_call: expected tool_calls instead, which templates know",
@@ -161,7 +161,7 @@ ordered_json turn_of(const Node& turn) {
   return message;
 }
 
-/// In front of the messages, where the line has one beside them.
+/// Puts a line's "system" in front of the messages, if the line has one beside them.
 void add_system(const Node& line, ordered_json& messages) {
   if (!line.has("system")) return;
   const Node system = line.at("system");
@@ -173,7 +173,7 @@ void add_system(const Node& line, ordered_json& messages) {
   messages.insert(messages.begin(), message);
 }
 
-/// The list, or null for none: in a column of JSON texts that is "" or "null".
+/// The list of tools, or null for none. In a column of JSON texts none is "" or "null".
 ordered_json tools_of(const Node& line) {
   if (!line.has("tools")) return nullptr;
   const Node tools = line.at("tools");
@@ -215,7 +215,7 @@ bool is_left_out(const ordered_json& message) {
 
 Conversation read_conversation(const JsonObject& object, std::string_view line,
                                std::string_view key) {
-  // Once more, since templates write keys in the order of the file.
+  // Parses once more, since templates write keys in the order of the file.
   const ordered_json ordered = ordered_json::parse(line);
   const Node root{ordered, object.where(), ": "};
   const Node list = root.at(key);

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// Friday, the 26th of July 2024.
+/// The day that strftime_now tells: Friday, the 26th of July 2024.
 std::tm the_day() {
   std::tm day{};
   day.tm_year = 2024 - 1900;

@@ -17,24 +17,24 @@ struct Conversation;
 
 struct WrittenConversation {
   std::string text;
-  /// Places of the answers in it, if they were asked for.
+  /// The places of the answers in the text, if they were asked for.
   std::optional<std::vector<ByteRange>> answers;
 };
 
-/// Writes conversations down as a model's chat template does, without the prompt for another
-/// answer. The template is opened when the first one comes, so that text alone needs none.
+/// Writes conversations by a model's chat template, without the prompt for another answer. The
+/// template is opened when the first conversation comes, so that text alone needs none.
 ///
-/// strftime_now tells the same day in every run (26 July 2024, which Llama 3's template takes where
-/// it is told none): a text that changed overnight would be another text to train on.
+/// strftime_now tells one day in every run: 26 July 2024, the default of Llama 3's template. A text
+/// that changed overnight would be another text to train on.
 class ConversationWriter {
  public:
   /// model: see ChatTemplate::of. The tokenizer must outlive the writer.
   ConversationWriter(std::filesystem::path model, const Tokenizer& tokenizer, bool finds_answers);
   ~ConversationWriter();
 
-  /// Error if the model has no template, if that refuses the conversation, and if answers are
-  /// asked for but there is none or its place cannot be told; if they are not asked for, where an
-  /// answer's weight is 0.
+  /// Writes one conversation. Errors: the model has no template, or the template refuses the
+  /// conversation. If answers are asked for, there is none or its place cannot be told. If they are
+  /// not asked for, an answer's weight is 0.
   WrittenConversation write(const Conversation& conversation) const;
 
  private:
@@ -43,7 +43,7 @@ class ConversationWriter {
   std::filesystem::path model_;
   const Tokenizer& tokenizer_;
   bool finds_answers_;
-  /// Without and with tools, for which some models have a template of their own.
+  /// The templates without and with tools, for which some models have one of their own.
   mutable std::array<std::unique_ptr<const ChatTemplate>, 2> chats_;
 };
 

@@ -10,15 +10,16 @@ using Ids = std::vector<std::int32_t>;
 
 bool continues_character(char byte) { return (byte & 0xC0) == 0x80; }
 
-/// Finds places of a text in the bytes of its tokens. Mostly the two are the same. Where the
-/// tokenizer changes text (NFC, a space put in front, bytes dropped), what it makes of the text
-/// before a place shows how far that reaches.
+/// Finds places of a text in the bytes of its tokens. Mostly the two are equal. If the tokenizer
+/// changes text (NFC, a space put in front, bytes dropped), the bytes that it makes of the text
+/// before a place tell the place.
 class Places {
  public:
   Places(const Tokenizer& tokenizer, std::string_view text, const Ids& ids)
       : tokenizer_(tokenizer), text_(text), bytes_(bytes_of(tokenizer, ids)) {}
 
-  /// A character that was composed of some on both sides of a place lies inside the answer.
+  /// The place in the bytes. A character composed of some on both sides of a place lies inside the
+  /// answer.
   ByteRange operator()(ByteRange in_text) const {
     if (bytes_ == text_) return in_text;
     auto [end, splits_character] = place(in_text.end);
@@ -52,13 +53,13 @@ std::vector<std::uint8_t> targets_of(const Tokenizer& tokenizer, const Ids& ids,
                                      std::string_view text, const std::vector<ByteRange>& answers) {
   std::vector<std::uint8_t> targets(ids.size(), 0);
   const Places places(tokenizer, text, ids);
-  std::size_t token = 0, begin = 0;  // `begin` of `token`, among the bytes
+  std::size_t token = 0, begin = 0;  // the token's first byte, among all bytes
   for (const ByteRange& in_text : answers) {
     const ByteRange answer = places(in_text);
     if (answer.begin == answer.end) continue;
     for (; token < ids.size() && begin < answer.end; ++token) {
       const std::size_t end = begin + tokenizer.bytes(ids[token]).size();
-      if (end > answer.end) {  // another answer may begin in it
+      if (end > answer.end) {  // another answer may begin in this token
         targets[token] = 1;
         break;
       }

@@ -53,7 +53,7 @@ std::vector<fs::path> files_named(const JsonObject& object, const char* key,
   return files;
 }
 
-/// The one of the keys that hold a document.
+/// The key of the line that holds a document.
 std::string_view content_key(const JsonObject& object) {
   std::vector<std::string_view> found;
   for (const char* key : {"text", "messages", "conversations"})

@@ -12,37 +12,38 @@
 
 namespace dualpath::data {
 
-/// Of what a text's placeholder tokens stand for, in order.
+/// The files that a text's placeholder tokens stand for, in order.
 struct MediaFiles {
   std::vector<std::filesystem::path> images, audio;
 };
 
-/// One text in UTF-8, and where it came from ("book.md" or "pages.jsonl:12").
+/// One text in UTF-8, and its origin ("book.md" or "pages.jsonl:12").
 struct Document {
   std::string text;
   std::string origin;
   MediaFiles media = {};
-  /// Written by a chat template, which says itself how a text begins and ends.
+  /// Whether a chat template wrote it, which itself says how a text begins and ends.
   bool is_conversation = false;
-  /// Places of the assistant's answers, the only targets. If not given, all of the text is.
+  /// Places of the assistant's answers, the only targets. If not given, all of the text is a
+  /// target.
   std::optional<std::vector<ByteRange>> answers = {};
 };
 
 /// Reads .txt and .md (one document), .jsonl (one object a line; blank lines are passed over), or
 /// all of these directly inside a directory, sorted by name. A line has a string "text", or
-/// "messages" or "conversations" (see Conversation), which the writer writes down. Empty texts are
-/// left out. A line's "images" and "audio" may name files, relative to the .jsonl file. Error
-/// `file:line: …` for a line that is no UTF-8, no JSON, or has none or several of the three keys;
-/// Error too if nothing is left.
+/// "messages" or "conversations" (see Conversation), of which the writer makes a text. Empty texts
+/// are left out. A line's "images" and "audio" may name files, relative to the .jsonl file. A line
+/// that is no UTF-8, no JSON, or has none or several of the three keys is an Error `file:line: …`.
+/// It is an Error, too, if nothing is left.
 std::vector<Document> read_documents(const std::filesystem::path& path,
                                      const ConversationWriter& writer);
 
-/// Which share of the characters goes where; each above 0, together 1.
+/// The shares of the characters for each part; each above 0, together 1.
 struct SplitFractions {
   double train = 0.8, selection = 0.1, test = 0.1;
 };
 
-/// Views of the documents that were split: valid while those live.
+/// Views of the documents that were split: valid while the documents live.
 struct DocumentSplit {
   std::span<const Document> train, selection, test;
 };

@@ -14,14 +14,14 @@ std::size_t first_of(const std::vector<std::string>& stop, std::string_view byte
   return first;
 }
 
-/// How many of the last bytes may be the start of `text`.
+/// Counts the last bytes that may be the start of `text`.
 std::size_t begun(std::string_view text, std::string_view bytes) {
   std::size_t size = std::min(text.size() - 1, bytes.size());
   while (!bytes.ends_with(text.substr(0, size))) --size;
   return size;
 }
 
-/// The bytes but for a last piece that is no character, or not yet.
+/// Counts the bytes without a last piece that is no character, or not yet.
 std::size_t whole_characters(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {

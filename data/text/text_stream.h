@@ -6,19 +6,19 @@
 
 namespace dualpath::data {
 
-/// Turns the bytes of tokens into text that can be shown at once. What the next token may still
-/// change is held back: a piece of a character, and what may be the start of a stop string. The
+/// Turns the bytes of tokens into text that can be shown at once. Bytes that the next token may
+/// still change are held back: a piece of a character, and a possible start of a stop string. The
 /// text ends before the first stop string. Broken bytes become U+FFFD, as in Tokenizer::decode().
 class TextStream {
  public:
-  /// stop: none of them empty.
+  /// stop: strings, none of them empty.
   explicit TextStream(std::vector<std::string> stop = {}) : stop_(std::move(stop)) {}
 
-  /// The next token's bytes; returns the text that is certain now and was not before.
+  /// Takes the next token's bytes. Returns the text that is certain now and was not before.
   std::string add(std::string_view bytes);
-  /// Whether a stop string was met; add() is not to be called then.
+  /// Whether a stop string was met. add() must not be called then.
   bool stopped() const { return stopped_; }
-  /// What is held back, at the end of a text that no stop string ended.
+  /// Returns the bytes held back, at the end of a text that no stop string ended.
   std::string finish();
 
  private:

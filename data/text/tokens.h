@@ -20,7 +20,7 @@ struct TokenSpan {
   }
 };
 
-/// The same with memory of its own.
+/// Tokens with memory of their own.
 struct Tokens {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> targets = {};
@@ -32,7 +32,8 @@ struct Tokens {
   }
 };
 
-/// How many tokens of a sample are predicted. Its first one never is: nothing stands before it.
+/// Counts the tokens of a sample that are predicted. The first one never is: nothing stands before
+/// it.
 inline std::int64_t count_targets(TokenSpan tokens) {
   std::int64_t count = 0;
   for (std::size_t i = 1; i < tokens.ids.size(); ++i) count += tokens.is_target(i);

@@ -16,8 +16,9 @@ namespace dualpath::data {
 /// Windows in which nothing is to be predicted are left out.
 class Windows {
  public:
-  /// A single token left over is dropped: it predicts nothing. Error if there is not one full
-  /// window, or no target in any; origin says whose tokens they are.
+  /// Cuts the stream. A single token left over is dropped: it predicts nothing. Without one full
+  /// window, or without a target in any, it throws an Error. origin: the source of the tokens, for
+  /// errors.
   Windows(Tokens stream, std::int64_t length, const std::string& origin);
 
   std::size_t size() const { return begins_.size(); }
@@ -32,17 +33,18 @@ class Windows {
   std::vector<std::size_t> begins_;
 };
 
-/// All documents in one stream. Behind a text, but not behind a conversation, stands the
-/// end-of-sequence token if the tokenizer has one and another document follows. It is a target
-/// unless the stream's targets are answers.
+/// All documents in one stream. Behind a text that another document follows stands the
+/// end-of-sequence token, if the tokenizer has one; behind a conversation it does not. It is a
+/// target unless the stream's targets are answers.
 Tokens token_stream(const Tokenizer& tokenizer, std::span<const Document> documents);
 
-/// token_stream, cut into windows.
+/// Cuts token_stream() into windows.
 Windows make_windows(const Tokenizer& tokenizer, std::span<const Document> documents,
                      std::int64_t length);
 
 /// The order in which windows are trained on: every epoch visits each once, in an order of its own.
-/// A pure function of seed and step, so that a resumed run needs no state. A batch costs O(count).
+/// It is a pure function of seed and step, so that a resumed run needs no state. A batch costs
+/// O(count).
 class WindowOrder {
  public:
   WindowOrder(std::size_t count, std::uint64_t seed);
@@ -56,7 +58,8 @@ class WindowOrder {
   std::uint64_t seed_;
 };
 
-/// n of `count` windows at even distances, ascending, the first among them; all where n >= count.
+/// Picks n of `count` windows at even distances, ascending, the first among them; all if n >=
+/// count.
 std::vector<std::size_t> evenly_spaced(std::size_t count, std::size_t n);
 
 }  // namespace dualpath::data

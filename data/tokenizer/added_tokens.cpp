@@ -9,7 +9,7 @@
 namespace dualpath::data {
 namespace {
 
-/// Unicode's White_Space property, which lstrip and rstrip go by.
+/// Unicode's White_Space property, which lstrip and rstrip follow.
 constexpr std::array<std::string_view, 25> kSpaces{
     "\t",     "\n",     "\v",     "\f",     "\r",     " ",      "\u0085", "\u00A0", "\u1680",
     "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
@@ -129,7 +129,7 @@ void AddedTokenSplitter::split(const Matcher& matcher, std::string_view text,
     const std::size_t end = token.rstrip ? i + space_at_start(text.substr(i)) : i;
     if (begin > done) on_text(text.substr(done, begin - done));
     if (end > begin) on_token(id);
-    // The next token may start in the space that this one takes, as in `tokenizers`.
+    // The next token may start in the space that this token takes, as in `tokenizers`.
     done = end;
   }
   if (done < text.size()) on_text(text.substr(done));

@@ -21,9 +21,9 @@ struct AddedToken {
   bool lstrip = false, rstrip = false;  // takes the white space before it, behind it
 };
 
-/// An object with the fields of an AddedToken. single_word and unknown keys are an Error that names
-/// the token. special: whether the token is special even if the object does not say so; special
-/// tokens are not normalized unless it says that they are.
+/// Reads an object with the fields of an AddedToken. single_word and unknown keys are an Error that
+/// names the token. special: whether the token is special even if the object does not say so.
+/// Special tokens are not normalized unless the object says so.
 AddedToken read_added_token(const JsonObject& token, bool special = false);
 
 /// The "added_tokens" of a tokenizer.json, each with the id it has there; none if it has none.
@@ -31,9 +31,9 @@ std::vector<std::pair<std::int32_t, AddedToken>> read_added_tokens(const JsonObj
 
 using AddedTokens = std::map<std::int32_t, AddedToken>;
 
-/// Adds a batch of tokens as `tokenizers` does, which goes by no file's ids: a token that is there
-/// already, in the vocabulary or added, keeps its id and takes the new options; others get the next
-/// free ones. Error if one is taken, as in a vocabulary with gaps.
+/// Adds a batch of tokens as `tokenizers` does, whatever ids the files give. A token that is there
+/// already, in the vocabulary or added, keeps its id and takes the new options. Others get the next
+/// free ids. A taken id, as in a vocabulary with gaps, is an Error.
 void add_tokens(const Vocabulary& vocabulary, const std::vector<AddedToken>& batch,
                 AddedTokens& tokens);
 
@@ -41,14 +41,14 @@ void add_tokens(const Vocabulary& vocabulary, const std::vector<AddedToken>& bat
 class AddedTokenSplitter {
  public:
   using Normalize = std::function<std::string(std::string_view text)>;
-  /// normalize: applied to what lies between the tokens that are not normalized; null changes
+  /// normalize: applied to the text between the tokens that are not normalized; null changes
   /// nothing.
   explicit AddedTokenSplitter(const AddedTokens& tokens, Normalize normalize = nullptr);
 
   using TextSink = std::function<void(std::string_view text)>;
   using TokenSink = std::function<void(std::int32_t id)>;
-  /// Hands over, in order, the tokens and the text between them (never empty, normalized). Where
-  /// several tokens start at one place the longest counts.
+  /// Hands over, in order, the tokens and the text between them (never empty, normalized). If
+  /// several tokens start at one place, the longest counts.
   void split(std::string_view text, const TextSink& on_text, const TokenSink& on_token) const;
 
  private:

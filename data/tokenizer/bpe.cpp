@@ -45,11 +45,11 @@ class Bpe::Word {
 
  private:
   struct Symbol {
-    std::int32_t id, previous, next;  // id: kNone once merged into its left neighbour
+    std::int32_t id, previous, next;  // id: kNone after a merge into the left neighbour
   };
   struct Candidate {
     std::int32_t rank, left, id;
-    // priority_queue yields the greatest: the lowest rank, then the leftmost.
+    // priority_queue yields the greatest, so the order is reversed: lowest rank, then leftmost.
     bool operator<(const Candidate& other) const {
       return std::tie(rank, left) > std::tie(other.rank, other.left);
     }
@@ -67,7 +67,7 @@ class Bpe::Word {
     if (const Merge* merge = merge_at(left)) candidates_.push({merge->rank, left, merge->id});
   }
 
-  // Either symbol may have been merged with another since.
+  // Whether the pair is still there: either symbol may have been merged with another since.
   bool still_holds(const Candidate& candidate) const {
     if (at(candidate.left).id == kNone) return false;
     const Merge* merge = merge_at(candidate.left);
@@ -99,7 +99,7 @@ Bpe::Bpe(Vocabulary vocabulary, const Merges& merges, BpeOptions options)
   merges_.reserve(merges.size());
   std::int32_t rank = 0;
   for (const auto& [left, right] : merges) {
-    // A pair listed twice counts where it stands last, as in `tokenizers`.
+    // A pair listed twice counts at its last place, as in `tokenizers`.
     merges_.insert_or_assign(pair_key(id_of(left), id_of(right)),
                              Merge{rank++, id_of(left + right)});
   }

@@ -15,7 +15,7 @@ namespace dualpath::data {
 
 struct BpeOptions {
   bool ignore_merges = false;  // a word that is a token is that token, whatever the merges say
-  // For a byte that has no token; without it such bytes are dropped.
+  // The id of a byte that has no token; if not given, such bytes are dropped.
   std::optional<std::int32_t> unknown = std::nullopt;
   bool fuse_unknown = false;  // a run of such bytes gives one token
 };
@@ -48,7 +48,7 @@ class Bpe {
   Vocabulary vocabulary_;
   BpeOptions options_;
   std::array<std::int32_t, 256> byte_ids_;           // -1 where a byte has no token
-  std::unordered_map<std::uint64_t, Merge> merges_;  // (left id, right id) → what it gives
+  std::unordered_map<std::uint64_t, Merge> merges_;  // (left id, right id) → the merge
 };
 
 }  // namespace dualpath::data

@@ -9,7 +9,7 @@ namespace dualpath::data {
 namespace {
 
 void refuse_unsupported(const JsonObject& model) {
-  // The first files have no type; `tokenizers` goes by their keys then, and BPE's are these.
+  // The first files have no type. `tokenizers` then looks at their keys, and these are BPE's.
   const bool is_untyped_bpe = model.contains("vocab") && model.contains("merges");
   const std::string type = is_untyped_bpe ? model.string_or("type", "BPE") : model.string("type");
   if (type != "BPE") throw Error("{}: type: expected BPE, got {}", model.where(), printable(type));
@@ -36,7 +36,7 @@ Vocabulary read_vocabulary(const JsonObject& object) {
   return vocabulary;
 }
 
-/// Either "a b", as GPT-2 had it, or ["a", "b"].
+/// Reads a merge: either "a b", GPT-2's form, or ["a", "b"].
 std::pair<std::string, std::string> read_merge(const nlohmann::json& merge,
                                                const std::string& where) {
   if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {

@@ -5,7 +5,7 @@
 
 namespace dualpath::data {
 
-/// The "model" of a tokenizer.json: BPE over bytes. Other models, dropout, byte_fallback and
+/// Reads the "model" of a tokenizer.json: BPE over bytes. Other models, dropout, byte_fallback and
 /// prefixes or suffixes of subwords are an Error that names them.
 Bpe read_bpe(const JsonObject& model);
 

@@ -61,8 +61,8 @@ std::string source_of(const fs::path& model, const Tokenizer& tokenizer, bool wi
               printable(names));
 }
 
-/// A message's thoughts have had several names: a template finds them under "reasoning_content" and
-/// "thinking", as transformers hands them on.
+/// Gives a message's thoughts both of their names, "reasoning_content" and "thinking", as
+/// transformers does.
 ordered_json with_reasoning(const ordered_json& message) {
   if (!message.is_object()) return message;
   for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {

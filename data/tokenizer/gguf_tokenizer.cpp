@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 12> kUsedKeys{"ggml.model",
                                                      "ggml.add_bos_token",
                                                      "ggml.add_eos_token",
                                                      "chat_template"};
-// Without effect on the ids of byte-level BPE: what other kinds of vocabulary go by, roles of
+// Keys without effect on the ids of byte-level BPE: those of other kinds of vocabulary, roles of
 // tokens (eot_token_id is the model's affair), and other texts.
 constexpr std::array<std::string_view, 22> kIdleKeys{"ggml.scores",
                                                      "ggml.token_type_count",
@@ -58,7 +58,7 @@ constexpr const char* kPre = "tokenizer.ggml.pre";
 constexpr const char* kTemplate = "tokenizer.chat_template";
 constexpr std::string_view kNamedTemplates = "tokenizer.chat_template.";  // "….tool_use"
 
-/// Error naming the first key of the tokenizer that is none of these.
+/// Throws an Error naming the first tokenizer key that is not known.
 void refuse_unknown_keys(const GgufReader& reader) {
   constexpr std::string_view kPrefix = "tokenizer.";
   for (const auto& [key, value] : reader.metadata()) {
@@ -101,7 +101,7 @@ json pre_tokenizer(const std::string& name, const std::string& file) {
               file, name);
 }
 
-/// The tokenizer's metadata, checked: what the two files are made of.
+/// The tokenizer's metadata, checked: the source of the two files.
 class Metadata {
  public:
   explicit Metadata(const GgufReader& reader)
@@ -174,7 +174,7 @@ class Metadata {
     return id;
   }
 
-  /// [{"name": "tool_use", "template": …}, …]; of those of one name the last counts.
+  /// [{"name": "tool_use", "template": …}, …]. If a name comes twice, the last counts.
   json chat_templates() const {
     json templates = json::array();
     const auto add = [&](const std::string& name, const std::string& key) {

@@ -5,9 +5,9 @@
 
 namespace dualpath::data {
 
-/// Unicode's normalization form C: letters and marks that have a character of their own together
-/// become that character. text must be valid UTF-8. By utf8proc's tables, of Unicode 15: those of
-/// `tokenizers` are older and leave marks that were assigned since in the order they stand in.
+/// Normalizes to Unicode's form C: letters and marks that together have a character of their own
+/// become that character. text must be valid UTF-8. The tables are utf8proc's, of Unicode 15. The
+/// tables of `tokenizers` are older and leave marks that were assigned since in their order.
 std::string to_nfc(std::string_view text);
 
 }  // namespace dualpath::data

@@ -9,7 +9,7 @@
 namespace dualpath::data {
 namespace {
 
-/// "single": special tokens, {"Sequence": …} (the text, once), special tokens.
+/// Reads "single": special tokens, {"Sequence": …} (the text, once), special tokens.
 void read_template(const JsonObject& step, PostProcessor& result) {
   refuse_unknown_keys(step, {"type", "single", "pair", "special_tokens"});
   const JsonObject tokens = step.object("special_tokens");
@@ -29,7 +29,7 @@ void read_template(const JsonObject& step, PostProcessor& result) {
   if (texts != 1) result.unsupported = fmt::format("TemplateProcessing of {} texts", texts);
 }
 
-/// templates: how many TemplateProcessing there were.
+/// Reads one step. templates: counts the TemplateProcessing steps.
 void read_step(const JsonObject& step, PostProcessor& result, int& templates) {
   const std::string type = step.string("type");
   if (type == "Sequence") {

@@ -20,7 +20,7 @@ Pattern read_pattern(const JsonObject& pattern) {
   }
 }
 
-/// The members of a Sequence and of those in it, or the one pre-tokenizer that stands alone.
+/// The members of a Sequence and of Sequences in it, or the one pre-tokenizer that stands alone.
 std::vector<JsonObject> members(const JsonObject& description) {
   if (description.string("type") != "Sequence") return {description};
   refuse_unknown_keys(description, {"type", "pretokenizers"});
@@ -74,7 +74,7 @@ PreTokenizer::Step PreTokenizer::regex_split(const JsonObject& description) {
           .keep_between = isolated || !inverted};
 }
 
-// trim_offsets moves offsets, which we have none of.
+// trim_offsets moves offsets, and we have none.
 PreTokenizer::Step PreTokenizer::byte_level(const JsonObject& description) {
   refuse_unknown_keys(description, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
   Step step{.add_prefix_space = description.boolean_or("add_prefix_space", false)};

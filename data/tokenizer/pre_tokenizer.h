@@ -11,26 +11,27 @@
 namespace dualpath::data {
 
 /// Cuts text into the words that BPE encodes one by one: the "pre_tokenizer" of a tokenizer.json.
-/// It is any number of Digits and Split, then ByteLevel (only behind that are words plain bytes),
-/// in Sequences of any depth.
+/// It is any number of Digits and Split, then ByteLevel, in Sequences of any depth. Only behind
+/// ByteLevel are words plain bytes.
 class PreTokenizer {
  public:
-  /// Whatever else the description asks for is an Error that names it. add_prefix_space: counts
-  /// instead of ByteLevel's own.
+  /// Reads the description. Anything else that it asks for is an Error that names it.
+  /// add_prefix_space: replaces ByteLevel's own.
   explicit PreTokenizer(const JsonObject& description,
                         std::optional<bool> add_prefix_space = std::nullopt);
 
   using Sink = std::function<void(std::string_view word)>;
-  /// text must be valid UTF-8. A word is valid only during the call that hands it over.
+  /// Hands over the words of `text`, which must be valid UTF-8. A word is valid only during the
+  /// call.
   void split(std::string_view text, const Sink& sink) const { split(0, text, sink); }
 
  private:
-  /// A piece is cut into what the pattern matches and what lies between; without a pattern it stays
+  /// Cuts a piece into the pattern's matches and the text between them; without a pattern it stays
   /// whole.
   struct Step {
     std::optional<Pattern> pattern = std::nullopt;
     bool keep_matched = true, keep_between = true;
-    bool add_prefix_space = false;  // in front of a piece that does not start with one
+    bool add_prefix_space = false;  // puts a space in front of a piece without one
   };
   static Step digits(const JsonObject& description);
   static Step regex_split(const JsonObject& description);

@@ -86,7 +86,7 @@ AddedTokenSplitter make_splitter(AddedTokens tokens, const JsonObject& descripti
   return AddedTokenSplitter(tokens, to_nfc);
 }
 
-/// Every token by its id, "" where there is none. Error if two share an id.
+/// Every token by its id, "" for an id without one. Two tokens of one id are an Error.
 std::vector<std::string> tokens_by_id(const Vocabulary& vocabulary, const AddedTokens& added,
                                       const std::string& where) {
   std::vector<std::string> tokens;
@@ -103,7 +103,7 @@ std::vector<std::string> tokens_by_id(const Vocabulary& vocabulary, const AddedT
   return tokens;
 }
 
-/// Encodes words, remembering those it has met.
+/// Encodes words, and remembers the words it has met.
 class WordEncoder {
  public:
   WordEncoder(const Bpe& bpe, std::vector<std::int32_t>& ids) : bpe_(bpe), ids_(ids) {}

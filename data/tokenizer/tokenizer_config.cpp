@@ -21,9 +21,9 @@ using Texts = std::unordered_set<std::string>;
 constexpr const char* kDecoder = "added_tokens_decoder";
 constexpr const char* kExtra = "extra_special_tokens";
 constexpr const char* kAdditional = "additional_special_tokens";  // its older name
-constexpr const char* kOwn = "model_specific_special_tokens";     // as save_pretrained writes them
+constexpr const char* kOwn = "model_specific_special_tokens";     // save_pretrained's name
 
-// In the order in which those that are new get their ids.
+// The order in which new ones get their ids.
 constexpr std::array kSpecialNames{"bos_token", "eos_token", "unk_token", "sep_token",
                                    "pad_token", "cls_token", "mask_token"};
 
@@ -31,7 +31,7 @@ bool is_special_name(const std::string& key) {
   return std::ranges::find(kSpecialNames, key) != kSpecialNames.end();
 }
 
-/// A file beside tokenizer.json, with its keys in their order: it numbers tokens.
+/// A file beside tokenizer.json, with its keys in their order, which numbers tokens.
 class File {
  public:
   File(const std::string& text, const std::filesystem::path& path)
@@ -41,12 +41,14 @@ class File {
 
   const JsonObject& object() const { return object_; }
   const std::vector<std::string>& keys_in_order() const { return keys_; }
-  bool has(const std::string& key) const { return object_.raw().contains(key); }  // null too
+  bool has(const std::string& key) const {
+    return object_.raw().contains(key);
+  }  // a null counts, too
 
   AddedToken token(const std::string& key) const { return read(object_.raw()[key], key); }
 
-  /// Nothing if the key is not there or stands for an object; no tokens if it is null. special:
-  /// which tokens are special even if they do not say so; without it all are.
+  /// The tokens of a list. Nothing if the key is missing or stands for an object; no tokens if it
+  /// is null. special: the tokens that are special even if they do not say so; if null, all are.
   std::optional<std::vector<AddedToken>> list(const std::string& key,
                                               const Texts* special = nullptr) const {
     if (!has(key) || object_.raw()[key].is_object()) return std::nullopt;
@@ -57,7 +59,7 @@ class File {
     return tokens;
   }
 
-  /// The tokens under a key that are texts there, not objects: one, or some of a list.
+  /// The tokens under a key that are texts, not objects: one, or some of a list.
   Texts texts(const std::string& key) const {
     Texts texts;
     if (!has(key)) return texts;
@@ -67,7 +69,7 @@ class File {
     return texts;
   }
 
-  /// {"image_token": "<image>"} under a key, in the file's order.
+  /// The object {"image_token": "<image>"} under a key, in the file's order.
   Named dictionary(const std::string& key) const {
     Named tokens;
     if (!object_.contains(key) || !object_.raw()[key].is_object()) return tokens;
@@ -78,8 +80,8 @@ class File {
     return tokens;
   }
 
-  /// Keys of tokens that only this model has ("image_token"), in the file's order. add_bos_token is
-  /// none, being true or false.
+  /// Keys of tokens that only this model has ("image_token"), in the file's order. add_bos_token, a
+  /// boolean, is none of them.
   std::vector<std::string> own_names() const {
     std::vector<std::string> names;
     for (const std::string& key : keys_) {
@@ -117,7 +119,7 @@ class File {
   StringMap<std::vector<std::string>> keys_within_;  // of objects under a key
 };
 
-/// Puts together what the files say, as PreTrainedTokenizerBase._from_pretrained does.
+/// Joins the content of the files like PreTrainedTokenizerBase._from_pretrained.
 class Reader {
  public:
   Reader(const TokenizerFiles& files, const Listed& listed, const std::filesystem::path& directory)
@@ -135,8 +137,8 @@ class Reader {
 
   const Named& named() const { return named_; }
 
-  /// All that is behind tokenizer.json's tokens: first those with ids, which here are their order
-  /// alone; then the special ones that are not among them. A text may come twice, with other
+  /// All tokens behind tokenizer.json's: first the tokens with ids, which only give their order
+  /// here; then the special ones that are not among them. A text may come twice, with other
   /// options.
   std::vector<AddedToken> added() const {
     std::vector<AddedToken> tokens;
@@ -157,8 +159,8 @@ class Reader {
   }
 
  private:
-  /// bos_token and its like, then tokens of the model's own names. A key of special_tokens_map.json
-  /// goes before the same key of tokenizer_config.json, even if it is null.
+  /// Reads bos_token and its like, then tokens of the model's own names. A key of
+  /// special_tokens_map.json replaces the same key of tokenizer_config.json, even if it is null.
   Named read_named() const {
     Named tokens;
     StringMap<std::size_t> places;
@@ -183,7 +185,7 @@ class Reader {
       for (const std::string& name : map_->own_names()) put(name, map_->token(name));
     for (auto name = texts; name != own.end(); ++name) put(*name, config_.token(*name));
     Named extra = config_.dictionary(extra_key());
-    // transformers puts those texts and these into the place of what the file says under this key.
+    // transformers replaces the file's value of this key by those texts and these.
     if (texts == own.end() && extra.empty()) extra = config_.dictionary(kOwn);
     for (auto& [name, token] : extra) put(name, std::move(token));
     if (map_)
@@ -191,7 +193,7 @@ class Reader {
     return tokens;
   }
 
-  /// The key of tokenizer_config.json that counts: the older one where the newer says nothing.
+  /// The key of tokenizer_config.json that counts: the older one if the newer is missing or empty.
   const char* extra_key() const {
     const bool has_extra = config_.has(kExtra) && !config().raw()[kExtra].empty();
     return has_extra || !config_.has(kAdditional) ? kExtra : kAdditional;
@@ -273,10 +275,10 @@ class Reader {
 
   const Listed& listed_;
   File config_;
-  std::optional<File> map_;    // only where special_tokens_map.json counts
+  std::optional<File> map_;    // set only if special_tokens_map.json counts
   std::optional<File> added_;  // added_tokens.json, likewise
   Named named_;
-  Texts special_;  // what they are
+  Texts special_;  // the texts of special tokens
 };
 
 void refuse_unsupported(const JsonObject& config) {
@@ -303,9 +305,9 @@ void refuse_unsupported(const JsonObject& config) {
 bool class_sets_prefix_space(const std::string& model_type, std::string name) {
   constexpr std::array kClasses{"GPT2Tokenizer", "Qwen2Tokenizer", "GPTNeoXTokenizer",
                                 "CodeGenTokenizer", "CohereTokenizer"};
-  if (model_type.starts_with("glm")) return false;  // whatever class is named
+  if (model_type.starts_with("glm")) return false;  // whichever class is named
   if (model_type == "qwen2" || (model_type == "qwen3" && name.empty())) return true;
-  if (name.ends_with("Fast")) name.resize(name.size() - 4);  // as classes were called before
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);  // the classes' older names
   return std::ranges::find(kClasses, name) != kClasses.end();
 }
 

@@ -17,11 +17,11 @@ struct StringHash : std::hash<std::string_view> {
 template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
-/// Token → id. Ordinary tokens are written in the byte alphabet, added ones as they are.
+/// Token → id. Ordinary tokens are written in the byte alphabet, added ones in plain text.
 using Vocabulary = StringMap<std::int32_t>;
 
-/// What a file may give as an id: a hundred times today's largest vocabularies, and safe to
-/// allocate for.
+/// The ids that a file may give: a hundred times today's largest vocabularies, and safe to allocate
+/// for.
 inline constexpr IntegerRange kTokenIds{.low = 0, .high = (1 << 24) - 1};
 
 }  // namespace dualpath::data
