@@ -131,7 +131,7 @@ ExpressionPtr ExpressionParser::power() {
   ExpressionPtr left = unary();
   for (; tokens_.skip_operator("**"); grow()) {
     ExpressionPtr right = unary();
-    // Jinja writes Python without the parentheses here: (-2) ** x becomes -(2 ** x).
+    // Jinja leaves out the parentheses here when it writes Python: (-2) ** x becomes -(2 ** x).
     if (is_negative_number(*left) && !std::holds_alternative<Literal>(right->form))
       tokens_.fail("'**' of a negative number is not supported");
     left = made(line, Binary{"**", std::move(left), std::move(right)});

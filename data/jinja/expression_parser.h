@@ -13,9 +13,10 @@ class ExpressionParser {
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
 
   ExpressionPtr expression(bool with_conditional = true);
-  /// One, or several with commas between: a tuple. end: a name that may stand behind a last comma.
+  /// Reads one expression, or several with commas between: a tuple. end: a name that may stand
+  /// behind a last comma.
   ExpressionPtr tuple(bool with_conditional = true, std::string_view end = {});
-  /// `value` and the filters behind it.
+  /// Reads the filters behind `value`.
   ExpressionPtr filters(ExpressionPtr value);
 
  private:
@@ -44,8 +45,8 @@ class ExpressionParser {
   Arguments arguments();
   bool ends_tuple(std::string_view end) const;
 
-  /// Chains (a + b + c …) grow a tree as deep as they are long, so what they add to one expression
-  /// is bounded, too.
+  /// Counts a link of a chain (a + b + c …). A chain's tree is as deep as the chain is long, so its
+  /// length is bounded, too.
   void grow() {
     constexpr int kMost = 400;
     if (++grown_ > kMost) tokens_.fail("too long an expression");

@@ -52,7 +52,7 @@ Value fallback(Runtime& runtime, const Value& value, const CallArguments& argume
   return given.given(0) ? *given.given(0) : Value(std::string());
 }
 
-/// An indentation: a text, or how many spaces.
+/// An indentation: a text, or a number of spaces.
 std::string indent_of(Runtime& runtime, const Parameters& given, std::size_t index,
                       std::int64_t fallback) {
   if (given.given(index) && given.given(index)->text()) return given.text(index);
@@ -122,7 +122,7 @@ Value reverse(Runtime& runtime, const Value& value, const CallArguments& argumen
   if (value.text()) return slice_of(runtime, value, nullptr, nullptr, &step);
   std::vector<Value> items = items_of(runtime, value);
   std::ranges::reverse(items);
-  // Python turns round what it can, and makes a list of the rest first.
+  // Python reverses a sequence itself, and of anything else makes a list first.
   return value.object() ? Value::sequence(runtime, std::move(items))
                         : generator(runtime, std::move(items));
 }
@@ -168,7 +168,7 @@ Value safe(Runtime& runtime, const Value& value, const CallArguments& arguments)
   return Value(Markup{text_of(runtime, value)});
 }
 
-/// A method or attribute; a dict's values are neither.
+/// `attr`: a method or attribute; a dict's values are neither.
 Value attribute(Runtime& runtime, const Value& value, const CallArguments& arguments) {
   const Parameters given(runtime, "attr", arguments, {"name"});
   const std::string& name = given.text(0);

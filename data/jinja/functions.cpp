@@ -25,7 +25,7 @@ struct Function : Object {
   Code code;
 };
 
-/// The one thing that a template can change.
+/// The one kind of value that a template can change.
 struct Namespace : Object {
   std::string_view type() const override { return "namespace"; }
   Value attribute(Runtime&, const std::string& name) override {
@@ -58,7 +58,7 @@ std::uint64_t count_of(const Range& range) {
 }
 
 Value range(Runtime& runtime, const CallArguments& arguments) {
-  constexpr std::uint64_t kMost = 100000;  // as Jinja's sandbox has it
+  constexpr std::uint64_t kMost = 100000;  // the limit of Jinja's sandbox
   const Parameters given(runtime, "range", arguments, {"start", "stop", "step"},
                          Naming::kPositionalOnly);
   const std::int64_t first = given.integer(0);
@@ -93,7 +93,7 @@ Value raise_exception(Runtime& runtime, const CallArguments& arguments) {
                printable(text_of(runtime, given.required(0))));
 }
 
-/// The format without what a time that knows no zone leaves empty.
+/// The format without the parts that are empty for a time without a zone.
 std::string without_zone(Runtime& runtime, std::string_view format) {
   std::string result;
   for (std::size_t place; (place = format.find('%')) != format.npos;) {

@@ -7,8 +7,9 @@
 
 namespace dualpath::data::jinja {
 
-/// What every template can call: range, namespace, dict, raise_exception and strftime_now. Nothing
-/// for another name, but an Error for those that mean something in Jinja: joiner, kwargs, ….
+/// A function that every template can call: range, namespace, dict, raise_exception or
+/// strftime_now. Nothing for another name, but an Error for names that mean something in Jinja:
+/// joiner, kwargs, ….
 std::optional<Value> function_named(Runtime& runtime, const std::string& name);
 
 }  // namespace dualpath::data::jinja

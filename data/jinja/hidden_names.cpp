@@ -7,11 +7,11 @@
 namespace dualpath::data::jinja {
 namespace {
 
-/// The names of one body, as Jinja's idtracking follows them in the order they stand in.
+/// The names of one body, followed in their order as by Jinja's idtracking.
 struct Symbols {
   Runtime& runtime;
-  const Symbols* around = nullptr;         ///< of the body around
-  const Symbols* before = nullptr;         ///< in a branch of an if: of the same body before it
+  const Symbols* around = nullptr;         ///< the body around
+  const Symbols* before = nullptr;         ///< in a branch of an if: the body before it
   std::map<std::string, bool> hides = {};  ///< every name that was met
   std::set<std::string> stored = {};
 
@@ -38,7 +38,7 @@ struct Symbols {
     hides[name] = false;
   }
 
-  /// After an if: a name that some branches set, and not all, is what it was.
+  /// Joins the branches of an if. A name that only some branches set keeps its state.
   void join(const std::array<Symbols, 3>& branches) {
     std::map<std::string, std::size_t> counts;
     for (const Symbols& branch : branches) {
@@ -111,7 +111,7 @@ void declare(Symbols& symbols, const Target& target) {
 
 void follow(Symbols& symbols, const Body& body);
 
-/// The first test and body, the elifs one after the other, and the else.
+/// Follows the first test and body, the elifs one after the other, and the else.
 void follow(Symbols& symbols, const If& choice, std::size_t first = 0) {
   load(symbols, choice.branches[first].first);
   const Symbols branch{symbols.runtime, symbols.around, &symbols};
@@ -124,7 +124,7 @@ void follow(Symbols& symbols, const If& choice, std::size_t first = 0) {
   symbols.join(branches);
 }
 
-/// Follows what a statement does to the names of the body that it stands in.
+/// Follows a statement's effect on the names of its body.
 void follow(Symbols& symbols, const Statement& statement) {
   const auto& form = statement.form;
   if (const auto* output = std::get_if<Output>(&form)) {

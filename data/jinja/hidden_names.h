@@ -8,12 +8,12 @@
 
 namespace dualpath::data::jinja {
 
-/// By body, the names that it sets before it reads them itself. Jinja settles for a whole template,
-/// loop, macro or block what a name stands for before it runs: no variable of such a name is seen
+/// The names that each body sets before it reads them itself. Jinja settles the meaning of a name
+/// for a whole template, loop, macro or block before it runs. So no variable of such a name is seen
 /// there, not even by the loops and macros inside that come before the name is set.
 using HiddenNames = std::map<const Body*, std::vector<std::string>>;
 
-/// Error when finding them takes more than a template may.
+/// Finds the names. Taking more steps than a template may is an Error.
 HiddenNames hidden_names(Runtime& runtime, const Body& whole);
 
 }  // namespace dualpath::data::jinja

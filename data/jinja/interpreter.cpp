@@ -12,8 +12,8 @@
 namespace dualpath::data::jinja {
 namespace {
 
-/// Lives no longer than the scope that it was defined in, since neither data nor a namespace may
-/// hold it.
+/// A macro. It lives no longer than the scope of its definition, since neither data nor a namespace
+/// may hold it.
 struct Macro : Object {
   Macro(Interpreter& by, const MacroDefinition& what, Scope& where)
       : interpreter(by), definition(what), scope(where) {}
@@ -35,7 +35,7 @@ struct Macro : Object {
   Scope& scope;
 };
 
-/// loop.cycle(a, b, …): one of them by turns.
+/// loop.cycle(a, b, …): its arguments by turns.
 struct Cycle : Object {
   explicit Cycle(std::size_t at) : index(at) {}
   std::string_view type() const override { return "function"; }
@@ -50,7 +50,7 @@ struct Cycle : Object {
 };
 
 /// A running for loop. Items are let through one by one, when the loop or `loop.last` asks for
-/// them: what the loop's `if` looks at may change in between.
+/// them, since the values that the loop's `if` reads may change in between.
 struct Loop : Object {
   using Condition = std::function<bool(const Value&)>;
 
@@ -174,7 +174,7 @@ Interpreter::End Interpreter::run_loop(const For& loop, Scope& scope) {
     assign(loop.target, item, inner);
     return is_true(evaluate(*loop.condition, inner));
   };
-  bool has_whole = false;  // Jinja's else is for loops of which no round came to its end
+  bool has_whole = false;  // Jinja's else runs if no round came to its end
   const auto state =
       std::make_shared<Loop>(items_of(runtime_, evaluate(*loop.items, scope)), lets_through);
   for (; state->reaches(state->index); ++state->index) {

@@ -13,7 +13,7 @@
 
 namespace dualpath::data::jinja {
 
-/// The names of a template, a loop, a macro's call, and those around it.
+/// The names of a template, a loop or a macro's call, and the scope around it.
 struct Scope {
   Scope* around = nullptr;
   std::map<std::string, Value, std::less<>> names = {};
@@ -21,25 +21,25 @@ struct Scope {
   const Value* find(const std::string& name) const;
 };
 
-/// Runs a template. Once only.
+/// Runs a template, once only.
 class Interpreter {
  public:
   explicit Interpreter(Runtime& runtime) : runtime_(runtime) {}
 
-  /// variables: what the template can read.
+  /// Renders the template. variables: all that it can read.
   std::string render(const Body& body, const Dict& variables);
-  /// Where the text of {% generation %} stands in what was rendered, in order. Text that a macro or
-  /// a block made is placed later, or nowhere, and not counted.
+  /// The places of {% generation %}'s text in the rendered text, in order. Text that a macro or a
+  /// block made is placed later, or nowhere, and not counted.
   const std::vector<ByteRange>& generated() const { return generated_; }
 
-  /// A macro's text. scope: where it was defined.
+  /// Calls a macro and returns its text. scope: the scope of its definition.
   Value call(const MacroDefinition& macro, Scope& scope, const CallArguments& arguments);
 
  private:
-  /// How a body was left.
+  /// The way a body was left.
   enum class End { kWhole, kBreak, kContinue };
 
-  /// With names of its own.
+  /// Runs a body with names of its own.
   End run_inside(const Body& body, Scope& own);
   End run(const Body& body, Scope& scope);
   End run(const Statement& statement, Scope& scope);
@@ -48,14 +48,14 @@ class Interpreter {
   End run_if(const If& choice, Scope& scope);
   End run_scoped(const Scoped& scoped, Scope& scope);
   End run_generation(const Generation& generation, Scope& scope);
-  /// What a body prints, and how it ended. {% generation %} in it tells no places: the text is not
-  /// where it will stand.
+  /// The text of a body, and how it ended. {% generation %} in it gives no places, since the text
+  /// is not yet in its place.
   struct Printed {
     End end;
     std::string text;
   };
   Printed print_aside(const Body& body, Scope& scope);
-  /// Hands on what the body prints, under its filters; drops it when a loop around is left.
+  /// Hands on the body's text, under its filters; drops it when a loop around is left.
   End run_captured(const Body& body, const Expression& filtered, Scope& scope,
                    const std::function<void(const Value&)>& use);
   void assign(const Target& target, const Value& value, Scope& scope);

@@ -11,7 +11,7 @@
 namespace dualpath::data::jinja {
 namespace {
 
-/// One kind of line end, and none at the very end.
+/// The source with one kind of line end, and none at the very end.
 std::string normalized(std::string_view source) {
   std::string text;
   for (std::size_t i = 0; i < source.size(); ++i) {
@@ -27,7 +27,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name_part(char c) { return is_name_start(c) || is_digit(c); }
 
-/// The longest first.
+/// The operators, the longest first.
 constexpr std::array<std::string_view, 26> kOperators{
     "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
     "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
@@ -71,7 +71,7 @@ class Lexer {
     if (!text.empty()) push(TokenKind::kData, std::string(text));
   }
 
-  /// Text up to the next tag, and the tag.
+  /// Reads the text up to the next tag, and the tag.
   void read_data() {
     std::size_t tag = place_;
     do {
@@ -96,7 +96,7 @@ class Lexer {
     return kind == '{' || kind == '%' || kind == '#';
   }
 
-  /// What of the text before a tag stays.
+  /// The part of the text before a tag that stays.
   std::string_view before_tag(std::string_view text, char kind, char sign) const {
     if (sign == '-') return stripped(text, Side::kRight);
     if (sign == '+' || kind == '{') return text;
@@ -107,7 +107,7 @@ class Lexer {
     return at_line_start && stripped(last).empty() ? text.substr(0, line) : text;
   }
 
-  /// Behind the end of a block or comment; sign: what stood before it.
+  /// Trims the text behind the end of a block or comment. sign: the character before that end.
   void trim_after(char sign) {
     if (sign == '-')
       skip_space();
@@ -123,7 +123,7 @@ class Lexer {
     trim_after(sign);
   }
 
-  /// {% raw %} … {% endraw %}: text as it is.
+  /// Reads {% raw %} … {% endraw %}, whose text stays unchanged.
   bool read_raw() {
     const std::size_t start = place_;
     const int line = line_;
@@ -145,7 +145,7 @@ class Lexer {
     fail("raw without endraw");
   }
 
-  /// Whether the tag is endraw; then all to its end is read.
+  /// Whether the tag is endraw. If so, reads to its end.
   bool end_raw(std::size_t tag) {
     std::string_view end = source_.substr(tag + 2);
     const auto sign_at = [](std::string_view text) {
@@ -189,7 +189,7 @@ class Lexer {
     trim_after(sign);
   }
 
-  /// The tokens up to `end`; returns the sign before it.
+  /// Reads the tokens up to `end`. Returns the sign before it.
   char read_tag(std::string_view end, std::string_view signs) {
     std::string open;  // the closing brackets still to come
     for (;;) {
@@ -247,14 +247,15 @@ class Lexer {
     return end;
   }
 
-  /// An int that begins with 0 has no other digits; those behind are the next token, and an error.
+  /// Counts leading zeros. An int that begins with 0 has no other digits; digits behind are the
+  /// next token, and an error.
   std::size_t zeros() const {
     std::size_t end = 1;
     while (peek(end) == '0' || (peek(end) == '_' && peek(end + 1) == '0')) ++end;
     return end;
   }
 
-  /// after_dot: `x.0.1` has two subscripts, no number 0.1.
+  /// Reads a number. after_dot: `x.0.1` has two subscripts, no number 0.1.
   void read_number(bool after_dot) {
     std::size_t size = digits(0);
     if (size == 1 && peek() == '0' &&
@@ -304,7 +305,7 @@ class Lexer {
     advance(at + 1);
   }
 
-  /// text: behind the backslash. Returns how many bytes of it were taken.
+  /// Reads an escape. text: behind the backslash. Returns the number of bytes read.
   std::size_t read_escape(std::string_view text, std::string& into) const {
     if (text.empty()) fail("a string without an end");
     constexpr std::string_view kLetters = "abfnrtv\\'\"", kBytes = "\a\b\f\n\r\t\v\\'\"";

@@ -30,9 +30,9 @@ struct Token {
   double real = 0.0;
 };
 
-/// Cuts a template into tokens as Jinja does with trim_blocks and lstrip_blocks: the newline behind
+/// Cuts a template into tokens as Jinja does with trim_blocks and lstrip_blocks. The newline behind
 /// a block or comment goes, and so does white space before one at the start of a line; "-" and "+"
-/// at a tag say otherwise. The last token is kEnd. source: UTF-8. Error with name and line.
+/// at a tag say otherwise. The last token is kEnd. source: UTF-8. Errors have name and line.
 std::vector<Token> tokenize(std::string_view source, const std::string& name);
 
 }  // namespace dualpath::data::jinja

@@ -18,7 +18,8 @@
 namespace dualpath::data::jinja {
 namespace {
 
-/// An attribute's path: "a.b.0" is looked up part by part. none: the value itself.
+/// The parts of an attribute's path: "a.b.0" is looked up part by part. None gives the value
+/// itself.
 std::vector<Value> parts_of(Runtime& runtime, const Value* path) {
   std::vector<Value> parts;
   if (!path || path->is_none()) return parts;
@@ -37,7 +38,7 @@ std::vector<Value> parts_of(Runtime& runtime, const Value* path) {
   return parts;
 }
 
-/// fallback: taken wherever there is nothing; null or none: without.
+/// The value at a path. fallback: taken wherever there is nothing; null or none for no fallback.
 Value at_path(Runtime& runtime, Value value, const std::vector<Value>& parts,
               const Value* fallback = nullptr) {
   for (const Value& part : parts) {
@@ -62,7 +63,7 @@ const std::string& name_at(Runtime& runtime, const CallArguments& arguments, std
   return *given[index].text();
 }
 
-/// The key that comparing looks at: without regard to case, unless told.
+/// The key for comparing: without regard to case, unless case_sensitive.
 Value key_of(Runtime& runtime, const Value& value, const std::vector<Value>& path,
              bool case_sensitive) {
   Value key = at_path(runtime, value, path);
@@ -70,7 +71,7 @@ Value key_of(Runtime& runtime, const Value& value, const std::vector<Value>& pat
   return Value(with_case(runtime, *key.text(), lower));
 }
 
-/// The keys that sorting looks at: lists, since "a,b" names several attributes.
+/// The keys for sorting: lists, since "a,b" names several attributes.
 std::vector<Value> sort_keys(Runtime& runtime, const std::vector<Value>& items, const Value* path,
                              bool case_sensitive) {
   std::vector<std::vector<Value>> paths;

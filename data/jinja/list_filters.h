@@ -4,18 +4,19 @@
 
 namespace dualpath::data::jinja {
 
-/// The filters that look at what a list holds, by their names in Jinja.
+/// The filters that look at a list's items, by their names in Jinja.
 
-/// attribute=… [default=…], or a filter's name and its arguments.
+/// `map`: attribute=… [default=…], or a filter's name and its arguments.
 Value map_items(Runtime& runtime, const Value& value, const CallArguments& arguments);
-/// A test's name and its arguments, or nothing: what is true. kept: whether the items that pass
-/// stay, or the others. by_attribute: an attribute comes first, and is what is tested.
+/// `select` and its kin: a test's name and its arguments, or nothing to test for truth. kept:
+/// whether the items that pass stay, or the others. by_attribute: the first argument is the
+/// attribute to test.
 Value select_items(Runtime& runtime, const Value& value, const CallArguments& arguments, bool kept,
                    bool by_attribute);
 Value sort_items(Runtime& runtime, const Value& value, const CallArguments& arguments);
 Value unique_items(Runtime& runtime, const Value& value, const CallArguments& arguments);
 Value dictsort(Runtime& runtime, const Value& value, const CallArguments& arguments);
-/// sign: -1 for the least, 1 for the largest.
+/// `min` and `max`; sign: -1 for the least, 1 for the largest.
 Value extreme_item(Runtime& runtime, const Value& value, const CallArguments& arguments, int sign);
 Value sum_items(Runtime& runtime, const Value& value, const CallArguments& arguments);
 Value join_items(Runtime& runtime, const Value& value, const CallArguments& arguments);

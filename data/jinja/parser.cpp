@@ -21,7 +21,7 @@ class Parser {
   }
 
  private:
-  /// Up to one of these tags, of which the name comes next.
+  /// Reads up to one of these tags, whose name comes next.
   Body body(std::initializer_list<std::string_view> ends) {
     const TokenStream::Level level(tokens_);
     Body statements;
@@ -44,7 +44,7 @@ class Parser {
     return statements;
   }
 
-  /// Up to this tag, which is read, too.
+  /// Reads up to this tag, and the tag.
   Body body_until(std::string_view end) {
     end_tag();
     Body statements = body({end});
@@ -52,7 +52,7 @@ class Parser {
     return statements;
   }
 
-  /// One that a break or continue in it cannot leave.
+  /// Reads a body that a break or continue in it cannot leave.
   Body body_of_its_own(std::string_view end) {
     const int loops = std::exchange(loops_, 0);
     Body statements = body_until(end);
@@ -97,7 +97,7 @@ class Parser {
     return {std::move(filtered), body_until("endfilter")};
   }
 
-  /// "a", "a, b", "a, (b, c)". A comma at the end unpacks one.
+  /// Reads "a", "a, b" or "a, (b, c)". A comma at the end unpacks one value.
   Target target(bool with_attributes) {
     const TokenStream::Level level(tokens_);
     std::vector<Target> parts;
@@ -124,7 +124,7 @@ class Parser {
     return result;
   }
 
-  /// A name that may stand for something else than it does.
+  /// Reads a name that a template may set: no constant.
   std::string own_name() {
     for (const char* constant : {"true", "True", "false", "False", "none", "None"})
       if (tokens_.is_name(constant)) tokens_.fail("'{}' cannot be set", constant);
@@ -200,7 +200,7 @@ class Parser {
 
   TokenStream tokens_;
   ExpressionParser expressions_;
-  int loops_ = 0;  // around what is read
+  int loops_ = 0;  // loops around the place that is read
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace dualpath::data::jinja {
 
-/// Reads a template (UTF-8). Error with name and line, also for a tag that is not supported:
+/// Reads a template (UTF-8). Errors have name and line, also for a tag that is not supported:
 /// block, extends, include, import, call and the like, and recursive loops.
 Body parse(std::string_view source, const std::string& name);
 

@@ -10,7 +10,7 @@
 
 namespace dualpath::data::jinja {
 
-/// What a template says, as a tree. A null pointer is what was left out.
+/// A template as a tree. A null pointer stands for a part that was left out.
 
 struct Expression;
 using ExpressionPtr = std::unique_ptr<const Expression>;
@@ -89,7 +89,7 @@ using Body = std::vector<Statement>;
 /// Target of a value: a name, a namespace's attribute, or several of them.
 struct Target {
   std::string name, attribute = {};  // attribute: empty for a plain name
-  std::vector<Target> parts = {};    // of what is unpacked; then there is no name
+  std::vector<Target> parts = {};    // the targets of unpacking; then there is no name
 };
 
 struct Text {
@@ -112,7 +112,7 @@ struct FilterBlock {
   ExpressionPtr filtered;
   Body body;
 };
-inline constexpr const char* kBlockText = " text of the block";  // no name of a template
+inline constexpr const char* kBlockText = " text of the block";  // no template has such a name
 
 struct For {
   Target target;
@@ -133,7 +133,7 @@ struct Scoped {
   std::vector<std::pair<Target, ExpressionPtr>> names;
   Body body;
 };
-/// {% generation %}: what an assistant says. Names set inside are its own.
+/// {% generation %}: an assistant's text. Names set inside are its own.
 struct Generation {
   Body body;
 };

@@ -16,18 +16,18 @@ struct Rendering {
   std::vector<ByteRange> generated;  ///< the text inside {% generation %}, in order
 };
 
-/// A Jinja template as Hugging Face's chat templates are: rendered with trim_blocks and
-/// lstrip_blocks, the same text as transformers'. It is a subset, that of the templates there are:
-/// set, for, if, macro, with, filter, generation, break, continue and raw; what is missing is
-/// refused by its name and line when it is met. A template came with a model and is not trusted:
-/// it reads what it is given and nothing else, and its size, depth, steps and memory are bounded.
+/// A Jinja template of the kind of Hugging Face's chat templates: rendered with trim_blocks and
+/// lstrip_blocks, to transformers' text. It is the subset that existing templates use: set, for,
+/// if, macro, with, filter, generation, break, continue and raw. All else is refused by its name
+/// and line when it is met. A template came with a model and is not trusted: it reads its variables
+/// and nothing else, and its size, depth, steps and memory are bounded.
 class Template {
  public:
-  /// source: UTF-8. name: for errors, "chat_template". Error for what cannot be read.
+  /// Reads a template; a broken one is an Error. source: UTF-8. name: for errors, "chat_template".
   Template(std::string_view source, std::string name);
 
-  /// variables: an object. now: what strftime_now tells. Error for what the template cannot do with
-  /// them, and for what it refuses itself (raise_exception).
+  /// Renders the template. variables: an object. now: the time that strftime_now tells. Errors come
+  /// from variables that do not fit the template, and from its own refusals (raise_exception).
   std::string render(const nlohmann::ordered_json& variables, const std::tm& now) const {
     return rendering(variables, now).text;
   }

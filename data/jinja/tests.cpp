@@ -51,7 +51,7 @@ constexpr std::array<std::pair<std::string_view, Plain>, 19> kPlain{{
     {"escaped", [](Runtime&, const Value& v) { return v.is_markup(); }},
 }};
 
-/// Tests against another value, by the operator they are.
+/// Tests against another value, with their operators.
 constexpr std::array<std::pair<std::string_view, const char*>, 18> kComparing{
     {{"eq", "=="},
      {"equalto", "=="},

@@ -15,13 +15,13 @@
 
 namespace dualpath::data::jinja {
 
-/// The tokens of a template, one after the other, and errors that say where.
+/// The tokens of a template, one after the other, and errors that give the place.
 class TokenStream {
  public:
   TokenStream(std::vector<Token> tokens, const std::string& name)
       : tokens_(std::move(tokens)), name_(name) {}
 
-  /// The last one, kEnd, stays.
+  /// Looks at a token ahead; the last one, kEnd, stays.
   const Token& peek(std::size_t ahead = 0) const {
     return tokens_[std::min(place_ + ahead, tokens_.size() - 1)];
   }
@@ -66,7 +66,7 @@ class TokenStream {
                 fmt::format(format, std::forward<Arguments>(arguments)...));
   }
 
-  /// One more inside the others, while it lives.
+  /// One more level of nesting, while it lives.
   class Level {
    public:
     explicit Level(TokenStream& stream) : stream_(stream) {

@@ -6,8 +6,8 @@
 
 namespace dualpath::data::jinja {
 
-/// Items as Python's generators hold them: always true, without a length or a text, and to be
-/// looped over once. A second time is an Error, since what is left depends on how far the first
+/// Items in the way of Python's generators: always true, without a length or a text, and to be
+/// looped over once. A second loop is an Error, since the items left depend on how far the first
 /// came.
 Value generator(Runtime& runtime, std::vector<Value> items);
 

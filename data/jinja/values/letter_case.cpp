@@ -6,8 +6,8 @@
 namespace dualpath::data::jinja {
 namespace {
 
-/// Whether the capital sigma between the two ends a word: letters before it, none behind, and what
-/// may stand inside a word not counted.
+/// Whether the capital sigma between the two ends a word: letters before it, none behind.
+/// Characters that may stand inside a word are not counted.
 bool ends_word(std::string_view before, std::string_view after) {
   while (!before.empty() && is_case_ignorable(code_point(last_character(before))))
     before.remove_suffix(last_character(before).size());

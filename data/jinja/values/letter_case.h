@@ -5,13 +5,14 @@
 
 namespace dualpath::data::jinja {
 
-/// Changes and tests of case as Python's str has them, over valid UTF-8 and all of Unicode: full
-/// mappings, and a sigma at the end of a word. A result has at most three times the text's bytes.
+/// Changes and tests of case with the results of Python's str, over valid UTF-8 and all of Unicode:
+/// full mappings, and a sigma at the end of a word. A result has at most three times the text's
+/// bytes.
 
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
 std::string case_folded(std::string_view text);
-/// The first character as a title's, the others small.
+/// Changes the first character to title case, the others to small letters.
 std::string capitalized(std::string_view text);
 /// str.title(): a capital at the start of each run of letters.
 std::string titled(std::string_view text);

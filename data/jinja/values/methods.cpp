@@ -65,13 +65,13 @@ Value splitlines(Runtime& runtime, const Value& self, const CallArguments& argum
   return list_of(runtime, split_lines(*self.text(), given.boolean_or(0, false)));
 }
 
-/// The part of a text between two places, as Python takes them: from the end where negative.
+/// The part of a text between two places, which count from the end if negative, as in Python.
 struct Part {
   std::string_view text;
-  std::int64_t start;  ///< how many characters stand before it
+  std::int64_t start;  ///< the number of characters before it
 };
 
-/// Arguments 1 and 2 are the places. Nothing where the first lies behind the second or the end.
+/// Takes the places from arguments 1 and 2. Nothing if the first lies behind the second or the end.
 std::optional<Part> part_of(Runtime& runtime, std::string_view text, const Parameters& given) {
   runtime.spend(text.size());
   const auto size = static_cast<std::int64_t>(count_code_points(text));
@@ -127,7 +127,7 @@ Value replace(Runtime& runtime, const Value& self, const CallArguments& argument
                        given.integer_or(2, -1));
 }
 
-/// The place of a part, counted in characters; where there is none, -1 or, for index, an Error.
+/// The place of a part, counted in characters. Without one it is -1 or, for index, an Error.
 template <auto find, bool must_be>
 Value place_of(Runtime& runtime, const Value& self, const CallArguments& arguments) {
   const Parameters given(runtime, must_be ? "index" : "find", arguments, {"text", "start", "end"},
@@ -281,7 +281,7 @@ constexpr std::array kDictMethods{Method{"get", get}, Method{"items", items}, Me
                                   Method{"values", values}};
 constexpr std::array kListMethods{Method{"count", count_item}, Method{"index", index}};
 
-// What Python has besides.
+// Python's other methods.
 constexpr std::array<std::string_view, 19> kOtherTextMethods{
     "center",    "encode",     "expandtabs",  "format",    "format_map", "isascii", "isidentifier",
     "isnumeric", "istitle",    "isprintable", "ljust",     "maketrans",  "mro",     "partition",

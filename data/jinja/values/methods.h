@@ -7,8 +7,8 @@
 
 namespace dualpath::data::jinja {
 
-/// The method of this name that Python's str, list or dict has, bound to the value; nothing if
-/// there is none. One that we do not have is an Error: among them all that would change a list or a
+/// The method of this name of Python's str, list or dict, bound to the value; nothing if Python has
+/// none. One that we do not have is an Error. Among these are all that would change a list or a
 /// dict, which a template may not.
 std::optional<Value> method_of(Runtime& runtime, const Value& self, const std::string& name);
 
@@ -22,7 +22,7 @@ std::vector<Value> pairs_of(Runtime& runtime, const Dict& dict);
 /// Pieces of a text as a list.
 Value list_of(Runtime& runtime, const std::vector<std::string_view>& texts);
 
-/// str.replace(): at most `most`, -1: all.
+/// str.replace(): replaces at most `most`, or all for -1.
 Value replaced_text(Runtime& runtime, const std::string& text, std::string_view from,
                     std::string_view to, std::int64_t most);
 

@@ -48,7 +48,7 @@ std::optional<Value> calculated(Runtime& runtime, const std::string& op, std::in
   else if (op == "**" && b >= 0)
     result = power(runtime, a, b);
   else if (op == "/") {
-    constexpr std::int64_t kExact = std::int64_t{1} << 53;  // as a double
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;  // exact as a double
     overflows = a < -kExact || a > kExact || b < -kExact || b > kExact;
     if (!overflows) return std::nullopt;
   } else if (op == "//" || op == "%") {
@@ -151,7 +151,7 @@ Value sliced(Runtime& runtime, const Range& range, const Range& places) {
   return Value::range(runtime, {at(places.start), at(places.stop), at(places.step) - range.start});
 }
 
-/// A part of text that was marked as safe would be so, too.
+/// Refuses marked text: a part of text that was marked as safe would be marked, too.
 void require_unmarked(Runtime& runtime, const Value& value) {
   if (value.is_markup()) runtime.fail("a part of text that was marked as safe is not supported");
 }
@@ -190,7 +190,7 @@ std::partial_ordering ordered(Runtime& runtime, const Value& a, const Value& b) 
   if (is_number(a) && is_number(b)) return number_order(a, b);
   if (a.text() && b.text()) {
     runtime.spend(std::min(a.text()->size(), b.text()->size()));
-    return *a.text() <=> *b.text();  // UTF-8 sorts as its code points do
+    return *a.text() <=> *b.text();  // UTF-8 sorts like its code points
   }
   if (!is_plain(a) || !is_plain(b) || a.sequence()->kind != b.sequence()->kind)
     refuse(runtime, "<", a, b);

@@ -8,11 +8,11 @@
 namespace dualpath::data::jinja {
 
 /// "+", "-", "*", "/", "//", "%", "**" between numbers; "+" and "*" of texts and lists, too, and
-/// "%" of a text, which is formatted. What leaves the integers' 64 bits is an Error.
+/// "%" of a text, which is formatted. A result past the integers' 64 bits is an Error.
 Value calculated(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
 Value negated(Runtime& runtime, const Value& value);
 
-/// Orders numbers, texts, lists and tuples as Python does; an Error between others.
+/// Orders numbers, texts, lists and tuples as Python does. Other values are an Error.
 std::partial_ordering ordered(Runtime& runtime, const Value& a, const Value& b);
 /// "==", "!=", "<", "<=", ">", ">=", "in", "not in".
 bool compared(Runtime& runtime, const std::string& op, const Value& a, const Value& b);
@@ -20,11 +20,11 @@ bool compared(Runtime& runtime, const std::string& op, const Value& a, const Val
 bool contains(Runtime& runtime, const Value& container, const Value& item);
 
 /// object.name: a method, else an attribute or the value under that key; undefined if there is
-/// none. Of an undefined, an Error.
+/// none. An undefined object is an Error.
 Value attribute_of(Runtime& runtime, const Value& object, const std::string& name);
-/// object[index]; the same, but the key goes before a method.
+/// object[index]: finds the same values, but the key goes before a method.
 Value item_of(Runtime& runtime, const Value& object, const Value& index);
-/// object[start:stop:step]; null: left out.
+/// object[start:stop:step]; a null part was left out.
 Value slice_of(Runtime& runtime, const Value& object, const Value* start, const Value* stop,
                const Value* step);
 

@@ -28,7 +28,7 @@ class Formatter {
       : runtime_(runtime), rest_(format), values_(values) {
     const Sequence* sequence = values.sequence();
     is_tuple_ = sequence && sequence->is_tuple();
-    // Python takes for a mapping whatever has an index, but for tuples and texts.
+    // Python takes every value with an index for a mapping, but for tuples and texts.
     is_mapping_ = values.dict() || values.is_undefined() || (sequence && sequence->has_index());
     is_mapping_ = is_mapping_ && !is_tuple_;
   }
@@ -66,7 +66,7 @@ class Formatter {
     return values_;
   }
 
-  /// "(name)": the value of that name is the only one that comes next.
+  /// Reads "(name)": the value of that name is the only one that comes next.
   void look_up() {
     std::size_t size = 0;
     for (int open = 1; open > 0; ++size) {
@@ -78,7 +78,7 @@ class Formatter {
     const Value* found = values_.dict() ? values_.dict()->find(name) : nullptr;
     if (!found) runtime_.fail("%: there is no value '{}'", printable(name));
     named_ = *found;
-    next_ = 1;  // none without a name comes behind one with
+    next_ = 1;  // no nameless value comes behind a named one
   }
 
   void convert() {
@@ -109,7 +109,7 @@ class Formatter {
            set('#', spec.alternate) || set('0', spec.zeros);
   }
 
-  /// Digits, or "*" for a value.
+  /// Reads digits, or "*" for a value.
   std::int64_t read_number(std::int64_t fallback) {
     if (skip('*')) {
       const Value& value = next_value();
@@ -153,7 +153,8 @@ class Formatter {
     pad("", text, ' ', spec);
   }
 
-  /// sign and digits, filled up to the width: with `fill` between the two, or with spaces around.
+  /// Appends sign and digits, filled up to the width: with `fill` between the two, or with spaces
+  /// around.
   void pad(std::string_view sign, std::string_view digits, char fill, const Spec& spec) {
     const auto width = static_cast<std::size_t>(spec.width);
     const std::size_t size = sign.size() + count_code_points(digits);

@@ -132,13 +132,13 @@ double floor_divided(double a, double b) {
   double quotient = (a - rest) / b;
   if (rest != 0.0 && (rest < 0) != (b < 0)) quotient -= 1.0;
   if (quotient == 0.0) return std::copysign(0.0, a / b);
-  // The quotient is whole but for the rounding of the line above.
+  // The quotient is whole, apart from the rounding of the line above.
   const double whole = std::floor(quotient);
   return quotient - whole > 0.5 ? whole + 1.0 : whole;
 }
 
 double rounded(double value, int digits) {
-  constexpr int kMostDigits = 323;  // of a double's fraction, to its least bit
+  constexpr int kMostDigits = 323;  // a double's fraction, to its least bit
   if (!std::isfinite(value) || digits > kMostDigits) return value;
   std::array<char, 640> text;  // 309 digits before the point
   std::snprintf(text.data(), text.size(), "%.*f", digits, value);

@@ -10,20 +10,20 @@
 
 namespace dualpath::data::jinja {
 
-/// Does what Python's int and float do. An int has 64 bits here: what needs more is an Error.
+/// The work of Python's int and float. An int has 64 bits here; a larger one is an Error.
 
-/// int(text, base): white space around it, a sign, a prefix as 0x where the base has one,
-/// underscores between digits, digits of every script. Nothing for other text. base: 2 to 36.
+/// int(text, base): takes white space around it, a sign, a prefix like 0x if the base has one,
+/// underscores between digits, and digits of every script. Nothing for other text. base: 2 to 36.
 std::optional<std::int64_t> read_integer(Runtime& runtime, std::string_view text, int base);
-/// float(text): the same liberties, and "inf", "infinity", "nan".
+/// float(text): takes these liberties, too, and "inf", "infinity", "nan".
 std::optional<double> read_float(std::string_view text);
 
-/// A float as Python writes it: the shortest digits that give it back.
+/// A float in Python's spelling: the shortest digits that give it back.
 std::string float_text(double value);
 
 /// int(value), towards zero; value must be finite.
 std::int64_t whole_part(Runtime& runtime, double value);
-/// Exactly, without rounding the int.
+/// Orders exactly, without rounding the int.
 std::partial_ordering order_of(std::int64_t a, double b);
 
 /// a // b and a % b: towards minus infinity, the remainder with the divisor's sign. b not 0, and

@@ -8,7 +8,7 @@
 
 namespace dualpath::data::jinja {
 
-/// Does what Python's str does, over valid UTF-8; letter_case.h has the changes of case.
+/// The work of Python's str, over valid UTF-8; letter_case.h has the changes of case.
 
 /// The characters, views into the text.
 std::vector<std::string_view> characters(std::string_view text);
@@ -21,20 +21,21 @@ std::string utf8_of(std::uint32_t code_point);
 bool is_space(std::string_view character);
 
 enum class Side { kBoth, kLeft, kRight };
-/// Of white space, or of these characters.
+/// str.strip(): strips white space, or these characters.
 std::string_view stripped(std::string_view text, Side side = Side::kBoth,
                           std::optional<std::string_view> of = std::nullopt);
 
-/// At most `most` cuts; -1: all. No separator: at runs of white space.
+/// str.split(): makes at most `most` cuts, or all for -1. Without a separator it cuts at runs of
+/// white space.
 std::vector<std::string_view> split(std::string_view text,
                                     std::optional<std::string_view> separator, std::int64_t most);
 std::vector<std::string_view> split_from_right(std::string_view text, std::string_view separator,
                                                std::int64_t most);
-/// At every separator of lines that Unicode knows; keeps_ends: with the separators.
+/// Cuts at every line separator of Unicode. keeps_ends: keeps the separators.
 std::vector<std::string_view> split_lines(std::string_view text, bool keeps_ends = false);
 /// Counts non-overlapping `part`s in the text. An empty one stands around every character.
 std::size_t count_of(std::string_view text, std::string_view part);
-/// At most `most` of them; -1: all.
+/// str.replace(): replaces at most `most`, or all for -1.
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      std::int64_t most);
 

@@ -11,23 +11,23 @@
 
 namespace dualpath::data::jinja {
 
-/// A template is a program that came with a model: what one rendering may take is bounded. A unit
-/// is about a byte that is made; each step costs several.
+/// Bounds of one rendering: a template is a program that came with a model. A unit is about a byte
+/// that is made; each step costs several.
 inline constexpr std::size_t kMostUnits = std::size_t{1} << 26;
 inline constexpr std::size_t kStepUnits = 16;
-inline constexpr std::size_t kItemUnits = 32;  ///< of a list
-inline constexpr int kMostDepth = 200;         ///< of what stands inside one another
+inline constexpr std::size_t kItemUnits = 32;  ///< an item of a list
+inline constexpr int kMostDepth = 200;         ///< of nesting
 
-/// What one rendering shares: how much it may still do, which line it is at, and the time.
+/// The state of one rendering: the units left, the line, and the time.
 class Runtime {
  public:
-  /// name: of the template, for errors.
+  /// name: the template's, for errors.
   Runtime(std::string name, std::tm now) : name_(std::move(name)), now_(now) {}
 
   const std::tm& now() const { return now_; }
   void at(int line) { line_ = line; }
 
-  /// Error when more was spent than a template may.
+  /// Spends units; more than a template has is an Error.
   void spend(std::size_t units) {
     if (units > left_) fail("the template does too much: it was stopped");
     left_ -= units;
@@ -40,7 +40,7 @@ class Runtime {
                 fmt::format(format, std::forward<Arguments>(arguments)...));
   }
 
-  /// One more inside the others, while it lives.
+  /// One more level of nesting, while it lives.
   class Level {
    public:
     explicit Level(Runtime& runtime) : runtime_(runtime) {

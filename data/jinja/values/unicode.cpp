@@ -20,7 +20,7 @@ bool is_in(std::span<const CodeRange> ranges, std::uint32_t c) {
   return next != ranges.begin() && c <= std::prev(next)->last;
 }
 
-// Unicode's property lists, for what the general category does not tell.
+// Unicode's property lists, where the general category does not tell.
 constexpr std::array kOtherLowercase = std::to_array<CodeRange>(
     {{0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},     {0x2C0, 0x2C1},
      {0x2E0, 0x2E4},     {0x345, 0x345},     {0x37A, 0x37A},     {0x1D2C, 0x1D6A},
@@ -81,7 +81,7 @@ std::span<const utf8proc_int32_t> folded(std::uint32_t c, std::array<utf8proc_in
   return std::span(into).first(static_cast<std::size_t>(std::max<utf8proc_ssize_t>(size, 0)));
 }
 
-/// Whether upper case needs several characters, those of the folding: so it is for the small
+/// Whether upper case needs several characters, those of the folding. This holds for the small
 /// letters that fold to several.
 bool grows(std::uint32_t c, std::span<const utf8proc_int32_t> fold) {
   return fold.size() > 1 && is_any(c, UTF8PROC_CATEGORY_LL, UTF8PROC_CATEGORY_LT);

@@ -6,7 +6,7 @@
 
 namespace dualpath::data::jinja {
 
-/// Answers what Python's str asks of one character (a code point), by utf8proc's tables: Unicode
+/// Properties of one character (a code point) that Python's str uses, by utf8proc's tables: Unicode
 /// 15, as in Python 3.12.
 
 /// str.isspace().
@@ -15,7 +15,7 @@ bool is_space(std::uint32_t c);
 bool is_printable(std::uint32_t c);
 /// str.isalpha().
 bool is_letter(std::uint32_t c);
-/// str.isnumeric(), but for the ideographs that are numbers and letters, too.
+/// str.isnumeric(), except for ideographs that are numbers and letters, too.
 bool is_numeral(std::uint32_t c);
 /// str.isdigit(): also superscripts and digits in circles.
 bool is_digit(std::uint32_t c);
@@ -31,7 +31,7 @@ bool is_case_ignorable(std::uint32_t c);
 /// The full mappings, which may give several characters: "ß" becomes "SS", "Ss", "ß" and "ss".
 std::string upper_of(std::uint32_t c);
 std::string title_of(std::uint32_t c);
-/// Without regard to the place in the word: a capital sigma becomes "σ".
+/// Ignores the place in the word: a capital sigma becomes "σ".
 std::string lower_of(std::uint32_t c);
 std::string fold_of(std::uint32_t c);
 

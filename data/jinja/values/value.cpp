@@ -10,11 +10,11 @@ namespace dualpath::data::jinja {
 namespace {
 
 constexpr int kMostNesting = 64;
-/// By SequenceKind.
+/// The names of each SequenceKind, in its order.
 constexpr std::array<std::string_view, 6> kKindNames{"list",      "tuple",       "range",
                                                      "dict_keys", "dict_values", "dict_items"};
 
-/// What a container that holds `value` has as its depth.
+/// The depth of a container that holds `value`.
 int depth_around(Runtime& runtime, const Value& value) {
   if (value.object()) runtime.fail("a {} inside a list or dict is not supported", type_name(value));
   if (value.depth() >= kMostNesting) runtime.fail("lists and dicts are nested too deeply");

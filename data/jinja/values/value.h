@@ -18,7 +18,7 @@ class Value;
 struct Sequence;
 class Dict;
 
-/// What a name stands for that nothing was said of: empty and false, but an error to look into.
+/// The value of an unknown name: empty and false, but an error to look into.
 struct Undefined {
   std::shared_ptr<const std::string> name;
 };
@@ -30,14 +30,14 @@ struct CallArguments {
   std::vector<std::pair<std::string, Value>> named;
 };
 
-/// What is no plain data: functions, macros, bound methods, namespaces, `loop`.
+/// A value that is no plain data: a function, macro, bound method or namespace, or `loop`.
 struct Object {
   virtual ~Object() = default;
   /// "namespace", "macro": for errors.
   virtual std::string_view type() const = 0;
-  /// Undefined where there is none.
+  /// An attribute; undefined if there is none.
   virtual Value attribute(Runtime& runtime, const std::string& name);
-  /// Only a namespace's can be set.
+  /// Sets an attribute; only a namespace's can be set.
   virtual void set_attribute(Runtime& runtime, const std::string& name, Value value);
   virtual bool is_callable() const { return false; }
   virtual Value call(Runtime& runtime, const CallArguments& arguments) const;
@@ -53,13 +53,13 @@ struct Range {
   std::int64_t start, stop, step;
 };
 
-/// Text that was marked as safe: the same text, but what is joined to it would be escaped.
+/// Text that was marked as safe. It reads the same, but text joined to it would be escaped.
 struct Markup {
   std::string text;
 };
 
-/// A value of a template, as Python has them: immutable but for namespaces, cheap to copy. Text is
-/// UTF-8. Data hold data only, no objects, so that nothing can hold itself.
+/// A value of a template, with Python's meaning: immutable but for namespaces, cheap to copy. Text
+/// is UTF-8. Data hold data only, no objects, so that nothing can hold itself.
 class Value {
  public:
   Value() = default;  // none
@@ -87,7 +87,7 @@ class Value {
   const bool* boolean() const { return std::get_if<bool>(&data_); }
   const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data_); }
   const double* real() const { return std::get_if<double>(&data_); }
-  /// Null where it is of another kind, as those below.
+  /// The text; null if the value is of another kind. The functions below do likewise.
   const std::string* text() const {
     return is_markup() ? &pointed<Markup>()->text : pointed<std::string>();
   }
@@ -99,7 +99,7 @@ class Value {
     return held ? held->get() : nullptr;
   }
 
-  /// How many containers stand in one another; 0 for what is none.
+  /// Counts the containers inside one another; 0 for a value that is no container.
   int depth() const;
 
  private:
@@ -115,11 +115,11 @@ class Value {
       data_;
 };
 
-/// Lists, tuples and what else is looked through in order: ranges, a dict's keys, values and items.
+/// A list, a tuple or another ordered value: a range, a dict's keys, values or items.
 struct Sequence {
   std::vector<Value> items;
   SequenceKind kind = SequenceKind::kList;
-  Range range = {};  ///< of a kRange
+  Range range = {};  ///< the range of a kRange
   int depth = 1;
 
   bool is_tuple() const { return kind == SequenceKind::kTuple; }
@@ -130,12 +130,13 @@ struct Sequence {
   bool has_index() const { return is_plain() || kind == SequenceKind::kRange; }
 };
 
-/// Keys are text, in the order they came.
+/// A dict. Keys are text, in the order they came.
 class Dict {
  public:
-  /// Replaces what is there under the key. Error if value is an object or nested too deeply.
+  /// Sets a key, in place of its old value. A value that is an object or nested too deeply is an
+  /// Error.
   void set(Runtime& runtime, std::string key, Value value);
-  /// Null if there is none.
+  /// The value of a key; null if there is none.
   const Value* find(std::string_view key) const;
   const std::vector<std::pair<std::string, Value>>& items() const { return items_; }
   int depth() const { return depth_; }
@@ -146,27 +147,27 @@ class Dict {
   int depth_ = 1;
 };
 
-/// "str", "dict", …, as Python calls them.
+/// Python's name of the type: "str", "dict", ….
 std::string_view type_name(const Value& value);
-/// As Python's bool().
+/// Python's bool().
 bool is_true(const Value& value);
-/// As Python's ==.
+/// Python's ==.
 bool equal(Runtime& runtime, const Value& a, const Value& b);
-/// Error for what cannot be a key: lists, dicts and what holds them.
+/// Throws an Error for a value that cannot be a key: a list, a dict, or one that holds such.
 void require_hashable(Runtime& runtime, const Value& value);
-/// Bools count as 0 and 1.
+/// Whether the value is a number; bools count as 0 and 1.
 bool is_number(const Value& value);
 /// The number as a double.
 double number_of(const Value& value);
 /// Orders two numbers; an int is compared exactly with a float.
 std::partial_ordering number_order(const Value& a, const Value& b);
 
-/// As Python's str() and repr().
+/// Python's str() and repr().
 std::string text_of(Runtime& runtime, const Value& value);
 std::string repr_of(Runtime& runtime, const Value& value);
 
-/// Whatever can be looped over: a list's items, a dict's keys, a text's characters, nothing of an
-/// undefined. Error for others.
+/// The items of a loop: a list's items, a dict's keys, a text's characters, none of an undefined.
+/// Other values are an Error.
 std::vector<Value> items_of(Runtime& runtime, const Value& value);
 
 }  // namespace dualpath::data::jinja
