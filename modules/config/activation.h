@@ -6,7 +6,7 @@ namespace dualpath::modules {
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
 
-/// By Hugging Face's name; `where` says in the error whose it is.
+/// The activation of Hugging Face's name. `where`: its place, for the error.
 Activation activation_named(const std::string& name, const std::string& where);
 const char* name_of(Activation activation);
 

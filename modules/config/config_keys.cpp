@@ -12,11 +12,11 @@
 namespace dualpath::modules {
 namespace {
 
-/// Which file holds the weights, and what a layer does otherwise than the rest.
+/// Keys of any model: the file that holds the weights, and layers that differ from the rest.
 constexpr std::array<std::string_view, 2> kOfAnyModel{"transformers_weights", "per_layer_config"};
 
-/// By these, families that we do not know scale, cap, route or skip. transformers' classes of our
-/// families do not read them; who wrote one meant other code, with another result.
+/// Keys by which families that we do not know scale, cap, route or skip. transformers' classes of
+/// our families do not read them. Whoever wrote one meant other code, with another result.
 constexpr std::array<std::string_view, 18> kOfOtherFamilies{
     "attention_multiplier",
     "residual_multiplier",
@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 18> kOfOtherFamilies{
     "n_routed_experts",
 };
 
-/// Keys of transformers' PreTrainedConfig: names, types, labels, and what only training heeds.
+/// Keys of transformers' PreTrainedConfig: names, types, labels, and settings of training.
 constexpr std::array<std::string_view, 20> kGeneral{"model_type",
                                                     "architectures",
                                                     "transformers_version",
@@ -60,7 +60,7 @@ constexpr std::array<std::string_view, 20> kGeneral{"model_type",
                                                     "eos_token_id",
                                                     "pad_token_id"};
 
-/// null, false, nothing, and the numbers that neither add nor scale.
+/// Whether a value is neutral: null, false, empty, or a number that neither adds nor scales.
 bool is_neutral(const nlohmann::json& value) {
   return value.is_null() || value == false || value == 0 || value == 1 ||
          (value.is_structured() && value.empty());
@@ -72,7 +72,7 @@ bool contains(const auto& keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-/// Names that begin with an underscore are remarks (_name_or_path).
+/// Refuses unknown keys. Names that begin with an underscore are remarks (_name_or_path).
 void require_known(const data::JsonObject& config, Keys known, bool or_general) {
   for (const std::string& key : config.keys()) {
     if (contains(known, key) || !config.contains(key) || key.starts_with('_')) continue;

@@ -12,7 +12,7 @@ namespace {
 
 using data::JsonObject;
 
-/// 2, 4, 8, ...: how often it halves.
+/// How often a factor of 2, 4, 8, … halves.
 std::int64_t halvings_of(std::int64_t factor, const std::string& where) {
   const auto bits = static_cast<std::uint64_t>(factor);
   if (factor < 2 || !std::has_single_bit(bits))

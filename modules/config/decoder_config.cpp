@@ -20,7 +20,8 @@ double rope_number(const data::JsonObject& config, const char* key, double fallb
   return rotation ? rotation->number_or(key, value, range) : value;
 }
 
-/// Other keys than those of plain rotation would scale it, or say it for each type of layer.
+/// Refuses keys beyond those of plain rotation: they would scale it, or set it for each type of
+/// layer.
 void require_plain_rotation(const data::JsonObject& config) {
   const auto rotation = rotation_of(config);
   if (!rotation) return;
@@ -31,7 +32,7 @@ void require_plain_rotation(const data::JsonObject& config) {
                                  "mrope_section", "original_max_position_embeddings"});
 }
 
-/// Each position looks at all before it, and at none behind it.
+/// Requires attention of each position to all before it and none behind it.
 void require_full_attention(const data::JsonObject& config) {
   if (!config.boolean_or("is_causal", true))
     throw Error("{}: is_causal: expected true, got false", config.where());
@@ -85,15 +86,15 @@ void read_qwen3(const data::JsonObject& config, DecoderConfig& c) {
   c.qk_norm = true;
 }
 
-/// What transformers takes for a model_type where config.json is silent, and, by read, what it
-/// computes there that others do not.
+/// transformers' defaults for a model_type. `read` sets the fields in which it differs from other
+/// families.
 struct Family {
   const char* model_type;
-  std::int64_t num_key_value_heads;  // 0: as many as there are query heads
+  std::int64_t num_key_value_heads;  // 0: as many as query heads
   std::int64_t head_dim;             // 0: hidden_size / num_attention_heads
   std::int64_t max_position_embeddings;
   double rms_norm_eps;
-  double rotated_share;  // of a head's dimensions
+  double rotated_share;  // share of a head's dimensions that rotate
   bool heeds_share;      // whether config.json may name another one
   void (*read)(const data::JsonObject&, DecoderConfig&);
 };
@@ -116,8 +117,8 @@ const Family& family_of(const data::JsonObject& config) {
               config.where(), type);
 }
 
-/// transformers heeds the key only in families that rotate a part of each head; elsewhere it may
-/// only say what is done anyway.
+/// The number of rotated dimensions. transformers heeds the key only in families that rotate a part
+/// of each head; elsewhere it may only say what is done anyway.
 std::int64_t rotated_dim(const data::JsonObject& config, const Family& family,
                          std::int64_t head_dim) {
   constexpr const char* kKey = "partial_rotary_factor";
@@ -148,8 +149,8 @@ DecoderConfig DecoderConfig::from_json(const data::JsonObject& config) {
   c.intermediate_size = config.integer("intermediate_size", kSize);
   c.num_hidden_layers = config.integer("num_hidden_layers", kCount);
   c.num_attention_heads = config.integer("num_attention_heads", kCount);
-  // A family's default is for a key that is missing: null is Python's None, which transformers
-  // replaces by what the other sizes say.
+  // A family's default is for a missing key. null is Python's None, which transformers derives from
+  // the other sizes.
   const auto size_or = [&](const char* key, std::int64_t of_family, const auto& otherwise) {
     if (config.contains(key)) return config.integer(key, kCount);
     return of_family > 0 && !config.raw().contains(key) ? of_family : otherwise();

@@ -14,15 +14,15 @@ namespace dualpath::modules {
 /// The rotation of queries and keys by position (RoFormer, section 3.4.2).
 struct Rotation {
   double theta = 10000.0;
-  std::int64_t dim = 0;      ///< so many of a head's dimensions turn, the first; the others stay
+  std::int64_t dim = 0;      ///< the first `dim` of a head's dimensions turn; the others stay
   bool interleaved = false;  ///< 2i turns with 2i + 1; else i with i + dim / 2
-  /// So many pairs turn by the time, by the row and by the column of what they stand for, and again
-  /// in that order (M-RoPE; Wang et al. 2024, Qwen2-VL, section 2.1); empty: all by one position.
+  /// The numbers of pairs that turn by a position's time, row and column, again and again in this
+  /// order (M-RoPE; Wang et al. 2024, Qwen2-VL, section 2.1). If empty, all turn by one position.
   std::vector<std::int64_t> sections = {};
 };
 
-/// A decoder of Llama's form: RMSNorm, rotation, grouped-query attention, gated MLP; and what GLM-4
-/// and Qwen do otherwise, each in a field of its own.
+/// A decoder of Llama's form: RMSNorm, rotation, grouped-query attention, gated MLP. GLM-4's and
+/// Qwen's differences have a field each.
 struct DecoderConfig {
   std::int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0;
   std::int64_t num_hidden_layers = 0, num_attention_heads = 0, num_key_value_heads = 0,
@@ -37,24 +37,23 @@ struct DecoderConfig {
   bool mlp_bias = false;        ///< gate, up and down
   bool fused_gate_up = false;   ///< gate and up are the halves of one linear, gate_up_proj
   bool qk_norm = false;         ///< RMSNorm over each head of q and k, before the rotation
-  bool sandwich_norms = false;  ///< RMSNorm over what attention and MLP add, too
+  bool sandwich_norms = false;  ///< RMSNorm over the outputs of attention and MLP, too
 
   /// Reads and checks a Hugging Face config.json of model_type llama, glm, glm4, glm4v_text, qwen2
-  /// or qwen3; what we do not compute is an Error.
+  /// or qwen3. A setting that we do not compute is an Error.
   static DecoderConfig from_json(const data::JsonObject& config);
-  /// Reads and checks GGUF metadata of architecture "llama"; the tensors say which biases there
-  /// are.
+  /// Reads and checks GGUF metadata of architecture "llama". The tensors tell which biases exist.
   static DecoderConfig from_gguf(const data::GgufReader& gguf);
-  /// A Hugging Face config.json for a model that came without one, as GGUF's do: Llama's.
+  /// A Hugging Face config.json, Llama's, for a model that came without one (GGUF).
   nlohmann::json to_json() const;
 
-  /// Sizes that do not fit each other are an Error; `where` says whose they are.
+  /// Throws an Error for sizes that do not fit each other. `where`: their place, for the error.
   void check(const std::string& where) const;
-  /// The size of a head where none is said: an equal share of the width.
+  /// The size of a head if none is given: an equal share of the width.
   std::int64_t head_dim_of_width(const std::string& where) const;
 };
 
-/// What a checkpoint calls a decoder: the path of its body, and its head.
+/// A checkpoint's names of a decoder: the path of its body, and its head.
 struct DecoderNames {
   std::string body = "model", head = "lm_head";
 };

@@ -7,7 +7,7 @@
 
 namespace dualpath::modules {
 
-// What the configurations of encoders share.
+// Bounds that the configurations of encoders share.
 
 inline constexpr data::IntegerRange kEncoderSize{.low = 1, .high = 1 << 20};
 inline constexpr data::IntegerRange kEncoderPixels{.low = 1, .high = 1 << 14};

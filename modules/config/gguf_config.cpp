@@ -14,8 +14,8 @@ using data::GgufReader;
 
 constexpr std::string_view kPrefix = "llama.";
 
-/// What from_gguf() reads; and what it need not: the table's rows are the vocabulary, and plain
-/// rotation knows no earlier length.
+/// Keys that from_gguf() reads, and two that it need not: the table's rows are the vocabulary, and
+/// plain rotation knows no earlier length.
 constexpr std::array<std::string_view, 14> kRead{"vocab_size",
                                                  "context_length",
                                                  "embedding_length",
@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 14> kRead{"vocab_size",
                                                  "rope.scaling.original_context_length",
                                                  "rope.scaling.finetuned"};
 
-/// Keys that say what a Llama does anyway where they have this value.
+/// Keys that with this value say what a Llama does anyway.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNeutral{{
     {"attention.causal", "true"},
     {"attention.sliding_window", "0"},
@@ -45,7 +45,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNeutral
     {"use_parallel_residual", "false"},
 }};
 
-/// Every key of the architecture is read, or says nothing new, or is refused.
+/// Refuses keys of the architecture that are neither read nor neutral.
 void require_known_keys(const GgufReader& gguf) {
   const std::string where = gguf.file()->path().string();
   for (const auto& [key, value] : gguf.metadata()) {
@@ -62,7 +62,7 @@ void require_known_keys(const GgufReader& gguf) {
   }
 }
 
-/// One file that holds a whole model: no adapter, no part of one that was split.
+/// Requires one file that holds a whole model: no adapter, no part of a split model.
 void require_model(const GgufReader& gguf) {
   const std::string where = gguf.file()->path().string();
   const auto architecture = gguf.require<std::string>("general.architecture");
@@ -80,7 +80,7 @@ void require_model(const GgufReader& gguf) {
   }
 }
 
-/// Whether these linears of a layer have biases: all of all layers, or none.
+/// Whether these linears have biases: all linears of all layers have, or none has.
 bool have_biases(const GgufReader& gguf, std::int64_t layers,
                  const std::vector<std::string>& linears) {
   std::string with, without;
@@ -159,7 +159,7 @@ void read_tensors(const GgufReader& gguf, DecoderConfig& c) {
         "could say so",
         read.where());
   }
-  c.output_bias = c.qkv_bias;  // zero where the file has none, see GgufStore
+  c.output_bias = c.qkv_bias;  // zero if the file has none, see GgufStore
 }
 
 }  // namespace

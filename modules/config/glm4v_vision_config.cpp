@@ -9,7 +9,8 @@
 namespace dualpath::modules {
 namespace {
 
-/// Of both places, transformers takes the older, if it says anything.
+/// The rotation's theta. It may stand in the rotation's object or beside it; transformers prefers
+/// the object's.
 double theta_of(const data::JsonObject& config) {
   constexpr const char* kTheta = "rope_theta";
   const double theta = config.number_or(kTheta, 10000.0, data::kPositiveNumber);

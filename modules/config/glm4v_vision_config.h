@@ -10,8 +10,8 @@ namespace dualpath::modules {
 /// The vision tower of GLM-4.1V (Hong et al. 2025), for images of any size.
 struct Glm4vVisionConfig {
   std::int64_t hidden_size = 0;
-  std::int64_t out_hidden_size = 0;    ///< of what the decoder reads; of the layers' MLPs, too
-  std::int64_t intermediate_size = 0;  ///< of the merger's MLP
+  std::int64_t out_hidden_size = 0;    ///< the decoder's width; the layers' MLPs', too
+  std::int64_t intermediate_size = 0;  ///< the merger's MLP's width
   std::int64_t num_hidden_layers = 0, num_attention_heads = 0;
   std::int64_t num_channels = 3;
   std::int64_t patch_size = 0;           ///< pixels a side

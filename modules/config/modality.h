@@ -7,13 +7,13 @@
 
 namespace dualpath::modules {
 
-/// What a position stands for.
+/// The kind of input that a position stands for.
 enum class Modality { kText, kImage, kAudio };
 inline constexpr Named<Modality> kModalities[] = {
     {"text", Modality::kText}, {"image", Modality::kImage}, {"audio", Modality::kAudio}};
 inline std::string_view name_of(Modality modality) { return name_in(kModalities, modality); }
 
-/// Tokens that stand for what a tower made: each is replaced by one of its hidden states, in order.
+/// Tokens that stand for a tower's hidden states: each is replaced by one of them, in order.
 struct Placeholder {
   Modality modality;
   std::int64_t token_id;

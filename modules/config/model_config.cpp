@@ -8,8 +8,8 @@ namespace {
 
 using data::JsonObject;
 
-/// A decoder with encoders before it is tied where the whole says so or, as older files do, its
-/// part.
+/// Reads whether the head is tied. With encoders, the whole configuration says so or, in older
+/// files, the decoder's part.
 void read_tie(const JsonObject& config, ModelConfig& c) {
   c.tie_word_embeddings |= config.boolean_or("tie_word_embeddings", false);
 }

@@ -14,7 +14,7 @@
 
 namespace dualpath::modules {
 
-/// An encoder, and what its hidden states replace in a decoder's input.
+/// An encoder, and the placeholder that its hidden states replace in a decoder's input.
 struct Tower {
   Placeholder placeholder;
   std::string name;  ///< the encoder's module path
@@ -23,7 +23,7 @@ struct Tower {
     std::string name;  ///< its module path
     CmalConfig config;
   };
-  std::optional<Alignment> alignment;  ///< none where the encoder makes the decoder's width itself
+  std::optional<Alignment> alignment;  ///< none if the encoder makes the decoder's width itself
 };
 
 /// A decoder and the towers before it.

@@ -17,7 +17,7 @@ namespace {
 
 using data::JsonObject;
 
-/// A number for both sides, or [height, width].
+/// Reads a number for both sides, or [height, width].
 std::pair<std::int64_t, std::int64_t> image_size(const JsonObject& config, const char* key,
                                                  std::int64_t fallback) {
   if (!config.contains(key) || !config.raw()[key].is_array()) {
@@ -65,8 +65,8 @@ constexpr std::array<TimmSize, 4> kTimmSizes{{{"vit_tiny_patch16", 192, 12, 3},
                                               {"vit_base_patch16", 768, 12, 12},
                                               {"vit_large_patch16", 1024, 24, 16}}};
 
-/// Behind a size's name stands the image's alone: other words are other networks
-/// (vit_base_patch16_clip_224).
+/// Whether the rest of an architecture's name is an image's size alone: other words name other
+/// networks (vit_base_patch16_clip_224).
 bool is_image_size(std::string_view rest) {
   return rest.empty() || (rest.size() > 1 && rest.front() == '_' &&
                           rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
@@ -86,8 +86,8 @@ const TimmSize& timm_size(const JsonObject& config) {
       config.where(), architecture);
 }
 
-/// Arguments of timm's VisionTransformer: those that are read, and those that only training heeds
-/// or that allow for images of any size.
+/// Refuses unknown arguments of timm's VisionTransformer. Known are those that are read, those of
+/// training, and those that allow for images of any size.
 void require_known_arguments(const JsonObject& arguments) {
   require_known_keys(
       arguments, {"embed_dim", "depth", "num_heads", "img_size", "patch_size", "in_chans",

@@ -7,7 +7,7 @@
 
 namespace dualpath::modules {
 
-/// Whose names a checkpoint of a ViT has.
+/// The library whose names a checkpoint of a ViT has.
 enum class VitNaming {
   kHuggingFace,  ///< transformers' ViTModel and ViTForImageClassification
   kTimm
@@ -17,14 +17,14 @@ enum class VitNaming {
 struct VitConfig {
   std::int64_t hidden_size = 0, intermediate_size = 0;
   std::int64_t num_hidden_layers = 0, num_attention_heads = 0;
-  std::int64_t image_height = 0, image_width = 0;  ///< that the positions were made for, pixels
+  std::int64_t image_height = 0, image_width = 0;  ///< the positions' image, in pixels
   std::int64_t patch_size = 0;
   std::int64_t num_channels = 3;
   double layer_norm_eps = 1e-12;
   Activation activation = Activation::kGelu;
   bool qkv_bias = true;
   VitNaming naming = VitNaming::kHuggingFace;
-  std::int64_t num_labels = 0;  ///< of a classifier on the class token; 0: there is none
+  std::int64_t num_labels = 0;  ///< labels of a classifier on the class token; 0: there is none
 
   std::int64_t rows() const { return image_height / patch_size; }
   std::int64_t columns() const { return image_width / patch_size; }

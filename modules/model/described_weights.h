@@ -5,8 +5,8 @@
 
 namespace dualpath::modules {
 
-/// The weights a network asks for, by name, dtype and shape, where no file holds them: enough to
-/// plan with. get() is an Error that says so of `where`.
+/// The weights that a network asks for, by name, dtype and shape, without a file that holds them:
+/// enough to plan with. get() is an Error that names `where`.
 class DescribedWeights : public WeightStore {
  public:
   /// Aliases (see TiedWeights) are no weights of their own.

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr const char *kTogether = "processor_config.json", *kAlone = "preprocessor_config.json";
 
-/// part: "image_processor" or "feature_extractor".
+/// Reads the configuration of a part: "image_processor" or "feature_extractor".
 data::JsonObject config_of(const fs::path& model, const std::string& part) {
   if (fs::exists(model / kTogether)) {
     const auto config = data::JsonObject::read(model / kTogether);
@@ -33,7 +33,7 @@ std::int32_t token_of(const Tower& tower) {
   return static_cast<std::int32_t>(tower.placeholder.token_id);
 }
 
-/// Counts by size: finding one runs a tower without data.
+/// Remembers counts by size, since finding one runs a tower without data.
 template <class Size>
 std::function<std::int64_t(Size)> kept(std::function<std::int64_t(Size)> count) {
   const auto counts = std::make_shared<std::vector<std::pair<Size, std::int64_t>>>();
@@ -45,7 +45,7 @@ std::function<std::int64_t(Size)> kept(std::function<std::int64_t(Size)> count) 
   };
 }
 
-/// An image of that size as the tower's first stage takes it, without data.
+/// The tower's input for an image of that size, without data.
 Stream image_without_data(const Stream& sample, data::ImageLayout layout, data::ImageGrid grid) {
   Stream stream;
   if (layout == data::ImageLayout::kPlanes) {
@@ -73,7 +73,7 @@ void expect_layout(const Model& model, const data::ImageProcessorOptions& option
                 model.path.string());
 }
 
-/// What an encoder and its image processor must agree on.
+/// Checks the settings on which an encoder and its image processor must agree.
 void check_agreement(const Model& model, const data::ImageProcessorOptions& options,
                      const Tower& tower) {
   constexpr std::int64_t kColors = 3;

@@ -5,13 +5,13 @@
 
 namespace dualpath::modules {
 
-/// How a model takes pictures and clips: its towers, and what its directory says of image processor
-/// and feature extractor, as objects "image_processor" and "feature_extractor" of a
-/// processor_config.json, or the one that a preprocessor_config.json is. A tower without its file
-/// is an Error.
+/// The readers of a model's pictures and clips, by its towers and its directory's configuration of
+/// image processor and feature extractor. These are the objects "image_processor" and
+/// "feature_extractor" of a processor_config.json, or a preprocessor_config.json for one of them. A
+/// tower without its file is an Error.
 data::MediaReaders media_readers(const Model& model);
 
-/// A placeholder token among ids for which no file is named is an Error.
+/// Throws an Error if a placeholder token is among ids for which no file is named.
 void require_no_placeholder(const Model& model, std::span<const std::int32_t> ids);
 
 }  // namespace dualpath::modules

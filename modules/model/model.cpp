@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kQuantization = "quantization_config";
 
-/// null counts as absent.
+/// Whether a config.json has a quantization_config; null counts as absent.
 bool is_quantized(const nlohmann::json& config) {
   return !config.value(kQuantization, nlohmann::json()).is_null();
 }
@@ -42,7 +42,7 @@ Model assemble(const fs::path& path, ModelConfig config, nlohmann::json config_j
   Network network = make_network(config);
   Structure structure = structure_of(network);
   weights = with_ties(std::move(weights), aliases_of(config));
-  // An export's checksums say what belongs to it.
+  // An export's checksums already tell its files.
   if (!is_quantized(config_json)) check_all_read(structure, *weights, path.string());
   check_weights(structure, *weights, path.string());
   return {{config, std::move(weights), std::move(network), std::move(structure)},
@@ -55,7 +55,7 @@ Model assemble(const fs::path& path, ModelConfig config, nlohmann::json config_j
           /*made_files=*/{}};
 }
 
-/// Weights of whatever kind, or the index of such.
+/// Whether a file holds weights of any kind, or their index.
 bool holds_weights(const fs::path& file) {
   constexpr std::array kWeights{".safetensors", ".bin",  ".pt", ".pth",    ".ckpt",
                                 ".gguf",        ".onnx", ".h5", ".msgpack"};
@@ -63,12 +63,12 @@ bool holds_weights(const fs::path& file) {
          std::find(kWeights.begin(), kWeights.end(), file.extension()) != kWeights.end();
 }
 
-/// Not config.json, which an export rewrites, and no weights.
+/// Whether an export copies the file: not config.json, which it rewrites, and no weights.
 bool is_companion(const fs::path& file) {
   return file.filename() != "config.json" && !holds_weights(file);
 }
 
-/// Whether somebody reads it: this program, or who opens an export of the model.
+/// Whether a file is read by this program, or by whoever opens an export of the model.
 bool is_read(const fs::path& companion) {
   constexpr std::array kRead{"tokenizer.json",           "tokenizer_config.json",
                              "special_tokens_map.json",  "added_tokens.json",
@@ -77,8 +77,8 @@ bool is_read(const fs::path& companion) {
   return std::find(kRead.begin(), kRead.end(), companion.filename()) != kRead.end();
 }
 
-/// A link to nothing is left out, as an editor's lock (.#config.json) is one, unless a file that is
-/// read should be there.
+/// The companion files. A link to nothing (an editor's lock, .#config.json) is left out, unless a
+/// file that is read should be there.
 std::vector<fs::path> companions(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -100,7 +100,7 @@ void refuse_adapter(const fs::path& directory) {
       file.string());
 }
 
-/// Of quantized weights only exports of ours are opened; `quant_method` tells whose these are.
+/// Refuses quantized weights that are no export of ours; `quant_method` tells whose they are.
 void refuse_other_quantization(const data::JsonObject& config, const fs::path& directory) {
   const auto refuse = [](const data::JsonObject& block) {
     throw Error(
@@ -140,8 +140,8 @@ Model open_directory(const fs::path& path) {
   return model;
 }
 
-/// A model's turns may end with another token than its texts; Hugging Face's place for that is
-/// generation_config.json.
+/// The content of a generation_config.json, Hugging Face's place for a second end: a model's turns
+/// may end with another token than its texts.
 nlohmann::json ends_of(const data::GgufReader& gguf, const data::SpecialTokens& special) {
   constexpr std::string_view kEndOfTurn = "tokenizer.ggml.eot_token_id";
   if (!gguf.contains(kEndOfTurn)) return nlohmann::json::object();
@@ -168,7 +168,7 @@ Model open_gguf(const fs::path& path) {
   return model;
 }
 
-/// transformers 5 names it "dtype", older ones "torch_dtype".
+/// The dtype of the weights: transformers 5 names it "dtype", older versions "torch_dtype".
 at::ScalarType dtype_of_weights(const data::JsonObject& config) {
   const char* key = config.contains("dtype") ? "dtype" : "torch_dtype";
   const std::string name = config.string_or(key, "float32");

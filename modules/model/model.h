@@ -24,7 +24,7 @@ struct ModelOptions {
   bool operator==(const ModelOptions&) const = default;
 };
 
-/// A network and where its weights come from.
+/// A network and the source of its weights.
 struct WeightedNetwork {
   ModelConfig config;
   std::shared_ptr<const WeightStore> weights;
@@ -32,35 +32,36 @@ struct WeightedNetwork {
   Structure structure;
 };
 
-/// A model on disk, opened and checked; weights stay where they are until an executor asks for
+/// A model on disk, opened and checked. Weights stay in their files until an executor asks for
 /// them.
 struct Model : WeightedNetwork {
   std::filesystem::path path;
   nlohmann::json config_json;  ///< the directory's own, or made from GGUF metadata
-  /// generation_config.json, or of GGUF metadata where that knows a second end; {} if there is
+  /// generation_config.json, or one made from GGUF metadata that knows a second end; {} if there is
   /// none.
   nlohmann::json generation_config;
   data::Tokenizer tokenizer;
   /// The files that hold the weights, links not followed: model.safetensors, the shards that the
   /// index lists, or the GGUF file.
   std::vector<std::filesystem::path> weight_files;
-  /// What an export copies byte for byte: the directory's files besides config and weights.
+  /// Files that an export copies byte for byte: the directory's files besides config and weights.
   std::vector<std::filesystem::path> companion_files;
-  /// What an export writes instead where the source (GGUF) has no such files: name -> content.
+  /// Files that an export writes instead if the source (GGUF) has none: name -> content.
   std::map<std::string, std::string> made_files;
 
-  /// Whether its weights are codes already: an export, which only an integer executor can run.
+  /// Whether its weights are codes already: then it is an export, which only an integer executor
+  /// can run.
   bool is_quantized() const;
 };
 
 Model open_model(const std::filesystem::path& path);
 
-/// Whether there is a config.json but no file of weights of whatever kind.
+/// Whether there is a config.json but no file of weights of any kind.
 bool holds_config_alone(const std::filesystem::path& path);
-/// What the config.json of a Hugging Face directory alone tells. The weights are described (see
-/// DescribedWeights) in the dtype that it names; where it names none, in transformers' float32.
+/// Opens the config.json of a Hugging Face directory alone. The weights are described (see
+/// DescribedWeights) in the dtype that it names, or else in transformers' float32.
 WeightedNetwork open_config(const std::filesystem::path& directory);
-/// The network of a config, its weights described; `where` says in errors whose they would be.
+/// The network of a config, its weights described. `where`: their place, for errors.
 WeightedNetwork describe(const ModelConfig& config, at::ScalarType dtype, const std::string& where);
 
 }  // namespace dualpath::modules

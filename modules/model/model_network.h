@@ -8,10 +8,10 @@
 
 namespace dualpath::modules {
 
-/// The towers' stages, then the decoder's.
+/// Makes a network of the towers' stages, then the decoder's.
 Network make_network(const ModelConfig& config);
 
-/// Names that a network reads, and under which a checkpoint has them. See TiedWeights.
+/// The names that a network reads, each with the checkpoint's name. See TiedWeights.
 std::map<std::string, std::string> aliases_of(const ModelConfig& config);
 
 }  // namespace dualpath::modules

@@ -16,7 +16,7 @@ bool are_equal(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == b.scalar_type() ? a.equal(b) : a.to(at::kFloat).equal(b.to(at::kFloat));
 }
 
-/// Of a model with encoders the decoder's own part counts, too.
+/// Unties the config. With encoders the decoder's own part counts, too.
 void untie(nlohmann::json& config) {
   constexpr const char* kKey = "tie_word_embeddings";
   config[kKey] = false;

@@ -10,9 +10,10 @@
 namespace dualpath::modules {
 
 /// Follows the file where config.json ties the head to the table, as transformers does. A file of
-/// both with different values (after a fine-tuning that trained both) unties them, in config and
-/// config_json, and says so on stderr. A file of the head alone has its table under that name.
-/// Result: the file's weights, the table under its own name. where: the model, for the message.
+/// both with different values (after a fine-tuning that trained both) unties them in config and
+/// config_json, with a line on stderr. A file of the head alone has its table under the head's
+/// name. Returns the file's weights, the table under its own name. where: the model, for the
+/// message.
 std::shared_ptr<const WeightStore> follow_file(std::shared_ptr<const WeightStore> file,
                                                ModelConfig& config, nlohmann::json& config_json,
                                                const std::string& where);

@@ -9,7 +9,7 @@
 namespace dualpath::modules {
 namespace {
 
-/// Token ids, those left over.
+/// The token ids that are left.
 using Kept = std::vector<std::size_t>;
 
 void keep_top_k(std::span<const float> logits, std::int64_t k, Kept& kept) {
@@ -31,8 +31,8 @@ std::vector<double> weights_of(std::span<const float> logits, double temperature
   return weights;
 }
 
-/// From the least likely on, tokens go while those gone have no more than 1 - p together; one
-/// stays.
+/// Drops tokens from the least likely on, while the dropped ones together have no more than 1 - p.
+/// One stays.
 void keep_top_p(const std::vector<double>& weights, double p, Kept& kept) {
   if (p >= 1.0) return;
   std::stable_sort(kept.begin(), kept.end(),
@@ -70,7 +70,7 @@ std::int64_t Sampler::draw(std::span<const float> logits) {
   std::int64_t drawn = 0;
   for (std::size_t token = 0; token < probabilities.size(); ++token) {
     if (probabilities[token] == 0.0) continue;
-    drawn = static_cast<std::int64_t>(token);  // the last one, should the sum fall short of 1
+    drawn = static_cast<std::int64_t>(token);  // the last token, if the sum falls short of 1
     left -= probabilities[token];
     if (left < 0.0) break;
   }

@@ -30,7 +30,7 @@ void check_prompt(std::size_t tokens, std::int64_t context) {
   }
 }
 
-/// Takes token by token, and says when it is enough.
+/// Takes token by token, and tells when the text ends.
 class Writer {
  public:
   Writer(const Model& model, std::size_t prompt_tokens, const GenerationOptions& options,

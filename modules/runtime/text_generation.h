@@ -21,7 +21,7 @@ struct GenerationOptions {
   std::vector<std::string> stop = {};  ///< the text ends before the first of these; none is empty
 };
 
-/// Why a text ended.
+/// The reason why a text ended.
 enum class Finish { kStopToken, kStopString, kMaxTokens, kContext };
 inline constexpr Named<Finish> kFinishes[] = {{"stop_token", Finish::kStopToken},
                                               {"stop_string", Finish::kStopString},
@@ -29,17 +29,16 @@ inline constexpr Named<Finish> kFinishes[] = {{"stop_token", Finish::kStopToken}
                                               {"context", Finish::kContext}};
 
 struct GeneratedText {
-  std::string text;                  ///< without the prompt and without what ended it
-  std::vector<std::int64_t> tokens;  ///< all that were picked, a stop token too
+  std::string text;                  ///< without the prompt and without the stop string or token
+  std::vector<std::int64_t> tokens;  ///< all picked tokens, a stop token too
   Finish finish = Finish::kMaxTokens;
   double first_token_seconds = 0.0;  ///< reading the prompt
-  double seconds = 0.0;              ///< of the tokens after the first
+  double seconds = 0.0;              ///< the time of the tokens after the first
 };
 
-/// What the executor says behind the prompt, a text alone with what it is to see and hear. Each
-/// piece of text is handed to on_text as soon as it is certain. A prompt that is empty or fills the
-/// model's context (max_position_embeddings) is an Error; a signal between two tokens throws
-/// Interrupted.
+/// Generates text behind the prompt, a single text with its pictures and clips. Each piece of text
+/// goes to on_text as soon as it is certain. A prompt that is empty or fills the model's context
+/// (max_position_embeddings) is an Error. A signal between two tokens throws Interrupted.
 GeneratedText generate_text(const Model& model, Executor& executor, const data::Batch& prompt,
                             const GenerationOptions& options,
                             const std::function<void(std::string_view)>& on_text);
