@@ -4,7 +4,7 @@
 
 using namespace dualpath;
 
-/// libsndfile 1.2 forgets to free what libvorbis has of a damaged header.
+/// libsndfile 1.2 forgets to free libvorbis's memory of a damaged header.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libvorbis.so"; }
 extern "C" const char* __lsan_default_options() { return "print_suppressions=0"; }
 

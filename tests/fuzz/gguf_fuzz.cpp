@@ -18,7 +18,8 @@ void decode(const data::GgufTensor& tensor) {
 
 }  // namespace
 
-// All that a model file is asked for: tensors, then what their shapes mean, then the tokenizer.
+// Asks a file for all that a model needs: tensors, then the meaning of their shapes, then the
+// tokenizer.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return fuzz::judge(data, size, [](std::string_view content) {
     const fuzz::MemoryFile file(content);

@@ -3,7 +3,7 @@
 
 using namespace dualpath;
 
-// A recipe, and its first line as an override of it.
+// Reads a recipe, and its first line as an override of it.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return fuzz::judge(data, size, [](std::string_view content) {
     trainer::RecipeErrors errors("recipe.yaml");

@@ -9,8 +9,8 @@
 
 namespace dualpath::fuzz {
 
-/// Runs a reader on one input. An Error is a reader's right answer to a bad file; all else that
-/// leaves it, std::bad_alloc included, ends the fuzzer as a finding. Returns what libFuzzer wants.
+/// Runs a reader on one input. An Error is a reader's right answer to a bad file. Any other
+/// exception, std::bad_alloc included, ends the fuzzer as a finding. Returns libFuzzer's 0.
 template <class Read>
 int judge(const std::uint8_t* data, std::size_t size, Read read) {
   try {

@@ -9,7 +9,7 @@ using namespace dualpath;
 
 namespace {
 
-/// What stands before the next NUL byte, which no JSON has.
+/// The content before the next NUL byte, which no JSON has.
 std::string next_file(std::string_view& content) {
   const std::size_t end = std::min(content.find('\0'), content.size());
   const std::string file(content.substr(0, end));

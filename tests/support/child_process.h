@@ -8,7 +8,7 @@
 
 namespace dualpath::testing {
 
-/// How a child process ended: by a signal (and then code is -1) or with an exit code (and then
+/// The end of a child process: by a signal (and then code is -1) or with an exit code (and then
 /// signal is 0).
 struct ChildEnd {
   int signal, code;
@@ -16,8 +16,8 @@ struct ChildEnd {
 
 inline constexpr int kChildThrew = 99;
 
-/// Forks; the child runs body and exits with the int it returns, or with kChildThrew after printing
-/// what it threw. Nothing else of the test runs in the child: no destructors, no reports.
+/// Forks. The child runs body and exits with the int it returns, or with kChildThrew after printing
+/// the exception. Nothing else of the test runs in the child: no destructors, no reports.
 template <class Body>
 ChildEnd in_child(Body body) {
   std::fflush(nullptr);  // or the child would print it again

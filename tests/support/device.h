@@ -8,7 +8,7 @@
 
 namespace dualpath::testing {
 
-/// What a test of kernels runs on: the CPU, and a GPU where there is one. Says once that there is
+/// The devices for tests of kernels: the CPU, and a GPU if there is one. Says once that there is
 /// none.
 inline std::vector<at::Device> devices() {
   static const bool cuda = torch::cuda::is_available();

@@ -11,10 +11,10 @@
 
 namespace dualpath::testing {
 
-// For a child process (see child_process.h): both change what the process can do for good.
+// Both functions are for a child process (see child_process.h): they limit it for good.
 
-/// Mounts a file system of `bytes` bytes on directory, seen by this process alone. False where that
-/// is not permitted (it takes root rights).
+/// Mounts a file system of `bytes` bytes on directory, seen by this process alone. False if that is
+/// not permitted (it takes root rights).
 inline bool mount_tiny_disk(const std::filesystem::path& directory, std::size_t bytes) {
   const std::string options = "size=" + std::to_string(bytes);
   return ::unshare(CLONE_NEWNS) == 0 &&
@@ -22,7 +22,7 @@ inline bool mount_tiny_disk(const std::filesystem::path& directory, std::size_t 
          ::mount("none", directory.c_str(), "tmpfs", 0, options.c_str()) == 0;
 }
 
-/// Lets writes beyond `bytes` in any file fail, as they do on a full disk.
+/// Lets writes beyond `bytes` in any file fail, as on a full disk.
 inline void limit_file_size(std::size_t bytes) {
   std::signal(SIGXFSZ, SIG_IGN);  // or the process would be killed
   const rlimit limit{bytes, bytes};

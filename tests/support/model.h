@@ -18,7 +18,7 @@ namespace dualpath::testing {
 inline const std::filesystem::path kReference = "build/reference";
 inline const std::filesystem::path kSmolLM2 = "build/assets/smollm2-135m-instruct.gguf";
 
-/// What tests/reference made: "tiny_llama/tied.safetensors".
+/// Tensors that tests/reference made: "tiny_llama/tied.safetensors".
 inline modules::NamedTensors expected_tensors(const std::string& file) {
   return modules::read_tensors(data::SafetensorsReader(kReference / file));
 }
@@ -33,14 +33,14 @@ inline modules::Model tiny_family(const std::string& family) {
   return modules::open_model(kReference / "tiny_families" / family);
 }
 
-/// "model.layers.0: 64".
+/// Lists stages with their widths: "model.layers.0: 64".
 inline std::vector<std::string> widths_of(const std::vector<modules::CorrectableStage>& stages) {
   std::vector<std::string> widths;
   for (const auto& [name, width] : stages) widths.push_back(name + ": " + std::to_string(width));
   return widths;
 }
 
-/// ids, mask: [B, T]. Result: [B, T, V].
+/// The logits [B, T, V] of ids and mask [B, T].
 inline at::Tensor logits_of(const modules::Network& network, modules::Executor& executor,
                             const at::Tensor& ids, const at::Tensor& mask) {
   modules::State state = modules::make_state(ids, mask);

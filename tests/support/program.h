@@ -24,8 +24,8 @@ struct Program {
   std::map<std::string, std::string> environment = {};
 };
 
-/// How it ended, by a signal (and then code is -1) or with an exit code (and then signal is 0), and
-/// what it printed.
+/// The end of a program, by a signal (and then code is -1) or with an exit code (and then signal is
+/// 0), and its output.
 struct ProgramEnd {
   int signal, code;
   std::string out, err;
@@ -57,7 +57,7 @@ class RunningProgram {
   }
 
  private:
-  /// In the child.
+  /// Becomes the program; called in the child.
   [[noreturn]] void become(const Program& program) const {
     const auto redirect = [&](const char* name, int descriptor) {
       ::dup2(::open((output_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), descriptor);

@@ -8,8 +8,8 @@
 
 namespace dualpath::testing {
 
-/// The system calls that change files, in their order, made by `program` (as a shell takes it)
-/// under strace: "fsync(3</tmp/x>) = 0". Empty where strace cannot run.
+/// The system calls that change files, in their order, made by `program` (a shell's command) under
+/// strace: "fsync(3</tmp/x>) = 0". Empty if strace cannot run.
 inline std::vector<std::string> traced_calls(const std::string& program,
                                              const std::filesystem::path& trace) {
   const std::string command =
@@ -25,14 +25,14 @@ inline std::vector<std::string> traced_calls(const std::string& program,
   return calls;
 }
 
-/// Those made by the test case `hidden_test` of this very program when it runs alone.
+/// The system calls of the test case `hidden_test` of this very program when it runs alone.
 inline std::vector<std::string> file_system_calls(const std::string& hidden_test,
                                                   const std::filesystem::path& trace) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
   return traced_calls(self + " '" + hidden_test + "'", trace);
 }
 
-/// The place in `calls` of the first at or after `from` that begins with `name` and contains
+/// The place in `calls` of the first call at or after `from` that begins with `name` and contains
 /// `argument`; calls.size() if there is none.
 inline std::size_t find_call(const std::vector<std::string>& calls, std::size_t from,
                              const std::string& name, const std::string& argument) {

@@ -5,7 +5,7 @@
 namespace dualpath::testing {
 namespace {
 
-/// 0: what the processor has.
+/// Restricts Highway to a target; 0: to none but the processor's.
 void support_only(std::int64_t target) {
   hwy::SetSupportedTargetsForTest(target);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());

@@ -9,7 +9,7 @@ namespace dualpath::testing {
 /// The kinds of vectors that Highway's kernels were compiled for and this processor has.
 std::vector<std::int64_t> vector_targets();
 
-/// While it lives, kernels run as on a processor whose best vectors are the target's.
+/// Makes kernels run, while it lives, as on a processor whose best vectors are the target's.
 class VectorTarget {
  public:
   explicit VectorTarget(std::int64_t target);

@@ -11,7 +11,7 @@ namespace {
 
 using Mistakes = std::vector<RecipeMistake>;
 
-/// Runs an action and adds the mistakes it throws.
+/// Runs an action and adds the mistakes that it throws.
 template <class Action>
 void collect(Mistakes& mistakes, Action action) {
   try {
@@ -36,7 +36,7 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
   quant::Plan plan;
   Mistakes mistakes;
   collect(mistakes, [&] { plan = quant::make_plan(model.structure, recipe.quantize); });
-  const bool is_whole = mistakes.empty();  // what a plan lacks is no other key's mistake
+  const bool is_whole = mistakes.empty();  // parts that a plan lacks are no other key's mistake
   collect(mistakes, [&] {
     modules::check_ignored(recipe.correction, is_whole ? plan.stages : model.structure.stages);
   });

@@ -44,7 +44,7 @@ void refuse_touching(const Recipe& recipe, const KeyPath& output, const KeyPath&
   if (is_or_lies_in(output.path, other.path)) refuse(recipe, output, "lies in", other);
 }
 
-/// Files elsewhere that a folder of links, as download caches make it, leads to.
+/// The files elsewhere that a folder of links (a download cache's) leads to.
 std::vector<KeyPath> linked_files(const KeyPath& input) {
   std::vector<KeyPath> files;
   if (!fs::is_directory(input.path)) return files;

@@ -4,9 +4,9 @@
 
 namespace dualpath::trainer {
 
-/// Refuses a run directory that is, holds or lies in the model or the texts; of a model in links,
-/// it may not hold what they lead to either. The UsageError names both keys; nothing has been
-/// written.
+/// Refuses a run directory that is, holds or lies in the model or the texts. If the model's files
+/// are links, it may not hold their targets either. The UsageError names both keys; nothing has
+/// been written.
 void check_run_place(const Recipe& recipe);
 
 /// Refuses an export directory that is, holds or lies in the model, the texts or the run directory.

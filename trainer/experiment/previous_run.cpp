@@ -17,7 +17,7 @@ void move_files(const fs::path& from, const fs::path& to) {
     if (belongs_to_run(name)) fs::rename(from / name, to / name);
 }
 
-/// Of these names a user may have a folder, too.
+/// Whether a folder is a run's: a user may have a folder of this name, too.
 bool is_of_run(const fs::path& folder) {
   return fs::is_directory(fs::symlink_status(folder)) && foreign_files(folder).empty();
 }

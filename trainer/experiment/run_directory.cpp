@@ -29,7 +29,7 @@ void create(const fs::path& directory) {
     throw Error("{}: cannot create: {}", fs::absolute(directory).string(), error.message());
 }
 
-/// What a restart would have to delete, or a new run to overwrite, although it is none of ours.
+/// Refuses files that are none of ours and that a restart would delete or a new run overwrite.
 void refuse_files_of_others(const fs::path& directory, RunAccess access) {
   if (!fs::is_directory(directory)) return;
   const std::vector<std::string> ours = run_files(directory);
@@ -45,7 +45,7 @@ void refuse_files_of_others(const fs::path& directory, RunAccess access) {
   }
 }
 
-/// A run writes its recipe without comments: with them it is somebody's own copy.
+/// Refuses a recipe with comments: a run writes none, so it is somebody's own copy.
 void refuse_notes(const fs::path& recipe) {
   if (!fs::exists(recipe)) return;
   std::istringstream yaml(read_file(recipe));
@@ -56,7 +56,7 @@ void refuse_notes(const fs::path& recipe) {
   }
 }
 
-/// The run's directory, once it is seen that it may be used so.
+/// The run's directory, after checking that it may be used so.
 fs::path checked(const Recipe& recipe, RunAccess access) {
   const fs::path& directory = recipe.train.output_dir;
   if (access == RunAccess::kRead) {

@@ -11,8 +11,8 @@
 
 namespace dualpath::trainer {
 
-/// kMake: of a run that calibrates or trains; kRestart: the same in place of the run that is there;
-/// kRead: of a finished or stopped one, whose recipe stays as it is.
+/// The use of a run's directory. kMake: a run that calibrates or trains. kRestart: such a run in
+/// place of the one that is there. kRead: a finished or stopped run, whose recipe stays unchanged.
 enum class RunAccess { kMake, kRestart, kRead };
 
 /// A run's directory (train.output_dir), held by a lock while this lives:
@@ -20,15 +20,15 @@ enum class RunAccess { kMake, kRestart, kRead };
 ///   control/ (log.jsonl, checkpoint-<step>/), report.json, report.html,
 ///   runs/ (event files of TensorBoard)
 /// A directory that another recipe made is refused with the difference; only a larger max_steps
-/// goes on, and keys that the trained result does not depend on may change: evaluate, export,
-/// data.out_of_domain, compute, num_threads, of train gradient_checkpointing, report_to and the
-/// intervals. What model.path and data.train name is bound by its content, which run_calibration()
-/// and load_trained_paths() compare, so the paths may change, too.
+/// goes on. Keys that the trained result does not depend on may change: evaluate, export,
+/// data.out_of_domain, compute, num_threads, and in train gradient_checkpointing, report_to and the
+/// intervals. Model and training text are bound by their content, which run_calibration() and
+/// load_trained_paths() compare, so the paths may change, too.
 ///
-/// Nothing is overwritten that no run made: refused are a place that is an input or holds one (see
+/// Nothing is overwritten that no run made. Refused are a place that is an input or holds one (see
 /// output_places.h), a directory that holds files of a run's names but no run, and a restart where
-/// there is more than a run makes. What a restart replaces comes back if nothing takes its place
-/// (see previous_run.h).
+/// there is more than a run makes. A run that a restart replaces comes back if nothing takes its
+/// place (see previous_run.h).
 class RunDirectory {
  public:
   explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);
@@ -39,23 +39,23 @@ class RunDirectory {
   std::filesystem::path calibration() const { return path_ / kCalibrationFile; }
   std::filesystem::path selection() const { return path_ / "selection.json"; }
   std::filesystem::path control() const { return path_ / "control"; }
-  /// For the event files of curves that TensorBoard shows under this name; nothing where the recipe
-  /// wants none.
+  /// The folder of event files whose curves TensorBoard shows under this name; nothing if the
+  /// recipe wants none.
   std::optional<std::filesystem::path> events(const std::string& name) const;
   std::filesystem::path report() const { return path_ / "report.json"; }
 
   std::filesystem::path html_report() const { return path_ / "report.html"; }
   std::filesystem::path resolved_recipe() const;
 
-  /// Whether files can be put there; a run that is only read may lie on a read-only disk.
+  /// Whether files can be written there; a run that is only read may lie on a read-only disk.
   bool can_write() const { return lock_.can_write(); }
-  /// Writes recipe.resolved.yaml, unless it says the same already. Of a new run that is done at
-  /// once, of one that goes on when its inputs have been seen to be the same.
+  /// Writes recipe.resolved.yaml, unless it is equal already. A new run does so at once; a run that
+  /// goes on does so when its inputs are known to be the same.
   void keep_recipe() const;
-  /// Decides what becomes of a run that a restart has set aside.
+  /// Settles a run that a restart has set aside.
   void settle() const;
 
-  /// The whole of report.json; {} where there is none.
+  /// The whole of report.json; {} if there is none.
   nlohmann::json read_report() const;
   /// Puts one section into report.json; the others stay.
   void update_report(const std::string& section, const nlohmann::json& content) const;
@@ -67,7 +67,7 @@ class RunDirectory {
   std::string recipe_;  // as YAML
   ReportTo report_to_;
   FileLock lock_;
-  /// Settles at the end, however that comes: before the lock goes, and if the constructor fails.
+  /// Settles at the end of any kind: before the lock goes, and if the constructor fails.
   struct Settling {
     const RunDirectory& directory;
     ~Settling();

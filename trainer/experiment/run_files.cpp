@@ -11,13 +11,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Without the ".tmp-<pid>" behind any of the names in a path.
+/// The path without a ".tmp-<pid>" behind any of its names.
 std::string without_temporaries(const std::string& path) {
   static const std::regex kTemporary(R"(\.tmp-[0-9]+(?=/|$))");
   return std::regex_replace(path, kTemporary, "");
 }
 
-/// Relative to a run's directory, as is_run_file() takes it.
+/// An entry's path relative to a run's directory, for is_run_file().
 std::string name_of(const fs::path& directory, const fs::directory_entry& entry) {
   const bool is_folder = !entry.is_symlink() && entry.is_directory();
   return entry.path().lexically_relative(directory).string() + (is_folder ? "/" : "");

@@ -8,10 +8,11 @@
 
 namespace dualpath::trainer {
 
-/// selection.json: what each trained correction did on the selection text, and whether it stays.
+/// Writes selection.json: each trained correction's effect on the selection text, and whether it
+/// stays.
 void save_selection(const std::filesystem::path& path,
                     const std::vector<quant::SelectedStage>& selection, std::int64_t step);
-/// Nothing if there is none, or it was made at another step.
+/// Reads selection.json; nothing if there is none, or it was made at another step.
 std::optional<std::vector<quant::SelectedStage>> load_selection(const std::filesystem::path& path,
                                                                 std::int64_t step);
 

@@ -15,7 +15,7 @@ namespace {
 
 using Documents = std::span<const data::Document>;
 
-/// Makes samples of one kind of all that a recipe names.
+/// Makes samples of all texts of a recipe, all of one kind.
 class SampleMaker {
  public:
   SampleMaker(const data::DataOptions& options, const modules::Model& model,
@@ -46,7 +46,7 @@ class SampleMaker {
 
   const data::DataOptions& options_;
   const modules::Model& model_;
-  std::shared_ptr<const data::MediaReaders> readers_;  // null where there is nothing but text
+  std::shared_ptr<const data::MediaReaders> readers_;  // null if there is only text
   std::optional<Progress> progress_;
 };
 

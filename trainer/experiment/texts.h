@@ -9,8 +9,8 @@
 
 namespace dualpath::trainer {
 
-/// What a recipe's `data` names, as samples: windows of text, or where a text names pictures or
-/// clips a sample a text.
+/// The texts of a recipe's `data` as samples: windows of text or, if any text names pictures or
+/// clips, a sample a text.
 struct Texts {
   std::unique_ptr<data::Samples> train;          ///< training and calibration
   std::unique_ptr<data::Samples> selection;      ///< decides which corrections stay
@@ -18,14 +18,16 @@ struct Texts {
   std::unique_ptr<data::Samples> out_of_domain;  ///< null if there is none
 };
 
-/// Error for what cannot be read or does not fill a window; with assistant_only_loss for text that
-/// is no conversation: all of it or none of it would be trained on, and neither was asked for.
+/// Loads the texts. A text that cannot be read or does not fill a window is an Error. With
+/// assistant_only_loss text that is no conversation is one, too: all of it or none of it would be
+/// trained on, and neither was asked for.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 
-/// A mistake of the recipe: windows longer than the positions that the model was trained for.
+/// Refuses windows longer than the positions that the model was trained for, a mistake of the
+/// recipe.
 void check_window(const data::DataOptions& options, const modules::ModelConfig& config);
 
-/// n samples at even distances, each a batch of its own.
+/// Picks n samples at even distances, each a batch of its own.
 std::vector<data::Batch> spread_samples(const data::Samples& samples, std::size_t n);
 
 }  // namespace dualpath::trainer

@@ -23,7 +23,7 @@ std::set<std::string> norm_weights(const modules::WeightedNetwork& model) {
   return names;
 }
 
-/// Linears with their biases, and tables; a tied one once.
+/// The names of linears with their biases, and of tables; a tied one once.
 std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
   std::set<std::string> names;
   for (const modules::LinearUse& use : model.structure.linears) {
@@ -37,7 +37,7 @@ std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
   return names;
 }
 
-/// Puts float32 copies of these over the store, and makes them a group.
+/// Puts float32 copies of these weights over the store, and makes them a group.
 void train_weights(const std::set<std::string>& names, double rate, double weight_decay,
                    Trainables& t) {
   ParameterGroup group{{}, rate, weight_decay};

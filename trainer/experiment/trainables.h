@@ -25,19 +25,20 @@ struct Trainables {
   std::vector<ParameterGroup> groups;
 };
 
-/// The model's own weights that the recipe trains: norms, all others, or none.
+/// The names of the model's own weights that the recipe trains: norms, all others, or none.
 std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model);
 
-/// For the quantized path: what the recipe trains, over the smoothed weights if the plan has folds.
+/// Trainables of the quantized path, over the smoothed weights if the plan has folds.
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                                 const quant::Plan& plan, const quant::Calibration& calibration);
 
-/// For the control, the float model with the same corrections from the same seed, and nothing else.
+/// Trainables of the control: the float model with the same corrections from the same seed, and
+/// nothing else.
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan);
 
-/// How the path's stages run: by `train.gradient_checkpointing`. Which stage trains what is read
-/// from the names in `groups`: a kind ("correction", "scale", "weight"), a dot, the module's path.
+/// The way in which a path's stages run, by `train.gradient_checkpointing`. The names in `groups`
+/// tell what each stage trains: a kind ("correction", "scale", "weight"), a dot, the module's path.
 modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups, bool on);
 
 }  // namespace dualpath::trainer

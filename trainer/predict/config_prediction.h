@@ -4,10 +4,10 @@
 
 namespace dualpath::trainer {
 
-/// What a recipe will cost for a model of which only config.json is there (modules::open_config).
-/// Exact: the export's bytes and what a layer saves. Peak memory is the least that `train` takes:
-/// weights, codes, what is trained, what a step of full windows saves, a chunk of logits. Times
-/// would need weights to run with.
+/// Predicts a recipe's cost for a model that has only a config.json (modules::open_config). The
+/// export's bytes and a layer's saved bytes are exact. Peak memory is the least that `train` takes:
+/// weights, codes, trained parameters, a step's saved bytes with full windows, and a chunk of
+/// logits. Times would need weights to run with.
 Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan);
 

@@ -9,7 +9,7 @@
 
 namespace dualpath::trainer {
 
-/// Where something stands in a recipe's file, counted from 1. Line 0: it was given by --set.
+/// A place in a recipe's file, counted from 1. Line 0: the value was given by --set.
 struct Place {
   int line = 0;
   int column = 0;

@@ -24,7 +24,7 @@ std::string join(std::string_view parent, std::string_view key) {
   return parent.empty() ? printable(key) : fmt::format("{}.{}", parent, printable(key));
 }
 
-/// Where a piece of YAML comes from: the file, or the value of an override of `key`.
+/// The source of a piece of YAML: the file, or the value of an override of `key`.
 struct Source {
   bool is_file = true;
   std::string key;
@@ -33,8 +33,8 @@ struct Source {
   Place place(const YAML::Mark& mark) const { return place(mark.line + 1, mark.column + 1); }
 };
 
-/// Builds the tree from yaml-cpp's events. Those carry keys and their places, duplicates included,
-/// which YAML::Node drops; and they come early enough to stop before a hostile file is expanded.
+/// Builds the tree from yaml-cpp's events. Events carry keys and their places, duplicates included,
+/// which YAML::Node drops. They also come early enough to stop before a hostile file is expanded.
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(std::string_view yaml, const Source& source, RecipeErrors& errors)
@@ -50,7 +50,8 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
     if (wants_key()) refuse_key(mark);
     count(mark);
-    const bool has_key = !open_.empty() && open_.back().key;  // else it would stand at what follows
+    const bool has_key =
+        !open_.empty() && open_.back().key;  // else its place would be the next value's
     add({.kind = Kind::kNull,
          .place = has_key ? open_.back().key_place : source_.place(mark),
          .text = null_at(mark.pos)});
@@ -79,7 +80,7 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct Open {  // a list or map whose end has not come
     RecipeNode node;
-    std::optional<std::string> key{};  // seen, its value not yet
+    std::optional<std::string> key{};  // a key whose value has not come
     Place key_place{};
   };
 
@@ -149,7 +150,8 @@ class TreeBuilder : public YAML::EventHandler {
     return path;
   }
 
-  /// yaml-cpp takes what stands after a bracket that is never closed for a key, too.
+  /// Refuses a key that is no word: yaml-cpp takes even the text behind a bracket that is never
+  /// closed for a key.
   [[noreturn]] static void refuse_key(const YAML::Mark& mark) {
     throw YAML::ParserException(mark, "expected a word as key; is a bracket not closed?");
   }
@@ -167,7 +169,8 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Open> open_;
 };
 
-/// yaml-cpp would end the document at byte 4, guess at UTF-16 and let broken UTF-8 pass.
+/// Checks the bytes: yaml-cpp would end the document at byte 4, guess at UTF-16 and let broken
+/// UTF-8 pass.
 bool is_clean(std::string_view yaml, const Source& source, RecipeErrors& errors) {
   const auto control = std::ranges::find_if(
       yaml, [](unsigned char c) { return c < ' ' && c != '\t' && c != '\n' && c != '\r'; });
@@ -210,8 +213,8 @@ std::vector<std::string> split_path(std::string_view path) {
   return parts;
 }
 
-/// The map's child under `key`, added where there is none; what is no map becomes one. A map made
-/// here stands, for errors about keys it lacks, where its parent does.
+/// The map's child under `key`, added if there is none; a node that is no map becomes one. A map
+/// made here has its parent's place, for errors about keys it lacks.
 RecipeNode& child(RecipeNode& map, const std::string& key) {
   if (map.kind != Kind::kMap) {
     map.kind = Kind::kMap;
@@ -221,7 +224,7 @@ RecipeNode& child(RecipeNode& map, const std::string& key) {
   return map.children.emplace_back(RecipeNode{.place = map.place, .key = key});
 }
 
-/// Whether a value is left out in it, as "{a: , b: 1}" does.
+/// Whether a node leaves a value out, like "{a: , b: 1}".
 bool lacks_value(const RecipeNode& node) {
   const bool is_empty = node.kind == Kind::kNull && node.text.empty();
   return is_empty || std::ranges::any_of(node.children, lacks_value);

@@ -9,19 +9,20 @@
 
 namespace dualpath::trainer {
 
-/// Where a recipe's values stand in its file or on the command line, for mistakes that show only
-/// beside the model. It is no part of what a recipe says: all compare equal, and no file holds it.
+/// The places of a recipe's values in its file or on the command line, for mistakes that show only
+/// beside the model. They are no part of a recipe's meaning: all compare equal, and no file holds
+/// them.
 class RecipePlaces {
  public:
   /// For a recipe that was not read from a file.
   RecipePlaces() = default;
-  /// root: what was read, with the overrides.
+  /// root: the recipe's nodes, with the overrides.
   RecipePlaces(std::string file, const RecipeNode& root);
 
   bool empty() const { return places_.empty(); }
-  /// Of "quantize.ignore[1]", or, where that is not given, of the nearest key above it.
+  /// The place of "quantize.ignore[1]" or, if that is not given, of the nearest key above it.
   Place at(std::string_view key) const;
-  /// To collect mistakes of this recipe.
+  /// Makes a collector for mistakes of this recipe.
   RecipeErrors errors() const { return RecipeErrors(file_); }
 
   bool operator==(const RecipePlaces& /*other*/) const { return true; }

@@ -55,7 +55,7 @@ std::string alternatives(const Texts& texts) {
   return line;
 }
 
-/// To some readers of YAML, and to C, 010 is eight.
+/// Whether some readers of YAML, and C, would take a number for octal: 010 is eight to them.
 bool is_octal(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
@@ -73,13 +73,13 @@ std::optional<T> parse_number(const RecipeNode& node) {
 
 bool is_text(const RecipeNode& node) { return node.kind == Kind::kScalar && !node.text.empty(); }
 
-/// What a shell would have expanded, and we do not.
+/// Whether a shell would have expanded the path, which we do not do.
 bool is_for_a_shell(std::string_view path) {
   return path.starts_with('~') || path.starts_with('$');
 }
 
-/// What a word means: YAML and Python write true and false with capitals, too. A list or map has
-/// none but "{}" and "[]".
+/// The meaning of a word: YAML and Python write true and false with capitals, too. A list or map
+/// has no word but "{}" and "[]".
 std::string_view word_of(const RecipeNode& node) {
   if (node.kind == Kind::kMap || node.kind == Kind::kList) {
     if (!node.children.empty()) return "";

@@ -6,10 +6,9 @@
 
 namespace dualpath::trainer {
 
-/// Fills fields from a recipe's YAML. A key that is absent or null leaves its field as it was: the
-/// default (of section_or_null, null is a value). Whatever is wrong goes to the errors, and reading
-/// goes on, so the fields mean something only if there were none. root and errors must outlive the
-/// reader.
+/// Fills fields from a recipe's YAML. A key that is absent or null leaves its field at the default
+/// (for section_or_null, null is a value). Mistakes go to the errors, and reading goes on, so the
+/// fields have a meaning only if there were none. root and errors must outlive the reader.
 class RecipeReader : public RecipeVisitor {
  public:
   RecipeReader(const RecipeNode& root, RecipeErrors& errors) : root_(root), errors_(errors) {}
@@ -39,8 +38,8 @@ class RecipeReader : public RecipeVisitor {
  private:
   struct Section {
     std::string path;
-    Place place;             // where a key it lacks would be
-    const RecipeNode* node;  // a map; null where the section is absent
+    Place place;             // the place of keys that it lacks
+    const RecipeNode* node;  // a map; null if the section is absent
     std::size_t errors_before;
     std::vector<std::string> known_keys{};
   };

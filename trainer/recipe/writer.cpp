@@ -10,7 +10,8 @@
 namespace dualpath::trainer {
 namespace {
 
-/// What JSON writes, YAML reads: no word of the user's can turn into a number, a null or a comment.
+/// Quotes a text as JSON, which YAML reads: no word of the user's can turn into a number, a null or
+/// a comment.
 std::string in_quotes(std::string_view text) { return nlohmann::json(text).dump(); }
 
 bool is_plain(std::string_view key) {

@@ -4,7 +4,7 @@
 
 namespace dualpath::trainer {
 
-/// Prints every field it is shown as YAML, exactly enough to be read back the same.
+/// Prints every field it is shown as YAML, exactly enough to be read back unchanged.
 class RecipeWriter : public RecipeVisitor {
  public:
   const std::string& yaml() const { return yaml_; }
