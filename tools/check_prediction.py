@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints what a run was predicted to cost beside what it cost, from its report.json.
+"""Prints a run's predicted cost beside its measured cost, from its report.json.
 
     tools/check_prediction.py build/quickstart/report.json
 
@@ -17,7 +17,7 @@ def rows(report):
     if predicted["peak_resident_bytes"] is not None:
         yield "peak memory", predicted["peak_resident_bytes"], training["peak_resident_bytes"], 0.15
     seconds = predicted["seconds"]
-    if seconds["calibrate"] > 0:  # there are static inputs
+    if seconds["calibrate"] > 0:  # 0 without static inputs
         yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40
     for phase in ("train", "control"):
         if phase in training and not training[phase]["resumed_from"]:

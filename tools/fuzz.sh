@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Feeds the readers of files broken ones (tests/fuzz), under the address and undefined-behaviour sanitizers.
+# Feeds broken files to the readers (tests/fuzz), under the address and undefined-behaviour sanitizers.
 #
 #   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: audio chat_template config gguf image
 #                                       recipe safetensors tokenizer
 #
-# Needs clang-14; says so and succeeds where there is none. What it learns stays in build-fuzz/corpus and is used again;
-# a finding ends it with an error and lies in build-fuzz/findings: `build-fuzz/tests/fuzz/READER_fuzz FILE` repeats it.
+# Needs clang-14; without it, says so and succeeds. The corpus stays in build-fuzz/corpus and is used again. A finding
+# ends the script with an error and lies in build-fuzz/findings; `build-fuzz/tests/fuzz/READER_fuzz FILE` repeats it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ command -v clang++-14 >/dev/null || { echo "fuzz: skipped, there is no clang++-1
 cmake --preset fuzz
 cmake --build --preset fuzz --target fuzzers
 each=$((seconds / ${#readers[@]}))
-[ $each -gt 0 ] || each=1  # to libFuzzer 0 is for ever
+[ $each -gt 0 ] || each=1  # libFuzzer takes 0 for ever
 for reader in "${readers[@]}"; do
   echo "fuzz: $reader, $each s"
   corpus=build-fuzz/corpus/$reader

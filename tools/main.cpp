@@ -42,7 +42,7 @@ int run(int argc, char** argv) {
   return dualpath::kDone;
 }
 
-/// The exit code of the command; what it throws becomes a line.
+/// Runs the command and returns its exit code; an exception becomes a line.
 int run_and_report(int argc, char** argv) {
   const auto report = [](std::string_view kind, std::string_view message) {
     dualpath::write_notice(fmt::format("dualpath: {}{}\n", kind, message));

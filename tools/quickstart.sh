@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 machine to a repaired INT8 model: sets up, builds, calibrates, trains, evaluates, exports, and
-# prints the table. Run again after an interruption, it goes on where it was.
+# Brings a bare Debian 12 machine to a repaired INT8 model: sets up, builds, calibrates, trains, evaluates, exports,
+# and prints the table. Run again after an interruption, it goes on where it was.
 #
 #   tools/quickstart.sh [ARGUMENT...]   the arguments go to every dualpath command: --set train.max_steps=20
 set -euo pipefail
@@ -18,5 +18,5 @@ table=$(build/dualpath evaluate "$recipe" "$@")
 build/dualpath export "$recipe" "$@"
 
 printf '\n%s\n\n' "$table"
-# Predicted against measured, where the run directory is the recipe's own.
+# Compares the prediction with the run, if the run directory is the recipe's own.
 if (($# == 0)); then .venv/bin/python tools/check_prediction.py build/quickstart/report.json; fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole test suite under the address and undefined-behaviour sanitizers. tools/test.sh runs the torch-free part.
+# Runs the whole test suite under the address and undefined-behaviour sanitizers. tools/test.sh runs the torch-free
+# part.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings a Debian 12 machine to where DualPath can be built: packages, .venv, build/assets.
-# What is there already is left alone.
+# Prepares a Debian 12 machine for building DualPath: packages, .venv, build/assets. Parts that are there already are
+# left alone.
 #
 #   tools/setup.sh           what using DualPath needs
 #   tools/setup.sh --tests   and what its tests compare with
@@ -43,7 +43,7 @@ missing_packages() {
   done
 }
 
-# The command that runs another one as root.
+# Prints the command that runs another one as root.
 root_rights() {
   if ((EUID == 0)); then
     echo env
@@ -80,7 +80,7 @@ mkdir -p build
 mapfile -t packages < <(missing_packages)
 digests=$(sha256sum "${requirements[@]}")
 venv_current=false
-# What --tests installed serves without --tests too.
+# A .venv of --tests serves without --tests, too.
 if [[ -f $stamp && -z $(comm -13 <(sort "$stamp") <(sort <<<"$digests")) ]]; then venv_current=true; fi
 
 ((${#packages[@]} == 0)) || require_space / "$packages_mib"

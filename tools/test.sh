@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 machine to passed tests: sets up, builds, checks the layout of the code, runs the tests.
+# Brings a bare Debian 12 machine to passed tests: sets up, builds, checks the layout of the code, runs the tests.
 #
 #   tools/test.sh          the CPU build; the torch-free targets with sanitizers too; a minute of fuzzing
 #   tools/test.sh --cuda   the CUDA build, which needs nvcc; without a GPU, tests of kernels skip themselves
@@ -39,8 +39,8 @@ case "$*" in
     PATH=$PATH:/usr/local/cuda/bin
     command -v nvcc >/dev/null || { echo "test: --cuda needs nvcc, on PATH or in /usr/local/cuda/bin" >&2; exit 1; }
     tools/setup.sh --tests
-    # Not the tests that start the program hundreds of times: loading CUDA's libraries is most of their time then, and
-    # the plain build runs them.
+    # Leaves out the tests that start the program hundreds of times: they would mostly load CUDA's libraries, and the
+    # plain build runs them.
     test_preset cuda --exclude-regex '^tools$'
     ;;
   *) usage ;;

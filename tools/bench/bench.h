@@ -15,7 +15,7 @@ namespace dualpath::bench {
 /// Seconds by name.
 using Times = std::map<std::string, double>;
 
-/// What is timed, over and over, at shapes that are asked for.
+/// A piece of work that is timed, over and over, at the shapes asked for.
 struct Bench {
   virtual ~Bench() = default;
   virtual Times run(std::int64_t windows, std::int64_t tokens) = 0;
@@ -27,11 +27,11 @@ std::unique_ptr<Bench> step_bench(trainer::Experiment experiment);
 /// corrections, "corrected_s".
 std::unique_ptr<Bench> forward_bench(trainer::Experiment experiment);
 /// One token (windows x 1) behind a cache of `tokens`, through four distinct layers of a 9B model's
-/// shape with random weights: "step_s", and of it in corrections "correction_s".
+/// shape with random weights: "step_s", and the corrections' part of it, "correction_s".
 std::unique_ptr<Bench> decode_bench();
-/// One optimizer step of paired training of an encoder alone, with random weights: "seconds". Of
-/// ViT-B/16, at BATCH images of SIZE x SIZE pixels, and of a 17-layer Conformer, at BATCH clips of
-/// SIZE frames.
+/// One optimizer step of paired training of an encoder alone, with random weights: "seconds". The
+/// encoders are ViT-B/16, at BATCH images of SIZE x SIZE pixels, and a 17-layer Conformer, at BATCH
+/// clips of SIZE frames.
 std::unique_ptr<Bench> vit_bench();
 std::unique_ptr<Bench> conformer_bench();
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What one other busy program costs, by how OpenMP's threads wait for one another: a training step and a decoded token of
-the quickstart's model, alone and beside a loop that never sleeps, on as many threads as the recipe says.
+"""Measures the cost of one other busy program, for each way in which OpenMP's threads wait. Times a training step and a
+decoded token of the quickstart's model, alone and beside a loop that never sleeps, on the recipe's number of threads.
 
   .venv/bin/python tools/bench/busy.py [--steps 20] [--rounds 2]
 
@@ -18,7 +18,7 @@ import tempfile
 
 PROGRAM = "build/dualpath"
 RECIPE = "recipes/quickstart.yaml"
-# libgomp's own: what it takes where nothing is said (config/linux/wait.h, env.c of GCC 12).
+# libgomp's own: its default (config/linux/wait.h, env.c of GCC 12).
 SETTINGS = {
     "dualpath's": {},
     "libgomp's own": {"GOMP_SPINCOUNT": "300000"},

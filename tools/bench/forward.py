@@ -10,7 +10,7 @@ def program(shape: tuple[int, int]) -> Program:
 
 
 def summary(answers: list[dict]) -> dict:
-    """Of one shape."""
+    """Summarizes one shape."""
     reference, corrected = median(answers, "reference_s"), median(answers, "corrected_s")
     return {"reference_s": reference, "corrected_s": corrected, "ratio": corrected / reference}
 

@@ -1,4 +1,4 @@
-"""What the GPU does, as one JSON: kernels, integer products beside bfloat16's, and the test programs.
+"""Measures the GPU, as one JSON: kernels, integer products beside bfloat16's, and the test programs.
 
   gpu.py PROGRAM --architecture 90 [--out FILE]       tools/bench/gpu.sh builds PROGRAM and calls it
 
@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 450  # for all of it
+SECONDS = 450  # for the whole script
 ROOMS = ("modules", "quant", "trainer")
 # tokens, in, out: SmolLM2-135M and a 9B model
 PRODUCTS = [(1024, 576, 1536), (2048, 4096, 4096), (2048, 4096, 13696), (2048, 13696, 4096), (32, 4096, 13696)]
 
 
 def seconds_of(launch) -> float:
-    """One launch: the median of some runs of many, after one that does not count."""
+    """Times one launch: the median of some runs of many launches, after one run that does not count."""
     runs, launches, seconds = 9, 20, []
     for run in range(runs + 1):
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
@@ -72,7 +72,7 @@ def kernels(program: str) -> dict:
 
 
 class Stopped(Exception):
-    """A step of building the tests that did not succeed, by its last words."""
+    """A step of building the tests that failed, with its last words."""
 
 
 def step(command: list[str], deadline: float) -> str:
@@ -92,8 +92,8 @@ def step(command: list[str], deadline: float) -> str:
 
 
 def tests(architecture: str, deadline: float) -> dict:
-    """Built for this device alone: for all of them it takes too long."""
-    environment = Path(torch.__file__).parents[4]  # of lib/python3.x/site-packages/torch
+    """Builds the tests for this device alone: for all devices it takes too long."""
+    environment = Path(torch.__file__).parents[4]  # above lib/python3.x/site-packages/torch
     targets = [f"{room}_test" for room in ROOMS]
     settings = [f"-DDUALPATH_VENV={environment}", f"-DCMAKE_CUDA_ARCHITECTURES={architecture}-real"]
     folder = ROOT / "build/bench/gpu/tests"

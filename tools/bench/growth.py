@@ -1,4 +1,4 @@
-"""How a paired step's cost grows with tokens and with layers: a table, or JSON, and a plot.
+"""Measures how a paired step's cost grows with tokens and with layers: a table, or JSON, and a plot.
 
   growth.py [--json] [--rounds 5] [--plot docs/growth.svg]      tools/bench/run.sh --growth builds and calls it
 
@@ -21,7 +21,7 @@ RECIPE = "recipes/quickstart.yaml"
 
 
 def programs() -> dict[str, dict[int, rounds.Program]]:
-    """By series and by what grows in it: tokens, or layers."""
+    """The programs of each series, by the number that grows: tokens, or layers."""
     result = {}
     for series, shapes in {"windows_of_128": WINDOWS, "one_window": ONE_WINDOW}.items():
         result[series] = {tokens: rounds.ours(f"{series}, {tokens} tokens", shape, "step") for tokens, shape in shapes.items()}

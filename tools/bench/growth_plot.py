@@ -1,4 +1,4 @@
-"""The plot of growth.py: the same result gives the same bytes."""
+"""The plot of growth.py: equal results give equal bytes."""
 
 from pathlib import Path
 

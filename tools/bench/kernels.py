@@ -1,6 +1,6 @@
 """The quantize kernels' throughput over that of a copy that moves the same bytes, from bench_kernels.
 
-Each is repeated in random order; the figures are the medians of the repetitions.
+Each kernel is repeated in random order; the figures are the medians of the repetitions.
 """
 
 import json
@@ -36,7 +36,7 @@ def throughputs(report: dict) -> dict[str, float]:
 
 
 def summary(speeds: dict[str, float]) -> dict:
-    """By KERNEL/SHAPE/threads:N, in the order of the names above."""
+    """Summarizes by KERNEL/SHAPE/threads:N, in the order of the names above."""
     result = {}
     for shape in SHAPES:
         for kernel in KERNELS:

@@ -1,6 +1,6 @@
-// What is timed, served to the scripts beside it: for each line "BATCH TOKENS" of stdin the bench
-// runs once and answers with a line of JSON, its seconds by name and "peak_bytes", the most
-// resident memory meanwhile.
+// Serves timings to the scripts beside it. For each line "BATCH TOKENS" of stdin the bench runs
+// once and answers with a line of JSON: its seconds by name and "peak_bytes", the most resident
+// memory meanwhile.
 
 #include <fmt/format.h>
 #include <torch/utils.h>
@@ -19,7 +19,7 @@ namespace {
 
 using namespace dualpath;
 
-constexpr std::int64_t kThreads = 2;  // as the recipe and the peers
+constexpr std::int64_t kThreads = 2;  // the recipe's and the peers'
 
 struct Options {
   std::string recipe = "recipes/quickstart.yaml";

@@ -1,4 +1,4 @@
-"""What the peers' steps share: torchao's quantization-aware training, and answering rounds.py."""
+"""Parts that the peers' steps share: torchao's quantization-aware training, and answering rounds.py."""
 
 import ctypes
 import json
@@ -37,7 +37,7 @@ def timed(step: Callable[[int, int], None], batch: int, size: int) -> dict:
 
 
 def serve(step: Callable[[int, int], None]) -> None:
-    """For each line "BATCH SIZE" of stdin a step, answered with a line {"seconds": …, "peak_bytes": …} of JSON.
+    """Runs a step for each line "BATCH SIZE" of stdin, and answers with a line {"seconds": …, "peak_bytes": …} of JSON.
 
     For a line "release" it hands freed memory back, so that the others have room, and answers {}.
     """

@@ -7,8 +7,8 @@
 
 namespace dualpath::bench {
 
-/// Random float32 values for whatever a network asks, made when they are: a layer's 200 M weights
-/// are never in memory in float all at once. Norms' weights and variances are near 1.
+/// Random float32 values for every weight that a network asks for, made when it asks: a layer's 200
+/// M weights are never in memory in float all at once. Norms' weights and variances are near 1.
 class RandomWeights : public modules::DescribedWeights {
  public:
   explicit RandomWeights(const modules::Structure& structure);

@@ -1,4 +1,4 @@
-"""Programs that answer a line with a line, asked in turn: what disturbs the machine disturbs all of them."""
+"""Programs that answer a line with a line, asked in turn: a disturbance of the machine reaches all of them."""
 
 import json
 import statistics
@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Program:
-    """It is asked for one shape alone: memory that a larger one left behind would count as a smaller one's."""
+    """A program asked for one shape alone: memory left behind by a larger shape would count for a smaller one."""
 
     name: str
     command: list[str]
     windows: int
-    tokens: int  # of a window
-    releases: bool = False  # it knows "release" and holds so much freed memory that not all would fit beside it
+    tokens: int  # a window's
+    releases: bool = False  # knows "release": it holds so much freed memory that not all programs would fit beside it
 
 
 def ours(name: str, shape: tuple[int, int], *arguments: str) -> Program:
@@ -49,7 +49,7 @@ def ask(program: Program, running: subprocess.Popen, line: str) -> dict:
 
 
 def turn(program: Program, running: subprocess.Popen) -> dict:
-    """The answer once the caches are its own again: the second; once its memory is back, too: the third."""
+    """The answer that counts: the second, when the caches are its own again, or the third, when its memory is back."""
     shape = f"{program.windows} {program.tokens}"
     for _ in range(2 if program.releases else 1):
         ask(program, running, shape)
@@ -66,7 +66,7 @@ def stop(running: list[subprocess.Popen]) -> None:
 
 
 def measure(what: str, programs: list[Program], rounds: int) -> dict[str, list[dict]]:
-    """Answers by program. Round 0 starts each program and is not counted."""
+    """Collects answers by program. Round 0 starts each program and is not counted."""
     running, answers = [], {program.name: [] for program in programs}
     try:
         for number in range(rounds + 1):

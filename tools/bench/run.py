@@ -1,4 +1,4 @@
-"""What training and inference cost, ours beside the peers': ratios from one run, everything in turn.
+"""Measures what training and inference cost, ours beside the peers': ratios from one run, everything in turn.
 
   run.py [--json] [--rounds 5] [--only NAME…]         tools/bench/run.sh builds what it needs and calls it
 
@@ -21,7 +21,7 @@ PARTS = {"qat_step": steps, forward.NAME: forward, decode.NAME: decode, towers.N
 
 
 def measure_shapes(wanted: set[str], count: int, result: dict) -> None:
-    """Steps and forward, shape by shape."""
+    """Measures steps and forward, shape by shape."""
     for shape, sizes in steps.SHAPES.items():
         programs = [steps.program(name, sizes) for name in steps.ROWS if name in wanted]
         if forward.NAME in wanted:
@@ -34,7 +34,7 @@ def measure_shapes(wanted: set[str], count: int, result: dict) -> None:
 
 
 def run(wanted: set[str], count: int) -> dict:
-    """A peer's step is measured beside our paired one, asked for or not."""
+    """Runs the parts. A peer's step is always measured beside our paired one, asked for or not."""
     if wanted & set(steps.ROWS):
         wanted = wanted | {steps.PAIRED}
     result = {"rounds": count}

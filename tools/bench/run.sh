@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What training and inference cost, measured beside the peers in one run: sets up, builds, and prints one table.
+# Measures what training and inference cost beside the peers, in one run: sets up, builds, and prints one table.
 #
 #   tools/bench/run.sh [--json] [--rounds 5] [--only dualpath_paired torchao forward decode towers kernels]
 #   tools/bench/run.sh --growth [--json] [--rounds 5]      how a step's cost grows: a table, and docs/growth.svg

@@ -1,4 +1,4 @@
-"""What an optimizer step costs, ours beside the peers'.
+"""The cost of an optimizer step, ours beside the peers'.
 
 Compare like with like: a step that trains all weights with one that does, corrections with LoRA.
 """
@@ -53,14 +53,14 @@ def is_compared(our: str, peer: str) -> bool:
 
 
 def ratios(row: dict, unit: str) -> dict:
-    """"ours/peer": seconds by seconds or bytes by bytes, for what was measured."""
+    """The ratios "ours/peer" of all that was measured: seconds by seconds or bytes by bytes."""
     names = [name for name in ROWS if f"{name}_{unit}" in row]
     pairs = [(our, peer) for our in (PAIRED, FULL) if our in names for peer in names if is_compared(our, peer)]
     return {f"{our}/{peer}": row[f"{our}_{unit}"] / row[f"{peer}_{unit}"] for our, peer in pairs}
 
 
 def summary(answers: dict[str, list[dict]]) -> dict:
-    """Of one shape."""
+    """Summarizes one shape."""
     row = {}
     for name in ROWS:
         if name in answers:
@@ -70,7 +70,7 @@ def summary(answers: dict[str, list[dict]]) -> dict:
 
 
 def cells(row: dict, name: str, unit: str, width: int, digits: int) -> str:
-    """A row's own value, and what paired and full are of it."""
+    """A row's own value, and the ratios of paired and full to it."""
     found = [row[f"ratios_{unit}"].get(f"{our}/{name}") for our in (PAIRED, FULL)]
     shares = "".join(f"{'-' if ratio is None else f'{ratio:.2f}':>8}" for ratio in found)
     return f"{row[f'{name}_{unit}']:>{width}.{digits}f}{shares}"

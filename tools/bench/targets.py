@@ -58,7 +58,7 @@ def of_towers(result: dict) -> list[dict]:
 
 
 def summary(result: dict) -> list[dict]:
-    """What was not measured in this run is left out."""
+    """Summarizes the figures; those not measured in this run are left out."""
     parts = {"qat_step": of_steps, kernels.NAME: of_kernels, "forward": of_forward, "decode": of_decode, towers.NAME: of_towers}
     return [row for name, of in parts.items() if name in result for row in of(result[name])]
 

@@ -29,7 +29,7 @@ modules::VitConfig vit_base_patch16_224() {
   return config;
 }
 
-/// Of torchaudio's form: 17 layers, 512 wide, 8 heads, kernel 31.
+/// A Conformer of torchaudio's form: 17 layers, 512 wide, 8 heads, kernel 31.
 modules::ConformerConfig conformer_of_17() {
   modules::ConformerConfig config;
   config.kind = modules::ConformerKind::kTorchaudio;
@@ -84,7 +84,7 @@ class TowerBench : public Bench {
                             std::vector{random_start(1, size)}, [](std::int64_t) {});
   }
 
-  /// Images of size x size pixels, or clips of so many frames.
+  /// Random images of size x size pixels, or clips of `size` frames.
   modules::State random_start(std::int64_t batch, std::int64_t size) const {
     std::vector<std::int64_t> shape = network_.tower_samples.at(modality_).input.sizes().vec();
     shape[0] = batch;

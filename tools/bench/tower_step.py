@@ -2,7 +2,7 @@
 
   tower_step.py TOWER PEER      TOWER: vit (timm's, cross-entropy) or conformer (torchaudio's, mean square); PEER: fine_tune, torchao
 
-Answers lines "BATCH SIZE" (pixels a side, or frames) as peer.serve says. torchao quantizes what is a torch.nn.Linear.
+Answers lines "BATCH SIZE" (pixels a side, or frames), see peer.serve. torchao quantizes every torch.nn.Linear.
 """
 
 import sys

@@ -20,7 +20,7 @@ def programs(tower: str) -> list[Program]:
 
 
 def summary(answers: dict[str, list[dict]]) -> dict:
-    """Of one tower."""
+    """Summarizes one tower."""
     row = {f"{name}_s": median(answers[name], "seconds") for name in (PAIRED, *PEERS)}
     row |= {f"{name}_gb": median(answers[name], "peak_bytes") / 1e9 for name in (PAIRED, *PEERS)}
     row["ratios_s"] = {f"{PAIRED}/{peer}": row[f"{PAIRED}_s"] / row[f"{peer}_s"] for peer in PEERS}

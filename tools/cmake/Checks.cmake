@@ -1,6 +1,6 @@
 # Rules of the house that are checked whenever CMake configures.
 
-# Every target that `target` links, directly or through others.
+# Collects every target that `target` links, directly or through others.
 function(link_closure target result)
   set(seen)
   set(open ${target})

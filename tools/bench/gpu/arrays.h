@@ -17,13 +17,13 @@
 
 namespace dualpath::bench {
 
-// Arrays that the host and the device have each by itself, what to fill them with, and a clock.
+// Arrays of which host and device each have a copy, random values to fill them with, and a clock.
 
 inline void check(cudaError_t status) {
   if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
 }
 
-/// Uploaded once; then the CPU's kernel writes host, the GPU's writes device().
+/// An array uploaded once. Then the CPU's kernel writes host, and the GPU's writes device().
 template <class T>
 class Both {
  public:
@@ -51,7 +51,7 @@ class Both {
 };
 
 using Floats = Both<float>;
-/// Of an element type.
+/// Elements of a type known at run time.
 using Elements = Both<std::byte>;
 
 inline std::size_t size_of(data::Element element) {
@@ -100,7 +100,7 @@ inline std::vector<float> random_values(std::size_t n, float size, float outlier
   return values;
 }
 
-/// 0 where all bits are the same, else the largest difference by the largest value.
+/// 0 if all bits are equal, else the largest difference by the largest value.
 inline double error_of(const std::vector<float>& values, const std::vector<float>& expected) {
   if (std::memcmp(values.data(), expected.data(), values.size() * sizeof(float)) == 0) return 0.0;
   double difference = 0.0, largest = 0.0;
@@ -121,7 +121,8 @@ inline double error_of(const Both<std::int8_t>& both) {
   return both.fetched() == both.host ? 0.0 : 1.0;
 }
 
-/// What one launch takes: the median of some runs of many, after one that does not count.
+/// The time of one launch: the median of some runs of many launches, after one run that does not
+/// count.
 inline double seconds_of(const std::function<void()>& launch) {
   constexpr int kRuns = 9, kLaunches = 20;
   cudaEvent_t begin = nullptr, end = nullptr;

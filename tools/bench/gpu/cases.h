@@ -19,9 +19,9 @@
 
 namespace dualpath::bench {
 
-// Each kernel with its data: expect() makes what the CPU says, run() launches, error() compares,
-// bytes() is what a launch must read and write. What is not finite is no case here: the kernels
-// count it, and the run stops.
+// Each kernel with its data: expect() runs the CPU's kernel, run() launches, error() compares,
+// bytes() counts the bytes that a launch must read and write. Values are finite: the kernels count
+// others, and the run stops.
 
 struct Shape {
   std::int64_t rows, width;
@@ -83,7 +83,7 @@ struct RmsNormBackward : RmsNorm {
   Elements grad = values(1.0f), grad_x = results();
 };
 
-/// Against the two that it is made of: RMSNorm, and the law of quantizing.
+/// Compares with its two parts: RMSNorm, and the law of quantizing.
 struct NormQuantize : RmsNorm {
   using RmsNorm::RmsNorm;
 
@@ -127,7 +127,7 @@ struct NormQuantizeBackward : NormQuantize {
   Elements grad = values(1.0f), grad_x = results();
 };
 
-/// Against the law itself.
+/// Compares with the law itself.
 struct Quantize : Case {
   Quantize(data::Element of, Shape in) : Quantize(of, in, random_values(in.size(), 3.0f), 0.05f) {}
   Quantize(data::Element of, Shape in, const std::vector<float>& from, float scale)
@@ -151,7 +151,7 @@ struct Quantize : Case {
   Both<std::int32_t> non_finite{1};
 };
 
-/// With an input scale a row, as tokens have it.
+/// Has an input scale a row, as for tokens.
 struct ScaleSums : Case {
   using Case::Case;
 
@@ -193,7 +193,7 @@ struct ScaleSums : Case {
   Elements y = results();
 };
 
-/// Heads of 64 channels.
+/// Has heads of 64 channels.
 struct Rotate : Case {
   using Case::Case;
   static constexpr std::int64_t kDim = 64;
@@ -224,7 +224,7 @@ struct Rotate : Case {
   Elements x = values(3.0f), y = results();
 };
 
-/// Against the formula in double.
+/// Compares with the formula in double.
 struct GatedSilu : Case {
   using Case::Case;
 
@@ -310,7 +310,7 @@ struct DistanceBackward : Case {
   Floats slope = floats(shape.rows, 1.0f);
 };
 
-/// A head of width / 64 units.
+/// Has a bottleneck of width / 64 units.
 struct Correction : Case {
   using Case::Case;
 
@@ -341,7 +341,7 @@ struct Correction : Case {
   Elements x = values(30.0f), y = results();
 };
 
-/// Sums over rows: whole on the host, in sets on the device, which are added up to be compared.
+/// Sums over rows: whole on the host, in sets on the device. The sets are added up to be compared.
 struct GradientSets {
   GradientSets(std::int64_t n, std::int64_t sets)
       : host(static_cast<std::size_t>(n)), device(static_cast<std::size_t>(n * sets)) {}
@@ -390,7 +390,7 @@ struct CorrectionBackward : Correction {
       of_alpha{1, sets};
 };
 
-/// The width is a vocabulary's. Against plain sums in double.
+/// Compares with plain sums in double. The width is a vocabulary's.
 struct HeadLoss : Case {
   using Case::Case;
   static constexpr trainer::LossWeights kWeights{.kl = 0.75f, .ce = 0.25f};
@@ -454,7 +454,7 @@ struct HeadLoss : Case {
                      nll_rows = kl_rows;
 };
 
-/// In float32, whatever the element: a parameter, its gradient and moments.
+/// Works in float32, whatever the element: a parameter, its gradient and moments.
 struct AdamW : Case {
   using Case::Case;
   static constexpr trainer::AdamWStep kStep{.decay = 0.999f,

@@ -1,5 +1,5 @@
-// The CUDA kernels, each beside its twin on the CPU, over random data, and timed: one line of JSON
-// for tools/bench/gpu.py. Needs no torch and none of the project's libraries.
+// Compares each CUDA kernel with its twin on the CPU over random data, and times it: one line of
+// JSON for tools/bench/gpu.py. Needs no torch and none of the project's libraries.
 //
 //   gpu_kernels      exit code 1: no device, or a kernel is wrong
 
@@ -15,7 +15,7 @@ namespace {
 
 using data::Element;
 
-/// How large an error is still rounding's, by element type.
+/// The largest error that rounding explains, by element type.
 struct Bounds {
   double float32, bfloat16, float16;
   double of(Element element) const {
@@ -52,7 +52,8 @@ class Report {
   bool all_right_ = true;
 };
 
-/// Compares in three element types and some shapes, each filling no whole block; times in bfloat16.
+/// Compares in three element types and some shapes, none of which fills whole blocks; times in
+/// bfloat16.
 template <class Kernel>
 void measure(Report& report, const std::string& name, Bounds bounds,
              const std::vector<Shape>& compared, Shape timed) {
@@ -73,7 +74,7 @@ void measure(Report& report, const std::string& name, Bounds bounds,
   report.add(name, worst, right, timed, seconds_of([&] { kernel.run(); }), kernel.bytes());
 }
 
-/// All finite values of a 16-bit type on many grids, ties and saturation among them.
+/// Checks all finite values of a 16-bit type on many grids, ties and saturation among them.
 void check_all_patterns(Report& report, const std::string& name, Element element) {
   std::vector<float> all;
   for (std::uint32_t bits = 0; bits < 0x10000u; ++bits) {
