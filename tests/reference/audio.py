@@ -1,4 +1,4 @@
-"""Audio as files of every kind that we read, and the samples that soundfile and torchaudio have of them.
+"""Audio as files of every kind that we read, and the samples that soundfile and torchaudio read from them.
 
 Makes --out, a folder:
   pcm16.wav pcm24.wav float.wav stereo.wav extensible.wav rf64.wav    16 kHz
@@ -6,7 +6,7 @@ Makes --out, a folder:
   chirp.wav             44.1 kHz, nothing near 8 kHz
   streamed.flac         mono.flac, whose header does not say how long it is
   hour.flac             an hour of silence
-  hour_streamed.flac    whose header does not say so
+  hour_streamed.flac    hour.flac, whose header does not say how long it is
   expected.safetensors
     <file>              [L] float32 by soundfile, channels averaged; chirp.wav at 16 kHz by torchaudio
 Checked here: torchaudio's chirp is the one that we asked for, at 16 kHz.
@@ -47,20 +47,20 @@ BEST = {
 
 
 def make_clip(channels: int) -> numpy.ndarray:
-    """A tone for each channel, and noise. Returns [SAMPLES, channels]."""
+    """Makes a tone for each channel, and noise. Returns [SAMPLES, channels]."""
     time = numpy.arange(SAMPLES)[:, None] / RATE
     tones = numpy.sin(2 * numpy.pi * 300 * (1 + numpy.arange(channels)) * time)
     return 0.3 * tones + numpy.random.default_rng(SEED).normal(scale=0.05, size=(SAMPLES, channels))
 
 
 def chirp(rate: int) -> numpy.ndarray:
-    """From 100 to 4100 Hz. Returns [rate * CHIRP_SECONDS]."""
+    """A rising tone from 100 to 4100 Hz. Returns [rate * CHIRP_SECONDS]."""
     time = numpy.arange(rate * CHIRP_SECONDS) / rate
     return 0.5 * numpy.sin(2 * math.pi * (100 + 2000 * time / CHIRP_SECONDS) * time)
 
 
 def without_length(flac: bytes) -> bytes:
-    """Zeroes STREAMINFO's 36 bits of the number of samples: unknown, as encoders leave them that write to a pipe."""
+    """Zeroes STREAMINFO's 36 bits of the number of samples: unknown, as from encoders that write to a pipe."""
     return flac[:21] + bytes([flac[21] & 0xF0, 0, 0, 0, 0]) + flac[26:]
 
 

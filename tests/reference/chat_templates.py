@@ -1,7 +1,7 @@
-"""What transformers renders from the chat templates in tests/data/templates.
+"""Texts that transformers renders from the chat templates in tests/data/templates.
 
 Makes in --out, one JSON file:
-  cases     [{template, variables, text}]: the file's name, what it was given, and the text; without `text` where the template or
+  cases     [{template, variables, text}]: the file's name, its variables, and the text; no `text` if the template or
             Jinja refuses it. strftime_now tells NOW.
   versions
 Checked here: every template renders some conversation.

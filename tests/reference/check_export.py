@@ -2,7 +2,7 @@
 
   check_export.py DIR --logits FILE [--max-kl 1e-4] [--min-agreement 0.999]
 DIR holds config.json with a compressed-tensors quantization_config of format int-quantized, pack-quantized or mixed-precision,
-safetensors and tokenizer files. FILE is what the exporting program computes for the INT8 model without corrections, each row of ids alone:
+safetensors and tokenizer files. FILE holds what the exporting program computes for the INT8 model without corrections, each row of ids alone:
   ids [B, T] int64; logits [B, T, V] float32; and, for a lock-step check, hidden [B, L + 1, T, H] float32, the embeddings and
   each layer's output before the final norm.
 
@@ -71,11 +71,11 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# --- What safetensors alone can tell ---
+# --- Checks by safetensors alone ---
 
 
 def read_tensors(directory: Path) -> dict[str, torch.Tensor]:
-    """The model's tensors. correction.safetensors is read too, but transformers is to know nothing of it."""
+    """Reads the model's tensors, and correction.safetensors, of which transformers must know nothing."""
     files = sorted(directory.glob("*.safetensors"))
     require(bool(files), "no safetensors file")
     contents = {file.name: load_file(file) for file in files}
@@ -88,9 +88,9 @@ def is_static(scheme: QuantizationScheme) -> bool:
 
 
 def read_schemes(directory: Path, tensors: dict[str, torch.Tensor]) -> dict[str, QuantizationScheme]:
-    """Linear's name -> its scheme, for each that has a weight_scale. Where there are several groups, targets are names."""
+    """Linear's name -> its scheme, for each with a weight_scale. If there are several groups, targets are names."""
     config = json.loads((directory / "config.json").read_text(encoding="utf-8"))["quantization_config"]
-    groups = [group for group in QuantizationConfig(**config).config_groups.values() if group.weights]  # not attention's
+    groups = [group for group in QuantizationConfig(**config).config_groups.values() if group.weights]  # without attention's groups
     linears = sorted(name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale"))
     require(bool(linears), "no quantized linear")
     if len(groups) == 1:
@@ -129,7 +129,7 @@ def check_linear(name: str, tensors: dict[str, torch.Tensor], scheme: Quantizati
 
 
 def dequantize(tensors: dict[str, torch.Tensor], schemes: dict[str, QuantizationScheme]) -> dict[str, torch.Tensor]:
-    """Linear's name -> float32 weight, for each that is quantized."""
+    """Linear's name -> float32 weight, for each quantized linear."""
     weights = {}
     for name, scheme in schemes.items():
         codes = codes_of(name, tensors, scheme)
@@ -144,7 +144,7 @@ def describe(weight: torch.Tensor) -> dict:
     return {"shape": list(weight.shape), "sha256": hashlib.sha256(weight.numpy().astype("<f4").tobytes()).hexdigest()}
 
 
-# --- What transformers makes of the directory ---
+# --- Checks by transformers ---
 
 
 def check_tokenizer(directory: Path) -> int:
@@ -155,7 +155,7 @@ def check_tokenizer(directory: Path) -> int:
 
 
 def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """dtype is asked for by name: with "auto", transformers rounds the scales to the dtype in config.json."""
+    """Asks for a dtype by name: with "auto", transformers rounds the scales to the dtype in config.json."""
     with packed_zero_points():
         model, info = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
@@ -164,7 +164,7 @@ def load_model(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
 
 
 def our_token_scales(value: torch.Tensor, **_) -> tuple[torch.Tensor, torch.Tensor]:
-    """In the place of compressed-tensors' compute_dynamic_scales_and_zp."""
+    """Replaces compressed-tensors' compute_dynamic_scales_and_zp."""
     absmax = value.abs().amax(-1, keepdim=True)
     scale = torch.where(absmax == 0, 1.0, absmax / 127)
     return scale, torch.zeros_like(scale)
@@ -198,7 +198,7 @@ def token_scales(function):
 
 
 def check_schemes(model: PreTrainedModel, tensors: dict[str, torch.Tensor], schemes: dict[str, QuantizationScheme]) -> int:
-    """That transformers takes each linear's scheme for what it is. Returns how many find scales by token."""
+    """Checks that transformers reads each linear's scheme correctly. Returns how many find scales by token."""
     for name, scheme in schemes.items():
         found = model.get_submodule(name).quantization_scheme
         for part in ("weights", "input_activations"):
@@ -212,7 +212,7 @@ def run(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
 
 
 def check_weights(model: PreTrainedModel, weights: dict[str, torch.Tensor]) -> None:
-    """After a first run, which is where compressed-tensors dequantizes."""
+    """Checks weights after a first run, in which compressed-tensors dequantizes them."""
     for name, weight in weights.items():
         require(torch.equal(model.get_submodule(name).weight, weight), f"{name}: transformers dequantizes otherwise")
 
@@ -231,7 +231,7 @@ def compare(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, float]:
 
 
 def run_in_lock_step(model: PreTrainedModel, ids: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each layer gets hidden[:, layer] for its input. Returns logits and errors [L, B, T] of the layers' updates."""
+    """Gives each layer hidden[:, layer] for its input. Returns logits and errors [L, B, T] of the layers' updates."""
     errors, handles = [], []
 
     def enforce(layer: int):
@@ -328,7 +328,7 @@ def main() -> int:
     arguments = parse()
     torch.set_num_threads(NUM_THREADS)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # progress bars
+        with contextlib.redirect_stderr(io.StringIO()):  # hides progress bars
             report = check(arguments)
     except (CheckFailed, OSError, ValueError, KeyError) as failure:
         print(f"{arguments.directory}: {failure}", file=sys.stderr)

@@ -25,7 +25,7 @@ def failures(directory: Path, expected: dict) -> list[str]:
     for text in expected["texts"]:
         if fast.encode(text["text"], add_special_tokens=False).ids != text["ids"]:
             found.append(f"tokenizers: {text['name']}")
-        if auto.encode(text["text"]) != text["ids"]:  # with what transformers would put around the text: nothing
+        if auto.encode(text["text"]) != text["ids"]:  # with the tokens that transformers would put around the text: none
             found.append(f"AutoTokenizer: {text['name']}")
     return found
 

@@ -1,4 +1,4 @@
-"""What the reference scripts share: arguments, texts, the tokenizer out of the GGUF file, and one way to save."""
+"""Parts that the reference scripts share: arguments, texts, the tokenizer out of the GGUF file, and one way to save."""
 
 import argparse
 import functools
@@ -29,11 +29,11 @@ LIBRARIES = (
     "onnxruntime",
     "compressed-tensors",
 )
-NUM_THREADS = 1  # two finish little sooner, and waste most of their time beside other tests
+NUM_THREADS = 1  # two threads finish little sooner, and waste most of their time beside other tests
 
 
 def parse_arguments(docstring: str, out_help: str, **inputs: str) -> argparse.Namespace:
-    """--out, --assets and a required path for each input (name=help); fixes the thread count too."""
+    """Parses --out, --assets and a required path for each input (name=help); fixes the thread count, too."""
     parser = argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help=out_help)
     parser.add_argument("--assets", type=Path, default=ASSETS, help="folder with the GGUF file and the texts")
@@ -48,7 +48,7 @@ def library_versions() -> dict[str, str]:
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], script: str, **facts) -> None:
-    """Writes tensors with metadata: `script`, `versions` (JSON) and the facts (text as it is, the rest as JSON)."""
+    """Writes tensors with metadata: `script`, `versions` (JSON) and the facts (text as text, the rest as JSON)."""
     metadata = {"script": Path(script).name, "versions": json.dumps(library_versions())}
     metadata |= {key: fact if isinstance(fact, str) else json.dumps(fact) for key, fact in facts.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def read_key(path: Path, key: str):
 
 
 def tokenizer_from_gguf(path: Path) -> Tokenizer:
-    """Byte-level BPE as the model's authors published it: every digit by itself, then GPT-2's pattern.
+    """The byte-level BPE that the model's authors published: every digit by itself, then GPT-2's pattern.
 
     transformers' own GGUF import is not used: it drops the split of digits.
     """

@@ -60,7 +60,7 @@ class Alignment(torch.nn.Module):
         return self.fc2(torch.nn.functional.gelu(self.fc1(x)))
 
     def resample(self, x):
-        """x: [T, WIDTH] of one clip, without padding."""
+        """Resamples x [T, WIDTH] of one clip, without padding."""
         q, k, v = (layer(y).view(-1, HEADS, WIDTH // HEADS).transpose(0, 1) for layer, y in (
             (self.query, self.queries[0]), (self.key, x), (self.value, x)))
         weights = (q @ k.transpose(1, 2) * (WIDTH // HEADS) ** -0.5).softmax(-1)
@@ -68,14 +68,14 @@ class Alignment(torch.nn.Module):
 
 
 def align_images(layer: Alignment, hidden: torch.Tensor) -> torch.Tensor:
-    """hidden: [B, 1 + 16, width]. The unfold of torch lays a square out as [width, rows, columns], as we do."""
+    """Aligns hidden [B, 1 + 16, width]. torch's unfold lays a square out as [width, rows, columns], as we do."""
     plane = layer.norm(hidden[:, 1:]).transpose(1, 2).unflatten(2, (4, 4))
     squares = torch.nn.functional.unfold(plane, kernel_size=2, stride=2).transpose(1, 2)
     return layer.project(squares) + layer.modality
 
 
 def align_audio(layer: Alignment, hidden: torch.Tensor, lengths: list[int]) -> torch.Tensor:
-    """Clip by clip, so that there is no padding but the zeros behind a clip's last frames."""
+    """Aligns clip by clip, so that there is no padding but the zeros behind a clip's last frames."""
     clips = []
     for clip, length in zip(hidden, lengths):
         frames = layer.norm(clip[:length])
@@ -98,7 +98,7 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
 
 
 def save_model(directory, parts, arguments, tokenizer, audio="parakeet") -> None:
-    """The encoders' tensors under the names of their own files, which transformers calls otherwise in memory."""
+    """Saves the encoders' tensors under the names of their own files, which differ from transformers' names in memory."""
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.state_dict() for name, part in parts.items()}
     decoder = tensors["language_model"]

@@ -1,4 +1,4 @@
-"""Small random speech encoders as transformers and torchaudio compute them.
+"""Small random speech encoders, computed by transformers and torchaudio.
 
 Makes in --out the directories below (config.json, model.safetensors) and for each NAME.safetensors: `features` [3, T, mels], `mask` [3, T]
 bool, `hidden` [3, T', H] with `hidden_mask` [3, T'] (zero where it is false), and `attention_difference` [1]: the largest difference
@@ -41,7 +41,7 @@ def fill(model: torch.nn.Module, generator: torch.Generator) -> None:
         noise = torch.randn(tensor.shape, generator=generator)
         if name.endswith("running_var"):
             tensor.copy_(0.5 + noise.abs())
-        elif tensor.dim() == 1 and name.endswith("weight"):  # of norms
+        elif tensor.dim() == 1 and name.endswith("weight"):  # a norm's weight
             tensor.copy_(1 + 0.2 * noise)
         else:
             tensor.copy_(noise * (0.3 if tensor.dim() == 1 or "bias_" in name else 0.15))

@@ -1,4 +1,4 @@
-"""Tokens of conversations, and which of them the assistant says, as transformers' `return_assistant_tokens_mask` tells it.
+"""Tokens of conversations, and which of them are the assistant's by transformers' `return_assistant_tokens_mask`.
 
 Makes in --out, one JSON file:
   tokenizer, tokenizer_config   of a small tokenizer of Qwen2's kind (NFC), without a chat template
@@ -23,7 +23,7 @@ BEGIN, END = "{%- generation %}", "{%- endgeneration %}"
 SPECIAL = ["<s>", "</s>", "<think>", "</think>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>"]
 SPECIAL += ["<|end_header_id|>", "<|user|>", "<|assistant|>", "<|end|>", "[gMASK]", "<sop>", "<start_of_turn>", "<end_of_turn>"]
 
-# Nothing special stands between turns, so that tokens reach over both ends of answers.
+# No special token stands between turns, so that tokens reach over both ends of answers.
 TALK = (
     "{% set names = {'system': 'a system: ', 'user': 'a user: ', 'assistant': 'an answer: '} %}{% for m in messages %}"
     "{{ names[m.role] }}{{ m.content + ' ' }}{% endfor %}{% if add_generation_prompt %}{{ names['assistant'] }}{% endif %}"
@@ -33,7 +33,7 @@ THINKS = (
     "{% for m in messages %}{{ '<|' + m.role + '|>' }}{{ m.content.split('</think>')[-1] }}{{ eos_token }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|><think>\\n' }}{% endif %}"
 )
-# What is to be replaced to mark what the assistant says.
+# Replacements that mark the assistant's text.
 MARKS = {
     "chatml": (
         "message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}",

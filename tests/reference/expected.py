@@ -1,4 +1,4 @@
-"""What a C++ decoder is held to: a float32 model's logits, how far they may move, and its greedy continuation."""
+"""Values for testing a C++ decoder: a float32 model's logits, how far they may move, and its greedy continuation."""
 
 import torch
 from transformers import PreTrainedModel
@@ -10,13 +10,13 @@ STEPS = 64
 
 
 def logits_of(model: PreTrainedModel, ids: torch.Tensor, attention: str) -> torch.Tensor:
-    """ids: [B, T] int64. Returns [B, T, V] float32. attention: "eager" or "sdpa"."""
+    """Computes logits of ids [B, T] int64. Returns [B, T, V] float32. attention: "eager" or "sdpa"."""
     model.set_attn_implementation(attention)
     return model(ids, use_cache=False).logits
 
 
 def continue_greedily(model: PreTrainedModel, prompt: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """prompt: [P] int64. Returns STEPS tokens (past any end of text) and each one's logit less the runner-up's."""
+    """Continues prompt [P] int64. Returns STEPS tokens (past any end of text) and each one's logit less the runner-up's."""
     tokens, margins = [], []
     ids, cache = prompt[None], None
     for _ in range(STEPS):
@@ -30,7 +30,7 @@ def continue_greedily(model: PreTrainedModel, prompt: torch.Tensor) -> tuple[tor
 
 @torch.no_grad()
 def hidden_states(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
-    """ids: [B, T] int64, each row run alone. Returns [B, L + 1, T, H]: the embeddings, then each layer's output.
+    """Runs each row of ids [B, T] int64 alone. Returns [B, L + 1, T, H]: the embeddings, then each layer's output.
 
     Unlike transformers' own output_hidden_states, the last one is taken before the final norm.
     """
@@ -46,7 +46,7 @@ def hidden_states(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def expected_values(model: PreTrainedModel, tokens: list[int]) -> dict[str, torch.Tensor]:
-    """The windows lie one after another at the start of the tokens, the prompt behind them.
+    """Computes all values. The windows lie one after another at the start of the tokens, the prompt behind them.
 
     ids [2, 64] int64; logits [2, 64, V] float32, by eager attention; attention_difference [2, 64] float32, the largest
     |eager - sdpa| over the vocabulary; prompt [32] int64; greedy [64] int64; greedy_margin [64] float32.

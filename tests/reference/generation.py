@@ -1,4 +1,4 @@
-"""What transformers' generate() says, and how its samplers choose.
+"""Texts of transformers' generate(), and the probabilities of its samplers.
 
 Makes in --out, one JSON file:
   greedy    [{model, prompt, stop, tokens, text}]: generate(do_sample=False) in float32 behind a prompt encoded with special tokens
@@ -51,7 +51,7 @@ def describe(name: str, model: PreTrainedModel, ids: list[int], stop: list[int],
 
 
 def tiny(name: str, directory: Path, stop_at: int | None = None) -> dict:
-    """stop_at: ends before the text's last token by making the token at that step a stop token."""
+    """Makes a case of a tiny model. stop_at: makes the token at that step a stop token, so the text ends early."""
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(directory)
     ids = tokenizer(PROMPT)["input_ids"]

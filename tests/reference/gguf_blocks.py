@@ -1,4 +1,4 @@
-"""Random blocks of every GGUF type we read, and the values that the gguf package sees in them.
+"""Random blocks of every GGUF type we read, and the values that the gguf package reads from them.
 
 Makes in --out:
   version_3.gguf     a tensor for each type, by its name ("Q4_K"), [BLOCKS * elements of a block]: random bytes,
@@ -17,7 +17,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 SEED = 31
 BLOCKS = 128
-# Where the float16 scales of a block lie, in bytes.
+# The places of a block's float16 scales, in bytes.
 SCALES = {
     "F32": [], "F16": [0], "BF16": [], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
@@ -26,7 +26,7 @@ EDGES = numpy.array([0.0, -0.0, 2.0**-24, -(2.0**-15), 65504.0, -65504.0], dtype
 
 
 def finite_halves(generator: numpy.random.Generator) -> numpy.ndarray:
-    """[BLOCKS] float16: the edges, then random patterns without infinities and NaN."""
+    """Makes [BLOCKS] float16: the edges, then random patterns without infinities and NaN."""
     halves = generator.integers(0, 65536, BLOCKS, dtype=numpy.uint16).view(numpy.float16)
     halves = numpy.where(numpy.isfinite(halves), halves, numpy.float16(1))
     halves[: len(EDGES)] = generator.permutation(EDGES)
@@ -34,7 +34,7 @@ def finite_halves(generator: numpy.random.Generator) -> numpy.ndarray:
 
 
 def make_blocks(name: str, generator: numpy.random.Generator) -> numpy.ndarray:
-    """[BLOCKS * bytes of a block] uint8."""
+    """Makes [BLOCKS * bytes of a block] uint8."""
     _, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
     blocks = generator.integers(0, 256, (BLOCKS, block_bytes), dtype=numpy.uint8)
     for offset in SCALES[name]:

@@ -1,4 +1,4 @@
-"""GLM-4-9B as transformers knows it, without weights: what a plan from config.json alone is held to.
+"""GLM-4-9B in transformers' description, without weights, for testing a plan from config.json alone.
 
 Makes in --out: config.json, of Glm4Config's own values (those of GLM-4-9B), with weights in bfloat16; parameters.json, the shape
 of every parameter by name, of a model on the meta device.

@@ -61,7 +61,7 @@ VISION = {
 
 
 def with_pictures(tokens: list[int], grids: list[list[int]]) -> list[int]:
-    """A few words before, between and behind the pictures, a token a merged square."""
+    """Puts a few words before, between and behind the pictures, with a token a merged square."""
     ids, words = [], iter(range(0, len(tokens), 7))
     for rows, columns in grids:
         start = next(words)
@@ -76,7 +76,7 @@ def padded(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
 
 @torch.no_grad()
 def greedy(model, ids, pixels, grid) -> tuple[torch.Tensor, torch.Tensor]:
-    """Steps past the end of text, and each token's logit less the runner-up's."""
+    """Returns tokens, past any end of text, and each token's logit less the runner-up's."""
     tokens, margins = [], []
     inputs = {"pixel_values": pixels, "image_grid_thw": grid, "mm_token_type_ids": (ids == IMAGE_TOKEN).int()}
     cache = None
@@ -149,7 +149,7 @@ def write_samples(out, texts: list[str]) -> list[dict]:
 
 
 def inputs_of(tokenizer, processor, out, sample) -> tuple[torch.Tensor, dict]:
-    """Its ids [1, T] without an end of text, and what its pictures are to the model."""
+    """The ids [1, T] of a line, without an end of text, and its pictures as the model's input."""
     inputs, grids = {}, []
     if sample["images"]:
         inputs = dict(processor([Image.open(out / name) for name in sample["images"]], return_tensors="pt"))

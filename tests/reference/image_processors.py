@@ -43,14 +43,14 @@ PROCESSORS = {
         },
     ),
 }
-# Tiny, wide, tall, larger than glm4v_small's limit, of ViT's own size.
+# The sizes are tiny, wide, tall, larger than glm4v_small's limit, and ViT's own.
 PICTURES = [(1, 1), (5, 3), (27, 29), (190, 9), (11, 350), (224, 224), (333, 101), (701, 523)]
 SIDES = [1, 2, 13, 14, 27, 28, 41, 42, 43, 70, 98, 99, 225, 640, 1079, 2801, 5000]
 LARGEST_RATIO = 200
 
 
 def prepare(processor, picture: Image.Image) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """What a processor makes of a picture, and the grid of its patches if it has them."""
+    """The values that a processor makes of a picture, and the grid of its patches if it has them."""
     batch = processor(images=picture, return_tensors="pt")
     values = batch["pixel_values"].float()
     if "image_grid_thw" not in batch:

@@ -1,4 +1,4 @@
-"""Pictures as files of every kind that we read, and what Pillow reads in them and makes of them.
+"""Pictures as files of every kind that we read, and the pixels and resizes that Pillow makes of them.
 
 Makes --out, a folder:
   rgb.jpg gray.jpg cmyk.jpg orientation1.jpg … orientation8.jpg

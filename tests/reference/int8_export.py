@@ -46,7 +46,7 @@ def quantize(x: torch.Tensor, scale: torch.Tensor, qmin: int) -> torch.Tensor:
 
 
 class Int8Linear(torch.nn.Module):
-    """Watches the largest input until frozen, then computes with codes."""
+    """A linear that watches the largest input until frozen, then computes with codes."""
 
     def __init__(self, linear: torch.nn.Linear):
         super().__init__()
@@ -80,14 +80,14 @@ def replace_linears(model: torch.nn.Module) -> dict[str, Int8Linear]:
 
 
 def export(source: Path, directory: Path, weights: dict[str, torch.Tensor], linears: dict[str, Int8Linear]) -> None:
-    """weights: the float model's. Writes codes and scales in the place of quantized weights."""
+    """Writes codes and scales in place of quantized weights. weights: the float model's."""
     directory.mkdir(parents=True, exist_ok=True)
     for file in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
         shutil.copyfile(source / file, directory / file)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     config["quantization_config"] = QUANTIZATION_CONFIG
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    # Stands for an export's own description, without which no quantized directory is opened.
+    # An empty description of an export, without which no quantized directory is opened.
     (directory / "dualpath.json").write_text("{}\n", encoding="utf-8")
     tensors = dict(weights)
     for name, module in linears.items():

@@ -65,7 +65,7 @@ def is_shared(script: Path) -> bool:
 
 
 def shared_hash(assets: Path) -> str:
-    """Of what any script may depend on."""
+    """The hash of everything that any script may depend on."""
     modules = filter(is_shared, HERE.glob("*.py"))
     data = [*assets.glob("*.gguf"), *assets.glob("*.jsonl"), *TEXTS.iterdir(), *TEMPLATES.iterdir()]
     packages = sorted(f"{package.name} {package.version}" for package in importlib.metadata.distributions())

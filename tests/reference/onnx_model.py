@@ -31,7 +31,7 @@ def value_info(name: str, element_type: int) -> bytes:
 
 
 def quantize_linear_model() -> bytes:
-    """y int8 = QuantizeLinear(x, scale, zero_point) along axis 0, which a scalar scale ignores."""
+    """The model y int8 = QuantizeLinear(x, scale, zero_point) along axis 0, which a scalar scale ignores."""
     axis = field(1, "axis") + field(3, 0) + field(20, INT_ATTRIBUTE)
     inputs = {"x": FLOAT, "scale": FLOAT, "zero_point": INT8}
     node = b"".join(field(1, name) for name in inputs)

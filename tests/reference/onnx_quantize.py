@@ -22,7 +22,7 @@ SCALES = [1.0, 2.0**-7, 2.0**5, 1 / 127, 0.1, 0.0371, 3.0, 1e-30, 2.0**-126, 2.0
 
 
 def quantize(x: numpy.ndarray, scale: numpy.ndarray) -> numpy.ndarray:
-    """x: float32. scale: [] or [rows of x] float32. Returns int8 of x's shape."""
+    """Quantizes x float32 by scale [] or [rows of x] float32. Returns int8 of x's shape."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = NUM_THREADS
     session = onnxruntime.InferenceSession(quantize_linear_model(), options, providers=["CPUExecutionProvider"])
@@ -35,7 +35,7 @@ def quantize(x: numpy.ndarray, scale: numpy.ndarray) -> numpy.ndarray:
 
 
 def bfloat16_patterns() -> numpy.ndarray:
-    """[65536] float32; 0 for patterns that are not finite."""
+    """All patterns as [65536] float32; 0 for those that are not finite."""
     x = (numpy.arange(65536, dtype=numpy.uint32) << 16).view(numpy.float32)
     return numpy.where(numpy.isfinite(x), x, numpy.float32(0))
 

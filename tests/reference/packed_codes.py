@@ -12,7 +12,7 @@ from common import parse_arguments, save
 from compressed_tensors.compressors.pack_quantized import pack_to_int32, unpack_from_int32
 
 BITS = (3, 4, 6, 8)
-SHAPE = (41, 77)  # of 5 rows, whose 4-bit columns take one word, 0.20 cannot unpack the columns
+SHAPE = (41, 77)  # with 5 rows, whose 4-bit columns take one word, 0.20 cannot unpack the columns
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ SEED = 41
 
 
 def make_picture(width: int, height: int) -> Image.Image:
-    """Gradients, an edge and noise."""
+    """Makes a picture of gradients, an edge and noise."""
     y, x = numpy.mgrid[:height, :width]
     pixels = numpy.stack([255 * x / width, 255 * y / height, 255 * (x + y > height)], axis=-1)
     pixels += numpy.random.default_rng(SEED).normal(scale=20, size=pixels.shape)

@@ -1,4 +1,4 @@
-"""Prints what TensorBoard reads in the event files below a directory, as one JSON object.
+"""Prints the values that TensorBoard reads in the event files below a directory, as one JSON object.
 
   read_events.py DIR
 run (a folder's path in DIR) -> tag -> [[step, value], ...] in TensorBoard's order.

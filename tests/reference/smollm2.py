@@ -75,7 +75,7 @@ def load_config(path: Path, attention: str) -> LlamaConfig:
 
 
 def load_model(path: Path, weights: dict[str, torch.Tensor], attention: str = "sdpa") -> LlamaForCausalLM:
-    """weights: of load_weights(path). attention: "eager" or "sdpa"."""
+    """Loads the model. weights: load_weights(path). attention: "eager" or "sdpa"."""
     model = LlamaForCausalLM.from_pretrained(None, config=load_config(path, attention), state_dict=dict(weights)).eval()
     state = model.state_dict()
     assert state.keys() - weights.keys() == {"lm_head.weight"}, "every tensor but the tied head comes from the file"

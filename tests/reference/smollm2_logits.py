@@ -17,8 +17,8 @@ from common import GGUF_NAME, HANDBOOK_NAME, library_versions, parse_arguments, 
 from expected import expected_values, hidden_states
 from smollm2 import load_model, load_weights
 
-FIRST_TOKEN = 512  # past the page's head: prose
-MAX_PERPLEXITY = 60.0  # over windows so short; over 256 tokens it is 22, and of a misread model thousands
+FIRST_TOKEN = 512  # behind the page's head begins prose
+MAX_PERPLEXITY = 60.0  # for windows so short; over 256 tokens it is 22, and a misread model has thousands
 
 
 def perplexity(ids: torch.Tensor, logits: torch.Tensor) -> float:

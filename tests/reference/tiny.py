@@ -1,4 +1,4 @@
-"""What tiny random models have in common: sizes, a tokenizer, values as large as a trained model's, and what these must show."""
+"""Parts that tiny random models share: sizes, a tokenizer, values as large as a trained model's, and checks of them."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def save_tokenizer(tokenizer: Tokenizer, directory: Path) -> None:
 
 @torch.no_grad()
 def fill(model: PreTrainedModel, generator: torch.Generator) -> None:
-    """Values as large as a trained model's: with the library's own, all logits would be nearly alike."""
+    """Fills in values as large as a trained model's: with the library's own, all logits would be nearly alike."""
     for name, parameter in model.named_parameters():
         if "norm" in name:
             parameter.uniform_(0.5, 1.5, generator=generator)
@@ -57,6 +57,6 @@ def fill(model: PreTrainedModel, generator: torch.Generator) -> None:
 
 
 def check_values(name: str, expected: dict[str, torch.Tensor]) -> None:
-    """expected: as expected.expected_values describes."""
+    """Checks the values that expected.expected_values describes."""
     assert expected["logits"].std(-1).min() > 0.5, f"{name}: the logits are nearly alike"
     assert len(set(expected["greedy"].tolist())) > 8, f"{name}: the greedy tokens repeat themselves"

@@ -1,6 +1,6 @@
 """Tiny random models of other families than Llama's as Hugging Face directories, saved by transformers, with expected values.
 
-Makes in --out, for each family below, what tiny_llama.py makes for a variant: the directory FAMILY/ and FAMILY.safetensors.
+Makes in --out, for each family below, the files of a variant of tiny_llama.py: FAMILY/ and FAMILY.safetensors.
   glm4   rotation of half a head, interleaved; norms after attention and MLP, too; q, k, v with biases; gate and up in one tensor;
          5 query heads on 1 key head; own lm_head
   glm    the same without the norms after; 3 query heads on 3 key heads, no biases

@@ -64,7 +64,7 @@ VARIANTS = {
 
 @torch.no_grad()
 def grow_outliers(model: LlamaForCausalLM) -> None:
-    """Moves OUTLIER_GAIN out of weights into what they read: norm gains, and up_proj's rows before down_proj."""
+    """Moves OUTLIER_GAIN out of weights into their inputs: norm gains, and up_proj's rows before down_proj."""
 
     def move(source: torch.Tensor, *readers: torch.nn.Linear) -> None:
         source[OUTLIER_CHANNELS] *= OUTLIER_GAIN
@@ -79,7 +79,7 @@ def grow_outliers(model: LlamaForCausalLM) -> None:
 
 
 def use_older_keys(path: Path) -> None:
-    """Rewrites a config.json as transformers 4 wrote it: most models that people have look like that."""
+    """Rewrites a config.json in the form of transformers 4, which most models that people have use."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config |= {"rope_theta": config.pop("rope_parameters")["rope_theta"], "rope_scaling": None}
     config["torch_dtype"] = config.pop("dtype")

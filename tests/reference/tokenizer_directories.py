@@ -52,7 +52,7 @@ def sequence(members: str, *parts: dict) -> dict:
 
 def directory(config: dict | None = None, tokenizer: dict | None = None, special_map: dict | None = None,
               tokens: dict | None = None, model_type: str = "llama") -> dict[str, str]:
-    """config: None for no tokenizer_config.json, else beside what all have."""
+    """Makes a directory. config: None for no tokenizer_config.json, else keys beside those that all have."""
     files = {"tokenizer.json": BASE | (tokenizer or {}), "config.json": {"model_type": model_type}}
     if config is not None:
         files["tokenizer_config.json"] = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>"} | config
@@ -68,7 +68,7 @@ def decoder(**tokens: dict) -> dict:
 
 
 def prefix_spaces() -> dict[str, dict]:
-    """add_prefix_space in tokenizer_config.json and in tokenizer.json, for classes that honour the first and that do not."""
+    """Sets add_prefix_space in tokenizer_config.json and in tokenizer.json, for classes that honour the first and others."""
     roles = {"bos_token": "<|end|>", "unk_token": "<|end|>", "pad_token": "<|end|>"}
     classes = ["GPT2TokenizerFast", "GPT2Tokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "CodeGenTokenizer"]
     made = {}
@@ -83,7 +83,7 @@ def prefix_spaces() -> dict[str, dict]:
 
 
 def special_by_other_files() -> dict[str, dict]:
-    """A token of added_tokens.json is found in other spellings too, unless another file calls it special in time."""
+    """Tests that a token of added_tokens.json is found in other spellings, unless another file calls it special in time."""
     token = "e\u0301"
     ways = {
         "a role": ({"pad_token": token}, None),

@@ -83,13 +83,13 @@ def languages(generator: random.Random, lines: int) -> str:
 
 
 def medley(generator: random.Random, pieces: int, special: list[str]) -> str:
-    """Words, numbers, odd spaces, symbols and special tokens, in any order."""
+    """Mixes words, numbers, odd spaces, symbols and special tokens, in any order."""
     kinds = [SPACES, SPACES, NUMBERS, WORDS, SYMBOLS, special]
     return "".join(generator.choice(generator.choice(kinds)) for _ in range(pieces))
 
 
 def broken_bytes(generator: random.Random, size: int) -> bytes:
-    """UTF-8 in which bytes were dropped, doubled or made up."""
+    """Makes UTF-8 in which bytes were dropped, doubled or made up."""
     whole = ("".join(generator.choices(["é", "€", "𝄞", "a ", "\ud7ff", "\ue000", "\U0010ffff"], k=size))).encode()
     broken = bytearray()
     for byte in whole:
@@ -144,7 +144,7 @@ def family_texts(texts: dict[str, str]) -> dict[str, str]:
 
 
 def train_family(pattern: str, normalizer, options: dict, special: list[str], texts: list[str]) -> Tokenizer:
-    """As the models of a family have it, with a small vocabulary of its own."""
+    """Trains a tokenizer like those of a family's models, with a small vocabulary of its own."""
     tokenizer = Tokenizer(models.BPE(**options))
     tokenizer.normalizer = normalizer
     isolated = pre_tokenizers.Split(Regex(pattern), "isolated", invert=False)
