@@ -34,7 +34,7 @@ class SafetensorsReader {
 
  private:
   std::shared_ptr<const MappedFile> file_;
-  std::span<const std::byte> data_;  // what follows the header
+  std::span<const std::byte> data_;  // the bytes behind the header
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::vector<std::string> names_;
   std::map<std::string, std::string> metadata_;

@@ -24,8 +24,8 @@ struct ImageProcessorOptions {
   ImageBackend backend = ImageBackend::kTorchvision;
   bool do_resize = true;
   Resample resample = Resample::kBilinear;
-  ImageSize size{224, 224};  ///< of planes
-  SizeLimits limits;         ///< of patches; its factor is patch_size * merge_size
+  ImageSize size{224, 224};  ///< the size of planes
+  SizeLimits limits;         ///< the limits of patches; their factor is patch_size * merge_size
   int patch_size = 14;       ///< pixels of a patch's side
   int merge_size = 2;        ///< patches lie in blocks of so many rows and columns, row by row
   bool do_rescale = true;

@@ -116,7 +116,7 @@ class File {
 
   JsonObject object_;
   std::vector<std::string> keys_;
-  StringMap<std::vector<std::string>> keys_within_;  // of objects under a key
+  StringMap<std::vector<std::string>> keys_within_;  // the keys of objects under a key
 };
 
 /// Joins the content of the files like PreTrainedTokenizerBase._from_pretrained.

@@ -46,7 +46,7 @@ constexpr Product kProducts[] = {{512, 576, 576},  {512, 576, 1536},   {512, 153
                                  {1, 13696, 4096}, {512, 13696, 4096}, {1576, 768, 3072},
                                  {3200, 512, 2048}};
 
-/// What one call does and how many bytes it reads and writes.
+/// The work of one call, and the bytes that it reads and writes.
 struct Work {
   std::function<void()> run;
   std::int64_t bytes;
@@ -54,7 +54,7 @@ struct Work {
 
 std::string text(Shape shape) { return fmt::format("{}x{}", shape.rows, shape.columns); }
 
-/// `make` gets its tensors when the benchmark's turn comes.
+/// Adds a benchmark. `make` makes its tensors when the benchmark's turn comes.
 void add(const std::string& name, const std::function<Work()>& make) {
   for (const int threads : kThreads) {
     benchmark::RegisterBenchmark(
@@ -93,8 +93,8 @@ Tensor activations(Shape shape) {
   return (at::randn({shape.rows, shape.columns}) * 30.0).to(at::kBFloat16);
 }
 
-// Quantize alone writes into memory that is there, as the copy does: fresh memory of this size
-// costs more than either.
+// Writes into memory that is there, like the copy: fresh memory of this size costs more than
+// either.
 
 Work quantize_tensor(Shape shape, bool with_mask) {
   constexpr std::int64_t kUnit = 64, kGrain = 1 << 15;
@@ -166,7 +166,8 @@ void add_swiglu() {
   }
 }
 
-/// backward: also what it does with the gradient of y, by which it computes the forward way anew.
+/// Times the correction. backward: also its work with the gradient of y, for which it computes the
+/// forward way anew.
 Work correction(Shape shape, bool backward) {
   modules::DualPathCorrection module(shape.columns, modules::CorrectionOptions(), 1);
   const Tensor x = activations(shape).requires_grad_(backward);
@@ -194,7 +195,8 @@ void add_correction() {
   }
 }
 
-/// A Conformer's, 8 clips of 4 s; and torch's, which wants its channels before the time.
+/// Adds a Conformer's depthwise convolution, 8 clips of 4 s, and torch's, which wants its channels
+/// before the time.
 void add_depthwise() {
   constexpr std::int64_t kClips = 8, kTime = 400, kChannels = 512, kTaps = 31;
   const modules::ConvRef ref{"depthwise", kChannels,   kChannels,           {kTaps},

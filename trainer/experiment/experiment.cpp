@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Other weights that lie beside them are no part of the model.
+/// The model's own files; other weights that lie beside them are no part of it.
 std::vector<fs::path> model_files(const modules::Model& model) {
   std::vector<fs::path> files = model.weight_files;
   if (fs::is_directory(model.path)) files.push_back(model.path / "config.json");
@@ -22,7 +22,7 @@ std::vector<fs::path> model_files(const modules::Model& model) {
   return files;
 }
 
-/// What says how pictures and clips are prepared.
+/// The files that say how pictures and clips are prepared.
 std::vector<fs::path> processor_files(const fs::path& path) {
   std::vector<fs::path> files;
   for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {

@@ -15,40 +15,40 @@
 
 namespace dualpath::trainer {
 
-/// What every command starts from: a recipe, its model opened and checked, and the plan.
+/// The start of every command: a recipe, its model opened and checked, and the plan.
 struct Experiment {
   Recipe recipe;
   modules::Model model;
   quant::Plan plan;
 };
 
-/// 0: as many as the machine has cores.
+/// Sets the number of threads; 0: one a core.
 void use_threads(std::int64_t wanted);
 
-/// What is quantized and how, with all checked that recipe and model can get wrong together.
+/// Makes the plan, and checks all mistakes that show only when recipe and model meet.
 quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& model);
-/// An export computes what it promises only in the dtype it was made in: another one is a
-/// UsageError.
+/// Refuses a dtype other than that of an export, by a UsageError: only in its own does it compute
+/// what it promises.
 void check_export_dtype(const Recipe& recipe, const modules::Model& model);
-/// The same of a model that is opened. Also calls use_threads.
+/// Opens an experiment, of a model that is open or of the recipe's. Also calls use_threads.
 Experiment open_experiment(Recipe recipe, modules::Model model);
 Experiment open_experiment(Recipe recipe);
 
-/// SHA-256 over the model's files (config, weights, processors' configs): which model a result was
-/// made from. Reads them all.
+/// SHA-256 over the model's files (config, weights, processors' configs): names the model of a
+/// result. Reads all files.
 std::string model_fingerprint(const modules::Model& model);
-/// SHA-256 of its tokenizer.json, or what was made in its place.
+/// SHA-256 of the model's tokenizer.json, or of the text made in its place.
 std::string tokenizer_fingerprint(const modules::Model& model);
-/// Bytes of those files.
+/// Bytes of the files that model_fingerprint() reads.
 std::int64_t model_bytes(const modules::Model& model);
-/// The model, and over it, the plan, the compute dtype, the number of calibration windows and all
-/// of the training and selection text: calibration and checkpoints are taken only for these.
-/// Contents count, not paths.
+/// The source of a calibration: the model; and over it the plan, the compute dtype, the number of
+/// calibration windows and all of the training and selection text. Calibration and checkpoints are
+/// taken for no other. Contents count, not paths.
 quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.
 struct QuantizedPath {
-  /// Shares with `reference` what is frozen and stays in float.
+  /// Shares frozen weights that stay in float with `reference`.
   QuantizedPath(const Recipe& recipe, const modules::WeightedNetwork& model,
                 const quant::Plan& plan, const quant::Calibration& calibration,
                 const modules::FloatExecutor& reference);
@@ -64,8 +64,8 @@ struct QuantizedPath {
   modules::Corrected corrected;
 };
 
-/// How the float path's weights are kept. A control that is trained needs them for both ways, whose
-/// layouts differ: packed they would be there twice.
+/// The layout of the float path's weights. A trained control needs them for both ways, whose
+/// layouts differ: prepared they would be there twice.
 modules::Packing packing_of(const Recipe& recipe);
 
 /// The float path: the reference, and with corrections the control.

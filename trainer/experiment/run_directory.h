@@ -64,7 +64,7 @@ class RunDirectory {
   void refuse_other_recipe(const Recipe& recipe) const;
 
   std::filesystem::path path_;
-  std::string recipe_;  // as YAML
+  std::string recipe_;  // the recipe in YAML
   ReportTo report_to_;
   FileLock lock_;
   /// Settles at the end of any kind: before the lock goes, and if the constructor fails.

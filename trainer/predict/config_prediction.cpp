@@ -17,7 +17,7 @@ namespace {
 
 using modules::WeightStore;
 
-/// What the quantized path reads, of which only dtypes and shapes are there.
+/// The weights that the quantized path reads, of which only dtypes and shapes exist.
 modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::WeightedNetwork& model,
                                        const quant::Plan& plan) {
   modules::WeightOverlay weights(
@@ -47,8 +47,8 @@ class MadeUpWeights : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
 };
 
-/// Tokens of a window by which what the recipe's saves can be told: a token's bytes are the same in
-/// every window where no scores are kept.
+/// The tokens of a shorter window that tells the saved bytes of the recipe's: a token's bytes are
+/// equal in all windows that keep no scores.
 std::int64_t telling_window(const Recipe& recipe, const modules::ModelConfig& config,
                             const quant::Plan& plan) {
   const auto keeps_scores = [&](std::int64_t tokens) {
@@ -62,7 +62,7 @@ std::int64_t telling_window(const Recipe& recipe, const modules::ModelConfig& co
   return std::min(tokens, recipe.data.window);
 }
 
-/// Measured on a model as wide as is asked, of few layers, words and, where it can be, tokens.
+/// Measures a model of the given widths, with few layers, few words and, if possible, few tokens.
 SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, quant::Plan plan,
                           std::int64_t hidden_size, std::int64_t intermediate_size) {
   constexpr std::int64_t kLayers = 3;
@@ -83,7 +83,7 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, qua
                               data::make_batch(std::array{data::TokenSpan(ids)}), reference, path);
 }
 
-/// A width that the recipe's groups and corrections divide, as its multiples.
+/// A width that the recipe's groups and corrections divide; they divide its multiples, too.
 std::int64_t unit_of(const Recipe& recipe) {
   std::int64_t unit = std::lcm(std::int64_t{16}, recipe.correction.reduction);
   for (const quant::ConfigGroup& group : recipe.quantize.config_groups)
@@ -91,8 +91,8 @@ std::int64_t unit_of(const Recipe& recipe) {
   return unit;
 }
 
-/// Heads being what they are, a layer's bytes are linear in hidden_size and in intermediate_size:
-/// three narrow models tell what the wide one's layer saves.
+/// Extends to the model's width. With given heads a layer's bytes are linear in hidden_size and in
+/// intermediate_size, so three narrow models tell the wide one's.
 SavedBytes saved_bytes(const Recipe& recipe, const modules::ModelConfig& config,
                        const quant::Plan& plan) {
   const std::int64_t unit = unit_of(recipe);
@@ -110,7 +110,7 @@ SavedBytes saved_bytes(const Recipe& recipe, const modules::ModelConfig& config,
   return {.kept = extended(&SavedBytes::kept), .checkpointed = extended(&SavedBytes::checkpointed)};
 }
 
-/// Logits of both paths and the gradient of one, for a chunk of the head's rows.
+/// Bytes of a chunk of the head's rows: logits of both paths and the gradient of one.
 double chunk_bytes(const Recipe& recipe, const modules::Head& head, const WeightStore& weights,
                    double tokens) {
   constexpr double kTensors = 3.0;

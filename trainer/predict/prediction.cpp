@@ -24,7 +24,7 @@
 namespace dualpath::trainer {
 namespace {
 
-/// Of the decoder: what stands before it is part of the rest.
+/// Counts the decoder's layers; stages before it are part of the rest.
 double layer_count(const modules::Network& network) {
   return static_cast<double>(
       std::count_if(network.stages.begin(), network.stages.end(), [](const modules::Stage& stage) {
@@ -38,7 +38,7 @@ data::Batch first_samples(const data::Samples& samples, std::int64_t wanted) {
   return samples.batch(chosen);
 }
 
-/// The same tokens, of which only the first `count` targets go through the head.
+/// The batch with only its first `count` targets, which go through the head.
 data::Batch with_targets(data::Batch batch, std::int64_t count) {
   batch.targets = batch.targets.clone();
   const at::Tensor counted = batch.targets.flatten().ne(data::kNoTarget);
@@ -46,15 +46,15 @@ data::Batch with_targets(data::Batch batch, std::int64_t count) {
   return batch;
 }
 
-/// What work on one batch costs: what is always there, each layer, each chunk of the head's rows.
+/// The cost of work on one batch: each layer, each chunk of the head's rows, and the rest.
 struct Cost {
   double rest = 0.0, layer = 0.0, chunk = 0.0;
   double of(double layers, double chunks) const { return rest + layers * layer + chunks * chunk; }
 };
 
-/// Runs work on a network of one layer and of `deep` (nothing is trained before the first layer, so
-/// its backward is not like the others'), and on one and two chunks of the head. The first run
-/// loads weights and is not counted.
+/// Runs work on networks of one layer and of `deep`, and on one and two chunks of the head.
+/// (Nothing is trained before the first layer, so its backward differs from the others'.) The first
+/// run loads weights and is not counted.
 class Probe {
  public:
   Probe(const modules::Network& network, const data::Batch& batch, std::size_t deep,
@@ -64,7 +64,7 @@ class Probe {
         narrow_(with_targets(batch, chunk_rows)),
         wide_(with_targets(batch, 2 * chunk_rows)) {}
 
-  /// Of several repeats the fastest counts: what disturbs a run only ever slows it.
+  /// Seconds of work. The fastest repeat counts, since a disturbance only ever slows a run.
   template <class Work>
   Cost seconds(const Work& work, int repeats = 2) const {
     work(deep_, narrow_);
@@ -74,7 +74,7 @@ class Probe {
     return cost(least, deep, wide);
   }
 
-  /// Resident bytes that come on top while work runs.
+  /// Resident bytes that work adds while it runs.
   template <class Work>
   Cost bytes(const Work& work) const {
     const double least = growth([&] { work(shallow_, narrow_); });

@@ -15,7 +15,7 @@ struct PredictedSeconds {
   double calibrate = 0.0, train = 0.0, control = 0.0, evaluate = 0.0;
 };
 
-/// What a recipe will cost on this machine.
+/// The cost of a recipe on this machine.
 struct Prediction {
   std::vector<quant::PlannedBytes> exported;        ///< model.safetensors' tensors: exact
   std::int64_t correction_parameters = 0;           ///< beside them, in float32
@@ -24,10 +24,10 @@ struct Prediction {
   std::optional<PredictedSeconds> seconds;  ///< nothing where there are no weights to run with
 };
 
-/// Runs the recipe's own work (a calibration window, a training step of either path, an evaluated
-/// window) on networks of one and of a few layers and on one and two chunks of the head, and adds
-/// up: times from the clock, memory from the growth of what is resident. Takes about two seconds
-/// for a model of 135M parameters. Layers are taken to be alike.
+/// Predicts by running the recipe's own work: a calibration window, a training step of either path,
+/// an evaluated window. It runs on networks of one and of a few layers and on one and two chunks of
+/// the head, and adds up. Times come from the clock, memory from the growth of resident bytes.
+/// Takes about two seconds for a model of 135M parameters. Layers are taken to be alike.
 Prediction predict(const Experiment& experiment, const Texts& texts);
 
 nlohmann::json to_json(const Prediction& prediction);

@@ -10,7 +10,7 @@
 
 namespace dualpath::trainer {
 
-/// Blocks that were there before are not in it, so their end changes nothing.
+/// Sizes of the blocks allocated since; frees of older blocks are ignored.
 struct AllocationWatch::Ledger : c10::MemoryReportingInfoBase {
   void reportMemoryUsage(void* block, std::int64_t size, std::size_t, std::size_t,
                          c10::Device) override {
