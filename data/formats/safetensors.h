@@ -13,9 +13,9 @@
 
 namespace dualpath::data {
 
-/// Reads one .safetensors file. Opening maps it and checks all that its header says (JSON, dtypes,
-/// shapes against sizes, every byte of the data in exactly one tensor), so that tensor() can only
-/// hand out existing bytes. Opening costs the header. Thread-safe once open.
+/// Reads one .safetensors file. Opening maps the file and checks its header: JSON, dtypes, shapes
+/// against sizes, every byte of the data in exactly one tensor. So tensor() can only hand out
+/// existing bytes. Opening costs the header. Thread-safe once open.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(const std::filesystem::path& path);

@@ -25,7 +25,7 @@ struct Handler {
   std::longjmp(handler->failed, 1);
 }
 
-/// Warnings mean damage too: libjpeg would fill up what is missing with gray.
+/// Warnings mean damage too: libjpeg would fill up missing parts with gray.
 void emit(j_common_ptr common, int level) {
   if (level < 0) fail(common);
 }

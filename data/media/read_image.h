@@ -9,8 +9,8 @@ namespace dualpath::data {
 /// Reads a JPEG, PNG or WebP file, told apart by its first bytes, as RGB. JPEG is turned upright by
 /// its EXIF orientation. Transparent pixels are composited on white; gray and palettes become RGB,
 /// and 16 bits their upper 8. Color profiles and gamma are not applied. Errors name the file.
-/// Refused are animations, CMYK, files of more than 256 MiB, pictures of more than 64 Mi pixels or
-/// 16384 pixels a side (before any memory is taken for them), and damaged files.
+/// Refused are animations, CMYK, damaged files and files of more than 256 MiB. A picture of more
+/// than 64 Mi pixels or 16384 pixels a side is refused before any memory is taken for it.
 Image read_image(const std::filesystem::path& path);
 
 }  // namespace dualpath::data

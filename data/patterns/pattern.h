@@ -15,7 +15,7 @@ namespace dualpath::data {
 /// nor space. Safe to share between threads.
 class Pattern {
  public:
-  /// Throws Error that shows the expression and what is wrong with it.
+  /// Throws an Error that shows the expression and its mistake.
   explicit Pattern(std::string_view expression);
 
   /// A function called for each stretch of a text in order, matched or between two matches; none is

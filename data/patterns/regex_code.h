@@ -12,8 +12,8 @@ namespace dualpath::data {
 /// PCRE2's program for one expression. Safe to share between threads.
 using RegexCode = std::shared_ptr<pcre2_real_code_8>;
 
-/// Compiles `translated`, which is `expression` as PCRE2 spells it. options: PCRE2's own.
-/// Throws Error that shows `expression` and what is wrong with it.
+/// Compiles `translated`, which is `expression` as PCRE2 spells it. options: PCRE2's own. Throws an
+/// Error that shows `expression` and its mistake.
 RegexCode compile_regex(std::string_view expression, const std::string& translated,
                         std::uint32_t options);
 

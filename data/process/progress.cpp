@@ -88,7 +88,7 @@ void Progress::show() {
   std::string text =
       progress_text({label_, unit_, note_, done_, total_, resumed_, elapsed_seconds()});
   if (style_ == ProgressStyle::kBar) {
-    // The end clears what is left of a longer line.
+    // The end clears the rest of a longer line.
     text = fmt::format("\r{}{}\x1b[K", bar_text(done_, total_), text);
   } else {
     text += "\n";

@@ -31,8 +31,8 @@ struct SpecialTokens {
 class Tokenizer {
  public:
   /// Reads tokenizer.json and the files beside it that exist; see tokenizer_config.h. An unknown
-  /// key, or a kind of tokenizer that we do not support (a normalizer but NFC, a model that is no
-  /// BPE over bytes), is an Error naming file and key.
+  /// key is an Error naming file and key. So is a kind of tokenizer that we do not support: a
+  /// normalizer but NFC, or a model that is no BPE over bytes.
   static Tokenizer from_directory(const std::filesystem::path& directory);
   /// Reads the metadata `tokenizer.ggml.*`; see gguf_tokenizer.h.
   static Tokenizer from_gguf(const GgufReader& reader);

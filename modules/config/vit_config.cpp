@@ -86,8 +86,8 @@ const TimmSize& timm_size(const JsonObject& config) {
       config.where(), architecture);
 }
 
-/// Refuses unknown arguments of timm's VisionTransformer. Known are those that are read, those of
-/// training, and those that allow for images of any size.
+/// Refuses unknown arguments of timm's VisionTransformer. Known arguments are read, concern
+/// training alone, or allow for images of any size.
 void require_known_arguments(const JsonObject& arguments) {
   require_known_keys(
       arguments, {"embed_dim", "depth", "num_heads", "img_size", "patch_size", "in_chans",

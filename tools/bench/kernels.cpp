@@ -2,8 +2,8 @@
 // Google Benchmark's own options:
 //   bench_kernels --benchmark_filter=quantize --benchmark_format=json
 // A name is KERNEL/SHAPE/threads:N/real_time. "copy/" before a name is a plain copy that reads and
-// writes as many bytes as that kernel, so the ratio of the two bytes_per_second is the kernel's
-// share of what memory allows.
+// writes as many bytes as that kernel. The ratio of the two bytes_per_second is the kernel's share
+// of memory's speed.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

@@ -25,10 +25,10 @@ enum class RunAccess { kMake, kRestart, kRead };
 /// intervals. Model and training text are bound by their content, which run_calibration() and
 /// load_trained_paths() compare, so the paths may change, too.
 ///
-/// Nothing is overwritten that no run made. Refused are a place that is an input or holds one (see
-/// output_places.h), a directory that holds files of a run's names but no run, and a restart where
-/// there is more than a run makes. A run that a restart replaces comes back if nothing takes its
-/// place (see previous_run.h).
+/// Nothing is overwritten that no run made. Refused is a place that is an input or holds one (see
+/// output_places.h). Refused are also a directory that holds files of a run's names but no run, and
+/// a restart where there is more than a run makes. A run that a restart replaces comes back if
+/// nothing takes its place (see previous_run.h).
 class RunDirectory {
  public:
   explicit RunDirectory(const Recipe& recipe, RunAccess access = RunAccess::kMake);

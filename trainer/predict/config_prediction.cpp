@@ -17,7 +17,7 @@ namespace {
 
 using modules::WeightStore;
 
-/// The weights that the quantized path reads, of which only dtypes and shapes exist.
+/// The weights that the quantized path reads; only dtypes and shapes exist.
 modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::WeightedNetwork& model,
                                        const quant::Plan& plan) {
   modules::WeightOverlay weights(

@@ -39,7 +39,7 @@ std::size_t count_of(std::string_view text, std::string_view part);
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      std::int64_t most);
 
-/// repr(): in quotes, with escapes for what is not printable.
+/// repr(): in quotes, with escapes for characters that are not printable.
 std::string quoted(std::string_view text);
 
 }  // namespace dualpath::data::jinja
