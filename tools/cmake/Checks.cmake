@@ -38,7 +38,7 @@ if(test_files)
   message(FATAL_ERROR "These test files belong to no dualpath_test():\n  ${test_files}")
 endif()
 
-# The CUDA build finds this by compiling; here also where CUDA is not built.
+# Kernels must not know torch. The CUDA build finds that by compiling; this check finds it without CUDA.
 file(GLOB_RECURSE cuda_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/*/kernels/*.cu")
 foreach(cuda_file ${cuda_files})
   file(STRINGS "${cuda_file}" torch_includes REGEX "#include <(torch|ATen|c10)/")
