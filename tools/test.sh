@@ -41,7 +41,7 @@ case "$*" in
     tools/setup.sh --tests
     # Leaves out the tests that start the program hundreds of times: they would mostly load CUDA's libraries, and the
     # plain build runs them.
-    test_preset cuda --exclude-regex '^tools$'
+    test_preset cuda --exclude-regex '^tools'
     ;;
   *) usage ;;
 esac

@@ -1,6 +1,8 @@
 """Checks an INT8 export with the libraries it is meant for; prints one JSON object, or exits 1 with a message.
 
   check_export.py DIR --logits FILE [--max-kl 1e-4] [--min-agreement 0.999]
+  check_export.py --serve     one process for many exports: each line of standard input is a JSON list of arguments as above,
+                              each line of standard output {"report": ...} or {"failure": message}
 DIR holds config.json with a compressed-tensors quantization_config of format int-quantized, pack-quantized or mixed-precision,
 safetensors and tokenizer files. FILE holds what the exporting program computes for the INT8 model without corrections, each row of ids alone:
   ids [B, T] int64; logits [B, T, V] float32; and, for a lock-step check, hidden [B, L + 1, T, H] float32, the embeddings and
@@ -62,13 +64,13 @@ def require(condition: bool, message: str) -> None:
         raise CheckFailed(message)
 
 
-def parse() -> argparse.Namespace:
+def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--logits", type=Path, required=True)
     parser.add_argument("--max-kl", type=float, default=1e-4)
     parser.add_argument("--min-agreement", type=float, default=0.999)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 # --- Checks by safetensors alone ---
@@ -324,16 +326,27 @@ def check(arguments: argparse.Namespace) -> dict:
     }
 
 
-def main() -> int:
-    arguments = parse()
-    torch.set_num_threads(NUM_THREADS)
+def answer(words: list[str]) -> dict:
+    """Checks one export: {"report": ...} or {"failure": message}."""
+    arguments = parse(words)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # hides progress bars
-            report = check(arguments)
+            return {"report": check(arguments)}
     except (CheckFailed, OSError, ValueError, KeyError) as failure:
-        print(f"{arguments.directory}: {failure}", file=sys.stderr)
+        return {"failure": f"{arguments.directory}: {failure}"}
+
+
+def main() -> int:
+    torch.set_num_threads(NUM_THREADS)
+    if sys.argv[1:] == ["--serve"]:
+        for line in sys.stdin:
+            print(json.dumps(answer(json.loads(line))), flush=True)
+        return 0
+    result = answer(sys.argv[1:])
+    if "failure" in result:
+        print(result["failure"], file=sys.stderr)
         return 1
-    print(json.dumps(report, indent=1))
+    print(json.dumps(result["report"], indent=1))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 #include "data/files/file.h"
 #include "tests/support/catch.h"
+#include "tests/tools/export_checker.h"
 #include "tests/tools/tiny_run.h"
 
 using namespace dualpath;
@@ -19,11 +20,10 @@ nlohmann::json check_export(const TinyRun& run, const std::string& model,
   const ProgramEnd ours = run_program({{DUALPATH_EXPORT_LOGITS, directory, ids, logits}});
   INFO(ours.err);
   REQUIRE(ours.code == 0);
-  const ProgramEnd check = run_program(
-      {{DUALPATH_PYTHON, "tests/reference/check_export.py", directory, "--logits", logits}});
-  INFO(check.err);
-  REQUIRE(check.code == 0);
-  return nlohmann::json::parse(check.out);
+  nlohmann::json report = ExportChecker::the_one().check(directory, logits);
+  INFO(report.value("failure", ""));
+  REQUIRE_FALSE(report.contains("failure"));
+  return report;
 }
 
 Arguments with(Arguments arguments, const std::string& more) {

@@ -7,8 +7,9 @@
 #     dualpath::<name>_kernels, which <name> links.
 #   dualpath_executable(<name> SOURCES file... LINKS target...)
 #     The program <name>, at the top of the build folder.
-#   dualpath_test(<name> [TORCH_FREE] SOURCES file... LINKS target...)
-#     A Catch2 program and the ctest test <name>, run from the project's root; labelled torch_free if it is.
+#   dualpath_test(<name> [TORCH_FREE] SOURCES file... LINKS target... [PARTS tag...])
+#     A Catch2 program and the ctest test <name>, run from the project's root; labelled torch_free if it is. Test cases of
+#     a tag in PARTS are a ctest test of their own, <name>_<tag>, which may run beside the others.
 #
 # A TORCH_FREE target sees no torch header, so including one does not compile; Checks.cmake looks at what it links.
 
@@ -66,18 +67,32 @@ function(dualpath_executable name)
 endfunction()
 
 function(dualpath_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH_FREE" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH_FREE" "" "SOURCES;LINKS;PARTS")
   set(target ${name}_test)
   add_executable(${target} ${arg_SOURCES})
   dualpath_configure(${target} "${arg_TORCH_FREE}")
   target_link_libraries(${target} PRIVATE Catch2::Catch2WithMain ${arg_LINKS})
-  add_test(NAME ${name} COMMAND ${target} --durations yes --min-duration 1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   if(arg_TORCH_FREE)
     # Little of a test's time is its own code's: optimizing that takes longer than it saves.
     target_compile_options(${target} PRIVATE $<IF:$<CONFIG:Debug>,-O0,-O1>)
-    set_tests_properties(${name} PROPERTIES LABELS torch_free)
     add_dependencies(torch_free_tests ${target})
   endif()
+  list(TRANSFORM arg_PARTS REPLACE "(.+)" "~[\\1]" OUTPUT_VARIABLE others)
+  list(JOIN others "" others)
+  dualpath_add_test(${name} "${arg_TORCH_FREE}" ${target} ${others})
+  foreach(part ${arg_PARTS})
+    dualpath_add_test(${name}_${part} "${arg_TORCH_FREE}" ${target} "[${part}]")
+  endforeach()
   list(TRANSFORM arg_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
   set_property(GLOBAL APPEND PROPERTY DUALPATH_TEST_FILES ${arg_SOURCES})
+endfunction()
+
+function(dualpath_add_test name torch_free target)
+  add_test(NAME ${name} COMMAND ${target} ${ARGN} --durations yes --min-duration 1
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  # Two tests run at a time: threads that spin while they wait would take the other's cores.
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT GOMP_SPINCOUNT=3000)
+  if(torch_free)
+    set_tests_properties(${name} PROPERTIES LABELS torch_free)
+  endif()
 endfunction()
