@@ -25,7 +25,9 @@ DP_HOST_DEVICE constexpr std::int32_t qmax_of(int num_bits) { return (1 << (num_
 /// OpenVINO and TensorRT do.
 inline constexpr std::int32_t kActivationQmin = -128, kInt8Qmax = qmax_of(8);
 
-constexpr Grid activation_grid(float scale) { return {scale, 0, kActivationQmin, kInt8Qmax}; }
+constexpr Grid activation_grid(float scale, int num_bits = 8) {
+  return {scale, 0, -qmax_of(num_bits) - 1, qmax_of(num_bits)};
+}
 /// The same grid in uint8: its codes are the others' plus 128. Kernels that multiply unsigned by
 /// signed bytes take these and subtract 128 from the sums' inputs.
 inline constexpr std::int32_t kUnsignedShift = 128;

@@ -21,7 +21,7 @@ enum class ObserverKind { kMinMax, kMovingAverage };
 inline constexpr Named<ObserverKind> kObservers[] = {
     {"minmax", ObserverKind::kMinMax}, {"moving_average", ObserverKind::kMovingAverage}};
 
-/// How one tensor is quantized; the keys of a recipe's `weights` and `input_activations`.
+/// How one tensor is quantized. quant/visit_args.h lists the fields and what each role supports.
 struct QuantArgs {
   int num_bits = 8;
   Strategy strategy = Strategy::kTensor;
@@ -38,11 +38,20 @@ inline constexpr QuantArgs kInputInt8{.strategy = Strategy::kTensor};
 inline constexpr QuantArgs kTokenInt8{.strategy = Strategy::kToken, .dynamic = true};
 inline constexpr QuantArgs kHeadInt8{.strategy = Strategy::kHead};
 
-/// What weights may be. With 8 bits and a zero point, a code's distance from it would not fit into
-/// a byte.
-inline constexpr Named<int> kWeightBits[] = {{"3", 3}, {"4", 4}, {"6", 6}, {"8", 8}};
-inline constexpr Named<std::int64_t> kGroupSizes[] = {{"32", 32}, {"64", 64}, {"128", 128}};
+/// What a scheme quantizes: a linear's or convolution's weights, its input, or an operand of an
+/// attention.
+enum class ArgsRole { kWeights, kInputs, kOperands };
+
+/// With 8 bits and a zero point, a code's distance from it would not fit into a byte.
 inline constexpr int kMostAsymmetricBits = 7;
+
+/// Whether an export packs codes, of fewer than 8 bits or met by floats, into int32 words instead
+/// of bytes; the words are compressed-tensors' formats.
+inline bool is_packed(const QuantArgs& weights, const std::optional<QuantArgs>& inputs) {
+  return weights.num_bits < 8 || !inputs;
+}
+inline constexpr Named<bool> kStoredFormats[] = {{"pack-quantized", true},
+                                                 {"int-quantized", false}};
 
 /// One group of a recipe's `config_groups`.
 struct ConfigGroup {

@@ -65,7 +65,8 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
       if (own == ranges.end())
         throw Error("{}: calibration saw no {}", group.name, name_of(modality));
       const ObservedRange& range = group.separate.empty() ? observer.range() : own->second;
-      calibration.scale_tensors[group.scale_name(modality)] = scalar(activation_scale(range));
+      calibration.scale_tensors[group.scale_name(modality)] =
+          scalar(activation_scale(range, group.args.num_bits));
     }
   }
   return calibration;

@@ -51,8 +51,8 @@ std::unique_ptr<Observer> make_observer(ObserverKind kind) {
   return std::make_unique<MinMaxObserver>();
 }
 
-float activation_scale(const ObservedRange& range) {
-  return symmetric_scale(std::max(std::fabs(range.min), std::fabs(range.max)), kInt8Qmax);
+float activation_scale(const ObservedRange& range, int num_bits) {
+  return symmetric_scale(std::max(std::fabs(range.min), std::fabs(range.max)), qmax_of(num_bits));
 }
 
 }  // namespace dualpath::quant

@@ -37,7 +37,7 @@ struct Observer {
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind);
 
-/// Symmetric int8 scale of an activation: absmax / 127.
-float activation_scale(const ObservedRange& range);
+/// Symmetric scale of an activation: absmax / 127 of 8 bits.
+float activation_scale(const ObservedRange& range, int num_bits = 8);
 
 }  // namespace dualpath::quant

@@ -128,9 +128,10 @@ class StrengthSearch : public modules::FloatExecutor {
       const ScaledCodes made = quantize_tokens(x, /*unsigned_codes=*/false, site);
       return dequantize(made.values, made.scale, at::kFloat);
     }
-    const float scale = symmetric_scale(range.max().item<float>(), kInt8Qmax);
-    return dequantize(quantize(x, activation_grid(scale), site).values, at::full({1}, scale),
-                      at::kFloat);
+    const int num_bits = linear.input_activations->num_bits;
+    const float scale = symmetric_scale(range.max().item<float>(), qmax_of(num_bits));
+    return dequantize(quantize(x, activation_grid(scale, num_bits), site).values,
+                      at::full({1}, scale), at::kFloat);
   }
 
   const Plan& plan_;

@@ -10,8 +10,8 @@
 namespace dualpath::quant {
 namespace {
 
-double saturated_values(const at::Tensor& x, float scale) {
-  const Grid grid = activation_grid(scale);
+double saturated_values(const at::Tensor& x, float scale, int num_bits) {
+  const Grid grid = activation_grid(scale, num_bits);
   const at::Tensor levels = (x.to(at::kFloat) / scale).round();
   return (levels.lt(grid.qmin) | levels.gt(grid.qmax)).sum().item<double>();
 }
@@ -34,12 +34,13 @@ void Saturation::count(const modules::LinearRefs& refs, const at::Tensor& x,
   }
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   for (const std::string& name : groups) {
+    const TensorGroup& group = *static_groups_.at(name);
     for (const auto& [modality, chosen] : rows_by_modality(x, state, stream)) {
       const at::Tensor values = rows.index({chosen});
       if (values.numel() == 0) continue;
-      const std::string scale = static_groups_.at(name)->scale_name(modality);
+      const float scale = scales_.get(group.scale_name(modality)).item<float>();
       Count& count = counts_[name][modality];
-      count.saturated += saturated_values(values, scales_.get(scale).item<float>());
+      count.saturated += saturated_values(values, scale, group.args.num_bits);
       count.values += static_cast<double>(values.numel());
     }
   }

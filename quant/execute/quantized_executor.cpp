@@ -120,7 +120,8 @@ at::Tensor QuantizedExecutor::conv(const modules::ConvRef& ref, const at::Tensor
   const PlannedConv& planned = *found->second;
   const auto [weight, is_new] = conv_weights_.try_emplace(ref.name);
   if (is_new) weight->second = quantized_weight(weights().store(), planned);
-  return quantized_conv(x, scales_.get(planned.group), weight->second, ref, ref.input_site());
+  return quantized_conv(x, scales_.get(planned.group), weight->second, ref, ref.input_site(),
+                        planned.input_activations.num_bits);
 }
 
 at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
@@ -131,7 +132,7 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   const PlannedAttention& planned = *found->second;
   const auto quantized = [&](const at::Tensor& x, const char* operand) {
     return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)),
-                          modules::site(ref.name, operand));
+                          modules::site(ref.name, operand), planned.args.num_bits);
   };
   HeadCodes keys = quantized(k, "key"), values = quantized(v, "value");
   if (context.cache) {

@@ -16,6 +16,7 @@
 #include "data/files/places.h"
 #include "data/formats/json.h"
 #include "data/formats/safetensors_writer.h"
+#include "quant/export/quantization_config.h"
 #include "quant/ops/integer_attention.h"
 #include "quant/stored/layout.h"
 #include "quant/stored/stored_weight.h"
@@ -27,22 +28,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kDescription = "dualpath.json";
-
-/// A dynamic scheme carries no scales, so who runs it finds them by a formula of its own. Ours is
-/// absmax / 127, as in vLLM's kernels; compressed-tensors itself (0.20) divides by 127.5 and lets
-/// the largest positive value saturate.
-json to_json(const QuantArgs& args) {
-  json result{{"num_bits", args.num_bits},
-              {"type", "int"},
-              {"symmetric", args.symmetric},
-              {"strategy", name_of(args.strategy)},
-              {"dynamic", args.dynamic}};
-  if (args.group_size > 0) result["group_size"] = args.group_size;
-  if (!args.dynamic) result["observer"] = name_of(args.observer);
-  return result;
-}
-
-json to_json(const std::optional<QuantArgs>& args) { return args ? to_json(*args) : json(); }
 
 json to_json(const modules::CorrectionOptions& options) {
   return {{"reduction", options.reduction},
@@ -200,63 +185,7 @@ void refuse_unsaid(const ExportSource& source) {
   }
 }
 
-constexpr const char *kInt = "int-quantized", *kPacked = "pack-quantized";
-
-const char* format_of(const PlannedLinear& linear) { return linear.is_packed() ? kPacked : kInt; }
-
-/// By name: of several targets that match, compressed-tensors takes the most special, not the
-/// first.
-std::vector<std::string> linears_of(const Plan& plan, const ConfigGroup& group) {
-  std::vector<std::string> names;
-  for (const PlannedLinear& linear : plan.linears)
-    if (linear.scheme == group.name) names.push_back(linear.ref.name);
-  return names;
-}
-
-/// compressed-tensors' scheme of an attention is one of inputs alone: of query, key and value.
-void add_attention_group(const Plan& plan, bool with_format, json& groups) {
-  std::vector<std::string> names;
-  const QuantArgs* args = nullptr;
-  for (const PlannedAttention& attention : plan.attentions) {
-    if (!attention.products) continue;
-    names.push_back(attention.ref.name);
-    args = &attention.args;
-  }
-  if (!args) return;
-  json entry{{"targets", names},
-             {"weights", nullptr},
-             {"input_activations", to_json(*args)},
-             {"output_activations", nullptr}};
-  if (with_format) entry["format"] = kInt;
-  groups[fmt::format("group_{}", groups.size())] = std::move(entry);
-}
-
 }  // namespace
-
-json quantization_config(const QuantizeOptions& options, const Plan& plan) {
-  std::set<std::string> formats;
-  for (const PlannedLinear& linear : plan.linears) formats.insert(format_of(linear));
-  const bool with_format = formats.contains(kPacked);
-  json groups = json::object();
-  for (const ConfigGroup& group : options.config_groups) {
-    const std::vector<std::string> names = linears_of(plan, group);
-    if (names.empty()) continue;  // all it targets belongs to groups before it
-    json entry{{"targets", options.config_groups.size() == 1 ? group.targets : names},
-               {"weights", to_json(group.weights)},
-               {"input_activations", to_json(group.input_activations)},
-               {"output_activations", nullptr}};
-    if (with_format) entry["format"] = format_of(*plan.linear(names.front()));
-    groups[fmt::format("group_{}", groups.size())] = std::move(entry);
-  }
-  add_attention_group(plan, with_format, groups);
-  json config{{"quant_method", "compressed-tensors"},
-              {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
-              {"quantization_status", "compressed"},
-              {"config_groups", groups},
-              {"ignore", plan.ignored}};
-  if (options.kv_cache_scheme) config["kv_cache_scheme"] = to_json(*options.kv_cache_scheme);
-  return config;
-}
 
 void export_model(const fs::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress) {

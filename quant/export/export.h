@@ -37,9 +37,6 @@ struct ExportSource {
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);
 
-/// The `quantization_config` of config.json.
-nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
-
 /// An export opened again, ready for a QuantizedExecutor over model.weights.
 struct ExportedModel {
   Plan plan;

@@ -7,6 +7,7 @@
 #include "data/files/checksum.h"
 #include "data/formats/json.h"
 #include "quant/export/export.h"
+#include "quant/export/quantization_config.h"
 #include "quant/plan/planner.h"
 
 namespace dualpath::quant {
@@ -22,68 +23,6 @@ Value one_of(const JsonObject& object, const char* key, const Named<Value> (&cho
     if (got == name) return value;
   }
   throw Error("{}: {}: \"{}\" is not supported", object.where(), key, got);
-}
-
-QuantArgs read_inputs(const JsonObject& object) {
-  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
-                 .strategy = one_of(object, "strategy", kStrategies),
-                 .symmetric = object.boolean("symmetric"),
-                 .dynamic = object.boolean_or("dynamic", false)};
-  if (!args.dynamic) args.observer = one_of(object, "observer", kObservers);
-  if (!args.symmetric || args.strategy != (args.dynamic ? Strategy::kToken : Strategy::kTensor))
-    throw Error("{}: only symmetric inputs are supported, static or dynamic per token",
-                object.where());
-  return args;
-}
-
-QuantArgs read_heads(const JsonObject& object) {
-  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 8, .high = 8})),
-                 .strategy = one_of(object, "strategy", kStrategies),
-                 .symmetric = object.boolean("symmetric"),
-                 .dynamic = object.boolean_or("dynamic", false),
-                 .observer = one_of(object, "observer", kObservers)};
-  if (!args.symmetric || args.dynamic || args.strategy != Strategy::kHead)
-    throw Error("{}: only symmetric static scales per attn_head are supported", object.where());
-  return args;
-}
-
-QuantArgs read_weights(const JsonObject& object) {
-  QuantArgs args{.num_bits = static_cast<int>(object.integer("num_bits", {.low = 2, .high = 8})),
-                 .strategy = one_of(object, "strategy", kStrategies),
-                 .symmetric = object.boolean("symmetric"),
-                 .observer = one_of(object, "observer", kObservers)};
-  if (args.strategy == Strategy::kGroup)
-    args.group_size = object.integer("group_size", data::kPositive);
-  const bool by_output = args.strategy == Strategy::kChannel || args.strategy == Strategy::kGroup;
-  if (!by_output || (!args.symmetric && args.num_bits > kMostAsymmetricBits))
-    throw Error(
-        "{}: only weights per channel or group are supported, with a zero point below 8 bits",
-        object.where());
-  return args;
-}
-
-QuantizeOptions read_options(const JsonObject& config) {
-  QuantizeOptions options;
-  options.config_groups.clear();
-  const JsonObject groups = config.object("config_groups");
-  for (const std::string& name : groups.keys()) {
-    const JsonObject group = groups.object(name);
-    if (!group.object_if("weights")) {
-      options.attention_scheme = read_heads(group.object("input_activations"));
-      continue;
-    }
-    ConfigGroup& read = options.config_groups.emplace_back();
-    read.name = name;
-    read.targets = group.strings("targets");
-    read.weights = read_weights(group.object("weights"));
-    read.input_activations.reset();
-    if (const auto inputs = group.object_if("input_activations"))
-      read.input_activations = read_inputs(*inputs);
-  }
-  options.ignore = config.strings("ignore");
-  if (const auto scheme = config.object_if("kv_cache_scheme"))
-    options.kv_cache_scheme = read_heads(*scheme);
-  return options;
 }
 
 /// description: of dualpath.json.
@@ -155,7 +94,7 @@ ExportedModel open_export(const modules::Model& model) {
   verify_checksums(model.path, description);
   const JsonObject config =
       JsonObject::read(model.path / "config.json").object("quantization_config");
-  QuantizeOptions options = read_options(config);
+  QuantizeOptions options = read_quantization_config(config);
   const auto by_modality = description.object_if("modality_scales");
   if (by_modality) options.modality_scales = ModalityScales::kSeparate;
   Plan plan = make_plan(model.structure, options);

@@ -29,9 +29,11 @@ Tensor codes_of_levels(const Tensor& levels, int qmin, int qmax) {
   return ToCode::apply(levels, qmin, qmax);
 }
 
-Tensor activation_codes(const Tensor& x, const Tensor& scale, const std::string& site) {
+Tensor activation_codes(const Tensor& x, const Tensor& scale, const std::string& site,
+                        int num_bits) {
   modules::require_finite(site, x);
-  return codes_of_levels(x.to(at::kFloat) / scale, kActivationQmin, kInt8Qmax);
+  const Grid grid = activation_grid(1.0f, num_bits);
+  return codes_of_levels(x.to(at::kFloat) / scale, grid.qmin, grid.qmax);
 }
 
 }  // namespace dualpath::quant

@@ -65,8 +65,9 @@ HeadCodes part(const HeadCodes& operand, std::int64_t first, std::int64_t count)
 
 }  // namespace
 
-HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site) {
-  return {activation_codes(x, scale, site), scale};
+HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site,
+                         int num_bits) {
+  return {activation_codes(x, scale, site, num_bits), scale};
 }
 
 Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {

@@ -18,7 +18,7 @@ struct HeadCodes {
 /// the rounding where the rounded level is in range, to x and to a scale that is trained. A value
 /// that is not finite is an Error naming `site`.
 HeadCodes quantize_heads(const torch::Tensor& x, const torch::Tensor& scale,
-                         const std::string& site);
+                         const std::string& site, int num_bits = 8);
 
 /// modules::attention(), causal, with both products of integers: scores are the exact sums of codes
 /// times query.scale * key.scale / sqrt(D), softmax is in float32, probabilities are codes from 0

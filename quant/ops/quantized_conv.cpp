@@ -26,8 +26,8 @@ Tensor by_channel(const Tensor& each, std::int64_t dimensions) {
 }  // namespace
 
 Tensor quantized_conv(const Tensor& x, const Tensor& scale, const QuantizedWeight& weight,
-                      const modules::ConvRef& ref, const std::string& site) {
-  const Tensor codes = activation_codes(x, scale, site);
+                      const modules::ConvRef& ref, const std::string& site, int num_bits) {
+  const Tensor codes = activation_codes(x, scale, site, num_bits);
   const torch::ScalarType dtype = exact_dtype(weight.codes.size(1));
   const Tensor values = weight.codes.view(ref.weight_shape()).to(dtype);
   const Tensor sums = modules::convolution(ref, codes.to(dtype), values, /*bias=*/{});

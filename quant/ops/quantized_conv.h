@@ -16,6 +16,6 @@ namespace dualpath::quant {
 /// saturates. `site` names x if a value is not finite.
 torch::Tensor quantized_conv(const torch::Tensor& x, const torch::Tensor& scale,
                              const QuantizedWeight& weight, const modules::ConvRef& ref,
-                             const std::string& site);
+                             const std::string& site, int num_bits = 8);
 
 }  // namespace dualpath::quant

@@ -6,18 +6,9 @@
 #include <algorithm>
 
 #include "data/files/checksum.h"
+#include "quant/args_text.h"
 
 namespace dualpath::quant {
-namespace {
-
-std::string spelled(const QuantArgs& args) {
-  const std::string size = args.group_size > 0 ? fmt::format(" {}", args.group_size) : "";
-  return fmt::format("{} {}{} {} {} {}", args.num_bits, name_of(args.strategy), size,
-                     args.symmetric, args.dynamic, name_of(args.observer));
-}
-
-}  // namespace
-
 std::vector<modules::Modality> TensorGroup::needed() const {
   return separate.empty() ? std::vector{stream} : separate;
 }
@@ -76,19 +67,21 @@ bool Plan::has_static_groups() const {
 std::string Plan::fingerprint() const {
   std::string text;
   for (const PlannedLinear& l : linears) {
-    text += fmt::format("{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features,
-                        l.ref.in_features, l.group, spelled(l.weights),
-                        l.input_activations ? spelled(*l.input_activations) : "float");
+    text += fmt::format(
+        "{} {}x{} {} [{}] [{}]\n", l.ref.name, l.ref.out_features, l.ref.in_features, l.group,
+        spelled(l.weights, ArgsRole::kWeights),
+        l.input_activations ? spelled(*l.input_activations, ArgsRole::kInputs) : "float");
   }
   for (const PlannedConv& c : convs) {
     text += fmt::format("{} {}x{}/{} [{}] [{}] [{}]\n", c.ref.name, c.ref.out_channels,
                         c.ref.in_channels, c.ref.groups, fmt::join(c.ref.kernel, "x"),
-                        spelled(c.weights), spelled(c.input_activations));
+                        spelled(c.weights, ArgsRole::kWeights),
+                        spelled(c.input_activations, ArgsRole::kInputs));
   }
   for (const PlannedAttention& a : attentions) {
-    text +=
-        fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads, a.ref.num_key_value_heads,
-                    a.ref.head_dim, fmt::join(a.operands(), " "), spelled(a.args));
+    text += fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads,
+                        a.ref.num_key_value_heads, a.ref.head_dim, fmt::join(a.operands(), " "),
+                        spelled(a.args, ArgsRole::kOperands));
   }
   for (const TensorGroup& group : groups) {
     for (const modules::Modality modality : group.separate)

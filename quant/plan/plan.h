@@ -25,7 +25,7 @@ struct PlannedLinear {
   bool is_static() const { return input_activations && !input_activations->dynamic; }
   /// Whether an export packs its codes, of fewer than 8 bits or met by floats, into int32 words
   /// (pack-quantized) instead of bytes (int-quantized).
-  bool is_packed() const { return weights.num_bits < 8 || !input_activations; }
+  bool is_packed() const { return quant::is_packed(weights, input_activations); }
   bool is_head() const { return stage == ref.name; }
   /// Whether InputGradients::kInt8 is for it. Not with scales by group, by which the outputs'
   /// gradients cannot be multiplied before the product; and not for the head, where a few words

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "data/base/names_in_ranges.h"
+#include "quant/args_text.h"
 #include "quant/stored/layout.h"
 #include "tools/commands/command.h"
 #include "trainer/experiment/experiment.h"
@@ -20,15 +21,7 @@ using nlohmann::json;
 using Row = std::vector<std::string>;
 
 std::string text_of(const std::optional<quant::QuantArgs>& inputs) {
-  if (!inputs) return "float";
-  return fmt::format("int{} {} {}", inputs->num_bits, name_of(inputs->strategy),
-                     inputs->dynamic ? "dynamic" : name_of(inputs->observer));
-}
-
-std::string text_of_weights(const quant::QuantArgs& weights) {
-  const std::string size = weights.group_size > 0 ? fmt::format(" {}", weights.group_size) : "";
-  return fmt::format("int{} {}{}{}", weights.num_bits, name_of(weights.strategy), size,
-                     weights.symmetric ? "" : " asym");
+  return inputs ? quant::summary(*inputs, quant::ArgsRole::kInputs) : "float";
 }
 
 json site_json(const quant::PlannedLinear& linear) {
@@ -37,7 +30,7 @@ json site_json(const quant::PlannedLinear& linear) {
           {"group", linear.group},
           {"out_features", linear.ref.out_features},
           {"in_features", linear.ref.in_features},
-          {"weights", text_of_weights(linear.weights)},
+          {"weights", quant::summary(linear.weights, quant::ArgsRole::kWeights)},
           {"input_activations", text_of(linear.input_activations)}};
 }
 
@@ -47,7 +40,7 @@ json attentions_json(const quant::Plan& plan) {
     attentions.push_back({{"attention", attention.ref.name},
                           {"operands", attention.operands()},
                           {"integer_products", attention.products},
-                          {"scheme", text_of(attention.args)}});
+                          {"scheme", quant::summary(attention.args, quant::ArgsRole::kOperands)}});
   }
   return attentions;
 }

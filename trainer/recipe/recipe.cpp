@@ -10,7 +10,7 @@
 #include "data/base/error.h"
 #include "data/files/file.h"
 #include "data/patterns/target.h"
-#include "quant/plan/plan.h"
+#include "quant/visit_args.h"
 #include "trainer/recipe/reader.h"
 #include "trainer/recipe/writer.h"
 
@@ -26,18 +26,6 @@ constexpr Range<std::int64_t> kCount{1, 1'000'000'000};
 constexpr Range<double> kWeight{.low = 0};
 constexpr Range<double> kShare{0, 1};
 constexpr Range<double> kPositive{.low = std::numeric_limits<double>::denorm_min()};
-
-// Of these words of compressed-tensors only these are implemented.
-constexpr Named<bool> kType[] = {{"int", true}};
-constexpr Named<int> kInputBits[] = {{"8", 8}};
-constexpr Named<bool> kSymmetric[] = {{"true", true}};
-constexpr Named<quant::Strategy> kWeightStrategies[] = {{"channel", quant::Strategy::kChannel},
-                                                        {"group", quant::Strategy::kGroup}};
-constexpr std::int64_t kUsualGroupSize = 128;
-constexpr Named<quant::Strategy> kInputStrategies[] = {{"tensor", quant::Strategy::kTensor},
-                                                       {"token", quant::Strategy::kToken}};
-constexpr Named<quant::Strategy> kHeadStrategies[] = {{"attn_head", quant::Strategy::kHead}};
-constexpr Named<bool> kStatic[] = {{"false", false}};
 
 void visit_model(RecipeVisitor& visitor, modules::ModelOptions& model) {
   visitor.path("path", model.path, Presence::kRequired);
@@ -60,78 +48,55 @@ void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
   visitor.boolean("assistant_only_loss", data.assistant_only_loss);
 }
 
-/// Keys of compressed-tensors' schemes for what is done in one way only; an export has them, too.
-void visit_fixed_args(RecipeVisitor& visitor) {
-  visitor.stated("actorder", {"false"},
-                 "null, since codes are rounded to the nearest in any order");
-  visitor.stated("block_structure", {}, "null, since no scale is a block's");
-  visitor.stated("observer_kwargs", {"{}"}, "{}, since no observer has arguments");
-  visitor.stated("scale_dtype", {"torch.float32"}, "null, since scales are float32");
-  visitor.stated("zp_dtype", {"torch.int8"}, "null or torch.int8");
-}
+/// Shows a scheme's fields to a recipe's visitor; only values that a recipe offers fit.
+class RecipeArgs : public quant::ArgsVisitor {
+ public:
+  explicit RecipeArgs(RecipeVisitor& visitor) : visitor_(visitor) {}
 
-void visit_weights(RecipeVisitor& visitor, quant::QuantArgs& weights) {
-  bool is_int = true;
-  visitor.choice("num_bits", weights.num_bits, quant::kWeightBits);
-  visitor.choice("type", is_int, kType);
-  visitor.choice("strategy", weights.strategy, kWeightStrategies);
-  if (weights.strategy == quant::Strategy::kGroup) {
-    if (weights.group_size == 0) weights.group_size = kUsualGroupSize;
-    visitor.choice("group_size", weights.group_size, quant::kGroupSizes);
-  } else {
-    visitor.stated("group_size", {"-1"}, "nothing, since strategy: channel has no groups");
+  template <class T, std::size_t N>
+  void number(std::string_view key, T& field, const quant::Supported<T, N>& supported) {
+    visitor_.choice(key, field, supported.offered);
   }
-  visitor.boolean("symmetric", weights.symmetric);
-  visitor.check(weights.symmetric || weights.num_bits <= quant::kMostAsymmetricBits,
-                "symmetric: true with num_bits: 8", "false");
-  visitor.stated("dynamic", {"false"}, "false, since weights are quantized once");
-  visitor.stated("observer", {"minmax", "static_minmax", "memoryless_minmax"},
-                 "minmax, since weights' scales are their largest values'");
-  visit_fixed_args(visitor);
-}
-
-void visit_inputs(RecipeVisitor& visitor, quant::QuantArgs& inputs) {
-  bool is_int = true;
-  visitor.choice("num_bits", inputs.num_bits, kInputBits);
-  visitor.choice("type", is_int, kType);
-  visitor.choice("strategy", inputs.strategy, kInputStrategies);
-  visitor.stated("group_size", {}, "nothing, since inputs have no groups");
-  visitor.choice("symmetric", inputs.symmetric, kSymmetric);
-  visitor.boolean("dynamic", inputs.dynamic);
-  const bool by_token = inputs.strategy == quant::Strategy::kToken;
-  visitor.check(inputs.dynamic == by_token,
-                fmt::format("dynamic: {} with strategy: {}", by_token, name_of(inputs.strategy)),
-                fmt::to_string(inputs.dynamic));
-  if (inputs.dynamic) {
-    visitor.stated("observer", {"memoryless", "memoryless_minmax"},
-                   "nothing, since dynamic scales are not observed");
-  } else {
-    visitor.choice("observer", inputs.observer, quant::kObservers);
+  template <class T, std::size_t N>
+  void choice(std::string_view key, T& field, const Named<T> (&table)[N]) {
+    visitor_.choice(key, field, table);
   }
-  visit_fixed_args(visitor);
-}
+  void boolean(std::string_view key, bool& field) { visitor_.boolean(key, field); }
+  void fixed(std::string_view key, std::string_view value) {
+    bool is_said = true;
+    const Named<bool> table[] = {{value, true}};
+    visitor_.choice(key, is_said, table);
+  }
+  template <class T>
+  void implied(std::string_view key, T&, std::vector<std::string_view> words,
+               std::string_view expected) {
+    visitor_.stated(key, std::move(words), expected);
+  }
+  template <class T>
+  void unused(std::string_view key, T&, std::vector<std::string_view> words,
+              std::string_view expected) {
+    visitor_.stated(key, std::move(words), expected);
+  }
+  void stated(std::string_view key, std::vector<std::string_view> words,
+              std::string_view expected) {
+    visitor_.stated(key, std::move(words), expected);
+  }
+  void check(bool ok, const std::string& expected, const std::string& got) {
+    visitor_.check(ok, expected, got);
+  }
 
-void visit_heads(RecipeVisitor& visitor, quant::QuantArgs& heads) {
-  bool is_int = true;
-  heads.strategy = quant::Strategy::kHead;
-  visitor.choice("num_bits", heads.num_bits, kInputBits);
-  visitor.choice("type", is_int, kType);
-  visitor.choice("strategy", heads.strategy, kHeadStrategies);
-  visitor.stated("group_size", {}, "nothing, since heads have no groups");
-  visitor.choice("symmetric", heads.symmetric, kSymmetric);
-  visitor.choice("dynamic", heads.dynamic, kStatic);
-  visitor.choice("observer", heads.observer, quant::kObservers);
-  visit_fixed_args(visitor);
+ private:
+  RecipeVisitor& visitor_;
+};
+
+void visit_args(RecipeVisitor& visitor, quant::ArgsRole role, quant::QuantArgs& args) {
+  RecipeArgs shown(visitor);
+  quant::visit(role, shown, args);
 }
 
 /// How an export stores a group's weights, in compressed-tensors' words.
 std::string_view format_of(const quant::ConfigGroup& group) {
-  const quant::PlannedLinear linear{.ref = {},
-                                    .stage = {},
-                                    .group = {},
-                                    .weights = group.weights,
-                                    .input_activations = group.input_activations};
-  return linear.is_packed() ? "pack-quantized" : "int-quantized";
+  return name_in(quant::kStoredFormats, quant::is_packed(group.weights, group.input_activations));
 }
 
 void visit_format(RecipeVisitor& visitor, std::string_view format) {
@@ -144,10 +109,11 @@ void visit_group(RecipeVisitor& visitor, quant::ConfigGroup& group) {
   visitor.not_null("weights",
                    "keys with values, since a group quantizes weights (attention_scheme "
                    "is for the operands of attentions)");
-  visitor.section("weights", [&] { visit_weights(visitor, group.weights); });
+  visitor.section("weights",
+                  [&] { visit_args(visitor, quant::ArgsRole::kWeights, group.weights); });
   visitor.section_or_null<quant::QuantArgs>(
       "input_activations", group.input_activations,
-      [&](quant::QuantArgs& inputs) { visit_inputs(visitor, inputs); });
+      [&](quant::QuantArgs& inputs) { visit_args(visitor, quant::ArgsRole::kInputs, inputs); });
   visitor.stated("output_activations", {}, "null, since outputs are not quantized");
   visit_format(visitor, format_of(group));
   visitor.check(!group.targets.empty(), "at least one target", "none");
@@ -191,7 +157,10 @@ void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   visitor.section("config_groups", [&] { visit_groups(visitor, quantize.config_groups); });
   visit_quantization_config(visitor, quantize.config_groups);
   visitor.texts("ignore", quantize.ignore, data::target_mistake);
-  const auto heads = [&](quant::QuantArgs& args) { visit_heads(visitor, args); };
+  const auto heads = [&](quant::QuantArgs& args) {
+    args.strategy = quant::Strategy::kHead;
+    visit_args(visitor, quant::ArgsRole::kOperands, args);
+  };
   visitor.section_or_null<quant::QuantArgs>("kv_cache_scheme", quantize.kv_cache_scheme, heads);
   visitor.section_or_null<quant::QuantArgs>("attention_scheme", quantize.attention_scheme, heads);
   visitor.choice("modality_scales", quantize.modality_scales, quant::kModalityScales);
