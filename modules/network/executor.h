@@ -83,6 +83,11 @@ struct AttentionRef {
   std::string name;
   std::int64_t num_heads = 0, num_key_value_heads = 0, head_dim = 0;
   bool causal = true;
+
+  Site site(Operand operand) const { return modules::site(name, name_of(operand)); }
+  std::int64_t heads(Operand operand) const {
+    return operand == Operand::kQuery ? num_heads : num_key_value_heads;
+  }
 };
 
 /// What an attention is given beside its operands.

@@ -7,6 +7,8 @@
 
 namespace dualpath::quant {
 
+using modules::Operand;
+
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
     : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears) {
@@ -47,9 +49,9 @@ at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at
   const auto found = attentions_.find(ref.name);
   if (state_ && found != attentions_.end()) {
     const PlannedAttention& planned = *found->second;
-    if (planned.products) observe_heads(planned.head_groups("query"), q);
-    observe_heads(planned.head_groups("key"), k);
-    observe_heads(planned.head_groups("value"), v);
+    if (planned.products) observe_heads(planned.head_groups(Operand::kQuery), q);
+    observe_heads(planned.head_groups(Operand::kKey), k);
+    observe_heads(planned.head_groups(Operand::kValue), v);
   }
   return FloatExecutor::attention(ref, q, k, v, context);
 }

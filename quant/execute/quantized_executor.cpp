@@ -14,6 +14,8 @@
 
 namespace dualpath::quant {
 
+using modules::Operand;
+
 QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights,
                                      const Plan& plan, const ActivationScales& scales,
                                      Compute compute, InputGradients input_gradients)
@@ -130,11 +132,11 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   const auto found = attentions_.find(ref.name);
   if (found == attentions_.end()) return FloatExecutor::attention(ref, q, k, v, context);
   const PlannedAttention& planned = *found->second;
-  const auto quantized = [&](const at::Tensor& x, const char* operand) {
-    return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)),
-                          modules::site(ref.name, operand), planned.args.num_bits);
+  const auto quantized = [&](const at::Tensor& x, Operand operand) {
+    return quantize_heads(x, head_scales(scales_, planned.head_groups(operand)), ref.site(operand),
+                          planned.args.num_bits);
   };
-  HeadCodes keys = quantized(k, "key"), values = quantized(v, "value");
+  HeadCodes keys = quantized(k, Operand::kKey), values = quantized(v, Operand::kValue);
   if (context.cache) {
     const auto [held_keys, held_values] =
         context.cache->append(ref.name, keys.codes.to(at::kChar), values.codes.to(at::kChar));
@@ -145,7 +147,7 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
     return modules::attention(q, keys.dequantized(k.scalar_type()),
                               values.dequantized(v.scalar_type()),
                               modules::visibility_of(ref, context));
-  return integer_attention(quantized(q, "query"), keys, values).to(q.scalar_type());
+  return integer_attention(quantized(q, Operand::kQuery), keys, values).to(q.scalar_type());
 }
 
 const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::string& group,

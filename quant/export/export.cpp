@@ -79,7 +79,7 @@ class WeightWriter {
   }
 
   void write_scales(const PlannedAttention& attention) {
-    for (const std::string& operand : attention.operands())
+    for (const modules::Operand operand : attention.operands())
       append(attention.scale_name(operand),
              head_scales(source_.scales, attention.head_groups(operand)).detach());
   }

@@ -61,7 +61,7 @@ modules::Corrections read_corrections(const fs::path& directory) {
 
 void read_scales(const modules::WeightStore& weights, const PlannedAttention& attention,
                  modules::NamedTensors& scales) {
-  for (const std::string& operand : attention.operands()) {
+  for (const modules::Operand operand : attention.operands()) {
     const std::vector<std::string> heads = attention.head_groups(operand);
     const std::string name = attention.scale_name(operand);
     const at::Tensor stored = weights.get(name);

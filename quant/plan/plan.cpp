@@ -9,6 +9,22 @@
 #include "quant/args_text.h"
 
 namespace dualpath::quant {
+
+using modules::Operand;
+
+namespace {
+
+/// compressed-tensors' words.
+constexpr Named<Operand> kScaleNames[] = {
+    {"q_scale", Operand::kQuery}, {"k_scale", Operand::kKey}, {"v_scale", Operand::kValue}};
+
+std::string listed(const std::vector<Operand>& operands) {
+  std::vector<std::string_view> names;
+  for (const Operand operand : operands) names.push_back(name_of(operand));
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+}  // namespace
 std::vector<modules::Modality> TensorGroup::needed() const {
   return separate.empty() ? std::vector{stream} : separate;
 }
@@ -21,21 +37,20 @@ bool PlannedLinear::takes_integer_gradients() const {
   return input_activations && weights.strategy == Strategy::kChannel && !is_head();
 }
 
-std::vector<std::string> PlannedAttention::head_groups(const std::string& operand) const {
-  const std::int64_t heads = operand == "query" ? ref.num_heads : ref.num_key_value_heads;
+std::vector<std::string> PlannedAttention::head_groups(Operand operand) const {
   std::vector<std::string> groups;
-  for (std::int64_t head = 0; head < heads; ++head)
-    groups.push_back(fmt::format("{}.{}", modules::site(ref.name, operand.c_str()), head));
+  for (std::int64_t head = 0; head < ref.heads(operand); ++head)
+    groups.push_back(fmt::format("{}.{}", ref.site(operand), head));
   return groups;
 }
 
-std::vector<std::string> PlannedAttention::operands() const {
-  if (products) return {"query", "key", "value"};
-  return {"key", "value"};
+std::vector<Operand> PlannedAttention::operands() const {
+  if (products) return {Operand::kQuery, Operand::kKey, Operand::kValue};
+  return {Operand::kKey, Operand::kValue};
 }
 
-std::string PlannedAttention::scale_name(const std::string& operand) const {
-  return fmt::format("{}.{}_scale", ref.name, operand.front());
+std::string PlannedAttention::scale_name(Operand operand) const {
+  return fmt::format("{}.{}", ref.name, name_in(kScaleNames, operand));
 }
 
 const PlannedLinear* Plan::linear(const std::string& name) const {
@@ -79,9 +94,9 @@ std::string Plan::fingerprint() const {
                         spelled(c.input_activations, ArgsRole::kInputs));
   }
   for (const PlannedAttention& a : attentions) {
-    text += fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads,
-                        a.ref.num_key_value_heads, a.ref.head_dim, fmt::join(a.operands(), " "),
-                        spelled(a.args, ArgsRole::kOperands));
+    text +=
+        fmt::format("{} {}/{}x{} {} [{}]\n", a.ref.name, a.ref.num_heads, a.ref.num_key_value_heads,
+                    a.ref.head_dim, listed(a.operands()), spelled(a.args, ArgsRole::kOperands));
   }
   for (const TensorGroup& group : groups) {
     for (const modules::Modality modality : group.separate)

@@ -52,12 +52,12 @@ struct PlannedAttention {
   QuantArgs args;
   bool products = false;  ///< query and probabilities too; else key and value alone
 
-  /// The tensor groups of an operand ("query", "key" or "value"), head by head: "<name>.key.0".
-  std::vector<std::string> head_groups(const std::string& operand) const;
-  /// Those that have scales.
-  std::vector<std::string> operands() const;
+  /// The tensor groups of an operand, head by head: "<name>.key.0".
+  std::vector<std::string> head_groups(modules::Operand operand) const;
+  /// The operands that have scales.
+  std::vector<modules::Operand> operands() const;
   /// What an export calls an operand's scales: "<name>.k_scale", [heads, 1, 1].
-  std::string scale_name(const std::string& operand) const;
+  std::string scale_name(modules::Operand operand) const;
 };
 
 /// Sites that are one quantized tensor (the inputs of q, k and v; a head of an attention's

@@ -163,7 +163,7 @@ class Planner {
     const QuantArgs& args = products ? *options_.attention_scheme : *options_.kv_cache_scheme;
     const PlannedAttention& planned =
         plan_.attentions.emplace_back(PlannedAttention{use.ref, use.stage, args, products});
-    for (const std::string& operand : planned.operands()) {
+    for (const modules::Operand operand : planned.operands()) {
       for (const std::string& head : planned.head_groups(operand))
         plan_.groups.push_back({head, {head}, args, stream_of(use.stage)});
     }

@@ -53,9 +53,9 @@ void append_quantized(const Plan& plan, const PlannedLinear& linear,
 }
 
 void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {
-  for (const std::string& operand : attention.operands()) {
-    const auto heads = static_cast<std::int64_t>(attention.head_groups(operand).size());
-    planned.push_back(bytes_of(attention.scale_name(operand), {heads, 1, 1}, at::kFloat));
+  for (const modules::Operand operand : attention.operands()) {
+    planned.push_back(
+        bytes_of(attention.scale_name(operand), {attention.ref.heads(operand), 1, 1}, at::kFloat));
   }
 }
 

@@ -37,8 +37,11 @@ json site_json(const quant::PlannedLinear& linear) {
 json attentions_json(const quant::Plan& plan) {
   json attentions = json::array();
   for (const quant::PlannedAttention& attention : plan.attentions) {
+    json operands = json::array();
+    for (const modules::Operand operand : attention.operands())
+      operands.push_back(name_of(operand));
     attentions.push_back({{"attention", attention.ref.name},
-                          {"operands", attention.operands()},
+                          {"operands", std::move(operands)},
                           {"integer_products", attention.products},
                           {"scheme", quant::summary(attention.args, quant::ArgsRole::kOperands)}});
   }

@@ -134,7 +134,8 @@ TEST_CASE("operands of attention are a tensor group a head", "[quant][plan]") {
   REQUIRE(cache.attentions.size() == 3);
   CHECK_FALSE(cache.attentions[1].products);
   CHECK(cache.groups.size() == static_cast<std::size_t>(3 * (4 + 2 * ref.num_key_value_heads)));
-  CHECK(cache.attentions[1].head_groups("key").front() == "model.layers.1.self_attn.key.0");
+  CHECK(cache.attentions[1].head_groups(modules::Operand::kKey).front() ==
+        "model.layers.1.self_attn.key.0");
 
   // All operands of two layers; of the third what a cache holds.
   options.attention_scheme = kHeadInt8;
