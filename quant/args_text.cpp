@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <limits>
 #include <type_traits>
 
 #include "quant/visit_args.h"
@@ -91,7 +92,7 @@ class Checker : public ArgsVisitor {
   void number(std::string_view key, T& field, const Supported<T, N>& supported) {
     const auto& [low, high, offered] = supported;
     if (low <= field && field <= high) return;
-    refuse(key, low == high ? word_of(low) : fmt::format("{} to {}", low, high), word_of(field));
+    refuse(key, in_words(low, high), word_of(field));
   }
   template <class T, std::size_t N>
   void choice(std::string_view key, T& field, const Named<T> (&table)[N]) {
@@ -112,6 +113,12 @@ class Checker : public ArgsVisitor {
   }
 
  private:
+  template <class T>
+  static std::string in_words(T low, T high) {
+    if (low == high) return word_of(low);
+    if (high == std::numeric_limits<T>::max()) return fmt::format("at least {}", low);
+    return fmt::format("{} to {}", low, high);
+  }
   void refuse(std::string_view key, std::string_view expected, const std::string& got) {
     if (!mistake) mistake = fmt::format("{}: expected {}, got {}", key, expected, got);
   }

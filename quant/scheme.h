@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -121,6 +122,9 @@ struct QuantizeOptions {
   /// probabilities, so that both products are of integers. Those that are not causal must be.
   std::optional<QuantArgs> attention_scheme;
   ModalityScales modality_scales = ModalityScales::kShared;
+  /// By site, the weight or input of a linear or convolution that a config group targets: what
+  /// takes the place of the group's scheme.
+  std::map<std::string, QuantArgs> overrides;
   CalibrationOptions calibration;
   std::optional<SmoothingOptions> smoothing;
 

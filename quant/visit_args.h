@@ -28,7 +28,7 @@ inline constexpr Supported<int, 4> kWeightBits{2, 8, {{"3", 3}, {"4", 4}, {"6", 
 inline constexpr Supported<int, 1> kActivationBits{8, 8, {{"8", 8}}};
 inline constexpr Supported<std::int64_t, 3> kGroupSizes{
     1, std::numeric_limits<std::int64_t>::max(), {{"32", 32}, {"64", 64}, {"128", 128}}};
-inline constexpr std::int64_t kUsualGroupSize = 128;
+inline constexpr std::int64_t kUsualGroupSize = 128;  ///< of a recipe that names none
 
 inline constexpr Named<Strategy> kWeightStrategies[] = {{"channel", Strategy::kChannel},
                                                         {"group", Strategy::kGroup}};
@@ -79,7 +79,6 @@ void visit_weights(Visitor& visitor, QuantArgs& weights) {
   visitor.fixed("type", "int");
   visitor.choice("strategy", weights.strategy, kWeightStrategies);
   if (weights.strategy == Strategy::kGroup) {
-    if (weights.group_size == 0) weights.group_size = kUsualGroupSize;
     visitor.number("group_size", weights.group_size, kGroupSizes);
   } else {
     visitor.unused("group_size", weights.group_size, {"-1"},

@@ -73,7 +73,9 @@ class Corrected : public Executor {
                        const at::Tensor& v, const AttentionContext& context) override {
     return executor_.attention(ref, q, k, v, context);
   }
-  at::Tensor tap(const Site& site, const at::Tensor& x) override { return executor_.tap(site, x); }
+  at::Tensor tap(const SiteName& site, const at::Tensor& x) override {
+    return executor_.tap(site, x);
+  }
   void begin(const Stage& stage, const State& state) override { executor_.begin(stage, state); }
   void end(const Stage& stage, State& state) override {
     executor_.end(stage, state);

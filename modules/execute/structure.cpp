@@ -65,7 +65,7 @@ class Recorder : public Executor {
     structure_.attentions.push_back({stage_, ref});
     return q;
   }
-  Tensor tap(const Site& site, const Tensor& x) override {
+  Tensor tap(const SiteName& site, const Tensor& x) override {
     structure_.taps.push_back(site);
     return x;
   }

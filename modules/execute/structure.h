@@ -45,7 +45,7 @@ struct Structure {
   std::vector<ConvUse> convs;
   std::vector<ParameterRef> parameters;
   std::vector<AttentionUse> attentions;
-  std::vector<Site> taps;
+  std::vector<SiteName> taps;
   std::vector<ChannelFold> folds;
 };
 

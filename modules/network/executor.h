@@ -27,8 +27,8 @@ struct LinearRef {
   std::vector<std::int64_t> weight_shape() const;
   std::string weight_name() const { return name + ".weight"; }
   std::string bias_name() const { return name + ".bias"; }
-  Site input_site() const { return site(name, "input"); }
-  Site weight_site() const { return site(name, "weight"); }
+  SiteName input_site() const { return site(name, "input"); }
+  SiteName weight_site() const { return site(name, "weight"); }
 };
 /// Several consumers of one x (q, k, v; gate, up): their inputs are one tensor group.
 using LinearRefs = std::vector<LinearRef>;
@@ -61,8 +61,8 @@ struct ConvRef {
   std::vector<std::int64_t> weight_shape() const;
   std::string weight_name() const { return name + ".weight"; }
   std::string bias_name() const { return name + ".bias"; }
-  Site input_site() const { return site(name, "input"); }
-  Site weight_site() const { return site(name, "weight"); }
+  SiteName input_site() const { return site(name, "input"); }
+  SiteName weight_site() const { return site(name, "weight"); }
 };
 
 /// A tensor of its own: class tokens, positions, biases of attention scores.
@@ -84,7 +84,7 @@ struct AttentionRef {
   std::int64_t num_heads = 0, num_key_value_heads = 0, head_dim = 0;
   bool causal = true;
 
-  Site site(Operand operand) const { return modules::site(name, name_of(operand)); }
+  SiteName site(Operand operand) const { return modules::site(name, name_of(operand)); }
   std::int64_t heads(Operand operand) const {
     return operand == Operand::kQuery ? num_heads : num_key_value_heads;
   }
@@ -128,7 +128,7 @@ struct Executor {
   virtual at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v, const AttentionContext& context) = 0;
   /// A place to look at or to quantize that belongs to no linear (residual stream, FFN product).
-  virtual at::Tensor tap(const Site&, const at::Tensor& x) { return x; }
+  virtual at::Tensor tap(const SiteName&, const at::Tensor& x) { return x; }
 
   /// Called by run(stage, executor, state), before and after the stage.
   virtual void begin(const Stage&, const State&) {}

@@ -1,18 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/base/named.h"
+#include "modules/config/modality.h"
 
 namespace dualpath::modules {
 
-/// One tensor at one consumer that may be quantized: the checkpoint's own module path plus a role,
-/// e.g. "model.layers.3.mlp.down_proj.input" or "model.layers.3.self_attn.query".
-using Site = std::string;
+/// The checkpoint's own module path plus a word: "model.layers.3.mlp.down_proj.input".
+using SiteName = std::string;
 
-inline Site site(const std::string& module, std::string_view role) {
-  return module + "." + std::string(role);
+inline SiteName site(const std::string& module, std::string_view word) {
+  return module + "." + std::string(word);
 }
 
 /// What an attention multiplies, its probabilities apart.
@@ -20,5 +22,23 @@ enum class Operand { kQuery, kKey, kValue };
 inline constexpr Named<Operand> kOperands[] = {
     {"query", Operand::kQuery}, {"key", Operand::kKey}, {"value", Operand::kValue}};
 inline std::string_view name_of(Operand operand) { return name_in(kOperands, operand); }
+
+/// What a tensor is to its consumer.
+enum class Role { kInput, kWeight, kQuery, kKey, kValue };
+inline constexpr Named<Role> kRoles[] = {{"input", Role::kInput},
+                                         {"weight", Role::kWeight},
+                                         {"query", Role::kQuery},
+                                         {"key", Role::kKey},
+                                         {"value", Role::kValue}};
+inline std::string_view name_of(Role role) { return name_in(kRoles, role); }
+
+/// One tensor at one consumer that may be quantized.
+struct Site {
+  SiteName name;  ///< ends in the role's word
+  Role role = Role::kInput;
+  std::string stage;                     ///< which reads it; the head's is the head's name
+  Modality stream = Modality::kText;     ///< the stage's
+  std::vector<std::int64_t> shape = {};  ///< a weight's own; else of a position: [in], [heads, D]
+};
 
 }  // namespace dualpath::modules

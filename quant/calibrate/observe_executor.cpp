@@ -11,12 +11,10 @@ using modules::Operand;
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::ScalarType dtype, const Plan& plan)
-    : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears) {
+    : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears), plan_(plan) {
   for (const TensorGroup& group : plan.groups) {
     if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }
-  for (const PlannedAttention& attention : plan.attentions)
-    attentions_[attention.ref.name] = &attention;
   for (const PlannedFold& planned : plan.folds) {
     const std::int64_t inputs = planned.fold.consumers.front().in_features;
     channel_ranges_[planned.group] = at::zeros({inputs});
@@ -46,12 +44,11 @@ std::vector<at::Tensor> ObserveExecutor::linear(const modules::LinearRefs& refs,
 at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
                                       const at::Tensor& k, const at::Tensor& v,
                                       const modules::AttentionContext& context) {
-  const auto found = attentions_.find(ref.name);
-  if (state_ && found != attentions_.end()) {
-    const PlannedAttention& planned = *found->second;
-    if (planned.products) observe_heads(planned.head_groups(Operand::kQuery), q);
-    observe_heads(planned.head_groups(Operand::kKey), k);
-    observe_heads(planned.head_groups(Operand::kValue), v);
+  const PlannedAttention* planned = plan_.attentions.find(ref.name);
+  if (state_ && planned) {
+    if (planned->products) observe_heads(planned->head_groups(Operand::kQuery), q);
+    observe_heads(planned->head_groups(Operand::kKey), k);
+    observe_heads(planned->head_groups(Operand::kValue), v);
   }
   return FloatExecutor::attention(ref, q, k, v, context);
 }

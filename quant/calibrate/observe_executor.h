@@ -44,7 +44,7 @@ class ObserveExecutor : public modules::FloatExecutor {
                const std::vector<ModalityRows>& counted);
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
-  std::map<std::string, const PlannedAttention*> attentions_;
+  const Plan& plan_;
   std::map<std::string, GroupObserver> observers_;
   modules::NamedTensors channel_ranges_;
   // Of the stage that runs, which may change masks on the way; null where nothing is observed.

@@ -19,11 +19,7 @@ double saturated_values(const at::Tensor& x, float scale, int num_bits) {
 }  // namespace
 
 Saturation::Saturation(const Plan& plan, const ActivationScales& scales)
-    : plan_(plan), scales_(scales) {
-  for (const TensorGroup& group : plan.groups) {
-    if (!group.args.dynamic) static_groups_[group.name] = &group;
-  }
-}
+    : plan_(plan), scales_(scales) {}
 
 void Saturation::count(const modules::LinearRefs& refs, const at::Tensor& x,
                        const modules::State& state, modules::Modality stream) {
@@ -34,7 +30,7 @@ void Saturation::count(const modules::LinearRefs& refs, const at::Tensor& x,
   }
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   for (const std::string& name : groups) {
-    const TensorGroup& group = *static_groups_.at(name);
+    const TensorGroup& group = *plan_.groups.find(name);
     for (const auto& [modality, chosen] : rows_by_modality(x, state, stream)) {
       const at::Tensor values = rows.index({chosen});
       if (values.numel() == 0) continue;

@@ -31,7 +31,6 @@ class Saturation {
 
   const Plan& plan_;
   const ActivationScales& scales_;
-  std::map<std::string, const TensorGroup*> static_groups_;
   std::map<std::string, std::map<modules::Modality, Count>> counts_;
 };
 

@@ -129,13 +129,29 @@ std::string_view format_of(const PlannedLinear& linear) {
   return name_in(kStoredFormats, linear.is_packed());
 }
 
-/// By name: of several targets that match, compressed-tensors takes the most special, not the
-/// first.
-std::vector<std::string> linears_of(const Plan& plan, const ConfigGroup& group) {
+/// Linears of one scheme, by name: of several targets that match, compressed-tensors takes the most
+/// special, not the first.
+struct LinearGroup {
+  const PlannedLinear* first;
   std::vector<std::string> names;
-  for (const PlannedLinear& linear : plan.linears)
-    if (linear.scheme == group.name) names.push_back(linear.ref.name);
-  return names;
+};
+
+bool are_alike(const PlannedLinear& a, const PlannedLinear& b) {
+  return a.weights == b.weights && a.input_activations == b.input_activations;
+}
+
+/// One, or several where overrides part it; none where all that it targets belongs to groups before
+/// it.
+std::vector<LinearGroup> linears_of(const Plan& plan, const ConfigGroup& group) {
+  std::vector<LinearGroup> parts;
+  for (const PlannedLinear& linear : plan.linears) {
+    if (linear.scheme != group.name) continue;
+    auto part = std::ranges::find_if(
+        parts, [&](const LinearGroup& other) { return are_alike(*other.first, linear); });
+    if (part == parts.end()) part = parts.insert(part, {&linear, {}});
+    part->names.push_back(linear.ref.name);
+  }
+  return parts;
 }
 
 /// compressed-tensors' scheme of an attention is one of inputs alone: of query, key and value.
@@ -164,14 +180,16 @@ json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   const bool with_format = formats.contains(name_in(kStoredFormats, true));
   json groups = json::object();
   for (const ConfigGroup& group : options.config_groups) {
-    const std::vector<std::string> names = linears_of(plan, group);
-    if (names.empty()) continue;  // all it targets belongs to groups before it
-    json entry{{"targets", options.config_groups.size() == 1 ? group.targets : names},
-               {"weights", to_json(group.weights, ArgsRole::kWeights)},
-               {"input_activations", to_json(group.input_activations, ArgsRole::kInputs)},
-               {"output_activations", nullptr}};
-    if (with_format) entry["format"] = format_of(*plan.linear(names.front()));
-    groups[fmt::format("group_{}", groups.size())] = std::move(entry);
+    const std::vector<LinearGroup> parts = linears_of(plan, group);
+    const bool is_all = options.config_groups.size() == 1 && parts.size() == 1;
+    for (const auto& [first, names] : parts) {
+      json entry{{"targets", is_all ? group.targets : names},
+                 {"weights", to_json(first->weights, ArgsRole::kWeights)},
+                 {"input_activations", to_json(first->input_activations, ArgsRole::kInputs)},
+                 {"output_activations", nullptr}};
+      if (with_format) entry["format"] = format_of(*first);
+      groups[fmt::format("group_{}", groups.size())] = std::move(entry);
+    }
   }
   add_attention_group(plan, with_format, groups);
   json config{{"quant_method", "compressed-tensors"},

@@ -8,7 +8,8 @@
 
 namespace dualpath::quant {
 
-/// The `quantization_config` of an export's config.json, in compressed-tensors' words.
+/// The `quantization_config` of an export's config.json, in compressed-tensors' words. Linears of
+/// one config group that overrides part are groups of their own.
 nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
 
 /// Its reader: what of QuantizeOptions it holds, all else the default. A scheme that does not run

@@ -53,12 +53,6 @@ std::string PlannedAttention::scale_name(Operand operand) const {
   return fmt::format("{}.{}", ref.name, name_in(kScaleNames, operand));
 }
 
-const PlannedLinear* Plan::linear(const std::string& name) const {
-  const auto found = std::find_if(linears.begin(), linears.end(),
-                                  [&](const PlannedLinear& l) { return l.ref.name == name; });
-  return found == linears.end() ? nullptr : &*found;
-}
-
 std::map<std::string, const PlannedLinear*> Plan::by_weight(
     const modules::WeightStore& weights) const {
   std::map<std::string, const PlannedLinear*> planned;
@@ -68,10 +62,8 @@ std::map<std::string, const PlannedLinear*> Plan::by_weight(
 }
 
 bool Plan::has_input_scale(const PlannedLinear& linear) const {
-  const bool has_several = std::any_of(groups.begin(), groups.end(), [&](const TensorGroup& group) {
-    return group.name == linear.group && !group.separate.empty();
-  });
-  return linear.is_static() && !has_several;
+  const TensorGroup* group = groups.find(linear.group);
+  return linear.is_static() && (!group || group->separate.empty());
 }
 
 bool Plan::has_static_groups() const {

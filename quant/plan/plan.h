@@ -8,11 +8,25 @@
 
 #include "modules/execute/structure.h"
 #include "modules/weights/weight_store.h"
+#include "quant/plan/sites.h"
+#include "quant/plan/table.h"
 #include "quant/scheme.h"
 
 namespace dualpath::quant {
 
-/// One linear that is quantized.
+/// A site that is quantized, and how.
+struct PlannedSite {
+  modules::Site site;
+  QuantArgs args;
+  /// The tensor group of an input. Empty of a weight, which is quantized alone, and of an operand,
+  /// each of whose heads is a group.
+  std::string group = {};
+
+  const std::string& name() const { return site.name; }
+};
+
+/// One linear that is quantized. Its sites are ref.weight_site() and, with input_activations,
+/// ref.input_site().
 struct PlannedLinear {
   modules::LinearRef ref;
   std::string stage;
@@ -21,6 +35,7 @@ struct PlannedLinear {
   std::optional<QuantArgs> input_activations;  ///< nothing: only its weight is quantized
   std::string scheme = {};                     ///< the config group's name
 
+  const std::string& name() const { return ref.name; }
   /// Whether its input has a calibrated scale.
   bool is_static() const { return input_activations && !input_activations->dynamic; }
   /// Whether an export packs its codes, of fewer than 8 bits or met by floats, into int32 words
@@ -35,23 +50,27 @@ struct PlannedLinear {
 };
 
 /// One convolution that is quantized, whole input and each output channel by a scale; computed in
-/// exact simulation.
+/// exact simulation. Its sites are ref.weight_site() and ref.input_site().
 struct PlannedConv {
   modules::ConvRef ref;
   std::string stage;
   std::string group;  ///< the tensor group of its input
   QuantArgs weights, input_activations;
   std::string scheme = {};  ///< the config group's name
+
+  const std::string& name() const { return ref.name; }
 };
 
 /// One causal attention whose operands are quantized, each head by its own scale. Probabilities
-/// need no observer: a row's are at most 1, and the first row's are 1.
+/// need no observer: a row's are at most 1, and the first row's are 1. Its sites are
+/// ref.site(operand) of operands().
 struct PlannedAttention {
   modules::AttentionRef ref;
   std::string stage;
   QuantArgs args;
   bool products = false;  ///< query and probabilities too; else key and value alone
 
+  const std::string& name() const { return ref.name; }
   /// The tensor groups of an operand, head by head: "<name>.key.0".
   std::vector<std::string> head_groups(modules::Operand operand) const;
   /// The operands that have scales.
@@ -60,11 +79,12 @@ struct PlannedAttention {
   std::string scale_name(modules::Operand operand) const;
 };
 
-/// Sites that are one quantized tensor (the inputs of q, k and v; a head of an attention's
-/// operand): one observer, one scale, one quantization. Named by its first site.
+/// Sites that are one quantized tensor (the inputs of q, k and v), or one head of an attention's
+/// operand: one observer, one scale, one quantization. Named by its first site, or by its site and
+/// the head: "<name>.key.0".
 struct TensorGroup {
   std::string name;
-  std::vector<modules::Site> sites;
+  std::vector<modules::SiteName> sites;  ///< in Plan::sites
   QuantArgs args;
   modules::Modality stream;  ///< whose positions its rows are
   /// Those that have a static scale of their own; none: all rows share one.
@@ -85,18 +105,22 @@ struct PlannedFold {
 /// Recipe × model -> what is quantized and how: made once, checked before any work, and the same
 /// from calibration to export.
 struct Plan {
-  std::vector<PlannedLinear> linears;        ///< in the order of execution
-  std::vector<PlannedConv> convs;            ///< in the order of execution
-  std::vector<PlannedAttention> attentions;  ///< in the order of execution
-  /// Of linears, then of convolutions, then of attentions, in the order of execution.
-  std::vector<TensorGroup> groups;
+  /// All that is quantized: of linears, then of convolutions, then of attentions, in the order of
+  /// execution, as are the tables below. Linears, convolutions, attentions and groups name theirs.
+  Table<PlannedSite, &PlannedSite::name> sites;
+  Table<PlannedLinear, &PlannedLinear::name> linears;
+  Table<PlannedConv, &PlannedConv::name> convs;
+  Table<PlannedAttention, &PlannedAttention::name> attentions;
+  /// Of linears, then of convolutions, then of attentions.
+  Table<TensorGroup, &TensorGroup::name> groups;
   /// Linears and convolutions, and attentions whose products, stay in float.
   std::vector<std::string> ignored;
   std::vector<modules::CorrectableStage> stages;  ///< those that hold something quantized
   std::vector<PlannedFold> folds;  ///< of inputs that are quantized; none without smoothing
   SmoothingOptions smoothing;      ///< of the folds
 
-  const PlannedLinear* linear(const std::string& name) const;  ///< null if it stays in float
+  /// Null if it stays in float.
+  const PlannedLinear* linear(const std::string& name) const { return linears.find(name); }
   /// By the name under which a store holds the weight: a tied head's is the table's.
   std::map<std::string, const PlannedLinear*> by_weight(const modules::WeightStore& weights) const;
   /// Whether one static scale is all of a linear's input's: the tensor "<name>.input_scale" of an

@@ -6,8 +6,11 @@
 #include <set>
 
 #include "data/base/names_in_ranges.h"
+#include "data/base/nearest.h"
 #include "data/base/recipe_mistakes.h"
 #include "data/patterns/target.h"
+#include "quant/args_text.h"
+#include "quant/plan/sites.h"
 
 namespace dualpath::quant {
 namespace {
@@ -42,10 +45,19 @@ bool targets(const std::string& pattern, const Target& target) {
   return pattern == target.kind || data::matches(pattern, target.name);
 }
 
+/// How one linear or convolution is quantized: by a config group, with what overrides it.
+struct Scheme {
+  const ConfigGroup* group;
+  QuantArgs weights;
+  std::optional<QuantArgs> inputs;
+
+  bool operator==(const Scheme&) const = default;
+};
+
 class Planner {
  public:
   Planner(const Structure& structure, const QuantizeOptions& options)
-      : structure_(structure), options_(options) {
+      : structure_(structure), options_(options), sites_(sites_of(structure)) {
     for (const LinearUse& use : structure.linears) {
       for (const LinearRef& ref : use.refs) targets_.push_back(target_of(ref));
     }
@@ -58,10 +70,12 @@ class Planner {
   Plan make() {
     require_matches();
     require_modalities();
+    require_overrides();
     for (const LinearUse& use : structure_.linears) add(use);
     for (const ConvUse& use : structure_.convs) add(use);
     for (const AttentionUse& use : structure_.attentions) add(use);
     refuse_noted();
+    refuse_unused_overrides();
     add_stages();
     if (options_.smoothing) add_folds(*options_.smoothing);
     if (!mistakes_.empty()) throw RecipeMistakes(std::move(mistakes_));
@@ -106,12 +120,62 @@ class Planner {
     return nullptr;
   }
 
+  template <class Ref>
+  std::optional<Scheme> scheme_of(const Ref& ref) {
+    const ConfigGroup* group = group_of(ref);
+    if (!group) return std::nullopt;
+    Scheme scheme{group, group->weights, group->input_activations};
+    if (const QuantArgs* own = override_of(ref.weight_site())) scheme.weights = *own;
+    if (const QuantArgs* own = override_of(ref.input_site())) scheme.inputs = *own;
+    return scheme;
+  }
+
+  /// Null if there is none that holds.
+  const QuantArgs* override_of(const std::string& site) {
+    const auto found = overrides_.find(site);
+    if (found == overrides_.end()) return nullptr;
+    used_overrides_.insert(site);
+    return found->second;
+  }
+
+  /// Keeps the overrides that can hold.
+  void require_overrides() {
+    for (const auto& [name, args] : options_.overrides) {
+      if (const std::optional<std::string> mistake = mistake_of(name, args)) {
+        refuse("overrides." + name, *mistake);
+      } else {
+        overrides_[name] = &args;
+      }
+    }
+  }
+
+  std::optional<std::string> mistake_of(const std::string& name, const QuantArgs& args) const {
+    const modules::Site* site = sites_.find(name);
+    if (!site) return fmt::format("is no site; nearest: {}", nearest(name, site_names()));
+    if (site->role == modules::Role::kWeight) return mistake_in(args, ArgsRole::kWeights);
+    if (site->role == modules::Role::kInput) return mistake_in(args, ArgsRole::kInputs);
+    return "expected a weight or an input; operands follow attention_scheme and kv_cache_scheme";
+  }
+
+  std::vector<std::string> site_names() const {
+    std::vector<std::string> names;
+    for (const modules::Site& site : sites_) names.push_back(site.name);
+    return names;
+  }
+
+  void refuse_unused_overrides() {
+    for (const auto& [name, args] : overrides_) {
+      if (!used_overrides_.contains(name))
+        refuse("overrides." + name, "stays in float: no config group targets it");
+    }
+  }
+
   /// Neighbours that are quantized alike are one tensor group.
   void add(const LinearUse& use) {
     for (auto first = use.refs.begin(); first != use.refs.end();) {
-      const ConfigGroup* scheme = group_of(*first);
-      const auto last = std::find_if(first, use.refs.end(),
-                                     [&](const LinearRef& ref) { return group_of(ref) != scheme; });
+      const std::optional<Scheme> scheme = scheme_of(*first);
+      const auto last = std::find_if(
+          first, use.refs.end(), [&](const LinearRef& ref) { return scheme_of(ref) != scheme; });
       if (scheme) {
         add_quantized({use.stage, {first, last}}, *scheme);
       } else {
@@ -121,34 +185,44 @@ class Planner {
     }
   }
 
-  void add_quantized(const LinearUse& use, const ConfigGroup& scheme) {
+  void add_quantized(const LinearUse& use, const Scheme& scheme) {
     const std::string group = use.refs.front().input_site();
-    std::vector<modules::Site> sites;
+    std::vector<modules::SiteName> inputs;
     for (const LinearRef& ref : use.refs) {
       note_undivided(ref, scheme);
-      sites.push_back(ref.input_site());
+      inputs.push_back(ref.input_site());
       plan_.linears.push_back(
-          {ref, use.stage, group, scheme.weights, scheme.input_activations, scheme.name});
+          {ref, use.stage, group, scheme.weights, scheme.inputs, scheme.group->name});
+      add_sites(ref, scheme, group);
     }
-    if (scheme.input_activations)
-      plan_.groups.push_back({group, std::move(sites), *scheme.input_activations,
-                              stream_of(use.stage), separate(use, *scheme.input_activations)});
+    if (scheme.inputs)
+      plan_.groups.push_back({group, std::move(inputs), *scheme.inputs, stream_of(use.stage),
+                              separate(use, *scheme.inputs)});
+  }
+
+  template <class Ref>
+  void add_sites(const Ref& ref, const Scheme& scheme, const std::string& group) {
+    plan_.sites.push_back({*sites_.find(ref.weight_site()), scheme.weights});
+    if (scheme.inputs)
+      plan_.sites.push_back({*sites_.find(ref.input_site()), *scheme.inputs, group});
   }
 
   void add(const ConvUse& use) {
-    const ConfigGroup* scheme = group_of(use.ref);
+    const std::optional<Scheme> scheme = scheme_of(use.ref);
     if (!scheme) return plan_.ignored.push_back(use.ref.name);
-    const std::optional<QuantArgs>& inputs = scheme->input_activations;
+    const std::optional<QuantArgs>& inputs = scheme->inputs;
     const bool is_served = scheme->weights == kWeightInt8 && inputs && !inputs->dynamic;
     if (!is_served) {
-      return refuse(key_of(*scheme),
+      return refuse(key_of(*scheme->group),
                     fmt::format("expected 8-bit weights per channel and static inputs, since {} is "
                                 "a convolution",
                                 use.ref.name));
     }
     const std::string group = use.ref.input_site();
-    plan_.convs.push_back({use.ref, use.stage, group, scheme->weights, *inputs, scheme->name});
+    plan_.convs.push_back(
+        {use.ref, use.stage, group, scheme->weights, *inputs, scheme->group->name});
     plan_.groups.push_back({group, {group}, *inputs, stream_of(use.stage)});
+    add_sites(use.ref, *scheme, group);
   }
 
   void add(const AttentionUse& use) {
@@ -161,12 +235,14 @@ class Planner {
     }
     if (!products && !options_.kv_cache_scheme) return;
     const QuantArgs& args = products ? *options_.attention_scheme : *options_.kv_cache_scheme;
-    const PlannedAttention& planned =
-        plan_.attentions.emplace_back(PlannedAttention{use.ref, use.stage, args, products});
+    const PlannedAttention planned{use.ref, use.stage, args, products};
     for (const modules::Operand operand : planned.operands()) {
+      const modules::SiteName site = use.ref.site(operand);
+      plan_.sites.push_back({*sites_.find(site), args});
       for (const std::string& head : planned.head_groups(operand))
-        plan_.groups.push_back({head, {head}, args, stream_of(use.stage)});
+        plan_.groups.push_back({head, {site}, args, stream_of(use.stage)});
     }
+    plan_.attentions.push_back(planned);
   }
 
   /// The head is given rows, but not what they stand for.
@@ -212,30 +288,46 @@ class Planner {
       refuse("smoothing", "no quantized input has channels that can be folded");
   }
 
-  void note_undivided(const LinearRef& ref, const ConfigGroup& scheme) {
+  void note_undivided(const LinearRef& ref, const Scheme& scheme) {
     const QuantArgs& weights = scheme.weights;
     if (weights.strategy != Strategy::kGroup || ref.in_features % weights.group_size == 0) return;
-    undivided_[&scheme].push_back({ref.name, fmt::to_string(ref.in_features)});
+    const std::string key = overrides_.contains(ref.weight_site())
+                                ? "overrides." + ref.weight_site()
+                                : key_of(*scheme.group) + ".weights";
+    auto noted =
+        std::ranges::find_if(undivided_, [&](const Undivided& other) { return other.key == key; });
+    if (noted == undivided_.end()) noted = undivided_.insert(noted, {key, weights.group_size, {}});
+    noted->rows.push_back({ref.name, fmt::to_string(ref.in_features)});
   }
 
   /// What many layers have alike is one mistake.
   void refuse_noted() {
-    for (const auto& [scheme, rows] : undivided_) {
+    for (const auto& [key, group_size, rows] : undivided_) {
       for (const auto& row : in_ranges(rows))
-        refuse(key_of(*scheme) + ".weights.group_size",
+        refuse(key + ".group_size",
                fmt::format("{} has {} inputs, which group_size {} does not divide", row[0], row[1],
-                           scheme->weights.group_size));
+                           group_size));
     }
     for (const std::string& name : in_ranges(not_causal_))
       refuse("attention_scheme",
              fmt::format("{} is not causal: its products stay in float; ignore it", name));
   }
 
+  /// Linears whose inputs the group_size of one key does not divide: names and inputs.
+  struct Undivided {
+    std::string key;
+    std::int64_t group_size;
+    std::vector<std::vector<std::string>> rows;
+  };
+
   const Structure& structure_;
   const QuantizeOptions& options_;
+  const Sites sites_;
   std::set<modules::Modality> modalities_;
   std::vector<Target> targets_, ignorable_;
-  std::map<const ConfigGroup*, std::vector<std::vector<std::string>>> undivided_;
+  std::map<std::string, const QuantArgs*> overrides_;  // by site; those that can hold
+  std::set<std::string> used_overrides_;
+  std::vector<Undivided> undivided_;
   std::vector<std::string> not_causal_;
   std::vector<RecipeMistake> mistakes_;
   Plan plan_;

@@ -57,6 +57,12 @@ class RecipeArgs : public quant::ArgsVisitor {
   void number(std::string_view key, T& field, const quant::Supported<T, N>& supported) {
     visitor_.choice(key, field, supported.offered);
   }
+  template <std::size_t N>
+  void number(std::string_view key, std::int64_t& group_size,
+              const quant::Supported<std::int64_t, N>& supported) {
+    if (group_size == 0) group_size = quant::kUsualGroupSize;
+    visitor_.choice(key, group_size, supported.offered);
+  }
   template <class T, std::size_t N>
   void choice(std::string_view key, T& field, const Named<T> (&table)[N]) {
     visitor_.choice(key, field, table);

@@ -31,8 +31,8 @@ TEST_CASE("a network run without data tells what it is made of", "[modules][stru
   CHECK(structure.attentions.front().ref.num_heads == 6);
   CHECK(structure.attentions.front().ref.num_key_value_heads == 1);
   CHECK(structure.taps ==
-        std::vector<Site>{"model.layers.0.self_attn.residual", "model.layers.0.mlp.residual",
-                          "model.layers.1.self_attn.residual", "model.layers.1.mlp.residual"});
+        std::vector<SiteName>{"model.layers.0.self_attn.residual", "model.layers.0.mlp.residual",
+                              "model.layers.1.self_attn.residual", "model.layers.1.mlp.residual"});
 }
 
 TEST_CASE("the refs of a network carry the sizes and biases of the config",

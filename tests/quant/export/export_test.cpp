@@ -276,6 +276,19 @@ TEST_CASE("an export of smoothed weights and quantized attention has the run's l
   CHECK(exported.plan.fingerprint() == run.plan.fingerprint());
 }
 
+TEST_CASE("an export of a plan with overrides has the run's logits to the bit", "[quant][export]") {
+  QuantizeOptions options;
+  options.overrides["model.layers.1.mlp.down_proj.weight"] =
+      weights_of(4, Strategy::kGroup, 32, false);
+  options.overrides["model.layers.0.self_attn.v_proj.input"] = kTokenInt8;
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat, options);
+  run.export_to(directory / "export");
+  CHECK(exported_logits(directory / "export", at::kFloat, run.ids).equal(run.logits()));
+  CHECK(open_export(modules::open_model(directory / "export")).plan.fingerprint() ==
+        run.plan.fingerprint());
+}
+
 TEST_CASE("config.json tells of keys and values in the cache, and of attention",
           "[quant][export]") {
   const TemporaryDirectory directory;

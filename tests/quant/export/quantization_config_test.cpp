@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-const modules::Model& tied() {
+const modules::Model& llama() {
   static const modules::Model model = tiny_llama("tied");
   return model;
 }
@@ -23,10 +23,19 @@ QuantizeOptions read(const json& config) {
   return read_quantization_config(data::JsonObject::parse(config.dump(), "config.json"));
 }
 
+/// One config group, two of whose linears have schemes of their own.
+QuantizeOptions with_overrides() {
+  QuantizeOptions options;
+  options.overrides["model.layers.1.mlp.down_proj.weight"] =
+      weights_of(4, Strategy::kGroup, 32, false);
+  options.overrides["model.layers.0.self_attn.v_proj.input"] = kTokenInt8;
+  return options;
+}
+
 /// One group of 8-bit weights and static inputs, with some keys of the weights changed.
 json with_weights(const json& changes) {
   QuantizeOptions options;
-  json config = quantization_config(options, make_plan(tied().structure, options));
+  json config = quantization_config(options, make_plan(llama().structure, options));
   config["config_groups"]["group_0"]["weights"].update(changes);
   return config;
 }
@@ -34,11 +43,26 @@ json with_weights(const json& changes) {
 }  // namespace
 
 TEST_CASE("a quantization_config that is read again makes the same plan", "[quant][export]") {
-  const QuantizeOptions options =
-      GENERATE(QuantizeOptions{}, token_inputs(), mixed_schemes(), torn_schemes());
-  const Plan plan = make_plan(tied().structure, options);
+  const QuantizeOptions options = GENERATE(QuantizeOptions{}, token_inputs(), mixed_schemes(),
+                                           torn_schemes(), with_overrides());
+  const Plan plan = make_plan(llama().structure, options);
   const QuantizeOptions again = read(quantization_config(options, plan));
-  CHECK(make_plan(tied().structure, again).fingerprint() == plan.fingerprint());
+  CHECK(make_plan(llama().structure, again).fingerprint() == plan.fingerprint());
+}
+
+TEST_CASE("linears that overrides part from their group are groups of an export",
+          "[quant][export]") {
+  const QuantizeOptions options = with_overrides();
+  const json groups =
+      quantization_config(options, make_plan(llama().structure, options))["config_groups"];
+  REQUIRE(groups.size() == 3);
+  CHECK(groups["group_0"]["targets"].size() == 3 * 7 - 2);
+  CHECK(groups["group_1"]["targets"] ==
+        std::vector<std::string>{"model.layers.0.self_attn.v_proj"});
+  CHECK(groups["group_1"]["input_activations"]["strategy"] == "token");
+  CHECK(groups["group_2"]["targets"] == std::vector<std::string>{"model.layers.1.mlp.down_proj"});
+  CHECK(groups["group_2"]["weights"]["num_bits"] == 4);
+  CHECK(groups["group_2"]["format"] == "pack-quantized");
 }
 
 TEST_CASE("an export may hold bits and groups that run, though no recipe offers them",

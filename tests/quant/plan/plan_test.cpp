@@ -48,9 +48,9 @@ TEST_CASE("by default every linear but the head is quantized, in four groups a l
         std::vector<std::string>{"model.layers.0: 64", "model.layers.1: 64", "model.layers.2: 64"});
   const TensorGroup& qkv = plan.groups[4];
   CHECK(qkv.name == kAttention + "q_proj.input");
-  CHECK(qkv.sites == std::vector<modules::Site>{kAttention + "q_proj.input",
-                                                kAttention + "k_proj.input",
-                                                kAttention + "v_proj.input"});
+  CHECK(qkv.sites == std::vector<modules::SiteName>{kAttention + "q_proj.input",
+                                                    kAttention + "k_proj.input",
+                                                    kAttention + "v_proj.input"});
   const PlannedLinear* up = plan.linear(kMlp + "up_proj");
   REQUIRE(up);
   CHECK(up->group == kMlp + "gate_proj.input");
@@ -170,6 +170,90 @@ TEST_CASE("a stage of which only the attention is quantized counts", "[quant][pl
   options.ignore.push_back("model.layers.1.self_attn");
   CHECK(widths_of(make_plan(tied().structure, options).stages) ==
         std::vector<std::string>{"model.layers.0: 64", "model.layers.2: 64"});
+}
+
+TEST_CASE("a plan is a table of sites that say what they are and how they are quantized",
+          "[quant][plan]") {
+  QuantizeOptions options;
+  options.kv_cache_scheme = kHeadInt8;
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.sites.size() == 3 * (2 * 7 + 2));
+  const PlannedSite* input = plan.sites.find(kAttention + "k_proj.input");
+  REQUIRE(input);
+  CHECK(input->site.role == modules::Role::kInput);
+  CHECK(input->site.stage == "model.layers.1");
+  CHECK(input->site.stream == modules::Modality::kText);
+  CHECK(input->site.shape == std::vector<std::int64_t>{64});
+  CHECK(input->args == kInputInt8);
+  CHECK(input->group == kAttention + "q_proj.input");
+  for (const std::string& site : plan.groups.find(input->group)->sites)
+    CHECK(plan.sites.find(site)->group == input->group);
+  const PlannedSite* weight = plan.sites.find(kMlp + "down_proj.weight");
+  REQUIRE(weight);
+  CHECK(weight->site.role == modules::Role::kWeight);
+  CHECK(weight->site.shape == std::vector<std::int64_t>{64, 160});
+  CHECK(weight->args == kWeightInt8);
+  const modules::AttentionRef ref = tied().structure.attentions[1].ref;
+  const PlannedSite* keys = plan.sites.find(kAttention + "key");
+  REQUIRE(keys);
+  CHECK(keys->site.role == modules::Role::kKey);
+  CHECK(keys->site.shape == std::vector<std::int64_t>{ref.num_key_value_heads, ref.head_dim});
+  CHECK_FALSE(plan.sites.find(kAttention + "query"));
+  CHECK_FALSE(plan.sites.find("lm_head.weight"));
+  // The network has more sites than the plan.
+  CHECK(sites_of(tied().structure).find("lm_head.weight"));
+}
+
+TEST_CASE("overrides are what config groups for single linears would be", "[quant][plan]") {
+  QuantizeOptions overridden, grouped;
+  overridden.overrides[kMlp + "down_proj.weight"] = weights_of(4, Strategy::kGroup, 32, true);
+  overridden.overrides[kMlp + "down_proj.input"] = kTokenInt8;
+  overridden.overrides[kAttention + "v_proj.weight"] = weights_of(5, Strategy::kChannel, 0, true);
+  grouped.config_groups = {{.name = "down",
+                            .targets = {kMlp + "down_proj"},
+                            .weights = weights_of(4, Strategy::kGroup, 32, true),
+                            .input_activations = kTokenInt8},
+                           {.name = "values",
+                            .targets = {kAttention + "v_proj"},
+                            .weights = weights_of(5, Strategy::kChannel, 0, true)},
+                           {.name = "rest"}};
+  const Plan plan = make_plan(tied().structure, overridden);
+  CHECK(plan.fingerprint() == make_plan(tied().structure, grouped).fingerprint());
+  CHECK(plan.linear(kMlp + "down_proj")->scheme == "group_0");
+  CHECK(plan.sites.find(kMlp + "down_proj.input")->args == kTokenInt8);
+  // Of another scheme than its neighbours, so a tensor group of its own.
+  CHECK(plan.linear(kAttention + "v_proj")->group == kAttention + "v_proj.input");
+}
+
+TEST_CASE("an override may quantize the input of a linear whose group leaves it in float",
+          "[quant][plan]") {
+  QuantizeOptions options;
+  options.config_groups.front().input_activations.reset();
+  options.overrides[kMlp + "down_proj.input"] = kInputInt8;
+  const Plan plan = make_plan(tied().structure, options);
+  CHECK(plan.linear(kMlp + "down_proj")->is_static());
+  CHECK(plan.groups.size() == 1);
+}
+
+TEST_CASE("an override that cannot hold is refused by its site", "[quant][plan]") {
+  QuantizeOptions options;
+  options.overrides = {{kMlp + "donw_proj.weight", kWeightInt8},
+                       {kMlp + "down_proj.weight", weights_of(4, Strategy::kGroup, 48, true)},
+                       {kMlp + "up_proj.weight", weights_of(4, Strategy::kGroup, 0, true)},
+                       {kMlp + "up_proj.input", {.num_bits = 4}},
+                       {kAttention + "key", kHeadInt8},
+                       {"lm_head.weight", kWeightInt8}};
+  CHECK(mistake(options) ==
+        "quantize.overrides.model.layers.1.mlp.donw_proj.weight: is no site; nearest: "
+        "model.layers.1.mlp.down_proj.weight\n"
+        "quantize.overrides.model.layers.1.mlp.up_proj.input: num_bits: expected 8, got 4\n"
+        "quantize.overrides.model.layers.1.mlp.up_proj.weight: group_size: expected at least 1, "
+        "got 0\n"
+        "quantize.overrides.model.layers.1.self_attn.key: expected a weight or an input; operands "
+        "follow attention_scheme and kv_cache_scheme\n"
+        "quantize.overrides.model.layers.1.mlp.down_proj.weight.group_size: "
+        "model.layers.1.mlp.down_proj has 160 inputs, which group_size 48 does not divide\n"
+        "quantize.overrides.lm_head.weight: stays in float: no config group targets it");
 }
 
 TEST_CASE("a head that is not ignored is quantized, a tied table with it, but is no stage",
