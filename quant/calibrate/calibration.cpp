@@ -57,16 +57,14 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
     const GroupObserver& observer = executor.observers().at(group.name);
-    const ModalityRanges ranges = observer.modality_ranges();
-    calibration.ranges[group.name] = observer.range();
-    calibration.modality_ranges[group.name] = ranges;
+    calibration.ranges[group.name] = observer.all().range();
+    calibration.modality_ranges[group.name] = observer.modality_ranges();
     for (const modules::Modality modality : group.needed()) {
-      const auto own = ranges.find(modality);
-      if (own == ranges.end())
-        throw Error("{}: calibration saw no {}", group.name, name_of(modality));
-      const ObservedRange& range = group.separate.empty() ? observer.range() : own->second;
+      const Observer* own = observer.of(modality);
+      if (!own) throw Error("{}: calibration saw no {}", group.name, name_of(modality));
+      const Observer& shown = group.separate.empty() ? observer.all() : *own;
       calibration.scale_tensors[group.scale_name(modality)] =
-          scalar(activation_scale(range, group.args.num_bits));
+          scalar(shown.qparams(group.args.num_bits).scale);
     }
   }
   return calibration;

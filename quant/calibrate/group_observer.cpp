@@ -1,32 +1,47 @@
 #include "quant/calibrate/group_observer.h"
 
-#include <algorithm>
+#include <ATen/ATen.h>
 
 namespace dualpath::quant {
 namespace {
 
-ObservedRange joined(const ObservedRange& a, const ObservedRange& b) {
-  if (a.count == 0) return b;
-  return {std::min(a.min, b.min), std::max(a.max, b.max), a.count + b.count};
+/// [N] bool: the rows of every modality.
+at::Tensor all_of(const std::vector<ModalityRows>& counted) {
+  at::Tensor rows = counted.front().rows;
+  for (std::size_t i = 1; i < counted.size(); ++i) rows = rows.logical_or(counted[i].rows);
+  return rows;
 }
 
 }  // namespace
 
-void GroupObserver::observe(const ModalityRanges& rows) {
-  ObservedRange all;
-  for (const auto& [modality, range] : rows) {
-    std::unique_ptr<Observer>& observer = by_modality_[modality];
-    if (!observer) observer = make_observer(kind_);
-    observer->observe(range);
-    all = joined(all, range);
+void GroupObserver::observe(const at::Tensor& x, const std::vector<ModalityRows>& counted) {
+  if (counted.empty()) return;
+  all_->observe(x, all_of(counted));
+  for (const auto& [modality, rows] : counted) {
+    if (rows.any().item<bool>()) made(modality).observe(x, rows);
   }
-  whole_->observe(all);
+}
+
+void GroupObserver::merge(const GroupObserver& later) {
+  all_->merge(*later.all_);
+  for (const auto& [modality, observer] : later.by_modality_) made(modality).merge(*observer);
+}
+
+const Observer* GroupObserver::of(modules::Modality modality) const {
+  const auto found = by_modality_.find(modality);
+  return found == by_modality_.end() ? nullptr : found->second.get();
 }
 
 ModalityRanges GroupObserver::modality_ranges() const {
   ModalityRanges ranges;
   for (const auto& [modality, observer] : by_modality_) ranges[modality] = observer->range();
   return ranges;
+}
+
+Observer& GroupObserver::made(modules::Modality modality) {
+  std::unique_ptr<Observer>& observer = by_modality_[modality];
+  if (!observer) observer = make_observer(kind_);
+  return *observer;
 }
 
 }  // namespace dualpath::quant

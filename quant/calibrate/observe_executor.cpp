@@ -68,7 +68,7 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
   const at::Tensor rows = x.detach().reshape({-1, x.size(-1)});
   modules::require_finite(site, rows);
   const auto observer = observers_.find(site);
-  if (observer != observers_.end()) observer->second.observe(ranges_of(rows, counted));
+  if (observer != observers_.end()) observer->second.observe(rows, counted);
   const auto channels = channel_ranges_.find(site);
   if (channels == channel_ranges_.end()) return;
   for (const ModalityRows& some : counted) {
@@ -78,15 +78,10 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
   }
 }
 
-/// x: [N, C].
-ModalityRanges ObserveExecutor::ranges_of(const at::Tensor& x,
-                                          const std::vector<ModalityRows>& counted) {
-  ModalityRanges ranges;
-  for (const auto& [modality, rows] : counted) {
-    const ObservedRange range = range_of(x, rows);
-    if (range.count > 0) ranges[modality] = range;
-  }
-  return ranges;
+void ObserveExecutor::merge(const ObserveExecutor& later) {
+  for (auto& [group, observer] : observers_) observer.merge(later.observers_.at(group));
+  for (auto& [group, range] : channel_ranges_)
+    range = at::maximum(range, later.channel_ranges_.at(group));
 }
 
 }  // namespace dualpath::quant

@@ -30,6 +30,9 @@ class ObserveExecutor : public modules::FloatExecutor {
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
 
+  /// Takes in what `later`, of the same plan, saw: see Observer::merge().
+  void merge(const ObserveExecutor& later);
+
   /// By group name.
   const std::map<std::string, GroupObserver>& observers() const { return observers_; }
   /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
@@ -39,7 +42,6 @@ class ObserveExecutor : public modules::FloatExecutor {
   void observe(const std::string& site, const at::Tensor& x);
 
  private:
-  static ModalityRanges ranges_of(const at::Tensor& x, const std::vector<ModalityRows>& counted);
   void observe(const std::string& site, const at::Tensor& x,
                const std::vector<ModalityRows>& counted);
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);

@@ -4,14 +4,55 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "quant/arithmetic.h"
+#include <typeinfo>
+#include <vector>
 
 namespace dualpath::quant {
 namespace {
 
+ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask) {
+  const torch::Tensor rows = x.index({mask});
+  if (rows.size(0) == 0) return {};
+  const auto [min, max] = torch::aminmax(rows);
+  return {min.item<float>(), max.item<float>(), rows.size(0)};
+}
+
+/// An observer by a rule that needs each call's range alone. The ranges are kept, 16 bytes a call,
+/// and a merge goes through the later ones one by one: a mean of means would depend on where shards
+/// begin.
+class RangeObserver : public Observer {
+ public:
+  void observe(const torch::Tensor& x, const torch::Tensor& mask) override {
+    add(range_of(x, mask));
+  }
+  void merge(const Observer& later) override {
+    TORCH_CHECK(typeid(later) == typeid(*this), "observers of two kinds cannot be merged");
+    for (const ObservedRange& call : static_cast<const RangeObserver&>(later).calls_) add(call);
+  }
+  ObservedRange range() const override { return range_; }
+
+ protected:
+  /// The rule: takes in a call's range that is not the first.
+  virtual void update(const ObservedRange& rows, ObservedRange& range) = 0;
+
+ private:
+  void add(const ObservedRange& rows) {
+    if (rows.count == 0) return;
+    calls_.push_back(rows);
+    if (calls_.size() == 1) {
+      range_ = rows;
+      return;
+    }
+    update(rows, range_);
+    range_.count += rows.count;
+  }
+
+  std::vector<ObservedRange> calls_;
+  ObservedRange range_;
+};
+
 /// The smallest and the largest value ever seen.
-struct MinMaxObserver : Observer {
+struct MinMaxObserver : RangeObserver {
   void update(const ObservedRange& rows, ObservedRange& range) override {
     range.min = std::min(range.min, rows.min);
     range.max = std::max(range.max, rows.max);
@@ -19,7 +60,7 @@ struct MinMaxObserver : Observer {
 };
 
 /// An exponential mean of each call's smallest and largest value; the first call starts it.
-struct MovingAverageObserver : Observer {
+struct MovingAverageObserver : RangeObserver {
   void update(const ObservedRange& rows, ObservedRange& range) override {
     constexpr float kWeight = 0.01f;  // of a new window, as torch's MovingAverageMinMaxObserver
     range.min += kWeight * (rows.min - range.min);
@@ -29,21 +70,8 @@ struct MovingAverageObserver : Observer {
 
 }  // namespace
 
-ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask) {
-  const torch::Tensor rows = x.index({mask});
-  if (rows.size(0) == 0) return {};
-  const auto [min, max] = torch::aminmax(rows);
-  return {min.item<float>(), max.item<float>(), rows.size(0)};
-}
-
-void Observer::observe(const ObservedRange& rows) {
-  if (rows.count == 0) return;
-  if (range_.count == 0) {
-    range_ = rows;
-    return;
-  }
-  update(rows, range_);
-  range_.count += rows.count;
+Grid Observer::qparams(int num_bits) const {
+  return activation_grid(activation_scale(range(), num_bits), num_bits);
 }
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind) {

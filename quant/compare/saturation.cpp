@@ -42,6 +42,16 @@ void Saturation::count(const modules::LinearRefs& refs, const at::Tensor& x,
   }
 }
 
+void Saturation::merge(const Saturation& other) {
+  for (const auto& [group, by_modality] : other.counts_) {
+    for (const auto& [modality, more] : by_modality) {
+      Count& count = counts_[group][modality];
+      count.saturated += more.saturated;
+      count.values += more.values;
+    }
+  }
+}
+
 SaturatedShares Saturation::shares(const std::string& group) const {
   SaturatedShares shares;
   const auto found = counts_.find(group);

@@ -21,6 +21,8 @@ class Saturation {
   /// x: [..., C], what a stage of that stream gives these linears.
   void count(const modules::LinearRefs& refs, const at::Tensor& x, const modules::State& state,
              modules::Modality stream);
+  /// Adds the counts of another one, of the same plan.
+  void merge(const Saturation& other);
   /// Of a tensor group; empty where nothing was counted.
   SaturatedShares shares(const std::string& group) const;
 

@@ -81,11 +81,12 @@ Calibration calibrate_towers(const std::vector<Modality>& towers) {
 }  // namespace
 
 TEST_CASE("a stage that is recomputed for backward is not observed again", "[quant][calibration]") {
-  ObserveExecutor observe(hand_made_weights(), at::kFloat, hand_made_plan());
+  const Plan plan = hand_made_plan();
+  ObserveExecutor observe(hand_made_weights(), at::kFloat, plan);
   const modules::Network network = hand_made_network();
   modules::State state = modules::make_state(torch::tensor({{0, 1}}, at::kLong));
   const auto count = [&] {
-    return observe.observers().at("model.layers.0.proj.input").range().count;
+    return observe.observers().at("model.layers.0.proj.input").all().range().count;
   };
   modules::run(network, observe, state);
   CHECK(count() == 2);
@@ -151,10 +152,34 @@ TEST_CASE("padding never counts: a batch shows the observers what the windows al
   for (const auto& [site, observer] : executor.observers()) {
     INFO(site);
     const ObservedRange& expected = alone.ranges.at(site);
-    CHECK(observer.range().count == 104);
-    CHECK(observer.range().min == Approx(expected.min).epsilon(1e-5));
-    CHECK(observer.range().max == Approx(expected.max).epsilon(1e-5));
+    CHECK(observer.all().range().count == 104);
+    CHECK(observer.all().range().min == Approx(expected.min).epsilon(1e-5));
+    CHECK(observer.all().range().max == Approx(expected.max).epsilon(1e-5));
   }
+}
+
+TEST_CASE("executors that observed parts of the windows are merged into one that saw all",
+          "[quant][calibration]") {
+  QuantizeOptions options;
+  options.config_groups.front().input_activations->observer = ObserverKind::kMovingAverage;
+  options.smoothing.emplace();
+  const Tied tied;
+  const Plan plan = make_plan(tied.model.structure, options);
+  const auto observed = [&](const std::vector<Tensor>& windows) {
+    auto executor = std::make_unique<ObserveExecutor>(tied.model.weights, at::kFloat, plan);
+    for (const Tensor& window : windows) {
+      modules::State state = modules::make_state(window);
+      modules::run(tied.model.network, *executor, state);
+    }
+    return executor;
+  };
+  const torch::NoGradGuard no_grad;
+  const auto whole = observed(tied.windows), merged = observed({tied.windows[0]});
+  merged->merge(*observed({tied.windows[1]}));
+  for (const auto& [group, observer] : whole->observers())
+    CHECK(same(merged->observers().at(group).all().range(), observer.all().range()));
+  for (const auto& [group, range] : whole->channel_ranges())
+    CHECK(merged->channel_ranges().at(group).equal(range));
 }
 
 TEST_CASE("rows of the decoder are told apart by what their positions stand for",

@@ -64,3 +64,15 @@ TEST_CASE("what was never counted has no shares", "[quant][saturation]") {
   const ActivationScales scales;
   CHECK(Saturation(plan, scales).shares(kGroup).empty());
 }
+
+TEST_CASE("counts of parts add up to those of the whole", "[quant][saturation]") {
+  const Plan plan = plan_of(ModalityScales::kShared);
+  const ActivationScales scales({{kGroup, torch::full({1}, 0.02f)}});
+  Saturation whole(plan, scales), first(plan, scales), second(plan, scales);
+  for (Saturation* counts : {&whole, &first})
+    counts->count(kLinear, kValues, four_positions(), Modality::kText);
+  for (Saturation* counts : {&whole, &second})
+    counts->count(kLinear, 0.5 * kValues, four_positions(), Modality::kText);
+  first.merge(second);
+  CHECK(first.shares(kGroup) == whole.shares(kGroup));
+}
