@@ -4,16 +4,19 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/torch.h>
 
+#include <stdexcept>
+
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
 #include "quant/calibrate/observe_executor.h"
-#include "quant/transform/smoothed_weights.h"
 
 namespace dualpath::quant {
 namespace {
 
 constexpr const char *kFingerprint = "dualpath.fingerprint", *kModel = "dualpath.model_sha256",
                      *kTokenizer = "dualpath.tokenizer_sha256";
+/// Smoothing was the only transform when files got it.
+constexpr const char* kUntransformed = ".unsmoothed_scale";
 
 at::Tensor scalar(float value) { return torch::full({1}, value, torch::kFloat); }
 
@@ -70,6 +73,17 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
   return calibration;
 }
 
+Transform find(TransformKind kind, const modules::Network& network,
+               const std::shared_ptr<const modules::WeightStore>& weights, at::ScalarType dtype,
+               const Plan& plan, const modules::NamedTensors& channel_ranges,
+               const CalibrationSamples& searched) {
+  switch (kind) {
+    case TransformKind::kSmoothing:
+      return find_smoothing(network, weights, dtype, plan, channel_ranges, searched);
+  }
+  throw std::logic_error("a transform that nothing finds");
+}
+
 void put_range(const std::string& name, const ObservedRange& range,
                modules::NamedTensors& tensors) {
   tensors[name + ".min"] = scalar(range.min);
@@ -104,16 +118,47 @@ bool is_text_alone(const ModalityRanges& ranges) {
   return ranges.size() == 1 && ranges.contains(modules::Modality::kText);
 }
 
-void load_smoothing(const modules::NamedTensors& tensors, const std::filesystem::path& path,
-                    const Plan& plan, Calibration& calibration) {
-  Smoothing& smoothing = calibration.smoothing;
+/// Each transform's tensors in a calibration's file.
+void put(const Smoothing& smoothing, modules::NamedTensors& tensors) {
+  for (const auto& [group, factors] : smoothing.factors) tensors[group + ".factors"] = factors;
+  for (const auto& [group, strength] : smoothing.strengths)
+    tensors[group + ".strength"] = scalar(static_cast<float>(strength));
+}
+
+Smoothing smoothing_in(const modules::NamedTensors& tensors, const std::filesystem::path& path,
+                       const Plan& plan) {
+  Smoothing smoothing;
   for (const auto& [group, fold] : plan.folds) {
     smoothing.factors[group] = entry(tensors, group + ".factors", path);
     const auto strength = tensors.find(group + ".strength");
     if (strength != tensors.end()) smoothing.strengths[group] = strength->second.item<double>();
   }
-  for (const auto& [group, scale] : calibration.scale_tensors)
-    calibration.unsmoothed_scales[group] = entry(tensors, group + ".unsmoothed_scale", path);
+  return smoothing;
+}
+
+Transform transform_in(TransformKind kind, const modules::NamedTensors& tensors,
+                       const std::filesystem::path& path, const Plan& plan) {
+  switch (kind) {
+    case TransformKind::kSmoothing:
+      return smoothing_in(tensors, path, plan);
+  }
+  throw std::logic_error("a transform that nothing reads");
+}
+
+Smoothing unit_smoothing(const Plan& plan) {
+  Smoothing smoothing;
+  for (const auto& [group, fold] : plan.folds)
+    smoothing.factors[group] = torch::ones({fold.channels});
+  return smoothing;
+}
+
+/// Changes nothing.
+Transform unit_transform(TransformKind kind, const Plan& plan) {
+  switch (kind) {
+    case TransformKind::kSmoothing:
+      return unit_smoothing(plan);
+  }
+  throw std::logic_error("a transform without a unit");
 }
 
 CalibrationSource source_of(const data::SafetensorsReader& reader) {
@@ -133,12 +178,22 @@ Calibration unit_calibration(const Plan& plan) {
     for (const modules::Modality modality : group.needed())
       calibration.scale_tensors[group.scale_name(modality)] = scalar(1.0f);
   }
-  for (const auto& [group, fold] : plan.folds)
-    calibration.smoothing.factors[group] = torch::ones({fold.channels});
+  for (const TransformKind kind : transforms_of(plan))
+    calibration.transforms.push_back(unit_transform(kind, plan));
   return calibration;
 }
 
-int calibration_passes(const Plan& plan) { return plan.folds.empty() ? 1 : 2; }
+const Smoothing& Calibration::smoothing() const {
+  static const Smoothing none;
+  for (const Transform& transform : transforms) {
+    if (const auto* found = std::get_if<Smoothing>(&transform)) return *found;
+  }
+  return none;
+}
+
+int calibration_passes(const Plan& plan) {
+  return 1 + static_cast<int>(transforms_of(plan).size());
+}
 
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
@@ -163,20 +218,24 @@ Calibration calibrate(const modules::Network& network,
                       const Plan& plan, const CalibrationSamples& samples,
                       const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
-  auto plain = std::make_unique<ObserveExecutor>(weights, dtype, plan);
-  observe(network, plan, *plain, samples, progress);
-  Calibration calibration = calibration_of(*plain, plan);
-  if (plan.folds.empty()) return calibration;
-  const auto channel_ranges = plain->channel_ranges();
-  plain.reset();  // with the weights that it packed
-  Smoothing smoothing =
-      find_smoothing(network, weights, dtype, plan, channel_ranges, searched_of(network, samples));
-  ObserveExecutor executor(smoothed(weights, plan, smoothing.factors), dtype, plan);
+  Transforms transforms;
+  modules::NamedTensors untransformed_scales;
+  for (const TransformKind kind : transforms_of(plan)) {
+    const auto below = transformed(weights, plan, transforms);
+    auto executor = std::make_unique<ObserveExecutor>(below, dtype, plan);
+    observe(network, plan, *executor, samples, progress);
+    if (transforms.empty()) untransformed_scales = calibration_of(*executor, plan).scale_tensors;
+    const auto channel_ranges = executor->channel_ranges();
+    executor.reset();  // with the weights that it packed
+    transforms.push_back(
+        find(kind, network, below, dtype, plan, channel_ranges, searched_of(network, samples)));
+  }
+  ObserveExecutor executor(transformed(weights, plan, transforms), dtype, plan);
   observe(network, plan, executor, samples, progress);
-  Calibration result = calibration_of(executor, plan);
-  result.smoothing = std::move(smoothing);
-  result.unsmoothed_scales = std::move(calibration.scale_tensors);
-  return result;
+  Calibration calibration = calibration_of(executor, plan);
+  calibration.transforms = std::move(transforms);
+  calibration.untransformed_scales = std::move(untransformed_scales);
+  return calibration;
 }
 
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
@@ -188,12 +247,10 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
     for (const auto& [modality, range] : ranges)
       put_range(of_modality(group, modality), range, tensors);
   }
-  for (const auto& [group, factors] : calibration.smoothing.factors)
-    tensors[group + ".factors"] = factors;
-  for (const auto& [group, strength] : calibration.smoothing.strengths)
-    tensors[group + ".strength"] = scalar(static_cast<float>(strength));
-  for (const auto& [group, scale] : calibration.unsmoothed_scales)
-    tensors[group + ".unsmoothed_scale"] = scale;
+  for (const Transform& transform : calibration.transforms)
+    std::visit([&](const auto& found) { put(found, tensors); }, transform);
+  for (const auto& [name, scale] : calibration.untransformed_scales)
+    tensors[name + kUntransformed] = scale;
   const auto& [fingerprint, model_sha256, tokenizer_sha256] = calibration.source;
   modules::write_tensors(
       path, tensors,
@@ -218,7 +275,11 @@ Calibration load_calibration(const std::filesystem::path& path, const Plan& plan
     calibration.ranges[group.name] = range_in(tensors, group.name, path);
     calibration.modality_ranges[group.name] = modality_ranges_in(tensors, group, path);
   }
-  if (!plan.folds.empty()) load_smoothing(tensors, path, plan, calibration);
+  for (const TransformKind kind : transforms_of(plan))
+    calibration.transforms.push_back(transform_in(kind, tensors, path, plan));
+  if (calibration.transforms.empty()) return calibration;
+  for (const auto& [name, scale] : calibration.scale_tensors)
+    calibration.untransformed_scales[name] = entry(tensors, name + kUntransformed, path);
   return calibration;
 }
 

@@ -28,28 +28,30 @@ struct CalibrationSource {
 
 /// What the observers saw and the scales that follow, by static tensor group.
 struct Calibration {
-  std::map<std::string, ObservedRange> ranges;  ///< of the smoothed model if the plan has folds
+  std::map<std::string, ObservedRange> ranges;            ///< of the transformed model
   std::map<std::string, ModalityRanges> modality_ranges;  ///< the same, by what rows stand for
   /// By TensorGroup::scale_name(): [1] float32 each; made once, then only copied.
   modules::NamedTensors scale_tensors;
-  Smoothing smoothing;                      ///< of the plan's folds
-  modules::NamedTensors unsmoothed_scales;  ///< as scale_tensors, without the plan's folds
+  Transforms transforms;  ///< what was found for each of transforms_of(plan)
+  /// As scale_tensors, of the model without transforms; empty if the plan has none.
+  modules::NamedTensors untransformed_scales;
   CalibrationSource source;
 
   ActivationScales scales() const { return ActivationScales(scale_tensors); }
+  /// Empty if the plan has no folds.
+  const Smoothing& smoothing() const;
 };
 
 /// Scales and factors of 1: where only what computing costs is asked.
 Calibration unit_calibration(const Plan& plan);
 
-/// How often calibrate() runs each window: twice where the plan has folds, as they are and
-/// smoothed.
+/// How often calibrate() runs each window: once, and once more before each transform.
 int calibration_passes(const Plan& plan);
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
 /// size changes nothing. Called after each run of a window with its tokens. A static site that saw
 /// nothing of a modality that it needs is an Error naming both; a plan without any, and without
-/// folds, needs no windows.
+/// transforms, needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
                       const Plan& plan, const std::vector<at::Tensor>& windows,

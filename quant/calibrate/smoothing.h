@@ -1,23 +1,15 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "modules/network/network.h"
 #include "modules/weights/tensor_view.h"
 #include "modules/weights/weight_store.h"
 #include "quant/calibrate/calibration_samples.h"
 #include "quant/plan/plan.h"
+#include "quant/transform/transform.h"
 
 namespace dualpath::quant {
-
-/// What moves the range of inputs into the weights that read them (SmoothQuant).
-struct Smoothing {
-  modules::NamedTensors factors;  ///< by tensor group: [channels of the producer] float32, positive
-  std::map<std::string, double> strengths;  ///< of the groups that are smoothed: else factors are 1
-};
 
 /// factor = max|x|^strength / max|w|^(1 - strength) of each channel, over all that read it. A
 /// channel that is zero in either has a factor as if it were 1e-5 there.

@@ -35,7 +35,7 @@ std::string row_of(const std::string& name, const quant::ObservedRange& range) {
 }
 
 std::string table_of(const quant::Calibration& calibration) {
-  if (calibration.ranges.empty() && calibration.smoothing.factors.empty())
+  if (calibration.ranges.empty() && calibration.smoothing().factors.empty())
     return "every input is dynamic: there is no scale to calibrate";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
@@ -48,7 +48,7 @@ std::string table_of(const quant::Calibration& calibration) {
     for (const auto& [modality, own] : ranges)
       table += row_of(fmt::format("{}.{}", site, modules::name_of(modality)), own) + "\n";
   }
-  const auto& [factors, strengths] = calibration.smoothing;
+  const auto& [factors, strengths] = calibration.smoothing();
   if (!factors.empty())
     table +=
         fmt::format("{:<44} {:>12} {:>12} {:>12}\n", "smoothed", "strength", "least", "largest");
@@ -83,10 +83,10 @@ json json_of(const quant::Calibration& calibration) {
     if (ranges.size() > 1) sites[site]["modalities"] = json_of(ranges, !one_scale);
   }
   json result{{"sites", sites}};
-  for (const auto& [group, factor] : calibration.smoothing.factors) {
-    const auto strength = calibration.smoothing.strengths.find(group);
+  for (const auto& [group, factor] : calibration.smoothing().factors) {
+    const auto strength = calibration.smoothing().strengths.find(group);
     result["smoothing"][group] =
-        strength == calibration.smoothing.strengths.end() ? json() : json(strength->second);
+        strength == calibration.smoothing().strengths.end() ? json() : json(strength->second);
   }
   return result;
 }

@@ -3,7 +3,7 @@
 #include <torch/utils.h>
 
 #include "data/base/error.h"
-#include "quant/transform/smoothed_weights.h"
+#include "quant/transform/transform.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -73,8 +73,8 @@ std::set<std::string> trained_weights(const Recipe& recipe, const modules::Weigh
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                                 const quant::Plan& plan, const quant::Calibration& calibration) {
   const TrainableOptions& rate = recipe.train.learning_rate;
-  Trainables t = with_corrections(
-      recipe, plan, quant::smoothed(model.weights, plan, calibration.smoothing.factors));
+  Trainables t = with_corrections(recipe, plan,
+                                  quant::transformed(model.weights, plan, calibration.transforms));
   t.scales = calibration.scales();
   if (rate.activation_scales > 0.0) {
     t.scales.make_trainable();

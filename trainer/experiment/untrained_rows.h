@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "modules/execute/float_executor.h"
@@ -22,7 +23,7 @@ class UntrainedRows {
   std::vector<EvaluatedRow> rows();
 
  private:
-  bool is_smoothed_;
+  std::string prefix_;  // of rows over transformed weights; empty: the plan has no transform
   quant::ActivationScales scales_, smoothed_scales_;
   quant::QuantizedExecutor executor_, smoothed_;
 };

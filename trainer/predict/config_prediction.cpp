@@ -8,7 +8,7 @@
 
 #include "data/process/memory.h"
 #include "quant/stored/layout.h"
-#include "quant/transform/smoothed_weights.h"
+#include "quant/transform/transform.h"
 #include "trainer/predict/weight_memory.h"
 #include "trainer/train/head_chunks.h"
 
@@ -21,7 +21,7 @@ using modules::WeightStore;
 modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::WeightedNetwork& model,
                                        const quant::Plan& plan) {
   modules::WeightOverlay weights(
-      quant::smoothed(model.weights, plan, quant::unit_calibration(plan).smoothing.factors));
+      quant::transformed(model.weights, plan, quant::unit_calibration(plan).transforms));
   for (const std::string& name : trained_weights(recipe, model)) {
     const torch::TensorOptions options = torch::dtype(torch::kFloat).device(torch::kMeta);
     weights.set(name, torch::empty(weights.info(name).shape, options));

@@ -146,7 +146,7 @@ json run_evaluation(const Experiment& experiment, const Texts& texts,
   }
   json steps = json::object();
   if (paths.steps > 0) {
-    const char* row = corrected_row(experiment.plan);
+    const std::string row = corrected_row(experiment.plan);
     rows.push_back({row, &path.corrected});
     bytes[row] = quantized + path.trainables.corrections.bytes();
     steps[row] = paths.steps;

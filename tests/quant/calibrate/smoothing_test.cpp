@@ -6,7 +6,7 @@
 #include "quant/calibrate/calibration.h"
 #include "quant/execute/quantized_executor.h"
 #include "quant/plan/planner.h"
-#include "quant/transform/smoothed_weights.h"
+#include "quant/transform/transform.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -35,7 +35,7 @@ struct Smoothed {
                               [](std::int64_t) {})) {}
 
   std::shared_ptr<const modules::WeightStore> weights() const {
-    return smoothed(model.weights, plan, calibration.smoothing.factors);
+    return transformed(model.weights, plan, calibration.transforms);
   }
   Tensor float_logits(const std::shared_ptr<const modules::WeightStore>& store) const {
     modules::FloatExecutor executor(store, at::kFloat);
@@ -153,11 +153,12 @@ TEST_CASE("GLM-4's norms behind attention and MLP are in no fold, and its gates 
     CHECK_FALSE(smoothed.weights()->is_changed(kLayer + norm));
   // Columns of gate_up carry its norm's factors; only up's rows are divided, by those of down_proj.
   const Tensor factors =
-      smoothed.calibration.smoothing.factors.at(kLayer + "mlp.gate_up_proj.input");
+      smoothed.calibration.smoothing().factors.at(kLayer + "mlp.gate_up_proj.input");
   const std::string gate_up = kLayer + "mlp.gate_up_proj.weight";
   const Tensor source = smoothed.model.weights->get(gate_up), halves = source * factors;
   const auto [gate, up] = std::pair(halves.chunk(2)[0], halves.chunk(2)[1]);
-  const Tensor products = smoothed.calibration.smoothing.factors.at(kLayer + "mlp.down_proj.input");
+  const Tensor products =
+      smoothed.calibration.smoothing().factors.at(kLayer + "mlp.down_proj.input");
   const Tensor expected = torch::cat({gate, up / products.unsqueeze(1)});
   CHECK(largest_difference(smoothed.weights()->get(gate_up), expected) < 1e-6f);
   CHECK(change(kLayer + "self_attn.v_proj.bias").abs().max().item<float>() > 0.0f);
@@ -169,7 +170,7 @@ TEST_CASE("a smoothed model loses less when its inputs are quantized", "[quant][
        {SmoothingOptions{.strength = 0.5}, SmoothingOptions{.search = true}}) {
     const Smoothed smoothed(smoothing_by(options));
     const double plain =
-                     smoothed.kl(smoothed.model.weights, smoothed.calibration.unsmoothed_scales),
+                     smoothed.kl(smoothed.model.weights, smoothed.calibration.untransformed_scales),
                  better = smoothed.kl(smoothed.weights(), smoothed.calibration.scale_tensors);
     CHECK(better < 0.7 * plain);
   }
@@ -178,9 +179,9 @@ TEST_CASE("a smoothed model loses less when its inputs are quantized", "[quant][
 TEST_CASE("without folds the scales are those of a plan that does not smooth",
           "[quant][smoothing]") {
   const Smoothed smoothed(smoothing_by({})), plain(QuantizeOptions{});
-  CHECK(plain.calibration.smoothing.factors.empty());
+  CHECK(plain.calibration.smoothing().factors.empty());
   for (const auto& [group, scale] : plain.calibration.scale_tensors)
-    CHECK(smoothed.calibration.unsmoothed_scales.at(group).equal(scale));
+    CHECK(smoothed.calibration.untransformed_scales.at(group).equal(scale));
 }
 
 TEST_CASE("inputs with a scale a token are smoothed as well", "[quant][smoothing]") {
@@ -189,7 +190,7 @@ TEST_CASE("inputs with a scale a token are smoothed as well", "[quant][smoothing
   options.ignore = {"lm_head"};
   const Smoothed smoothed(options);
   CHECK(smoothed.calibration.scale_tensors.empty());
-  CHECK(smoothed.calibration.smoothing.factors.size() == 3 * 4);
+  CHECK(smoothed.calibration.smoothing().factors.size() == 3 * 4);
   CHECK(smoothed.kl(smoothed.weights(), {}) < 2 * smoothed.kl(smoothed.model.weights, {}));
 }
 
@@ -199,10 +200,10 @@ TEST_CASE("a smoothed calibration comes back from its file", "[quant][smoothing]
   const std::filesystem::path file = directory / "calibration.safetensors";
   save_calibration(file, smoothed.calibration);
   const Calibration loaded = load_calibration(file, smoothed.plan);
-  CHECK(loaded.smoothing.factors.size() == 3 * 4);
-  for (const auto& [group, factors] : smoothed.calibration.smoothing.factors)
-    CHECK(loaded.smoothing.factors.at(group).equal(factors));
-  for (const auto& [group, scale] : smoothed.calibration.unsmoothed_scales)
-    CHECK(loaded.unsmoothed_scales.at(group).equal(scale));
-  CHECK(loaded.smoothing.strengths.size() == smoothed.calibration.smoothing.strengths.size());
+  CHECK(loaded.smoothing().factors.size() == 3 * 4);
+  for (const auto& [group, factors] : smoothed.calibration.smoothing().factors)
+    CHECK(loaded.smoothing().factors.at(group).equal(factors));
+  for (const auto& [group, scale] : smoothed.calibration.untransformed_scales)
+    CHECK(loaded.untransformed_scales.at(group).equal(scale));
+  CHECK(loaded.smoothing().strengths.size() == smoothed.calibration.smoothing().strengths.size());
 }

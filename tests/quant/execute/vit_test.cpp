@@ -9,7 +9,7 @@
 #include "quant/execute/quantized_executor.h"
 #include "quant/plan/planner.h"
 #include "quant/stored/layout.h"
-#include "quant/transform/smoothed_weights.h"
+#include "quant/transform/transform.h"
 #include "tests/quant/tower.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -95,7 +95,7 @@ TEST_CASE("smoothing leaves a vision tower's features as they are in float", "[q
   const modules::Stream pixels = stream_of(torch::randn({2, 3, 64, 64}));
   modules::FloatExecutor exact(tower.weights, torch::kFloat);
   modules::FloatExecutor smooth(
-      smoothed(tower.weights, tower.plan, tower.calibration.smoothing.factors), torch::kFloat);
+      transformed(tower.weights, tower.plan, tower.calibration.transforms), torch::kFloat);
   const Tensor plain = tower.features(exact, pixels);
   CHECK(largest_difference(plain, tower.features(smooth, pixels)) < 1e-3f);
 }

@@ -14,7 +14,7 @@
 #include "quant/execute/quantized_executor.h"
 #include "quant/plan/planner.h"
 #include "quant/stored/layout.h"
-#include "quant/transform/smoothed_weights.h"
+#include "quant/transform/transform.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -72,7 +72,7 @@ Run::Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeO
       ids(std::move(window)),
       calibration(calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {})),
       weights(std::make_shared<modules::WeightOverlay>(
-          smoothed(model.weights, plan, calibration.smoothing.factors))),
+          transformed(model.weights, plan, calibration.transforms))),
       scales(calibration.scales()),
       correction_options{.reduction = 8,
                          .input = modules::CorrectionInput::kRaw,
