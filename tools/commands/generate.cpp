@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,8 +9,7 @@
 #include "data/base/named.h"
 #include "data/base/utf8.h"
 #include "data/process/standard_streams.h"
-#include "data/tokenizer/chat_template.h"
-#include "modules/model/media_readers.h"
+#include "modules/runtime/prompt.h"
 #include "modules/runtime/text_generation.h"
 #include "tools/commands/command.h"
 #include "trainer/experiment/text_source.h"
@@ -53,30 +51,12 @@ std::unique_ptr<trainer::TextSource> open_source(const GenerateArguments& argume
   return trainer::open_text_source(arguments.source);
 }
 
-/// The text as it is, behind what the tokenizer puts before every text; or what the model's
-/// template makes of it, which says itself how a conversation begins.
-std::vector<std::int32_t> prompt_ids(const GenerateArguments& arguments,
-                                     const modules::Model& model) {
-  if (!arguments.chat) return model.tokenizer.encode_whole(arguments.prompt);
-  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
-  if (!arguments.system.empty())
-    messages.push_back({{"role", "system"}, {"content", arguments.system}});
-  messages.push_back({{"role", "user"}, {"content", arguments.prompt}});
-  const auto chat = data::ChatTemplate::of(model.path, model.tokenizer);
-  return model.tokenizer.encode(chat.render(messages));
-}
-
-data::Batch prompt_of(const GenerateArguments& arguments, const modules::Model& model) {
-  const data::MediaFiles files{{arguments.images.begin(), arguments.images.end()},
-                               {arguments.audio.begin(), arguments.audio.end()}};
-  const std::vector<std::int32_t> ids = prompt_ids(arguments, model);
-  if (files.images.empty() && files.audio.empty()) {
-    modules::require_no_placeholder(model, ids);
-    return data::make_batch(std::array{data::TokenSpan(ids)});
-  }
-  const data::MediaReaders readers = modules::media_readers(model);
-  const data::Tokens whole = data::with_placeholders({ids}, files, readers);
-  return data::make_batch(std::array{data::TokenSpan(whole)}, std::array{&files}, readers);
+modules::Prompt prompt_of(const GenerateArguments& arguments) {
+  return {.text = arguments.prompt,
+          .chat = arguments.chat,
+          .system = arguments.system,
+          .files = {{arguments.images.begin(), arguments.images.end()},
+                    {arguments.audio.begin(), arguments.audio.end()}}};
 }
 
 trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
@@ -170,7 +150,7 @@ void generate(const GenerateArguments& arguments) {
   check_texts(arguments);
   const std::unique_ptr<trainer::TextSource> source = open_source(arguments);
   const modules::Model& model = source->model();
-  const data::Batch prompt = prompt_of(arguments, model);
+  const data::Batch prompt = make_prompt(model, prompt_of(arguments));
   const auto prompt_tokens = static_cast<std::size_t>(prompt.ids.size(1));
   const std::vector<trainer::EvaluatedRow> rows = chosen_rows(source->rows(), arguments);
   std::vector<Said> all;
