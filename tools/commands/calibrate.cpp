@@ -1,19 +1,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "tools/commands/command.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {
-
-using nlohmann::json;
 
 /// "  text 96, image 32", where rows stand for more than one.
 std::string counts_text(const quant::ModalityRanges& ranges) {
@@ -24,14 +22,11 @@ std::string counts_text(const quant::ModalityRanges& ranges) {
   return fmt::format("  {}", fmt::join(counts, ", "));
 }
 
-/// Else its modalities have their own.
-bool has_one_scale(const quant::Calibration& calibration, const std::string& site) {
-  return calibration.scale_tensors.contains(site);
-}
-
-std::string row_of(const std::string& name, const quant::ObservedRange& range) {
+/// A line with the scale that the calibration holds under this name.
+std::string row_of(const quant::Calibration& calibration, const std::string& name,
+                   const quant::ObservedRange& range) {
   return fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g} {:>9}", name, range.min, range.max,
-                     quant::activation_scale(range), range.count);
+                     calibration.scale_tensors.at(name).item<float>(), range.count);
 }
 
 std::string table_of(const quant::Calibration& calibration) {
@@ -41,12 +36,14 @@ std::string table_of(const quant::Calibration& calibration) {
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
     const quant::ModalityRanges& ranges = calibration.modality_ranges.at(site);
-    if (has_one_scale(calibration, site)) {
-      table += row_of(site, range) + counts_text(ranges) + "\n";
+    if (calibration.scale_tensors.contains(site)) {
+      table += row_of(calibration, site, range) + counts_text(ranges) + "\n";
       continue;
     }
-    for (const auto& [modality, own] : ranges)
-      table += row_of(fmt::format("{}.{}", site, modules::name_of(modality)), own) + "\n";
+    for (const auto& [modality, own] : ranges) {
+      const std::string name = fmt::format("{}.{}", site, modules::name_of(modality));
+      table += row_of(calibration, name, own) + "\n";
+    }
   }
   const auto& [factors, strengths] = calibration.smoothing();
   if (!factors.empty())
@@ -61,41 +58,11 @@ std::string table_of(const quant::Calibration& calibration) {
   return table;
 }
 
-json json_of(const quant::ObservedRange& range, bool has_scale) {
-  json result{{"min", range.min}, {"max", range.max}, {"count", range.count}};
-  if (has_scale) result["scale"] = quant::activation_scale(range);
-  return result;
-}
-
-json json_of(const quant::ModalityRanges& ranges, bool have_scales) {
-  json modalities = json::object();
-  for (const auto& [modality, range] : ranges)
-    modalities[std::string(modules::name_of(modality))] = json_of(range, have_scales);
-  return modalities;
-}
-
-json json_of(const quant::Calibration& calibration) {
-  json sites = nlohmann::json::object();
-  for (const auto& [site, range] : calibration.ranges) {
-    const bool one_scale = has_one_scale(calibration, site);
-    sites[site] = json_of(range, one_scale);
-    const quant::ModalityRanges& ranges = calibration.modality_ranges.at(site);
-    if (ranges.size() > 1) sites[site]["modalities"] = json_of(ranges, !one_scale);
-  }
-  json result{{"sites", sites}};
-  for (const auto& [group, factor] : calibration.smoothing().factors) {
-    const auto strength = calibration.smoothing().strengths.find(group);
-    result["smoothing"][group] =
-        strength == calibration.smoothing().strengths.end() ? json() : json(strength->second);
-  }
-  return result;
-}
-
 void calibrate(const RecipeArguments& arguments) {
   const OpenRun run(arguments.load(), arguments.access());
   const quant::Calibration calibration =
       trainer::run_calibration(run.experiment, run.texts, run.directory);
-  print(json_of(calibration), arguments.json,
+  print(trainer::to_json(calibration), arguments.json,
         fmt::format("{}\nwritten to {}", table_of(calibration),
                     run.directory.calibration().string()));
 }

@@ -2,76 +2,59 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "tools/commands/command.h"
-#include "trainer/evaluate/evaluated_row.h"
+#include "trainer/report/figures.h"
+#include "trainer/report/table_json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {
 
-using nlohmann::json;
+constexpr trainer::FigureStyle kTerminal{.none = "-", .percent = "%"};
 
-std::string number(const json& value, int decimals) {
-  return value.is_null() ? "-" : fmt::format("{:.{}f}", value.get<double>(), decimals);
+/// A line of the table: name, quality, bytes.
+std::string line_of(const std::string& name, const std::vector<std::string>& quality,
+                    const std::string& bytes) {
+  return fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, quality[0], quality[1],
+                     quality[2], quality[3], bytes);
 }
 
-std::string percent(const json& value) {
-  return value.is_null() ? "-" : fmt::format("{:.2f}%", 100 * value.get<double>());
-}
-
-std::string row_line(const std::string& name, const json& row) {
-  return fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name,
-                     number(row["perplexity"], 2), percent(row["accuracy"]), number(row["kl"], 4),
-                     percent(row["agreement"]), bytes_text(row["bytes"].get<double>()));
-}
-
-std::string recovery_line(const std::string& row, const json& recovery) {
+std::string recovery_line(const std::string& row, const trainer::Recovery& recovery) {
   std::string line = fmt::format("recovered, {}:", row);
-  for (const char* measure : {"accuracy", "kl", "nll"}) {
-    const json& estimate = recovery[measure];
-    if (estimate.is_null()) {
-      line += fmt::format("  {} - (the loss is within noise)", measure);
-      continue;
-    }
-    line += fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure,
-                        100 * estimate["value"].get<double>(), 100 * estimate["low"].get<double>(),
-                        100 * estimate["high"].get<double>());
+  for (const auto& [measure, estimate] :
+       {std::pair{"accuracy", recovery.accuracy}, std::pair{"kl", recovery.kl},
+        std::pair{"nll", recovery.nll}}) {
+    line += estimate ? fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure, 100 * estimate->value,
+                                   100 * estimate->low, 100 * estimate->high)
+                     : fmt::format("  {} - (the loss is within noise)", measure);
   }
   return line + "\n";
 }
 
-std::string set_table(const std::string& name, const json& set) {
-  std::string table = fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, "perplexity",
-                                  "accuracy", "KL", "agreement", "bytes");
-  for (const char* row : trainer::kRows) {
-    if (set.contains(row)) table += row_line(row, set[row]);
+std::string set_table(const trainer::SetFigures& set) {
+  std::string table = line_of(set.name, trainer::quality_heads(), "bytes");
+  for (const trainer::RowFigures& row : set.rows) {
+    table += line_of(row.name, quality_cells(row, kTerminal),
+                     bytes_text(static_cast<double>(row.bytes)));
   }
-  const json recovered = set.value("recovery", json::object());
-  for (const auto& [row, recovery] : recovered.items()) table += recovery_line(row, recovery);
-  return table;
+  for (const trainer::RowFigures& row : set.rows) {
+    if (row.recovery) table += recovery_line(row.name, *row.recovery);
+  }
+  return table + fmt::format("{} tokens scored\n\n", set.rows.front().tokens);
 }
 
-/// A row may come from a run that was stopped: how far each got.
-std::string steps_line(const json& result) {
-  std::string line;
-  const json all = result.value("steps", json::object());
-  for (const auto& [row, steps] : all.items())
-    line += fmt::format("; {} after {} steps", row, steps.get<std::int64_t>());
-  return line;
-}
-
-std::string table_of(const json& result) {
+std::string table_of(const trainer::EvaluationTable& result) {
   std::string table;
-  for (const auto& [name, set] : result["sets"].items()) {
-    const auto tokens = set["quantized"]["tokens"].get<std::int64_t>();
-    table += set_table(name, set) + fmt::format("{} tokens scored\n\n", tokens);
-  }
-  return table +
-         fmt::format("windows of {} tokens, stride {}, a window's first token is {}; {}",
-                     result["window"].get<std::int64_t>(), result["stride"].get<std::int64_t>(),
-                     result["first_token"].get<std::string>(), result["dtype"].get<std::string>()) +
-         steps_line(result);
+  for (const trainer::SetFigures& set : result.sets) table += set_table(set);
+  table += fmt::format("windows of {0} tokens, stride {0}, a window's first token is {1}; {2}",
+                       result.window, trainer::kFirstToken, result.dtype);
+  // A row may come from a run that was stopped: how far each got.
+  for (const auto& [row, steps] : result.steps)
+    table += fmt::format("; {} after {} steps", row, steps);
+  return table;
 }
 
 void evaluate(const RecipeArguments& arguments) {
@@ -80,13 +63,14 @@ void evaluate(const RecipeArguments& arguments) {
   if (model.is_quantized()) {
     trainer::use_threads(recipe.num_threads);
     announce_kernel(recipe);
-    const json result = trainer::run_export_evaluation(recipe, model);
-    return print(result, arguments.json, table_of(result));
+    const trainer::EvaluationTable result = trainer::run_export_evaluation(recipe, model);
+    return print(to_json(result), arguments.json, table_of(result));
   }
   const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead);
   announce_kernel(recipe);
-  const json result = trainer::run_evaluation(run.experiment, run.texts, run.directory);
-  print(result, arguments.json, table_of(result));
+  const trainer::EvaluationTable result =
+      trainer::run_evaluation(run.experiment, run.texts, run.directory);
+  print(to_json(result), arguments.json, table_of(result));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "tools/commands/command.h"
 #include "trainer/recipe/recipe.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
@@ -15,11 +16,12 @@ void export_command(const RecipeArguments& arguments) {
   if (recipe.export_.output_dir.empty())
     trainer::refuse(recipe, {{"export.output_dir", "expected a directory to write, got nothing"}});
   const OpenRun run(recipe, trainer::RunAccess::kRead);
-  const nlohmann::json result = trainer::run_export(run.experiment, run.texts, run.directory);
-  print(result, arguments.json,
-        fmt::format("{}: weights {}, corrections {}", result["path"].get<std::string>(),
-                    bytes_text(result["weight_bytes"].get<double>()),
-                    bytes_text(result["correction_bytes"].get<double>())));
+  const trainer::ExportResult result =
+      trainer::run_export(run.experiment, run.texts, run.directory);
+  print(to_json(result), arguments.json,
+        fmt::format("{}: weights {}, corrections {}", result.path.string(),
+                    bytes_text(static_cast<double>(result.weight_bytes)),
+                    bytes_text(static_cast<double>(result.correction_bytes))));
 }
 
 }  // namespace

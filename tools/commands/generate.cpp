@@ -59,10 +59,9 @@ modules::Prompt prompt_of(const GenerateArguments& arguments) {
                     {arguments.audio.begin(), arguments.audio.end()}}};
 }
 
-trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
-                                const std::string& name) {
+trainer::Row row_named(const std::vector<trainer::Row>& rows, const std::string& name) {
   std::string known;
-  for (const trainer::EvaluatedRow& row : rows) {
+  for (const trainer::Row& row : rows) {
     if (row.name == name) return row;
     known += (known.empty() ? "" : ", ") + row.name;
   }
@@ -71,9 +70,9 @@ trainer::EvaluatedRow row_named(const std::vector<trainer::EvaluatedRow>& rows,
 
 /// Those asked for; with --compare all but the control; else the one that is furthest on: trained,
 /// if there is one, else quantized, else the float model.
-std::vector<trainer::EvaluatedRow> chosen_rows(std::vector<trainer::EvaluatedRow> rows,
-                                               const GenerateArguments& arguments) {
-  std::vector<trainer::EvaluatedRow> chosen;
+std::vector<trainer::Row> chosen_rows(std::vector<trainer::Row> rows,
+                                      const GenerateArguments& arguments) {
+  std::vector<trainer::Row> chosen;
   for (const std::string& name : arguments.paths) chosen.push_back(row_named(rows, name));
   if (!chosen.empty()) return chosen;
   std::erase_if(rows, [](const auto& row) { return row.name == trainer::kControl; });
@@ -152,9 +151,9 @@ void generate(const GenerateArguments& arguments) {
   const modules::Model& model = source->model();
   const data::Batch prompt = make_prompt(model, prompt_of(arguments));
   const auto prompt_tokens = static_cast<std::size_t>(prompt.ids.size(1));
-  const std::vector<trainer::EvaluatedRow> rows = chosen_rows(source->rows(), arguments);
+  const std::vector<trainer::Row> rows = chosen_rows(source->rows(), arguments);
   std::vector<Said> all;
-  for (const trainer::EvaluatedRow& row : rows) {
+  for (const trainer::Row& row : rows) {
     if (!arguments.json && rows.size() > 1) write_output(fmt::format("--- {} ---\n", row.name));
     all.push_back({row.name, generate_text(model, *row.executor, prompt, arguments.options,
                                            [&](std::string_view text) {

@@ -1,25 +1,26 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tools/commands/command.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::tools {
 namespace {
 
-std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory& directory) {
-  const auto& selection = report["selection"];
-  std::string text =
-      fmt::format("corrections: {} parameters, {}; {} of {} stages kept\n",
-                  report["parameters"].get<std::int64_t>(),
-                  bytes_text(report["correction_bytes"].get<double>()),
-                  selection["stages"].get<std::size_t>() - selection["dropped"].size(),
-                  selection["stages"].get<std::size_t>());
-  for (const auto& stage : selection["dropped"]) {
-    text += fmt::format("  dropped: {} (it does not bring its stage closer to the reference)\n",
-                        stage.get<std::string>());
+std::string summary_of(const trainer::TrainingResult& result,
+                       const trainer::RunDirectory& directory) {
+  const auto kept = std::ranges::count_if(result.selection, &quant::SelectedStage::kept);
+  std::string text = fmt::format(
+      "corrections: {} parameters, {}; {} of {} stages kept\n", result.parameters,
+      bytes_text(static_cast<double>(result.correction_bytes)), kept, result.selection.size());
+  for (const quant::SelectedStage& stage : result.selection) {
+    if (!stage.kept)
+      text += fmt::format("  dropped: {} (it does not bring its stage closer to the reference)\n",
+                          stage.stage);
   }
   return text + fmt::format("run directory: {}", directory.path().string());
 }
@@ -27,8 +28,9 @@ std::string summary_of(const nlohmann::json& report, const trainer::RunDirectory
 void train(const RecipeArguments& arguments) {
   const OpenRun run(arguments.load(), arguments.access());
   announce_kernel(run.experiment.recipe);
-  const nlohmann::json report = trainer::run_training(run.experiment, run.texts, run.directory);
-  print(report, arguments.json, summary_of(report, run.directory));
+  const trainer::TrainingResult result =
+      trainer::run_training(run.experiment, run.texts, run.directory);
+  print(to_json(result), arguments.json, summary_of(result, run.directory));
 }
 
 }  // namespace

@@ -33,14 +33,14 @@ void add(const RowLosses& measures, const Tensor& window_of, std::span<WindowSum
 
 class Evaluation {
  public:
-  Evaluation(const modules::Network& network, const std::vector<EvaluatedRow>& rows)
+  Evaluation(const modules::Network& network, const std::vector<Row>& rows)
       : network_(network), rows_(rows) {
-    for (const EvaluatedRow& row : rows) sums_.push_back({row.name, {}});
+    for (const Row& row : rows) sums_.push_back({row.name, {}});
   }
 
   void add_batch(const data::Batch& batch) {
     std::vector<Tensor> hidden;
-    for (const EvaluatedRow& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
+    for (const Row& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
     for (RowSums& row : sums_)
       row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
     const Tensor targets = counted_targets(batch);
@@ -79,7 +79,7 @@ class Evaluation {
   }
 
   const modules::Network& network_;
-  const std::vector<EvaluatedRow>& rows_;
+  const std::vector<Row>& rows_;
   std::vector<RowSums> sums_;
 };
 
@@ -98,8 +98,7 @@ std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOption
   return n;
 }
 
-std::vector<RowSums> evaluate_rows(const modules::Network& network,
-                                   const std::vector<EvaluatedRow>& rows,
+std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
@@ -115,8 +114,7 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network,
   return evaluation.take();
 }
 
-std::vector<RowSums> evaluate_batch(const modules::Network& network,
-                                    const std::vector<EvaluatedRow>& rows,
+std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,
                                     const data::Batch& batch) {
   const torch::NoGradGuard no_grad;
   Evaluation evaluation(network, rows);

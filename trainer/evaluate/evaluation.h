@@ -7,8 +7,8 @@
 
 #include "data/samples/samples.h"
 #include "modules/network/network.h"
-#include "trainer/evaluate/evaluated_row.h"
 #include "trainer/evaluate/metrics.h"
+#include "trainer/evaluate/row.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
@@ -16,14 +16,12 @@ namespace dualpath::trainer {
 /// Every row on the same samples, evenly spaced over the text and enough for options.num_tokens
 /// scored tokens (or all there are). A sample's first token is context only. rows[0] is the
 /// reference that KL and agreement are measured against.
-std::vector<RowSums> evaluate_rows(const modules::Network& network,
-                                   const std::vector<EvaluatedRow>& rows,
+std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress);
 
 /// The same on one batch.
-std::vector<RowSums> evaluate_batch(const modules::Network& network,
-                                    const std::vector<EvaluatedRow>& rows,
+std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,
                                     const data::Batch& batch);
 
 /// How many samples evaluate_rows takes.

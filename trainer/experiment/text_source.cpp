@@ -1,10 +1,9 @@
 #include "trainer/experiment/text_source.h"
 
 #include "data/base/error.h"
-#include "quant/export/export.h"
+#include "trainer/experiment/rows.h"
 #include "trainer/experiment/run_directory.h"
 #include "trainer/experiment/trained_paths.h"
-#include "trainer/experiment/untrained_rows.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -12,34 +11,30 @@ namespace {
 class FloatSource : public TextSource {
  public:
   FloatSource(modules::Model model, at::ScalarType dtype)
-      : model_(std::move(model)), executor_(model_.weights, dtype) {}
+      : model_(std::move(model)),
+        executor_(model_.weights, dtype),
+        rows_{float_row(model_, dtype, executor_)} {}
 
   const modules::Model& model() const override { return model_; }
-  std::vector<EvaluatedRow> rows() override { return {{kFp, &executor_}}; }
+  const std::vector<Row>& rows() const override { return rows_; }
 
  private:
   modules::Model model_;
   modules::FloatExecutor executor_;
+  std::vector<Row> rows_;
 };
 
 class ExportSource : public TextSource {
  public:
   ExportSource(modules::Model model, at::ScalarType dtype, quant::Compute compute)
-      : model_(std::move(model)),
-        exported_(quant::open_export(model_)),
-        executor_(model_.weights, dtype, exported_.plan, exported_.scales, compute),
-        corrected_(executor_, exported_.corrections) {}
+      : model_(std::move(model)), rows_(model_, dtype, compute) {}
 
   const modules::Model& model() const override { return model_; }
-  std::vector<EvaluatedRow> rows() override {
-    return {{kQuantized, &executor_}, {kCorrected, &corrected_}};
-  }
+  const std::vector<Row>& rows() const override { return rows_.rows(); }
 
  private:
   modules::Model model_;
-  quant::ExportedModel exported_;
-  quant::QuantizedExecutor executor_;
-  modules::Corrected corrected_;
+  ExportRows rows_;
 };
 
 class RunSource : public TextSource {
@@ -48,23 +43,16 @@ class RunSource : public TextSource {
       : experiment_(open_experiment(recipe, std::move(model))),
         directory_(recipe, RunAccess::kRead),
         paths_(load_trained_paths(experiment_, directory_)),
-        untrained_(experiment_, paths_.calibration, paths_.control->executor) {}
+        rows_(experiment_, paths_) {}
 
   const modules::Model& model() const override { return experiment_.model; }
-  std::vector<EvaluatedRow> rows() override {
-    std::vector<EvaluatedRow> rows{{kFp, &paths_.control->executor}};
-    for (const EvaluatedRow& row : untrained_.rows()) rows.push_back(row);
-    if (paths_.steps > 0)
-      rows.push_back({corrected_row(experiment_.plan), &paths_.quantized->corrected});
-    if (paths_.control_steps > 0) rows.push_back({kControl, &paths_.control->corrected});
-    return rows;
-  }
+  const std::vector<Row>& rows() const override { return rows_.rows(); }
 
  private:
   Experiment experiment_;
   RunDirectory directory_;
   TrainedPaths paths_;
-  UntrainedRows untrained_;
+  RunRows rows_;
 };
 
 at::ScalarType dtype_of(const modules::Model& model) {

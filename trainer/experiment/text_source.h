@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "modules/model/model.h"
-#include "trainer/evaluate/evaluated_row.h"
+#include "trainer/evaluate/row.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
@@ -16,7 +16,7 @@ struct TextSource {
   virtual ~TextSource() = default;
   virtual const modules::Model& model() const = 0;
   /// In the table's order.
-  virtual std::vector<EvaluatedRow> rows() = 0;
+  virtual const std::vector<Row>& rows() const = 0;
 };
 
 /// A run's rows, from calibration to the newest checkpoint; or, if the recipe's model is an export,

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "data/process/memory.h"
@@ -16,6 +15,7 @@
 #include "quant/compare/paired_forward.h"
 #include "quant/stored/layout.h"
 #include "trainer/evaluate/evaluation.h"
+#include "trainer/experiment/rows.h"
 #include "trainer/predict/saved_bytes.h"
 #include "trainer/predict/weight_memory.h"
 #include "trainer/train/head_chunks.h"
@@ -127,19 +127,31 @@ struct Costs {
   bool control;            ///< whether there is one to train
 };
 
+/// What a run will have when it is done, before anything is trained.
+TrainedPaths planned_paths(const Experiment& experiment) {
+  const Recipe& recipe = experiment.recipe;
+  TrainedPaths paths;
+  paths.calibration = quant::unit_calibration(experiment.plan);
+  paths.control = std::make_unique<ControlPath>(experiment);
+  paths.quantized =
+      std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
+  paths.steps = recipe.train.max_steps;
+  if (recipe.train.control && !paths.control->trainables.groups.empty())
+    paths.control_steps = recipe.train.max_steps;
+  return paths;
+}
+
 Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
               const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
-  ControlPath control(experiment);
-  QuantizedPath path(experiment, quant::unit_calibration(experiment.plan), control.executor);
+  const TrainedPaths paths = planned_paths(experiment);
+  ControlPath& control = *paths.control;
+  QuantizedPath& path = *paths.quantized;
+  const RunRows rows(experiment, paths);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
                                  experiment.plan);
-  std::vector<EvaluatedRow> rows{
-      {"fp", &control.executor}, {"quantized", &path.executor}, {"corrected", &path.corrected}};
-  const bool has_control = experiment.recipe.train.control && !control.trainables.groups.empty();
-  if (has_control) rows.push_back({"control", &control.corrected});
 
   const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
@@ -159,7 +171,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
         .accumulate(batch, count);
   };
   const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
-    evaluate_batch(network, rows, batch);
+    evaluate_batch(network, rows.rows(), batch);
   };
   // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
   constexpr std::size_t kTimed = 3, kHeld = 8;
@@ -180,7 +192,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
       .trained_bytes = trained_bytes(*path.trainables.weights),
       .table_bytes = table_bytes(experiment.recipe, network.head, *path.trainables.weights),
       .step_rows = rows_of_step,
-      .control = has_control};
+      .control = paths.control_steps > 0};
 }
 
 }  // namespace
@@ -227,23 +239,6 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
         costs.table_bytes + cost_of(*costs.memory, step, costs.step_rows));
   }
   return prediction;
-}
-
-nlohmann::json to_json(const Prediction& prediction) {
-  const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
-  nlohmann::json seconds;  // null
-  if (prediction.seconds) {
-    seconds = {{"calibrate", prediction.seconds->calibrate},
-               {"train", prediction.seconds->train},
-               {"control", prediction.seconds->control},
-               {"evaluate", prediction.seconds->evaluate}};
-  }
-  return {{"export_bytes", quant::total_bytes(prediction.exported)},
-          {"peak_resident_bytes", peak ? nlohmann::json(*peak) : nlohmann::json(nullptr)},
-          {"saved_for_backward",
-           {{"bytes_per_token_and_layer", prediction.saved.kept},
-            {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
-          {"seconds", seconds}};
 }
 
 }  // namespace dualpath::trainer

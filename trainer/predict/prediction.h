@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <vector>
 
@@ -29,7 +28,5 @@ struct Prediction {
 /// the head, and adds up. Times come from the clock, memory from the growth of resident bytes.
 /// Takes about two seconds for a model of 135M parameters. Layers are taken to be alike.
 Prediction predict(const Experiment& experiment, const Texts& texts);
-
-nlohmann::json to_json(const Prediction& prediction);
 
 }  // namespace dualpath::trainer

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <map>
 
-#include "trainer/evaluate/rows.h"
+#include "trainer/report/figures.h"
 #include "trainer/report/svg.h"
+#include "trainer/report/table_json.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -47,19 +48,13 @@ svg .heat-text0, svg .heat-text1, svg .heat-text2 { fill: var(--on-strong); }
 svg .heat-text3, svg .heat-text4, svg .heat-text5, svg .heat-text6, svg .heat-text7 { fill: var(--on-weak); }
 )";
 
-std::string number(const json& value, int decimals) {
-  return value.is_number() ? fmt::format("{:.{}f}", value.get<double>(), decimals) : "–";
-}
+constexpr FigureStyle kPage{.none = "–", .percent = " %"};
 
-std::string percent(const json& value) {
-  return value.is_number() ? fmt::format("{:.2f} %", 100 * value.get<double>()) : "–";
-}
-
-/// "68 % (61 to 74)", of KL, accuracy and NLL.
-std::string estimate(const json& value) {
-  if (!value.is_object()) return "within noise";
-  return fmt::format("{:.0f} % ({:.0f} to {:.0f})", 100 * value["value"].get<double>(),
-                     100 * value["low"].get<double>(), 100 * value["high"].get<double>());
+/// "68 % (61 to 74)".
+std::string estimate_text(const std::optional<Estimate>& estimate) {
+  if (!estimate) return "within noise";
+  return fmt::format("{:.0f} % ({:.0f} to {:.0f})", 100 * estimate->value, 100 * estimate->low,
+                     100 * estimate->high);
 }
 
 std::string table_row(const std::vector<std::string>& cells, const char* tag) {
@@ -68,22 +63,26 @@ std::string table_row(const std::vector<std::string>& cells, const char* tag) {
   return row + "</tr>\n";
 }
 
-std::string set_table(const json& set) {
-  std::string table = "<table>" + table_row({"row", "perplexity", "accuracy", "KL", "agreement",
-                                             "MB", "KL recovered", "accuracy recovered"},
-                                            "th");
-  const json recovery = set.value("recovery", json::object());
-  const auto recovered = [&](const char* row, const char* measure) {
-    return recovery.contains(row) ? estimate(recovery[row][measure]) : "";
-  };
-  for (const char* name : kRows) {
-    if (!set.contains(name)) continue;
-    const json& row = set[name];
-    table += table_row(
-        {name, number(row["perplexity"], 2), percent(row["accuracy"]), number(row["kl"], 4),
-         percent(row["agreement"]), fmt::format("{:.1f}", row["bytes"].get<double>() / 1e6),
-         recovered(name, "kl"), recovered(name, "accuracy")},
-        "td");
+/// The cells of a line of the table: name, quality, what comes behind it.
+std::vector<std::string> line(std::string name, const std::vector<std::string>& quality,
+                              std::vector<std::string> rest) {
+  rest.insert(rest.begin(), quality.begin(), quality.end());
+  rest.insert(rest.begin(), std::move(name));
+  return rest;
+}
+
+std::string set_table(const SetFigures& set) {
+  std::string table =
+      "<table>" +
+      table_row(line("row", quality_heads(), {"MB", "KL recovered", "accuracy recovered"}), "th");
+  for (const RowFigures& row : set.rows) {
+    const auto recovered = [&](std::optional<Estimate> Recovery::*measure) {
+      return row.recovery ? estimate_text((*row.recovery).*measure) : "";
+    };
+    table += table_row(line(row.name, quality_cells(row, kPage),
+                            {fmt::format("{:.1f}", static_cast<double>(row.bytes) / 1e6),
+                             recovered(&Recovery::kl), recovered(&Recovery::accuracy)}),
+                       "td");
   }
   return table + "</table>\n";
 }
@@ -95,8 +94,8 @@ std::string results(const json& report) {
   for (const auto& [name, set] : report["evaluation"]["sets"].items()) {
     std::string title = name;
     std::replace(title.begin(), title.end(), '_', ' ');
-    html +=
-        fmt::format("<h3>{}</h3>\n<div class=\"wide\">{}</div>\n", escaped(title), set_table(set));
+    html += fmt::format("<h3>{}</h3>\n<div class=\"wide\">{}</div>\n", escaped(title),
+                        set_table(read_set(name, set)));
   }
   return html + "<p>Recovered: share of what quantizing lost, with its 95 % interval.</p>\n";
 }

@@ -1,7 +1,10 @@
+#include <nlohmann/json.hpp>
+
 #include "data/base/failpoint.h"
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "modules/network/batch_state.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::trainer {
@@ -72,9 +75,9 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                        });
   calibration.source = source;
   progress.finish();
-  directory.update_report("calibration", {{"windows", samples.count},
-                                          {"sites", calibration.ranges.size()},
-                                          {"seconds", progress.elapsed_seconds()}});
+  directory.update_report("calibration",
+                          to_json(CalibrationWork{samples.count, calibration.ranges.size(),
+                                                  progress.elapsed_seconds()}));
   quant::save_calibration(directory.calibration(),
                           calibration);  // last: where it lies, all of this is done
   directory.settle();

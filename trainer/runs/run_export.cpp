@@ -8,10 +8,11 @@
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "quant/export/export.h"
-#include "trainer/evaluate/evaluated_row.h"
+#include "trainer/evaluate/row.h"
 #include "trainer/experiment/output_places.h"
 #include "trainer/experiment/trained_paths.h"
 #include "trainer/recipe/recipe.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
 namespace dualpath::trainer {
@@ -31,7 +32,7 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
   const json steps = evaluation.value("steps", json::object());
   // Only figures of what is exported.
   if (evaluation.value("fingerprint", "") == paths.calibration.source.fingerprint &&
-      steps.value(corrected_row(experiment.plan), std::int64_t{0}) == paths.steps) {
+      steps.value(transformed_rows(experiment.plan).corrected, std::int64_t{0}) == paths.steps) {
     result["figures"] = evaluation.at("sets");
   }
   return result;
@@ -47,7 +48,8 @@ std::size_t written_bytes(const std::filesystem::path& file) {
 
 }  // namespace
 
-json run_export(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+ExportResult run_export(const Experiment& experiment, const Texts& texts,
+                        const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   check_export_place(recipe);
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
@@ -65,11 +67,12 @@ json run_export(const Experiment& experiment, const Texts& texts, const RunDirec
     progress.advance(weights);
   });
   progress.finish();
-  json result{{"path", recipe.export_.output_dir.string()},
-              {"weight_bytes", written_bytes(recipe.export_.output_dir / "model.safetensors")},
-              {"correction_bytes", trained.corrections.bytes()},
-              {"seconds", progress.elapsed_seconds()}};
-  if (directory.can_write()) directory.update_report("export", result);
+  const ExportResult result{
+      .path = recipe.export_.output_dir,
+      .weight_bytes = written_bytes(recipe.export_.output_dir / "model.safetensors"),
+      .correction_bytes = trained.corrections.bytes(),
+      .seconds = progress.elapsed_seconds()};
+  if (directory.can_write()) directory.update_report("export", to_json(result));
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
@@ -8,6 +9,7 @@
 #include "data/process/progress.h"
 #include "trainer/experiment/selection_file.h"
 #include "trainer/predict/prediction.h"
+#include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 #include "trainer/train/checkpoint.h"
 
@@ -18,18 +20,10 @@ using nlohmann::json;
 
 constexpr std::int64_t kSelectionSamples = 32;
 
-json to_json(const TrainResult& result) {
-  json report{
-      {"steps", result.steps}, {"resumed_from", result.resumed}, {"seconds", result.seconds}};
-  for (const char* loss : {"loss", "kl", "ce", "hidden"})
-    report[loss] = result.last.value(loss, json());
-  return report;
-}
-
 /// What an earlier run measured of a part that it finished stays: this one had nothing to do.
-json part_report(const TrainResult& result, const json& before, const char* part) {
+LoopResult measured(const LoopResult& result, const json& before, const char* part) {
   const bool finished = result.resumed == result.steps && before.contains(part);
-  return finished ? before[part] : to_json(result);
+  return finished ? read_loop_result(before.at(part)) : result;
 }
 
 quant::SelectionBatches selection_batches(const data::Samples& samples, std::int64_t batch_size) {
@@ -67,18 +61,10 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   return selection;
 }
 
-json to_json(const std::vector<quant::SelectedStage>& selection) {
-  json dropped = json::array(), closer = json::array();
-  for (const quant::SelectedStage& stage : selection) {
-    if (!stage.kept) dropped.push_back(stage.stage);
-    if (stage.after < stage.before) closer.push_back(stage.stage);
-  }
-  return {{"stages", selection.size()}, {"dropped", dropped}, {"closer", closer}};
-}
-
 }  // namespace
 
-json run_training(const Experiment& experiment, const Texts& texts, const RunDirectory& directory) {
+TrainingResult run_training(const Experiment& experiment, const Texts& texts,
+                            const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   const json before = directory.read_report().value("training", json::object());
   const quant::CalibrationSource source = begin_run(experiment, texts, directory);
@@ -96,16 +82,15 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
   Optimizer optimizer(path.trainables.groups, recipe.train);
   const TrainJob job{"train", directory.path(), calibration.source.fingerprint,
                      directory.events("train"), &path.trainables.corrections};
-  json report;
-  report["train"] = part_report(
+  TrainingResult result;
+  result.train = measured(
       train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
-  const auto selection = select(experiment, texts, directory, path, control);
-  for (const quant::SelectedStage& stage : selection) {
+  result.selection = select(experiment, texts, directory, path, control);
+  for (const quant::SelectedStage& stage : result.selection) {
     if (!stage.kept) path.trainables.corrections.drop(stage.stage);
   }
-  report["selection"] = to_json(selection);
-  report["parameters"] = path.trainables.corrections.parameter_count();
-  report["correction_bytes"] = path.trainables.corrections.bytes();
+  result.parameters = path.trainables.corrections.parameter_count();
+  result.correction_bytes = path.trainables.corrections.bytes();
 
   if (recipe.train.control && !control.trainables.groups.empty()) {
     failpoint("control.start");
@@ -115,16 +100,16 @@ json run_training(const Experiment& experiment, const Texts& texts, const RunDir
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
     const TrainJob control_job{"control", directory.control(), calibration.source.fingerprint,
                                directory.events("control"), &control.trainables.corrections};
-    report["control"] = part_report(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
-                                               adaptation, control_optimizer),
-                                    before, "control");
+    result.control = measured(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
+                                         adaptation, control_optimizer),
+                              before, "control");
   }
-  report["peak_resident_bytes"] =
+  result.peak_resident_bytes =
       std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
-  directory.update_report("training", report);
+  directory.update_report("training", to_json(result));
   run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
   write_html_report(directory);
-  return report;
+  return result;
 }
 
 }  // namespace dualpath::trainer

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <filesystem>
-#include <nlohmann/json.hpp>
+#include <cstdint>
 
+#include "trainer/evaluate/table.h"
 #include "trainer/experiment/experiment.h"
 #include "trainer/experiment/run_directory.h"
-#include "trainer/train/train_loop.h"
+#include "trainer/report/results.h"
 
 namespace dualpath::trainer {
 
 /// The commands' work, each a function of a recipe. Progress goes to stderr, results are returned
-/// and put into the run's report.json.
+/// and, as trainer/report/json.h spells them, put into the run's report.json.
 
 /// Checks, before anything is written, that what the directory holds was made from the same model,
 /// plan and texts, and keeps the recipe there.
@@ -29,27 +29,27 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
 /// Calibrates where needed, trains the quantized path, reports the corrections that do not help
 /// (with train.drop_corrections drops them), trains the control. Each part goes on from where an
 /// earlier run stopped.
-nlohmann::json run_training(const Experiment& experiment, const Texts& texts,
+TrainingResult run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory);
 
 /// How well each planned linear's output survives quantization, on some windows of the selection
 /// text: into the report's section "sqnr" and, at this step, TensorBoard's curves "quant".
-void run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
-              std::int64_t step, const RunDirectory& directory);
+SqnrResult run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
+                    std::int64_t step, const RunDirectory& directory);
 
 /// report.html: what the run's directory holds, for people.
 void write_html_report(const RunDirectory& directory);
 
-/// The table: {"sets": {"in_domain": {row: metrics…, "recovery": {row: …}}, "out_of_domain": …}}.
-nlohmann::json run_evaluation(const Experiment& experiment, const Texts& texts,
-                              const RunDirectory& directory);
+/// The table of a run's rows (see RunRows). Also measures the SQNR and writes report.html, unless
+/// the directory cannot be written.
+EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
+                               const RunDirectory& directory);
 
-/// The same for an export, whose float model is gone: rows `quantized` and `corrected`, KL and
-/// agreement null.
-nlohmann::json run_export_evaluation(const Recipe& recipe, const modules::Model& model);
+/// The table of an export (see ExportRows), without KL and agreement.
+EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model);
 
 /// Writes the deployable directory to recipe.export.output_dir, which must be given.
-nlohmann::json run_export(const Experiment& experiment, const Texts& texts,
-                          const RunDirectory& directory);
+ExportResult run_export(const Experiment& experiment, const Texts& texts,
+                        const RunDirectory& directory);
 
 }  // namespace dualpath::trainer

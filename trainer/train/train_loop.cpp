@@ -31,8 +31,8 @@ class Loop {
         optimizer_(optimizer),
         checkpoints_(job.directory, options.save_total_limit) {}
 
-  TrainResult run() {
-    TrainResult result;
+  LoopResult run() {
+    LoopResult result;
     checkpoints_.prune();
     result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
     std::filesystem::create_directories(job_.directory);
@@ -48,7 +48,7 @@ class Loop {
       if (interrupted()) stop(step + 1);
     }
     result.steps = options_.max_steps;
-    result.last = log.last();
+    result.last = read_losses(log.last(), log.last().value("step", std::int64_t{0}));
     result.seconds = progress.elapsed_seconds();
     return result;
   }
@@ -152,8 +152,8 @@ class Loop {
 
 }  // namespace
 
-TrainResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
-                       const data::Samples& samples, Objective& objective, Optimizer& optimizer) {
+LoopResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
+                      const data::Samples& samples, Objective& objective, Optimizer& optimizer) {
   return Loop(job, options, seed, samples, objective, optimizer).run();
 }
 

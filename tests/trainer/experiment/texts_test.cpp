@@ -145,11 +145,11 @@ TEST_CASE("Conversations are predicted for, trained on and evaluated", "[trainer
   PairedObjective repair(experiment.model.network, reference, path.corrected,
                          experiment.recipe.loss);
   Optimizer optimizer(path.trainables.groups, experiment.recipe.train);
-  const TrainResult result =
+  const LoopResult result =
       train_loop({"train", talks.folder / "run", "fingerprint"}, experiment.recipe.train,
                  /*seed=*/1, *texts.train, repair, optimizer);
   CHECK(result.steps == 3);
-  CHECK(std::isfinite(result.last["loss"].get<double>()));
+  CHECK(std::isfinite(result.last.loss.value()));
 
   const auto rows = evaluate_rows(experiment.model.network, {{"fp", &reference}}, *texts.test,
                                   experiment.recipe.evaluate, [](std::int64_t) {});

@@ -47,11 +47,11 @@ class Pull : public Objective {
 
 /// A run of 6 steps with a checkpoint every second one.
 struct Run {
-  TrainResult go() {
+  LoopResult go() {
     Pull objective(number);
     change(objective);
     Optimizer optimizer({{{{"number", number}}, 0.1, 0.0}}, options);
-    const TrainResult result =
+    const LoopResult result =
         train_loop({"train", folder / "run", "fingerprint"}, options, /*seed=*/4,
                    made_windows(5, 8, /*rest=*/2), objective, optimizer);
     counts = objective.counts;
@@ -85,11 +85,11 @@ std::vector<std::int64_t> logged_steps(const Run& run) {
 
 TEST_CASE("A run saves and logs on its way and at its end", "[trainer][loop]") {
   Run run;
-  const TrainResult result = run.go();
+  const LoopResult result = run.go();
   CHECK(result.steps == 6);
   CHECK(result.resumed == 0);
   CHECK(logged_steps(run) == std::vector<std::int64_t>{4, 6});
-  CHECK(result.last["step"] == 6);
+  CHECK(result.last.step == 6);
   CHECK(std::filesystem::exists(run.folder / "run/checkpoint-4"));
   CHECK(std::filesystem::exists(run.folder / "run/checkpoint-6"));
 }
@@ -117,7 +117,7 @@ TEST_CASE("A run that stopped goes on from its last checkpoint to the same numbe
     const torch::NoGradGuard no_grad;
     stopped.number.fill_(99);
   }
-  const TrainResult result = stopped.go();
+  const LoopResult result = stopped.go();
   CHECK(result.resumed == 4);
   CHECK(stopped.number.equal(whole.number));
   CHECK(logged_steps(stopped) == logged_steps(whole));
@@ -125,7 +125,7 @@ TEST_CASE("A run that stopped goes on from its last checkpoint to the same numbe
 
 TEST_CASE("A finished run has nothing to do but knows its last losses", "[trainer][loop]") {
   Run run;
-  const TrainResult first = run.go(), second = run.go();
+  const LoopResult first = run.go(), second = run.go();
   CHECK(second.resumed == 6);
   CHECK(run.counts.empty());
   CHECK(second.last == first.last);

@@ -1,0 +1,58 @@
+#include "trainer/evaluate/table.h"
+
+#include "tests/support/catch.h"
+#include "trainer/evaluate/row.h"
+
+using namespace dualpath::trainer;
+
+namespace {
+
+/// Two windows of ten tokens each.
+RowSums sums(const std::string& name, double nll, double kl) {
+  const WindowSums window{.nll = nll, .kl = kl, .correct = 4, .agreed = 5, .tokens = 10};
+  return {name, {window, window}};
+}
+
+const std::vector<Row> kRun{{.name = kFp, .bytes = 400},
+                            {.name = kQuantized, .bytes = 100},
+                            {.name = kCorrected, .bytes = 110, .steps = 8, .recovers = true},
+                            {.name = kControl, .bytes = 410, .steps = 8}};
+
+}  // namespace
+
+TEST_CASE("A row's figures are its metrics and its bytes", "[trainer][table]") {
+  const auto figures = figures_of(
+      kRun,
+      {sums(kFp, 20, 0), sums(kQuantized, 30, 8), sums(kCorrected, 25, 2), sums(kControl, 15, 1)},
+      /*bootstrap_samples=*/20, /*seed=*/1);
+  REQUIRE(figures.size() == 4);
+  CHECK(figures[1].name == kQuantized);
+  CHECK(figures[1].perplexity == Approx(std::exp(3.0)));
+  CHECK(figures[1].accuracy == 0.4);
+  CHECK(figures[1].kl.value() == Approx(0.8));
+  CHECK(figures[1].agreement.value() == 0.5);
+  CHECK(figures[1].bytes == 100);
+  CHECK(figures[1].tokens == 20);
+}
+
+TEST_CASE("Only a row that recovers is held against what quantizing lost", "[trainer][table]") {
+  const auto figures = figures_of(
+      kRun,
+      {sums(kFp, 20, 0), sums(kQuantized, 30, 8), sums(kCorrected, 25, 2), sums(kControl, 15, 1)},
+      /*bootstrap_samples=*/20, /*seed=*/1);
+  CHECK(figures[2].recovery.value().kl.value().value == Approx(0.75));
+  CHECK(figures[2].recovery.value().nll.value().value == Approx(0.5));
+  for (const std::size_t other : {0, 1, 3}) CHECK_FALSE(figures[other].recovery);
+}
+
+TEST_CASE("Without a row fp there is nothing to compare with", "[trainer][table]") {
+  const auto figures =
+      figures_of({kRun[1], kRun[2]}, {sums(kQuantized, 30, 0), sums(kCorrected, 25, 2)},
+                 /*bootstrap_samples=*/20, /*seed=*/1);
+  for (const RowFigures& row : figures) {
+    CHECK_FALSE(row.kl);
+    CHECK_FALSE(row.agreement);
+    CHECK_FALSE(row.recovery);
+  }
+  CHECK(figures[1].perplexity == Approx(std::exp(2.5)));
+}

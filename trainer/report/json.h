@@ -1,0 +1,31 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "quant/calibrate/calibration.h"
+#include "trainer/predict/plan_report.h"
+#include "trainer/predict/prediction.h"
+#include "trainer/report/results.h"
+#include "trainer/report/table_json.h"
+
+namespace dualpath::trainer {
+
+/// Results as --json prints them and report.json holds them: one function a type. The table's
+/// stands in table_json.h.
+
+/// {"sites": {group: {"min", "max", "count", "scale"}}, "smoothing": {group: strength or null}}.
+/// Where modalities have their own scales, these stand in "modalities". The scales are the
+/// calibration's own.
+nlohmann::json to_json(const quant::Calibration& calibration);
+nlohmann::json to_json(const CalibrationWork& work);
+nlohmann::json to_json(const LoopResult& result);
+nlohmann::json to_json(const TrainingResult& result);
+nlohmann::json to_json(const SqnrResult& result);
+nlohmann::json to_json(const ExportResult& result);
+nlohmann::json to_json(const Prediction& prediction);
+nlohmann::json to_json(const PlanReport& report);
+
+/// Reads back what to_json made of a loop that had reached its last step.
+LoopResult read_loop_result(const nlohmann::json& object);
+
+}  // namespace dualpath::trainer
