@@ -1,7 +1,12 @@
 #include <fmt/format.h>
 
+#include <cstring>
+#include <deque>
 #include <nlohmann/json.hpp>
+#include <span>
 
+#include "data/formats/safetensors.h"
+#include "data/formats/safetensors_writer.h"
 #include "quant/stored/layout.h"
 #include "tests/support/catch.h"
 #include "tests/tools/tiny_run.h"
@@ -17,6 +22,24 @@ namespace {
 json result(const TinyRun& run, const std::string& command, Arguments more = {}) {
   more.push_back("--json");
   return json::parse(run.done(command, more).out);
+}
+
+/// Writes a calibration again with scales twice as large, and ranges that stay.
+void double_scales(const fs::path& file) {
+  std::vector<std::pair<std::string, data::TensorView>> tensors;
+  std::deque<float> doubled;
+  const data::SafetensorsReader reader(file);
+  for (const std::string& name : reader.names()) {
+    data::TensorView tensor = reader.tensor(name);
+    if (name.ends_with(".scale")) {
+      float& scale = doubled.emplace_back();
+      std::memcpy(&scale, tensor.bytes.data(), sizeof(scale));
+      scale *= 2;
+      tensor.bytes = std::as_bytes(std::span(&scale, 1));
+    }
+    tensors.emplace_back(name, tensor);
+  }
+  data::write_safetensors(file, tensors, reader.metadata());
 }
 
 }  // namespace
@@ -285,6 +308,37 @@ TEST_CASE("A run is refused with another model than its own, and stays as it was
   CHECK(said.code == 1);
   CHECK_THAT(said.err, Contains("made from another model"));
   CHECK(run.results() == before);
+}
+
+TEST_CASE("calibrate prints the scales of calibration.safetensors, which the run computes with",
+          "[tools][pipeline]") {
+  const TinyRun run;
+  const Arguments moving{"--set",
+                         "quantize.config_groups={all: {targets: [Linear], input_activations: "
+                         "{observer: moving_average}}}"};
+  const fs::path file = run / "run/calibration.safetensors";
+  const auto scale_in_file = [&](const std::string& site) {
+    const data::SafetensorsReader reader(file);
+    float scale = 0.0f;
+    std::memcpy(&scale, reader.tensor(site + ".scale").bytes.data(), sizeof(scale));
+    return scale;
+  };
+  const auto check_printed = [&] {
+    const std::string table = run.done("calibrate", moving).out;
+    const json sites = result(run, "calibrate", moving)["sites"];
+    REQUIRE(sites.size() == 12);
+    for (const auto& [site, printed] : sites.items()) {
+      INFO(site);
+      const float scale = scale_in_file(site);
+      CHECK(printed["scale"].get<float>() == scale);
+      CHECK_THAT(table, Contains(fmt::format("{:<44} {:>12.5g} {:>12.5g} {:>12.5g}", site,
+                                             printed["min"].get<float>(),
+                                             printed["max"].get<float>(), scale)));
+    }
+  };
+  check_printed();
+  double_scales(file);  // as an observer may choose that does not take absmax / 127
+  check_printed();
 }
 
 TEST_CASE("Only the newest save_total_limit checkpoints stay", "[tools][pipeline]") {
