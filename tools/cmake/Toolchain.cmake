@@ -24,7 +24,9 @@ endif()
 
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
-  add_link_options(-fuse-ld=mold)
+  # Without separate-code mold 1.10 may begin what becomes read-only after relocation (RELRO) on a page that is not mapped:
+  # where the code ends within a page's last 16 bytes and a thread-local variable follows, the program does not start.
+  add_link_options(-fuse-ld=mold -Wl,-z,separate-code)
 endif()
 
 # ccache looks through the precompiled header (hence the flag), and finds its results again in another clone.
