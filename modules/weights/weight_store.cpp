@@ -17,52 +17,55 @@ std::int64_t parameter_count(const WeightStore& weights) {
 
 TiedWeights::TiedWeights(std::shared_ptr<const WeightStore> below,
                          std::map<std::string, std::string> aliases)
-    : below_(std::move(below)), aliases_(std::move(aliases)) {
-  for (const std::string& name : below_->names())
+    : LayeredStore(std::move(below)), aliases_(std::move(aliases)) {
+  for (const std::string& name : this->below().names())
     if (canonical(name) == name) names_.push_back(name);
 }
 
-bool TiedWeights::contains(const std::string& name) const {
-  return below_->contains(canonical(name));
-}
-
-WeightInfo TiedWeights::info(const std::string& name) const {
-  return below_->info(canonical(name));
-}
-
-at::Tensor TiedWeights::get(const std::string& name) const { return below_->get(canonical(name)); }
-
-std::string TiedWeights::canonical(const std::string& name) const {
+std::string TiedWeights::name_below(const std::string& name) const {
   for (const auto& [alias, target] : aliases_) {
-    if (name.starts_with(alias)) return below_->canonical(target + name.substr(alias.size()));
+    if (name.starts_with(alias)) return target + name.substr(alias.size());
   }
-  return below_->canonical(name);
+  return name;
 }
 
 RenamedWeight::RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs,
                              std::string ours)
-    : below_(std::move(below)),
+    : LayeredStore(std::move(below)),
       theirs_(std::move(theirs)),
       ours_(std::move(ours)),
-      names_(below_->names()) {
+      names_(this->below().names()) {
   std::replace(names_.begin(), names_.end(), theirs_, ours_);
   std::sort(names_.begin(), names_.end());
 }
 
+std::string RenamedWeight::canonical(const std::string& name) const {
+  std::string stored = LayeredStore::canonical(name);
+  return stored == theirs_ ? ours_ : stored;
+}
+
 void WeightOverlay::set(const std::string& name, at::Tensor value) {
-  TORCH_CHECK(value.sizes() == below_->info(name).shape, name, ": the overlay has another shape");
+  TORCH_CHECK(value.sizes() == below().info(name).shape, name, ": the overlay has another shape");
   trained_[canonical(name)] = std::move(value);
 }
 
 WeightInfo WeightOverlay::info(const std::string& name) const {
   const auto trained = trained_.find(canonical(name));
-  if (trained == trained_.end()) return below_->info(name);
+  if (trained == trained_.end()) return LayeredStore::info(name);
   return {trained->second.scalar_type(), trained->second.sizes().vec(), /*decoded=*/true};
 }
 
 at::Tensor WeightOverlay::get(const std::string& name) const {
   const auto trained = trained_.find(canonical(name));
-  return trained == trained_.end() ? below_->get(name) : trained->second;
+  return trained == trained_.end() ? LayeredStore::get(name) : trained->second;
+}
+
+bool WeightOverlay::is_trained(const std::string& name) const {
+  return trained_.contains(canonical(name)) || LayeredStore::is_trained(name);
+}
+
+bool WeightOverlay::is_changed(const std::string& name) const {
+  return trained_.contains(canonical(name)) || LayeredStore::is_changed(name);
 }
 
 }  // namespace dualpath::modules

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dualpath::modules {
@@ -46,75 +47,92 @@ class WeightStore {
 /// Of all tensors, a tied one once.
 std::int64_t parameter_count(const WeightStore& weights);
 
+/// A store over another one. Every method asks the store below, under name_below(), so a layer says
+/// only what it does otherwise.
+class LayeredStore : public WeightStore {
+ public:
+  explicit LayeredStore(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+
+  const std::vector<std::string>& names() const override { return below_->names(); }
+  bool contains(const std::string& name) const override {
+    return below_->contains(name_below(name));
+  }
+  WeightInfo info(const std::string& name) const override { return below_->info(name_below(name)); }
+  at::Tensor get(const std::string& name) const override { return below_->get(name_below(name)); }
+  std::string canonical(const std::string& name) const override {
+    return below_->canonical(name_below(name));
+  }
+  std::optional<std::string> file_with(const std::string& name) const override {
+    return below_->file_with(name_below(name));
+  }
+  bool is_trained(const std::string& name) const override {
+    return below_->is_trained(name_below(name));
+  }
+  bool is_changed(const std::string& name) const override {
+    return below_->is_changed(name_below(name));
+  }
+
+ protected:
+  const WeightStore& below() const { return *below_; }
+  /// What the store below calls the tensor.
+  virtual std::string name_below(const std::string& name) const { return name; }
+
+ private:
+  std::shared_ptr<const WeightStore> below_;
+};
+
 /// One tensor under two names, with what is stored beside it (its scale: the name and an ending).
-class TiedWeights : public WeightStore {
+class TiedWeights : public LayeredStore {
  public:
   TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);
 
   const std::vector<std::string>& names() const override { return names_; }
-  bool contains(const std::string& name) const override;
-  WeightInfo info(const std::string& name) const override;
-  at::Tensor get(const std::string& name) const override;
-  std::string canonical(const std::string& name) const override;
-  std::optional<std::string> file_with(const std::string& name) const override {
-    return below_->file_with(canonical(name));
-  }
+
+ protected:
+  std::string name_below(const std::string& name) const override;
 
  private:
-  std::shared_ptr<const WeightStore> below_;
   std::map<std::string, std::string> aliases_;
   std::vector<std::string> names_;  // a file may hold an alias, too, which counts for nothing
 };
 
 /// A store with one tensor under another name than the file's.
-class RenamedWeight : public WeightStore {
+class RenamedWeight : public LayeredStore {
  public:
   RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs, std::string ours);
 
   const std::vector<std::string>& names() const override { return names_; }
   bool contains(const std::string& name) const override {
-    return name == ours_ || (name != theirs_ && below_->contains(name));
+    return name == ours_ || (name != theirs_ && LayeredStore::contains(name));
   }
-  WeightInfo info(const std::string& name) const override { return below_->info(stored(name)); }
-  at::Tensor get(const std::string& name) const override { return below_->get(stored(name)); }
-  std::optional<std::string> file_with(const std::string& name) const override {
-    return below_->file_with(stored(name));
-  }
+  std::string canonical(const std::string& name) const override;
 
- private:
-  const std::string& stored(const std::string& name) const {
+ protected:
+  std::string name_below(const std::string& name) const override {
     return name == ours_ ? theirs_ : name;
   }
 
-  std::shared_ptr<const WeightStore> below_;
+ private:
   std::string theirs_, ours_;
   std::vector<std::string> names_;
 };
 
 /// What is trained, over a store that stays as it is: only the quantized path reads through it, the
 /// reference reads the store below. Export reads this one.
-class WeightOverlay : public WeightStore {
+class WeightOverlay : public LayeredStore {
  public:
-  explicit WeightOverlay(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+  using LayeredStore::LayeredStore;
 
   /// Puts a trained tensor over `name`; its shape must be the one below.
   void set(const std::string& name, at::Tensor value);
   const std::map<std::string, at::Tensor>& trained() const { return trained_; }
 
-  const std::vector<std::string>& names() const override { return below_->names(); }
-  bool contains(const std::string& name) const override { return below_->contains(name); }
   WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
-  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
-  bool is_trained(const std::string& name) const override {
-    return trained_.contains(canonical(name));
-  }
-  bool is_changed(const std::string& name) const override {
-    return is_trained(name) || below_->is_changed(name);
-  }
+  bool is_trained(const std::string& name) const override;
+  bool is_changed(const std::string& name) const override;
 
  private:
-  std::shared_ptr<const WeightStore> below_;
   std::map<std::string, at::Tensor> trained_;
 };
 

@@ -14,7 +14,7 @@ Tensor spread(const Tensor& factors, const modules::ChannelFold& fold) {
 SmoothedWeights::SmoothedWeights(std::shared_ptr<const modules::WeightStore> below,
                                  const std::vector<PlannedFold>& folds,
                                  const modules::NamedTensors& factors)
-    : below_(std::move(below)) {
+    : LayeredStore(std::move(below)) {
   for (const auto& [group, fold] : folds) {
     const Tensor& made = factors.at(group);
     scalings_.insert({fold.weight, {made, /*divides=*/true, fold.first_row}});
@@ -25,17 +25,17 @@ SmoothedWeights::SmoothedWeights(std::shared_ptr<const modules::WeightStore> bel
 }
 
 bool SmoothedWeights::is_changed(const std::string& name) const {
-  return scalings_.contains(canonical(name)) || below_->is_changed(name);
+  return scalings_.contains(canonical(name)) || LayeredStore::is_changed(name);
 }
 
 modules::WeightInfo SmoothedWeights::info(const std::string& name) const {
-  const modules::WeightInfo info = below_->info(name);
+  const modules::WeightInfo info = LayeredStore::info(name);
   if (!scalings_.contains(canonical(name))) return info;
   return {at::kFloat, info.shape, /*decoded=*/true};
 }
 
 Tensor SmoothedWeights::get(const std::string& name) const {
-  Tensor value = below_->get(name);
+  Tensor value = LayeredStore::get(name);
   const auto [first, last] = scalings_.equal_range(canonical(name));
   if (first == last) return value;
   value = value.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);

@@ -14,17 +14,14 @@ namespace dualpath::quant {
 /// A store whose producers' channels are divided by the folds' factors and whose consumers' columns
 /// are multiplied by them: the same function of the network, inputs of another range. What a fold
 /// touches is float32, made anew at each get(); all else is the store's below.
-class SmoothedWeights : public modules::WeightStore {
+class SmoothedWeights : public modules::LayeredStore {
  public:
   /// factors: [channels] float32, positive, by tensor group.
   SmoothedWeights(std::shared_ptr<const modules::WeightStore> below,
                   const std::vector<PlannedFold>& folds, const modules::NamedTensors& factors);
 
-  const std::vector<std::string>& names() const override { return below_->names(); }
-  bool contains(const std::string& name) const override { return below_->contains(name); }
   modules::WeightInfo info(const std::string& name) const override;
   at::Tensor get(const std::string& name) const override;
-  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
   bool is_changed(const std::string& name) const override;
 
  private:
@@ -35,7 +32,6 @@ class SmoothedWeights : public modules::WeightStore {
     std::int64_t first_row;
   };
 
-  std::shared_ptr<const modules::WeightStore> below_;
   std::multimap<std::string, Scaling> scalings_;
 };
 

@@ -30,21 +30,14 @@ modules::WeightOverlay trained_overlay(const Recipe& recipe, const modules::Weig
 }
 
 /// Another store's shapes with made-up values.
-class MadeUpWeights : public WeightStore {
+class MadeUpWeights : public modules::LayeredStore {
  public:
-  explicit MadeUpWeights(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
+  using LayeredStore::LayeredStore;
 
-  const std::vector<std::string>& names() const override { return below_->names(); }
-  bool contains(const std::string& name) const override { return below_->contains(name); }
-  modules::WeightInfo info(const std::string& name) const override { return below_->info(name); }
   at::Tensor get(const std::string& name) const override {
     constexpr double kValue = 0.01;
     return torch::full(info(name).shape, kValue, info(name).dtype);
   }
-  std::string canonical(const std::string& name) const override { return below_->canonical(name); }
-
- private:
-  std::shared_ptr<const WeightStore> below_;
 };
 
 /// The tokens of a shorter window that tells the saved bytes of the recipe's: a token's bytes are

@@ -5,6 +5,7 @@
 #include "modules/execute/compute_weights.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
+#include "tests/support/layered_store.h"
 #include "tests/support/model.h"
 
 using namespace dualpath::modules;
@@ -23,6 +24,26 @@ std::shared_ptr<const WeightStore> tied(std::shared_ptr<const WeightStore> below
 }
 
 }  // namespace
+
+TEST_CASE("a layer over a store forgets none of the store's methods", "[modules][weights]") {
+  const auto below = std::make_shared<TellingStore>();
+  check_tells(LayeredStore(below), *below);
+  check_tells(TiedWeights(below, {{"head.weight", "plain.weight"}}), *below);
+  check_tells(RenamedWeight(below, "theirs.weight", "ours.weight"), *below);
+  check_tells(WeightOverlay(below), *below);
+}
+
+TEST_CASE("a layer asks the store below under the name that it has there", "[modules][weights]") {
+  const auto below = std::make_shared<TellingStore>();
+  const TiedWeights tied(below, {{"head.weight", "trained.weight"}});
+  CHECK(tied.is_trained("head.weight"));
+  CHECK(tied.file_with("head.weight") == "file of trained.weight");
+  CHECK(TiedWeights(below, {{"head.weight", "changed.weight"}}).is_changed("head.weight"));
+  const RenamedWeight renamed(below, "trained.weight", "ours.weight");
+  CHECK(renamed.is_trained("ours.weight"));
+  CHECK(renamed.canonical("ours.weight") == "ours.weight");
+  CHECK(renamed.file_with("ours.weight") == "file of trained.weight");
+}
 
 TEST_CASE("a tied name gives the tensor it stands for and is not listed", "[modules][weights]") {
   const auto weights = tied(two_weights());
