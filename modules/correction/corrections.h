@@ -7,7 +7,7 @@
 
 #include "modules/correction/correction.h"
 #include "modules/execute/structure.h"
-#include "modules/network/executor.h"
+#include "modules/network/forwarding_executor.h"
 #include "modules/network/network.h"
 #include "modules/weights/tensor_view.h"
 
@@ -46,45 +46,18 @@ class Corrections {
 
 /// An executor with corrections: applies the stage's at its end, so that training, evaluation,
 /// generation and export cannot forget it. Both must outlive it. The control is Corrected(float).
-class Corrected : public Executor {
+class Corrected : public ForwardingExecutor {
  public:
   Corrected(Executor& executor, const Corrections& corrections)
-      : executor_(executor), corrections_(corrections) {}
+      : ForwardingExecutor(executor), corrections_(corrections) {}
 
-  at::ScalarType compute_dtype() const override { return executor_.compute_dtype(); }
-  std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override {
-    return executor_.linear(refs, x);
-  }
-  std::vector<at::Tensor> norm_linear(const NormRef& norm, const LinearRefs& refs,
-                                      const at::Tensor& x) override {
-    return executor_.norm_linear(norm, refs, x);
-  }
-  at::Tensor conv(const ConvRef& ref, const at::Tensor& x) override {
-    return executor_.conv(ref, x);
-  }
-  at::Tensor parameter(const ParameterRef& ref) override { return executor_.parameter(ref); }
-  at::Tensor norm(const NormRef& ref, const at::Tensor& x) override {
-    return executor_.norm(ref, x);
-  }
-  at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) override {
-    return executor_.embedding(ref, ids);
-  }
-  at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, const AttentionContext& context) override {
-    return executor_.attention(ref, q, k, v, context);
-  }
-  at::Tensor tap(const SiteName& site, const at::Tensor& x) override {
-    return executor_.tap(site, x);
-  }
-  void begin(const Stage& stage, const State& state) override { executor_.begin(stage, state); }
   void end(const Stage& stage, State& state) override {
-    executor_.end(stage, state);
+    ForwardingExecutor::end(stage, state);
     at::Tensor& hidden = state.stream(stage.stream).hidden;
     hidden = corrections_.apply(stage.name, hidden);
   }
 
  private:
-  Executor& executor_;
   const Corrections& corrections_;
 };
 

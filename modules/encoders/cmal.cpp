@@ -2,40 +2,47 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "modules/encoders/patches.h"
-#include "modules/ops/gated.h"
+#include "modules/layers/heads.h"
 
 namespace dualpath::modules {
 namespace {
 
 using at::Tensor;
 
+/// [batch, length] bool.
+Tensor all_real(Executor& executor, const Tensor& x, std::int64_t length) {
+  return executor.constant(at::ones({x.size(0), length}, x.options().dtype(at::kBool)));
+}
+
 /// Squares of size x size patches, as [channels, rows, columns]; the stream's grid becomes theirs.
 /// All images of a stream that has patches row by row are of one size.
-Tensor merged_patches(Stream& stream, const Tensor& x, std::int64_t size) {
+Tensor merged_patches(Executor& executor, Stream& stream, const Tensor& x, std::int64_t size) {
   const Tensor squares = merged_grid(stream.grid, size);
   const auto grid = stream.grid.accessor<std::int64_t, 2>();
   const std::int64_t rows = grid[0][0], columns = grid[0][1];
-  const Tensor merged = x.narrow(1, stream.leading, rows * columns)
-                            .reshape({x.size(0), rows / size, size, columns / size, size, -1})
-                            .permute({0, 1, 3, 5, 2, 4})
-                            .flatten(3)
-                            .flatten(1, 2);
+  const Tensor patches = executor.arrange(Slice{1, stream.leading, rows * columns}, x);
+  const Tensor cells =
+      executor.arrange(Unflatten{1, {rows / size, size, columns / size, size}}, patches);
+  const Tensor by_square = executor.arrange(Permute{{0, 1, 3, 5, 2, 4}}, cells);
+  const Tensor merged = executor.arrange(Flatten{1, 2}, executor.arrange(Flatten{3}, by_square));
   stream.grid = squares;
   stream.leading = 0;
-  stream.mask = at::ones({merged.size(0), merged.size(1)}, x.options().dtype(at::kBool));
+  stream.mask = all_real(executor, merged, merged.size(1));
   return merged;
 }
 
 /// `size` frames side by side.
-Tensor stacked_frames(Stream& stream, const Tensor& x, std::int64_t size) {
+Tensor stacked_frames(Executor& executor, Stream& stream, const Tensor& x, std::int64_t size) {
   const std::int64_t missing = (size - x.size(1) % size) % size;
-  const Tensor real = x * stream.mask.unsqueeze(-1);
-  stream.mask =
-      at::constant_pad_nd(stream.mask, {0, missing}).unflatten(1, {-1, size}).select(2, 0);
-  return at::constant_pad_nd(real, {0, 0, 0, missing}).unflatten(1, {-1, size}).flatten(2);
+  const Tensor real = executor.masked(x, stream.mask, /*dim=*/1);
+  stream.mask = every(executor, executor.arrange(Pad{{0, missing}}, stream.mask), size);
+  const Tensor padded = executor.arrange(Pad{{0, 0, 0, missing}}, real);
+  return executor.arrange(Flatten{2}, executor.arrange(Unflatten{1, {-1, size}}, padded));
 }
 
 /// Learned queries that read what was projected.
@@ -56,17 +63,17 @@ struct Resampler {
 
   Tensor operator()(Executor& executor, Stream& stream, const Tensor& x) const {
     const auto heads = [&](const Tensor& y) {  // -> [B, heads, T, D]
-      return y.unflatten(-1, {attention.num_heads, attention.head_dim}).transpose(1, 2);
+      return swap_heads(executor, split_heads(executor, y, attention.num_heads));
     };
     const std::vector<Tensor> read = executor.linear(key_value, x);
     stream.grid = Tensor();  // queries lie in no grid
-    const Tensor key_mask = std::exchange(
-        stream.mask, at::ones({x.size(0), queries.shape[1]}, x.options().dtype(at::kBool)));
-    const Tensor asked = executor.parameter(queries).expand({x.size(0), -1, -1});
+    const Tensor key_mask = std::exchange(stream.mask, all_real(executor, x, queries.shape[1]));
+    const Tensor asked = executor.arrange(Expand{{x.size(0), -1, -1}}, executor.parameter(queries));
+    const Tensor q = heads(executor.linear({query}, asked).front());
     const Tensor found =
-        executor.attention(attention, heads(executor.linear({query}, asked).front()),
-                           heads(read[0]), heads(read[1]), {.mask = key_mask});
-    return asked + executor.linear({output}, found.transpose(1, 2).flatten(2)).front();
+        executor.attention(attention, q, heads(read[0]), heads(read[1]), {.mask = key_mask});
+    const Tensor update = executor.linear({output}, merge_heads(executor, found)).front();
+    return executor.add(asked, update);
   }
 };
 
@@ -86,12 +93,13 @@ Network make_cmal(const CmalConfig& config, Modality modality, std::int64_t in_f
   const auto forward = [=](Executor& executor, State& state) {
     Stream& stream = state.stream(modality);
     const Tensor normed = executor.norm(norm, stream.hidden);
-    const Tensor x =
-        is_image ? merged_patches(stream, normed, size) : stacked_frames(stream, normed, size);
-    const Tensor inner = activated(Activation::kGelu, executor.linear({first}, x).front());
+    const Tensor x = is_image ? merged_patches(executor, stream, normed, size)
+                              : stacked_frames(executor, stream, normed, size);
+    const Tensor inner =
+        executor.activation(Activation::kGelu, executor.linear({first}, x).front());
     Tensor projected = executor.linear({second}, inner).front();
     if (resampler) projected = (*resampler)(executor, stream, projected);
-    stream.hidden = projected + executor.parameter(embedding);
+    stream.hidden = executor.add(projected, executor.parameter(embedding));
   };
   Network network;
   network.stages.push_back({name, /*correctable=*/true, forward, modality, /*merges=*/true});

@@ -137,11 +137,11 @@ class LayerBuilder {
   std::string name_;
 };
 
-Stream& audio_with_mask(State& state) {
+Stream& audio_with_mask(Executor& executor, State& state) {
   Stream& stream = state.stream(Modality::kAudio);
   if (!stream.mask.defined()) {
     const at::Tensor& x = stream.input;
-    stream.mask = at::ones({x.size(0), x.size(1)}, x.options().dtype(at::kBool));
+    stream.mask = executor.constant(at::ones({x.size(0), x.size(1)}, x.options().dtype(at::kBool)));
   }
   return stream;
 }
@@ -150,15 +150,15 @@ Stage input_stage(const ConformerConfig& config, const std::string& prefix) {
   if (config.kind == ConformerKind::kTorchaudio) {
     return {prefix + "input", /*correctable=*/false,
             [](Executor& executor, State& state) {
-              Stream& stream = audio_with_mask(state);
-              stream.hidden = stream.input.to(executor.compute_dtype());
+              Stream& stream = audio_with_mask(executor, state);
+              stream.hidden = executor.cast(stream.input);
             },
             Modality::kAudio};
   }
   const std::string name = prefix + "subsampling";
   return {name, /*correctable=*/false,
           [subsampling = Subsampling(config, name)](Executor& executor, State& state) {
-            subsampling.forward(executor, audio_with_mask(state));
+            subsampling.forward(executor, audio_with_mask(executor, state));
           },
           Modality::kAudio};
 }

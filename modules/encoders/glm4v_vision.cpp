@@ -4,9 +4,8 @@
 #include <fmt/format.h>
 
 #include "modules/encoders/patch_places.h"
+#include "modules/encoders/patches.h"
 #include "modules/layers/transformer_layer.h"
-#include "modules/ops/gated.h"
-#include "modules/ops/rotation.h"
 
 namespace dualpath::modules {
 namespace {
@@ -74,10 +73,14 @@ class Glm4vVisionBuilder {
 };
 
 /// Half of each head's pairs turn by the row, the others by the column.
-RotationTable rotation_of(const Tensor& places, const Rotation& half) {
-  const RotationTable rows = rotation_table(half, places.select(-1, 0)),
-                      columns = rotation_table(half, places.select(-1, 1));
-  return {at::cat({rows.cos, columns.cos}, -1), at::cat({rows.sin, columns.sin}, -1)};
+RotationTable rotation_of(Executor& executor, const Tensor& places, const Rotation& half) {
+  const auto table = [&](std::int64_t side) {
+    const Tensor place = executor.arrange(Slice{2, side, 1}, places);
+    return executor.rotation_table(half, executor.arrange(Flatten{1}, place));
+  };
+  const RotationTable rows = table(0), columns = table(1);
+  return {executor.concatenate({rows.cos, columns.cos}, -1),
+          executor.concatenate({rows.sin, columns.sin}, -1)};
 }
 
 Stage Glm4vVisionBuilder::embedding_stage() const {
@@ -90,20 +93,20 @@ Stage Glm4vVisionBuilder::embedding_stage() const {
   const ParameterRef positions{prefix_ + "embeddings.position_embedding.weight",
                                {config_.positions * config_.positions, width}};
   const Rotation half{.theta = config_.rope_theta, .dim = width / config_.num_attention_heads / 2};
-  const auto forward =
-      [patches, positions, half, own = config_.positions, merge = config_.spatial_merge_size,
-       first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor, State& state) {
-        Stream& stream = state.stream(Modality::kImage);
-        const std::int64_t length = stream.input.size(1);
-        const Tensor table = executor.parameter(positions);
-        const Tensor places =
-            merged_places(stream.grid, merge, length).to(stream.input.device(), at::kLong);
-        stream.rotation = rotation_of(places, half);
-        const Tensor made =
-            executor.linear({patches}, stream.input.to(executor.compute_dtype())).front();
-        stream.hidden = executor.norm(first_norm, made) +
-                        interpolated_positions(table, {own, own}, places, stream.grid);
-      };
+  const auto forward = [patches, positions, half, own = config_.positions,
+                        merge = config_.spatial_merge_size,
+                        first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor,
+                                                                            State& state) {
+    Stream& stream = state.stream(Modality::kImage);
+    const std::int64_t length = stream.input.size(1);
+    const Tensor table = executor.parameter(positions);
+    stream.places = merged_places(stream.grid, merge, length).to(stream.input.device(), at::kLong);
+    stream.rotation = rotation_of(executor, stream.places, half);
+    const Tensor made = executor.linear({patches}, executor.cast(stream.input)).front();
+    stream.hidden =
+        executor.add(executor.norm(first_norm, made),
+                     executor.interpolate({own, own}, table, stream.places, stream.grid));
+  };
   return {prefix_ + "patch_embed", /*correctable=*/false, forward, Modality::kImage};
 }
 
@@ -117,9 +120,10 @@ Stage Glm4vVisionBuilder::downsample_stage() const {
                        {side, side}};
   const auto forward = [conv, side, square](Executor& executor, State& state) {
     Stream& stream = state.stream(Modality::kImage);
-    const Tensor squares =
-        stream.hidden.unflatten(1, {-1, square}).transpose(2, 3).flatten(2);  // [.., H * square]
-    if (stream.mask.defined()) stream.mask = stream.mask.unflatten(1, {-1, square}).select(2, 0);
+    const Tensor patches = executor.arrange(Unflatten{1, {-1, square}}, stream.hidden);
+    const Tensor squares =  // [.., H * square]
+        executor.arrange(Flatten{2}, executor.arrange(Permute{{0, 1, 3, 2}}, patches));
+    if (stream.mask.defined()) stream.mask = every(executor, stream.mask, square);
     stream.grid = merged_grid(stream.grid, side);
     stream.hidden = executor.linear({conv}, squares).front();
   };
@@ -137,8 +141,8 @@ Stage Glm4vVisionBuilder::merger_stage() const {
     Tensor& hidden = state.stream(Modality::kImage).hidden;
     const Tensor projected = executor.norm(norm, executor.linear({first}, hidden).front());
     const std::vector<Tensor> made =
-        executor.linear({gate, up}, activated(Activation::kGelu, projected));
-    hidden = executor.linear({down}, gated(activation, made[0], made[1])).front();
+        executor.linear({gate, up}, executor.activation(Activation::kGelu, projected));
+    hidden = executor.linear({down}, executor.gated(activation, made[0], made[1])).front();
   };
   return {name, /*correctable=*/true, forward, Modality::kImage};
 }

@@ -45,8 +45,6 @@ Tensor merged_places(const Tensor& grid, std::int64_t merge, std::int64_t length
 
 Tensor interpolated_positions(const Tensor& positions, data::ImageGrid own, const Tensor& places,
                               const Tensor& grid) {
-  if (positions.is_meta())  // only shapes are asked for
-    return at::empty({places.size(0), places.size(1), positions.size(1)}, positions.options());
   const Tensor sides = grid.to(places.device());
   const Tensor row = normalized(places.select(-1, 0), sides.select(-1, 0)),
                column = normalized(places.select(-1, 1), sides.select(-1, 1));

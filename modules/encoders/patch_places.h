@@ -11,9 +11,8 @@ namespace dualpath::modules {
 /// [B, length, 2] int64 on the CPU, row and column of each patch; 0 behind an image's last.
 at::Tensor merged_places(const at::Tensor& grid, std::int64_t merge, std::int64_t length);
 
-/// A square of learned positions [rows * columns, H], read where the patches of images of other
-/// sizes lie on it: bicubic, the border repeated. places: [B, T, 2] int64; grid: [B, 2]. Result:
-/// [B, T, H] in positions' dtype. (Hugging Face's Glm4vVisionEmbeddings.)
+/// Executor::interpolate: bicubic, the border repeated; in positions' dtype. (Hugging Face's
+/// Glm4vVisionEmbeddings.)
 at::Tensor interpolated_positions(const at::Tensor& positions, data::ImageGrid own,
                                   const at::Tensor& places, const at::Tensor& grid);
 

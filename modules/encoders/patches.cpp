@@ -2,22 +2,23 @@
 
 #include <ATen/ATen.h>
 
+#include <vector>
+
 #include "data/base/error.h"
 
 namespace dualpath::modules {
 
 using at::Tensor;
 
-Tensor patches_of(const Tensor& pixels, std::int64_t size) {
-  const std::int64_t batch = pixels.size(0), channels = pixels.size(1),
-                     rows = pixels.size(2) / size, columns = pixels.size(3) / size;
-  return pixels.reshape({batch, channels, rows, size, columns, size})
-      .permute({0, 2, 4, 1, 3, 5})
-      .reshape({batch, rows * columns, channels * size * size});
+Tensor patches_of(Executor& executor, const Tensor& pixels, std::int64_t size) {
+  const Tensor rows = executor.arrange(Unflatten{2, {-1, size}}, pixels),
+               cells = executor.arrange(Unflatten{4, {-1, size}}, rows),
+               patches = executor.arrange(Permute{{0, 2, 4, 1, 3, 5}}, cells);
+  return executor.arrange(Flatten{1, 2}, executor.arrange(Flatten{3}, patches));
 }
 
-Tensor resized_positions(const Tensor& positions, data::ImageGrid from, data::ImageGrid to,
-                         bool antialiased) {
+Tensor resized_positions(const Tensor& positions, const PositionResize& how) {
+  const auto& [from, to, antialiased] = how;
   if (from == to) return positions;
   const std::vector<std::int64_t> size{to.rows, to.columns};
   const Tensor grid = positions.to(at::kFloat)
@@ -41,6 +42,11 @@ Tensor merged_grid(const Tensor& grid, std::int64_t size) {
                   size, size);
   }
   return grid.div(size, "floor");
+}
+
+Tensor every(Executor& executor, const Tensor& mask, std::int64_t size) {
+  const Tensor squares = executor.arrange(Unflatten{1, {-1, size}}, mask);
+  return executor.arrange(Flatten{1}, executor.arrange(Slice{2, 0, 1}, squares));
 }
 
 }  // namespace dualpath::modules

@@ -1,26 +1,14 @@
 #include "modules/encoders/subsampling.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <cmath>
 
+#include "modules/ops/padding.h"
+
 namespace dualpath::modules {
-namespace {
 
 using at::Tensor;
-
-/// [B, frames] bool.
-Tensor real_frames(std::int64_t frames, const Tensor& lengths) {
-  return at::arange(frames, lengths.options()).lt(lengths.unsqueeze(1));
-}
-
-/// x: [B, C, T, mels]; mask: [B, T].
-Tensor without_padding(const Tensor& x, const Tensor& mask) {
-  return x * mask.unsqueeze(1).unsqueeze(-1);
-}
-
-}  // namespace
 
 Subsampling::Subsampling(const ConformerConfig& c, const std::string& name)
     : sizes_(c.subsampling) {
@@ -37,7 +25,7 @@ Subsampling::Subsampling(const ConformerConfig& c, const std::string& name)
                    .bias = true};
   };
   first_ = conv(0, 1, 1);
-  std::int64_t bands = shorter(c.num_mel_bins);
+  std::int64_t bands = conv_length(first_, c.num_mel_bins);
   for (std::int64_t i = 1; i < sizes_.halvings; ++i) {
     const std::int64_t place = 3 * i - 1;  // behind each pair stands a ReLU
     steps_.push_back({conv(place, channels, channels),
@@ -46,36 +34,29 @@ Subsampling::Subsampling(const ConformerConfig& c, const std::string& name)
                        channels,
                        /*bias=*/true,
                        {1, 1}}});
-    bands = shorter(bands);
+    bands = conv_length(first_, bands);
   }
   output_ = {name + ".linear", channels * bands, c.hidden_size, /*bias=*/true};
 }
 
-std::int64_t Subsampling::shorter(std::int64_t length) const {
-  const std::int64_t padding = (sizes_.kernel_size - 1) / 2;
-  return (length + 2 * padding - sizes_.kernel_size) / sizes_.stride + 1;
-}
-
 void Subsampling::forward(Executor& executor, Stream& stream) const {
-  Tensor lengths = stream.mask.sum(1);
-  const std::int64_t padding = (sizes_.kernel_size - 1) / 2;
-  const auto convolved = [&](const ConvRef& ref, const Tensor& x) {
-    lengths = (lengths + (2 * padding - sizes_.kernel_size))
-                  .div(sizes_.stride, /*rounding_mode=*/"floor") +
-              1;
-    const Tensor y = executor.conv(ref, x);
-    stream.mask = real_frames(y.size(2), lengths);
-    return without_padding(y, stream.mask);
+  const auto without_padding = [&](const Tensor& x) {
+    return executor.masked(x, stream.mask, /*dim=*/2);
   };
-  const Tensor input = stream.input.to(executor.compute_dtype());
-  Tensor x = without_padding(input.unsqueeze(1), stream.mask);
-  x = convolved(first_, x).clamp_min(0.0);
+  const auto convolved = [&](const ConvRef& ref, const Tensor& x) {
+    stream.mask = executor.conv_mask(ref, stream.mask);
+    return without_padding(executor.conv(ref, x));
+  };
+  const auto activated = [&](const Tensor& x) { return executor.activation(Activation::kRelu, x); };
+  const Tensor input = executor.arrange(Unflatten{1, {1, -1}}, executor.cast(stream.input));
+  Tensor x = activated(convolved(first_, without_padding(input)));
   for (const Step& step : steps_) {
-    const Tensor patches = convolved(step.depthwise, x).permute({0, 2, 3, 1});
-    const Tensor mixed = executor.linear({step.pointwise}, patches).front().permute({0, 3, 1, 2});
-    x = without_padding(mixed, stream.mask).clamp_min(0.0);
+    const Tensor patches = executor.arrange(Permute{{0, 2, 3, 1}}, convolved(step.depthwise, x));
+    const Tensor mixed = executor.linear({step.pointwise}, patches).front();
+    x = activated(without_padding(executor.arrange(Permute{{0, 3, 1, 2}}, mixed)));
   }
-  stream.hidden = executor.linear({output_}, x.transpose(1, 2).flatten(2)).front() * input_scale_;
+  const Tensor frames = executor.arrange(Flatten{2}, executor.arrange(Permute{{0, 2, 1, 3}}, x));
+  stream.hidden = executor.scale(executor.linear({output_}, frames).front(), input_scale_);
 }
 
 }  // namespace dualpath::modules

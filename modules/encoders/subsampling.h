@@ -22,8 +22,6 @@ class Subsampling {
     ConvRef depthwise;
     LinearRef pointwise;
   };
-  std::int64_t shorter(std::int64_t length) const;
-
   ConformerConfig::Subsampling sizes_;
   double input_scale_ = 1.0;
   ConvRef first_;

@@ -141,16 +141,18 @@ Stage VitBuilder::embedding_stage() const {
     const data::ImageGrid grid = grid_of(stream.input, side);
     const std::int64_t batch = stream.input.size(0), count = grid.rows * grid.columns;
     const auto all_real = [&](std::int64_t number) {
-      return at::ones({batch, number}, stream.input.options().dtype(at::kBool));
+      const auto options = stream.input.options().dtype(at::kBool);
+      return executor.constant(at::ones({batch, number}, options));
     };
     const Tensor first = executor.parameter(class_token), places = executor.parameter(positions);
     stream.mask = all_real(count);
-    const Tensor pixels = patches_of(stream.input.to(executor.compute_dtype()), side);
-    const Tensor embedded =
-        executor.linear({patches}, pixels).front() +
-        resized_positions(places.narrow(1, 1, own.rows * own.columns), own, grid, antialiased);
-    const Tensor start = (first + places.narrow(1, 0, 1)).expand({batch, -1, -1});
-    stream.hidden = at::cat({start, embedded}, 1);
+    const Tensor pixels = patches_of(executor, executor.cast(stream.input), side);
+    const Tensor of_patches = executor.arrange(Slice{1, 1, own.rows * own.columns}, places);
+    const Tensor embedded = executor.add(executor.linear({patches}, pixels).front(),
+                                         executor.resize({own, grid, antialiased}, of_patches));
+    const Tensor leading = executor.add(first, executor.arrange(Slice{1, 0, 1}, places));
+    const Tensor start = executor.arrange(Expand{{batch, -1, -1}}, leading);
+    stream.hidden = executor.concatenate({start, embedded}, 1);
     stream.mask = all_real(1 + count);
     stream.grid = at::tensor({grid.rows, grid.columns}).expand({batch, 2});
     stream.leading = 1;

@@ -2,9 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include "modules/encoders/patch_places.h"
+#include "modules/encoders/patches.h"
 #include "modules/execute/compute_weights.h"
+#include "modules/language/placeholders.h"
 #include "modules/ops/convolution.h"
+#include "modules/ops/gated.h"
 #include "modules/ops/norm.h"
+#include "modules/ops/padding.h"
+#include "modules/ops/rotation.h"
 
 namespace dualpath::modules {
 
@@ -40,6 +46,11 @@ std::vector<Tensor> FloatExecutor::linear(const LinearRefs& refs, const Tensor& 
   return results;
 }
 
+std::vector<Tensor> FloatExecutor::norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
+                                               const Tensor& x) {
+  return linear(refs, norm(norm_ref, x));
+}
+
 Tensor FloatExecutor::conv(const ConvRef& ref, const Tensor& x) {
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
   return convolution(ref, x, weights_->get(ref.weight_name()), bias);
@@ -72,6 +83,66 @@ Tensor FloatExecutor::attention(const AttentionRef& ref, const Tensor& q, const 
   if (!context.cache) return modules::attention(q, k, v, visibility);
   const auto [keys, values] = context.cache->append(ref.name, k, v);
   return modules::attention(q, keys, values, visibility);
+}
+
+RotationTable FloatExecutor::rotation_table(const Rotation& rotation, const Tensor& positions) {
+  return modules::rotation_table(rotation, positions);
+}
+
+Tensor FloatExecutor::rotate(const Tensor& x, const RotationTable& table) {
+  return modules::rotate(x, table);
+}
+
+Tensor FloatExecutor::add(const Tensor& x, const Tensor& y, double times) {
+  return at::add(x, y, times);
+}
+
+Tensor FloatExecutor::scale(const Tensor& x, double factor) { return x * factor; }
+
+Tensor FloatExecutor::matmul(const Tensor& x, const Tensor& y) { return at::matmul(x, y); }
+
+Tensor FloatExecutor::activation(Activation kind, const Tensor& x) { return activated(kind, x); }
+
+Tensor FloatExecutor::gated(Activation kind, const Tensor& gate, const Tensor& up) {
+  return modules::gated(kind, gate, up);
+}
+
+Tensor FloatExecutor::glu(const Tensor& x) { return at::glu(x, -1); }
+
+Tensor FloatExecutor::arrange(const Arrangement& arrangement, const Tensor& x) {
+  return arranged(arrangement, x);
+}
+
+std::vector<Tensor> FloatExecutor::split(const Tensor& x, const std::vector<std::int64_t>& sizes) {
+  return x.split_with_sizes(sizes, -1);
+}
+
+Tensor FloatExecutor::concatenate(const std::vector<Tensor>& parts, std::int64_t dim) {
+  return at::cat(parts, dim);
+}
+
+Tensor FloatExecutor::cast(const Tensor& x) { return x.to(compute_dtype()); }
+
+Tensor FloatExecutor::masked(const Tensor& x, const Tensor& mask, std::int64_t dim) {
+  return without_padding(x, mask, dim);
+}
+
+Tensor FloatExecutor::conv_mask(const ConvRef& ref, const Tensor& mask) {
+  return modules::conv_mask(ref, mask);
+}
+
+Tensor FloatExecutor::resize(const PositionResize& how, const Tensor& positions) {
+  return resized_positions(positions, how);
+}
+
+Tensor FloatExecutor::interpolate(data::ImageGrid own, const Tensor& positions,
+                                  const Tensor& places, const Tensor& grid) {
+  return interpolated_positions(positions, own, places, grid);
+}
+
+FilledPlaceholders FloatExecutor::fill(const Placeholder& placeholder,
+                                       const PlaceholderOperands& operands) {
+  return filled(placeholder, operands);
 }
 
 }  // namespace dualpath::modules

@@ -11,72 +11,69 @@
 #include <set>
 
 #include "data/base/error.h"
+#include "modules/execute/shape_executor.h"
+#include "modules/network/forwarding_executor.h"
 
 namespace dualpath::modules {
 namespace {
 
 using at::Tensor;
 
-/// Writes down what is asked of it and answers with shapes.
-class Recorder : public Executor {
+/// Writes down what is asked of an executor.
+class Recorder : public ForwardingExecutor {
  public:
-  explicit Recorder(Structure& structure) : structure_(structure) {}
+  Recorder(Executor& executor, Structure& structure)
+      : ForwardingExecutor(executor), structure_(structure) {}
 
-  void begin(const Stage& stage, const State&) override {
+  void begin(const Stage& stage, const State& state) override {
     stage_ = stage.name;
     structure_.streams[stage.name] = stage.stream;
+    ForwardingExecutor::begin(stage, state);
   }
   void end(const Stage& stage, State& state) override {
+    ForwardingExecutor::end(stage, state);
     if (stage.correctable)
       structure_.stages.push_back({stage.name, state.stream(stage.stream).hidden.size(-1)});
   }
   void enter(std::string stage) { stage_ = std::move(stage); }
 
-  at::ScalarType compute_dtype() const override { return at::kFloat; }
   std::vector<Tensor> linear(const LinearRefs& refs, const Tensor& x) override {
     structure_.linears.push_back({stage_, refs});
-    std::vector<Tensor> results;
-    for (const LinearRef& ref : refs) results.push_back(with_last(x, ref.out_features));
-    return results;
+    return ForwardingExecutor::linear(refs, x);
+  }
+  std::vector<Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
+                                  const Tensor& x) override {
+    structure_.norms.push_back(norm_ref);
+    structure_.linears.push_back({stage_, refs});
+    return ForwardingExecutor::norm_linear(norm_ref, refs, x);
   }
   Tensor conv(const ConvRef& ref, const Tensor& x) override {
     structure_.convs.push_back({stage_, ref});
-    std::vector<std::int64_t> shape{x.size(0), ref.out_channels};
-    for (std::size_t i = 0; i < ref.kernel.size(); ++i) {
-      const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2) + 2 * ref.padding[i];
-      shape.push_back((size - ref.kernel[i]) / ref.stride[i] + 1);
-    }
-    return at::empty(shape, x.options().dtype(at::kFloat));
+    return ForwardingExecutor::conv(ref, x);
   }
   Tensor parameter(const ParameterRef& ref) override {
     structure_.parameters.push_back(ref);
-    return at::empty(ref.shape, at::dtype(at::kFloat).device(at::kMeta));
+    return ForwardingExecutor::parameter(ref);
   }
   Tensor norm(const NormRef& ref, const Tensor& x) override {
     structure_.norms.push_back(ref);
-    return x;
+    return ForwardingExecutor::norm(ref, x);
   }
   Tensor embedding(const EmbeddingRef& ref, const Tensor& ids) override {
     structure_.embeddings.push_back(ref);
-    return with_last(ids.unsqueeze(-1), ref.width);
+    return ForwardingExecutor::embedding(ref, ids);
   }
-  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor&, const Tensor&,
-                   const AttentionContext&) override {
+  Tensor attention(const AttentionRef& ref, const Tensor& q, const Tensor& k, const Tensor& v,
+                   const AttentionContext& context) override {
     structure_.attentions.push_back({stage_, ref});
-    return q;
+    return ForwardingExecutor::attention(ref, q, k, v, context);
   }
   Tensor tap(const SiteName& site, const Tensor& x) override {
     structure_.taps.push_back(site);
-    return x;
+    return ForwardingExecutor::tap(site, x);
   }
 
  private:
-  static Tensor with_last(const Tensor& x, std::int64_t size) {
-    std::vector<std::int64_t> shape = x.sizes().vec();
-    shape.back() = size;
-    return at::empty(shape, x.options().dtype(at::kFloat));
-  }
-
   Structure& structure_;
   std::string stage_;
 };
@@ -148,7 +145,8 @@ class WeightCheck {
 Structure structure_of(const Network& network) {
   Structure structure;
   structure.folds = network.folds;
-  Recorder recorder(structure);
+  ShapeExecutor shapes;
+  Recorder recorder(shapes, structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
   State state = make_state(ids);
   state.towers = network.tower_samples;
@@ -162,12 +160,11 @@ Structure structure_of(const Network& network) {
 }
 
 std::int64_t hidden_states(const Network& network, Modality tower, const Stream& sample) {
-  Structure structure;
-  Recorder recorder(structure);
+  ShapeExecutor shapes;
   State state;
   state.towers[tower] = sample;
   for (const Stage& stage : network.stages) {
-    if (stage.stream == tower) run(stage, recorder, state);
+    if (stage.stream == tower) run(stage, shapes, state);
   }
   return state.stream(tower).hidden.size(1);
 }

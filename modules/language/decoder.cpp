@@ -1,11 +1,9 @@
 #include "modules/language/decoder.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "modules/language/placeholders.h"
 #include "modules/layers/transformer_layer.h"
-#include "modules/ops/rotation.h"
 
 namespace dualpath::modules {
 namespace {
@@ -55,9 +53,9 @@ Stage embedding_stage(const DecoderConfig& c, const std::string& body,
   return {table.name, /*correctable=*/false,
           [table, placeholders, rotation = c.rotation](Executor& executor, State& state) {
             state.hidden = executor.embedding(table, state.ids);
-            for (const Placeholder& placeholder : placeholders) fill(placeholder, state);
+            for (const Placeholder& placeholder : placeholders) fill(executor, placeholder, state);
             if (!rotation.sections.empty()) place_images(state);
-            state.rotation = rotation_table(rotation, state.positions);
+            state.rotation = executor.rotation_table(rotation, state.positions);
           }};
 }
 

@@ -47,22 +47,28 @@ class Places {
 
 }  // namespace
 
-void fill(const Placeholder& placeholder, State& state) {
+void fill(Executor& executor, const Placeholder& placeholder, State& state) {
   if (!state.has(placeholder.modality)) return;
   const Stream& tower = state.stream(placeholder.modality);
-  if (tower.hidden.is_meta()) return;  // only shapes are asked for
-  const Tensor places = (state.ids == placeholder.token_id) & state.mask;
+  const FilledPlaceholders made = executor.fill(
+      placeholder, {state.hidden, state.ids, state.mask, state.kinds, tower.hidden, tower.mask});
+  state.hidden = made.hidden;
+  state.kinds = made.kinds;
+}
+
+FilledPlaceholders filled(const Placeholder& placeholder, const PlaceholderOperands& operands) {
+  const auto& [hidden, ids, mask, kinds, tower_hidden, tower_mask] = operands;
+  const Tensor places = (ids == placeholder.token_id) & mask;
   const Tensor made =
-      tower.mask.defined() ? tower.hidden.index({tower.mask}) : tower.hidden.flatten(0, 1);
+      tower_mask.defined() ? tower_hidden.index({tower_mask}) : tower_hidden.flatten(0, 1);
   const std::int64_t wanted = places.sum().item<std::int64_t>();
   if (wanted != made.size(0))
     throw Error("the texts have {} {} tokens (id {}), their {}s make {}", wanted,
                 name_of(placeholder.modality), placeholder.token_id, name_of(placeholder.modality),
                 made.size(0));
-  state.hidden =
-      state.hidden.masked_scatter(places.unsqueeze(-1), made.to(state.hidden.scalar_type()));
-  if (!state.kinds.defined()) state.kinds = at::zeros_like(state.ids, at::kChar);
-  state.kinds = state.kinds.masked_fill(places, static_cast<std::int64_t>(placeholder.modality));
+  const Tensor known = kinds.defined() ? kinds : at::zeros_like(ids, at::kChar);
+  return {hidden.masked_scatter(places.unsqueeze(-1), made.to(hidden.scalar_type())),
+          known.masked_fill(places, static_cast<std::int64_t>(placeholder.modality))};
 }
 
 void place_images(State& state) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "modules/network/executor.h"
 #include "modules/network/state.h"
 
 namespace dualpath::modules {
@@ -7,7 +8,10 @@ namespace dualpath::modules {
 /// Replaces the placeholder tokens in the decoder's hidden states, if the state has that tower, and
 /// notes in `kinds` what they stand for. Placeholders that are not as many as the tower's real
 /// hidden states are an Error.
-void fill(const Placeholder& placeholder, State& state);
+void fill(Executor& executor, const Placeholder& placeholder, State& state);
+
+/// Executor::fill.
+FilledPlaceholders filled(const Placeholder& placeholder, const PlaceholderOperands& operands);
 
 /// Gives the positions of ids that stand for images three rows: of a token of text its place three
 /// times; of an image the place it begins at, and that plus each row and column of its grid. The

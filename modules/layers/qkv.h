@@ -10,6 +10,7 @@ namespace dualpath::modules {
 
 /// q, k and v, [..., heads * head_dim] each: as they were made, or out of one linear whose outputs
 /// are theirs, one behind another.
-std::vector<at::Tensor> split_qkv(const std::vector<at::Tensor>& made, const AttentionRef& ref);
+std::vector<at::Tensor> split_qkv(Executor& executor, const std::vector<at::Tensor>& made,
+                                  const AttentionRef& ref);
 
 }  // namespace dualpath::modules

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
 namespace dualpath::modules {
 
@@ -20,10 +22,14 @@ Tensor relative_positions(const Tensor& x, std::int64_t width) {
 
 /// Row t's score of key s stands at T - 1 - t + s. With one element before each row, rows of T
 /// elements less the first are the same rows of 2T - 1, each begun one element later than the last.
-Tensor by_key(const Tensor& scores) {
+Tensor by_key(Executor& executor, const Tensor& scores) {
   const std::int64_t length = scores.size(2);
-  const Tensor rows = at::constant_pad_nd(scores, {1, 0}).flatten(2).unflatten(2, {-1, length});
-  return rows.slice(2, 1).flatten(2).unflatten(2, {length, -1}).slice(3, 0, length);
+  const auto rows_of = [&](const Tensor& x, std::vector<std::int64_t> sizes) {
+    return executor.arrange(Unflatten{2, std::move(sizes)}, executor.arrange(Flatten{2}, x));
+  };
+  const Tensor shifted = rows_of(executor.arrange(Pad{{1, 0}}, scores), {-1, length});
+  const Tensor rows = executor.arrange(Slice{2, 1, shifted.size(2) - 1}, shifted);
+  return executor.arrange(Slice{3, 0, length}, rows_of(rows, {length, -1}));
 }
 
 }  // namespace dualpath::modules

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "modules/network/executor.h"
+
 namespace dualpath::modules {
 
 /// Sines and cosines, side by side, of the distances T - 1 (a key far behind), ..., -(T - 1).
@@ -12,6 +14,6 @@ at::Tensor relative_positions(const at::Tensor& x, std::int64_t width);
 
 /// scores: [B, heads, T, 2T - 1] by distance, as relative_positions has them. Result: [B, heads, T,
 /// T] by key (Dai et al. 2019, appendix B).
-at::Tensor by_key(const at::Tensor& scores);
+at::Tensor by_key(Executor& executor, const at::Tensor& scores);
 
 }  // namespace dualpath::modules

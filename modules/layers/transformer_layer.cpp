@@ -1,10 +1,7 @@
 #include "modules/layers/transformer_layer.h"
 
-#include <ATen/ATen.h>
-
+#include "modules/layers/heads.h"
 #include "modules/layers/qkv.h"
-#include "modules/ops/gated.h"
-#include "modules/ops/rotation.h"
 
 namespace dualpath::modules {
 namespace {
@@ -17,7 +14,7 @@ Tensor normed(Executor& executor, const std::optional<NormRef>& norm, const Tens
 
 Tensor residual(Executor& executor, const std::string& branch, const Tensor& x,
                 const Tensor& update) {
-  return executor.tap(branch + ".residual", x + update);
+  return executor.tap(branch + ".residual", executor.add(x, update));
 }
 
 ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
@@ -59,28 +56,26 @@ std::vector<ChannelFold> TransformerLayer::folds() const {
 
 Tensor TransformerLayer::mixed(Executor& executor, const Stream& stream, KvCache* cache) const {
   const std::vector<Tensor> qkv_made =
-      split_qkv(executor.norm_linear(attention_norm, qkv, stream.hidden), attention);
-  const auto heads = [&](const Tensor& x, std::int64_t count) {  // -> [B, T, count, D]
-    return x.unflatten(-1, {count, attention.head_dim});
-  };
+      split_qkv(executor, executor.norm_linear(attention_norm, qkv, stream.hidden), attention);
   const auto placed = [&](const Tensor& x, const std::optional<NormRef>& norm) {
     const Tensor y = normed(executor, norm, x);
-    return (rotates ? rotate(y, stream.rotation) : y).transpose(1, 2);
+    return swap_heads(executor, rotates ? executor.rotate(y, stream.rotation) : y);
   };
   const std::int64_t kv_heads = attention.num_key_value_heads;
-  const Tensor q = placed(heads(qkv_made[0], attention.num_heads), query_norm);
-  const Tensor k = placed(heads(qkv_made[1], kv_heads), key_norm);
-  const Tensor v = heads(qkv_made[2], kv_heads).transpose(1, 2);
+  const Tensor q = placed(split_heads(executor, qkv_made[0], attention.num_heads), query_norm);
+  const Tensor k = placed(split_heads(executor, qkv_made[1], kv_heads), key_norm);
+  const Tensor v = swap_heads(executor, split_heads(executor, qkv_made[2], kv_heads));
   const AttentionContext context{.cache = cache, .mask = attention.causal ? Tensor() : stream.mask};
   const Tensor y = executor.attention(attention, q, k, v, context);
-  return executor.linear(output, y.transpose(1, 2).flatten(2)).front();
+  return executor.linear(output, merge_heads(executor, y)).front();
 }
 
 Tensor TransformerLayer::mlp(Executor& executor, const Tensor& x) const {
   std::vector<Tensor> made = executor.norm_linear(mlp_norm, up, x);
-  if (!gated) return executor.linear(down, activated(activation, made.front())).front();
-  if (made.size() == 1) made = made.front().chunk(2, -1);
-  return executor.linear(down, modules::gated(activation, made[0], made[1])).front();
+  if (!gated) return executor.linear(down, executor.activation(activation, made.front())).front();
+  const std::int64_t inner = down.front().in_features;
+  if (made.size() == 1) made = executor.split(made.front(), {inner, inner});
+  return executor.linear(down, executor.gated(activation, made[0], made[1])).front();
 }
 
 void append_layer(Network& network, const TransformerLayer& layer, Modality stream) {

@@ -6,6 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "data/media/image.h"
+#include "modules/config/activation.h"
+#include "modules/config/decoder_config.h"
+#include "modules/network/arrangement.h"
 #include "modules/network/site.h"
 #include "modules/network/state.h"
 
@@ -98,23 +102,47 @@ struct AttentionContext {
   at::Tensor bias = {};  ///< [B or 1, heads, T, S], added to the scaled scores; undefined: nothing
 };
 
+/// Learned positions that lie row by row are read at another size, by bicubic interpolation.
+struct PositionResize {
+  data::ImageGrid from, to;
+  bool antialiased = false;  ///< as timm does it; else as transformers
+};
+
+/// What placeholder tokens are found by, and what they are replaced with.
+struct PlaceholderOperands {
+  at::Tensor hidden;        ///< [B, T, H], the decoder's
+  at::Tensor ids, mask;     ///< [B, T] int64, bool
+  at::Tensor kinds;         ///< [B, T] int8, see State; undefined: all positions are of text
+  at::Tensor tower_hidden;  ///< [samples, S, H]
+  at::Tensor tower_mask;    ///< [samples, S] bool; undefined: all are real
+};
+
+/// What placeholders have become: hidden states, and kinds that say so.
+struct FilledPlaceholders {
+  at::Tensor hidden, kinds;
+};
+
 /// What carries a network out. A network is written once against this interface and never asks how
-/// it is computed: in float, observed, simulated in integers, or (later) by integer kernels, an
-/// export trace or a runtime.
+/// it is computed: in float, observed, simulated in integers, as shapes alone, recorded as a graph.
+/// Whatever a stage computes on tensors goes through it. What a stage finds out on the host (a grid
+/// of patches, positions of pictures) does not: it reads and writes the State's other fields.
+///
+/// Every method is pure: what computes derives from FloatExecutor, what wraps another executor from
+/// ForwardingExecutor, and neither can miss a method that is added here.
 struct Executor {
   virtual ~Executor() = default;
 
   /// What hidden states are in; a tower's first stage brings its input into it.
   virtual at::ScalarType compute_dtype() const = 0;
 
+  // With tensors of the model's own.
+
   /// x: [..., in]. One result [..., out] for each ref, in order.
   virtual std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) = 0;
-  /// The norm feeds only these linears, so an executor may fuse the two; the bits are those of the
-  /// two apart.
+  /// Norm, then linear. The norm feeds only these linears, so an executor may fuse the two; the
+  /// bits are those of the two apart.
   virtual std::vector<at::Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
-                                              const at::Tensor& x) {
-    return linear(refs, norm(norm_ref, x));
-  }
+                                              const at::Tensor& x) = 0;
   /// x: [B, in_channels, sizes...]. Result: [B, out_channels, sizes...].
   virtual at::Tensor conv(const ConvRef& ref, const at::Tensor& x) = 0;
   /// In compute_dtype().
@@ -123,16 +151,65 @@ struct Executor {
   virtual at::Tensor norm(const NormRef& ref, const at::Tensor& x) = 0;
   /// ids: int64 [...]. Result: [..., width].
   virtual at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) = 0;
+
+  // Between them. Dtypes are kept.
+
   /// q: [B, heads, T, D]; k, v: [B, kv_heads, T, D], which go behind what the cache holds, if there
   /// is one: S keys in all. If it is causal, row t of q sees keys up to S - T + t.
   virtual at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v, const AttentionContext& context) = 0;
+  /// positions: [B, T] int64, or with sections [3, B, T]. Result: float32, see RotationTable.
+  virtual RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions) = 0;
+  /// x: [B, T, heads, D], its pairs turned by the table.
+  virtual at::Tensor rotate(const at::Tensor& x, const RotationTable& table) = 0;
+  /// x + times * y, of shapes that broadcast.
+  virtual at::Tensor add(const at::Tensor& x, const at::Tensor& y, double times = 1.0) = 0;
+  virtual at::Tensor scale(const at::Tensor& x, double factor) = 0;
+  /// x: [..., M, K]; y: [..., K, N].
+  virtual at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) = 0;
+  virtual at::Tensor activation(Activation kind, const at::Tensor& x) = 0;
+  /// activation(gate) * up, of one shape.
+  virtual at::Tensor gated(Activation kind, const at::Tensor& gate, const at::Tensor& up) = 0;
+  /// x: [..., 2 H], values and their gates. Result: [..., H], values * sigmoid(gates).
+  virtual at::Tensor glu(const at::Tensor& x) = 0;
+  virtual at::Tensor arrange(const Arrangement& arrangement, const at::Tensor& x) = 0;
+  /// Parts of the last dimension, of these sizes.
+  virtual std::vector<at::Tensor> split(const at::Tensor& x,
+                                        const std::vector<std::int64_t>& sizes) = 0;
+  virtual at::Tensor concatenate(const std::vector<at::Tensor>& parts, std::int64_t dim) = 0;
+
+  // Inputs, padding and positions.
+
+  /// x in compute_dtype().
+  virtual at::Tensor cast(const at::Tensor& x) = 0;
+  /// A tensor that sizes alone make (a mask without padding, sines of distances): whoever looks at
+  /// a stage need not know how.
+  virtual at::Tensor constant(const at::Tensor& value) = 0;
+  /// x with zeros where mask [B, T] is false; its first dimension is B, its dimension `dim` T.
+  virtual at::Tensor masked(const at::Tensor& x, const at::Tensor& mask, std::int64_t dim) = 0;
+  /// Which positions of a convolution's result are real. mask: [B, T], padding on the right, over
+  /// the first of the dimensions it convolves. Result: [B, T'].
+  virtual at::Tensor conv_mask(const ConvRef& ref, const at::Tensor& mask) = 0;
+  /// positions: [1, from.rows * from.columns, H]. Result: [1, to.rows * to.columns, H].
+  virtual at::Tensor resize(const PositionResize& how, const at::Tensor& positions) = 0;
+  /// Learned positions [own.rows * own.columns, H] read where the patches of images of other sizes
+  /// lie on them, by bicubic interpolation. places: [B, T, 2] int64; grid: [B, 2] int64. Result:
+  /// [B, T, H].
+  virtual at::Tensor interpolate(data::ImageGrid own, const at::Tensor& positions,
+                                 const at::Tensor& places, const at::Tensor& grid) = 0;
+  /// Replaces placeholder tokens by a tower's real hidden states, in order. If there are not as
+  /// many, an Error.
+  virtual FilledPlaceholders fill(const Placeholder& placeholder,
+                                  const PlaceholderOperands& operands) = 0;
+
+  // Who looks on.
+
   /// A place to look at or to quantize that belongs to no linear (residual stream, FFN product).
-  virtual at::Tensor tap(const SiteName&, const at::Tensor& x) { return x; }
+  virtual at::Tensor tap(const SiteName& site, const at::Tensor& x) = 0;
 
   /// Called by run(stage, executor, state), before and after the stage.
-  virtual void begin(const Stage&, const State&) {}
-  virtual void end(const Stage&, State&) {}
+  virtual void begin(const Stage& stage, const State& state) = 0;
+  virtual void end(const Stage& stage, State& state) = 0;
 };
 
 }  // namespace dualpath::modules

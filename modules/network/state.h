@@ -57,6 +57,9 @@ struct Stream {
   /// (before the first stage: in input), behind `leading` others (a class token).
   at::Tensor grid;
   std::int64_t leading = 0;
+  /// Of images of several sizes: [B, T, 2] int64, row and column of each patch; made by the first
+  /// stage out of the grid.
+  at::Tensor places;
   RotationTable rotation;  ///< of the positions; made by the first stage
 };
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "modules/network/batch_state.h"
+#include "modules/network/forwarding_executor.h"
 #include "quant/calibrate/position_rows.h"
 #include "quant/compare/distance.h"
 
@@ -17,15 +18,17 @@ using at::Tensor;
 
 /// The reference; beside each planned linear it also runs the quantized one and keeps how far that
 /// is away, and what the scales cut off.
-class Comparison : public modules::Executor {
+class Comparison : public modules::ForwardingExecutor {
  public:
   Comparison(modules::Executor& reference, modules::Executor& quantized, const Plan& plan,
              const ActivationScales& scales)
-      : reference_(reference), quantized_(quantized), plan_(plan), saturation_(plan, scales) {}
+      : ForwardingExecutor(reference),
+        quantized_(quantized),
+        plan_(plan),
+        saturation_(plan, scales) {}
 
-  at::ScalarType compute_dtype() const override { return reference_.compute_dtype(); }
   std::vector<Tensor> linear(const modules::LinearRefs& refs, const Tensor& x) override {
-    std::vector<Tensor> outputs = reference_.linear(refs, x);
+    std::vector<Tensor> outputs = executor().linear(refs, x);
     if (!is_planned(refs)) return outputs;
     compare(refs, outputs, quantized_.linear(refs, x));
     saturation_.count(refs, x, *state_, stream_);
@@ -33,29 +36,15 @@ class Comparison : public modules::Executor {
   }
   std::vector<Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
                                   const Tensor& x) override {
-    const Tensor normed = reference_.norm(norm, x);
-    std::vector<Tensor> outputs = reference_.linear(refs, normed);
+    const Tensor normed = executor().norm(norm, x);
+    std::vector<Tensor> outputs = executor().linear(refs, normed);
     if (!is_planned(refs)) return outputs;
     compare(refs, outputs, quantized_.norm_linear(norm, refs, x));
     saturation_.count(refs, normed, *state_, stream_);
     return outputs;
   }
-  Tensor conv(const modules::ConvRef& ref, const Tensor& x) override {
-    return reference_.conv(ref, x);
-  }
-  Tensor parameter(const modules::ParameterRef& ref) override { return reference_.parameter(ref); }
-  Tensor norm(const modules::NormRef& ref, const Tensor& x) override {
-    return reference_.norm(ref, x);
-  }
-  Tensor embedding(const modules::EmbeddingRef& ref, const Tensor& ids) override {
-    return reference_.embedding(ref, ids);
-  }
-  Tensor attention(const modules::AttentionRef& ref, const Tensor& q, const Tensor& k,
-                   const Tensor& v, const modules::AttentionContext& context) override {
-    return reference_.attention(ref, q, k, v, context);
-  }
   void begin(const modules::Stage& stage, const modules::State& state) override {
-    reference_.begin(stage, state);
+    ForwardingExecutor::begin(stage, state);
     quantized_.begin(stage, state);
     state_ = &state;
     stream_ = stage.stream;
@@ -89,7 +78,7 @@ class Comparison : public modules::Executor {
     }
   }
 
-  modules::Executor &reference_, &quantized_;
+  modules::Executor& quantized_;
   const Plan& plan_;
   Saturation saturation_;
   const modules::State* state_ = nullptr;  // whose masks a stage may change on the way

@@ -32,25 +32,18 @@ modules::DecoderConfig nine_billion_shape() {
 
 /// Times the corrections where they run: behind their layer, whose weights have just gone through
 /// the caches.
-class TimedCorrections : public modules::FloatExecutor {
+class TimedCorrections : public modules::ForwardingExecutor {
  public:
-  TimedCorrections(quant::QuantizedExecutor& executor, const modules::Corrections& corrections)
-      : FloatExecutor(executor.shared_weights()), executor_(executor), corrections_(corrections) {}
+  TimedCorrections(modules::Executor& executor, const modules::Corrections& corrections)
+      : ForwardingExecutor(executor), corrections_(corrections) {}
 
-  std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override {
-    return executor_.linear(refs, x);
-  }
-  std::vector<at::Tensor> norm_linear(const modules::NormRef& norm, const modules::LinearRefs& refs,
-                                      const at::Tensor& x) override {
-    return executor_.norm_linear(norm, refs, x);
-  }
   void end(const modules::Stage& stage, modules::State& state) override {
+    ForwardingExecutor::end(stage, state);
     taken_ += seconds([&] { state.hidden = corrections_.apply(stage.name, state.hidden); });
   }
   double taken() const { return taken_; }
 
  private:
-  quant::QuantizedExecutor& executor_;
   const modules::Corrections& corrections_;
   double taken_ = 0.0;
 };

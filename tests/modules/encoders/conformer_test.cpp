@@ -94,7 +94,8 @@ TEST_CASE("half precision moves a Conformer's hidden states a little", "[modules
 TEST_CASE("scores by distance become scores by key", "[modules][conformer]") {
   // Of two queries: distances 1, 0, -1.
   const at::Tensor scores = torch::tensor({{1, 2, 3}, {4, 5, 6}}).view({1, 1, 2, 3});
-  CHECK(by_key(scores).view({2, 2}).equal(torch::tensor({{2, 3}, {4, 5}})));
+  FloatExecutor executor(weights_of("parakeet"), at::kFloat);
+  CHECK(by_key(executor, scores).view({2, 2}).equal(torch::tensor({{2, 3}, {4, 5}})));
 }
 
 TEST_CASE("a Conformer's structure lists its sites under the checkpoint's names",

@@ -7,6 +7,7 @@
 #include "tests/modules/greedy.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
+#include "tests/support/glm4v.h"
 #include "tests/support/model.h"
 
 using namespace dualpath;
@@ -15,36 +16,6 @@ using namespace dualpath::testing;
 using torch::Tensor;
 
 namespace {
-
-const std::filesystem::path kGlm4v = kReference / "glm4v";
-
-/// The pictures first to last of what tests/reference/glm4v.py made, side by side.
-Stream pictures(NamedTensors& expected, std::int64_t first, std::int64_t last,
-                std::int64_t padding = 0) {
-  std::vector<Tensor> patches;
-  std::int64_t longest = 0;
-  for (std::int64_t i = first; i <= last; ++i) {
-    patches.push_back(expected["patches." + std::to_string(i)]);
-    longest = std::max(longest, patches.back().size(0));
-  }
-  longest += padding;
-  Stream stream;
-  stream.grid = expected["grid"].slice(0, first, last + 1).contiguous();
-  std::vector<Tensor> rows, masks;
-  for (const Tensor& own : patches) {
-    rows.push_back(at::constant_pad_nd(own, {0, 0, 0, longest - own.size(0)}, 7.0));
-    masks.push_back(at::arange(longest) < own.size(0));
-  }
-  stream.input = at::stack(rows);
-  stream.mask = at::stack(masks);
-  return stream;
-}
-
-State state_of(NamedTensors& expected, std::int64_t padding = 0) {
-  State state = make_state(expected["ids"], expected["mask"].to(at::kBool));
-  state.towers[Modality::kImage] = pictures(expected, 0, 2, padding);
-  return state;
-}
 
 Tensor logits_of(const Network& network, Executor& executor, State& state) {
   run(network, executor, state);
@@ -60,7 +31,7 @@ TEST_CASE("Glm4v has transformers' features, positions, logits and continuation"
   NamedTensors expected = expected_tensors("glm4v/tiny.safetensors");
   const float bound = logit_bound(expected["attention_difference"]);
   FloatExecutor executor(model.weights, at::kFloat);
-  State state = state_of(expected, /*padding=*/GENERATE(0, 8));
+  State state = glm4v_state(expected, /*padding=*/GENERATE(0, 8));
   const Tensor mask = state.mask, logits = logits_of(model.network, executor, state);
   const Stream& images = state.stream(Modality::kImage);
   CHECK(largest_difference(images.hidden.index({images.mask}), expected["features"]) <= bound);
@@ -77,7 +48,7 @@ TEST_CASE("a text's logits do not depend on the pictures of others", "[modules][
   const Model model = open_model(kGlm4v / "tiny");
   NamedTensors expected = expected_tensors("glm4v/tiny.safetensors");
   FloatExecutor executor(model.weights, at::kFloat);
-  State all = state_of(expected);
+  State all = glm4v_state(expected);
   const Tensor together = logits_of(model.network, executor, all);
   State alone = make_state(expected["ids"].slice(0, 1, 2), all.mask.slice(0, 1, 2));
   alone.towers[Modality::kImage] = pictures(expected, 1, 2);
@@ -115,7 +86,8 @@ TEST_CASE("padding is no placeholder", "[modules][glm4v]") {
   State state = make_state(at::zeros({1, 3}, at::kLong), torch::tensor({{1, 1, 0}}).to(at::kBool));
   state.hidden = at::zeros({1, 3, 2});
   state.towers[Modality::kImage].hidden = at::ones({2, 1, 2});
-  fill({Modality::kImage, 0}, state);
+  FloatExecutor executor(std::make_shared<MemoryStore>(NamedTensors{}), at::kFloat);
+  fill(executor, {Modality::kImage, 0}, state);
   CHECK(state.hidden.sum().item<float>() == 4.0f);
   CHECK(state.hidden[0][2].sum().item<float>() == 0.0f);
 }
@@ -125,7 +97,7 @@ TEST_CASE("placeholders that pictures do not fill are an error", "[modules][glm4
   const Model model = open_model(kGlm4v / "tiny");
   NamedTensors expected = expected_tensors("glm4v/tiny.safetensors");
   FloatExecutor executor(model.weights, at::kFloat);
-  State state = state_of(expected);
+  State state = glm4v_state(expected);
   state.towers[Modality::kImage] = pictures(expected, 0, 1);
   const std::int64_t wanted = (state.ids == 512).sum().item<std::int64_t>(),
                      made = expected["features"].size(0) - expected["patches.2"].size(0) / 4;

@@ -2,6 +2,7 @@
 
 #include <torch/utils.h>
 
+#include "modules/correction/corrections.h"
 #include "modules/execute/float_executor.h"
 #include "quant/plan/planner.h"
 #include "tests/quant/hand_made.h"
@@ -60,4 +61,19 @@ TEST_CASE("linears that stay in float have no noise to tell", "[quant][sqnr]") {
                   kScales, reference, reference, [](std::int64_t) {});
   REQUIRE(sqnr.size() == 1);
   CHECK(sqnr[0].linear == "model.layers.1.proj");
+}
+
+TEST_CASE("linears are compared at inputs that hold the reference's corrections", "[quant][sqnr]") {
+  const torch::NoGradGuard no_grad;
+  const modules::Network network = hand_made_network();
+  modules::FloatExecutor plain(hand_made_weights(), at::kFloat);
+  const modules::Corrections corrections(
+      kStages, {.input = modules::CorrectionInput::kRaw, .ignore = {}}, /*seed=*/0);
+  corrections.parameters().at("model.layers.0.beta").fill_(200.0f);
+  modules::Corrected corrected(plain, corrections);
+  const auto sqnr = output_sqnr(network, {batch_of({1}, {1})}, plan_of(network), kScales, corrected,
+                                plain, [](std::int64_t) {});
+  // Layer 1 reads [200, 202]; its scale's range ends at 127.
+  CHECK((sqnr[1].saturated == SaturatedShares{{modules::Modality::kText, 1.0}}));
+  CHECK(sqnr[1].decibels == kMostDecibels);
 }
