@@ -27,4 +27,18 @@ struct Float16 {
   static Stored store(float x) { return float_to_float16(x); }
 };
 
+/// From an element to its type: returns f(Float32()), f(BFloat16()) or f(Float16()).
+template <class F>
+decltype(auto) visit(Element element, const F& f) {
+  switch (element) {
+    case Element::kFloat32:
+      return f(Float32());
+    case Element::kBFloat16:
+      return f(BFloat16());
+    case Element::kFloat16:
+      break;
+  }
+  return f(Float16());
+}
+
 }  // namespace dualpath::data

@@ -222,24 +222,24 @@ DP_INLINE void backward_rows(const CorrectionWeights& w, const void* x_in, const
   }
 }
 
-#define DP_CORRECTION_KERNELS(Type)                                                          \
-  DP_VECTOR_CLONES void forward_##Type(const CorrectionWeights& w, const void* x,            \
-                                       std::int64_t rows, void* y) {                         \
-    forward_rows<Type>(w, x, rows, y);                                                       \
-  }                                                                                          \
-  DP_VECTOR_CLONES float units_##Type(const CorrectionWeights& w, const void* x,             \
-                                      std::int64_t begin, std::int64_t end, float* active) { \
-    return units<Type>(w, x, begin, end, active);                                            \
-  }                                                                                          \
-  DP_VECTOR_CLONES void columns_##Type(const CorrectionWeights& w, const void* x,            \
-                                       const float* active, float rms, std::int64_t begin,   \
-                                       std::int64_t end, void* y) {                          \
-    columns<Type>(w, x, active, rms, begin, end, y);                                         \
-  }                                                                                          \
-  DP_VECTOR_CLONES void backward_##Type(const CorrectionWeights& w, const void* x,           \
-                                        const void* grad, std::int64_t rows, void* grad_x,   \
-                                        const CorrectionGradients& gradients) {              \
-    backward_rows<Type>(w, x, grad, rows, grad_x, gradients);                                \
+#define DP_CORRECTION_KERNELS(Type)                                                   \
+  DP_VECTOR_CLONES void forward(Type, const CorrectionWeights& w, const void* x,      \
+                                std::int64_t rows, void* y) {                         \
+    forward_rows<Type>(w, x, rows, y);                                                \
+  }                                                                                   \
+  DP_VECTOR_CLONES float units(Type, const CorrectionWeights& w, const void* x,       \
+                               std::int64_t begin, std::int64_t end, float* active) { \
+    return units<Type>(w, x, begin, end, active);                                     \
+  }                                                                                   \
+  DP_VECTOR_CLONES void columns(Type, const CorrectionWeights& w, const void* x,      \
+                                const float* active, float rms, std::int64_t begin,   \
+                                std::int64_t end, void* y) {                          \
+    columns<Type>(w, x, active, rms, begin, end, y);                                  \
+  }                                                                                   \
+  DP_VECTOR_CLONES void backward(Type, const CorrectionWeights& w, const void* x,     \
+                                 const void* grad, std::int64_t rows, void* grad_x,   \
+                                 const CorrectionGradients& gradients) {              \
+    backward_rows<Type>(w, x, grad, rows, grad_x, gradients);                         \
   }
 
 DP_CORRECTION_KERNELS(Float32)
@@ -250,53 +250,26 @@ DP_CORRECTION_KERNELS(Float16)
 
 void correction_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                     std::int64_t rows, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return forward_Float32(weights, x, rows, y);
-    case data::Element::kBFloat16:
-      return forward_BFloat16(weights, x, rows, y);
-    case data::Element::kFloat16:
-      return forward_Float16(weights, x, rows, y);
-  }
+  data::visit(element, [&](auto type) { forward(type, weights, x, rows, y); });
 }
 
 float correction_units_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                            std::int64_t begin, std::int64_t end, float* active) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return units_Float32(weights, x, begin, end, active);
-    case data::Element::kBFloat16:
-      return units_BFloat16(weights, x, begin, end, active);
-    case data::Element::kFloat16:
-      return units_Float16(weights, x, begin, end, active);
-  }
-  return 1.0f;
+  return data::visit(element,
+                     [&](auto type) { return units(type, weights, x, begin, end, active); });
 }
 
 void correction_columns_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                             const float* active, float r, std::int64_t begin, std::int64_t end,
                             void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return columns_Float32(weights, x, active, r, begin, end, y);
-    case data::Element::kBFloat16:
-      return columns_BFloat16(weights, x, active, r, begin, end, y);
-    case data::Element::kFloat16:
-      return columns_Float16(weights, x, active, r, begin, end, y);
-  }
+  data::visit(element, [&](auto type) { columns(type, weights, x, active, r, begin, end, y); });
 }
 
 void correction_backward_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                              const void* grad, std::int64_t rows, void* grad_x,
                              const CorrectionGradients& gradients) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return backward_Float32(weights, x, grad, rows, grad_x, gradients);
-    case data::Element::kBFloat16:
-      return backward_BFloat16(weights, x, grad, rows, grad_x, gradients);
-    case data::Element::kFloat16:
-      return backward_Float16(weights, x, grad, rows, grad_x, gradients);
-  }
+  data::visit(element,
+              [&](auto type) { backward(type, weights, x, grad, rows, grad_x, gradients); });
 }
 
 }  // namespace dualpath::modules

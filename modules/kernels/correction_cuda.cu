@@ -9,6 +9,7 @@ using device::kThreads;
 using device::lane_sum;
 using device::store;
 using device::to_float;
+using device::visit_stored;
 
 // A block takes kRows rows, so that what it reads of the two matrices serves all of them; where
 // there are fewer, the rest counts as zeros. Along the hidden dimension, a sum is made by a group
@@ -426,14 +427,7 @@ void correction_cuda(data::Element element, const CorrectionWeights& weights, co
                      std::int64_t rows, void* y, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch<float>(weights, x, rows, y, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(weights, x, rows, y, on);
-    case data::Element::kFloat16:
-      return launch<__half>(weights, x, rows, y, on);
-  }
+  visit_stored(element, [&](auto zero) { launch<decltype(zero)>(weights, x, rows, y, on); });
 }
 
 void correction_backward_cuda(data::Element element, const CorrectionWeights& weights,
@@ -443,14 +437,9 @@ void correction_backward_cuda(data::Element element, const CorrectionWeights& we
   const auto on = static_cast<cudaStream_t>(stream);
   const BackwardRows in{x, grad, grad_x, rows};
   if (rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_backward<float>(weights, in, trace, gradients, on);
-    case data::Element::kBFloat16:
-      return launch_backward<__nv_bfloat16>(weights, in, trace, gradients, on);
-    case data::Element::kFloat16:
-      return launch_backward<__half>(weights, in, trace, gradients, on);
-  }
+  visit_stored(element, [&](auto zero) {
+    launch_backward<decltype(zero)>(weights, in, trace, gradients, on);
+  });
 }
 
 }  // namespace dualpath::modules

@@ -86,14 +86,7 @@ void convolve_all(const DepthwiseTaps& of, const void* x_in, std::int64_t time, 
 
 void depthwise(data::Element element, const DepthwiseTaps& taps, const void* x, std::int64_t time,
                std::int64_t begin, std::int64_t end, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return convolve_all<Float32Row>(taps, x, time, begin, end, y);
-    case data::Element::kBFloat16:
-      return convolve_all<BFloat16Row>(taps, x, time, begin, end, y);
-    case data::Element::kFloat16:
-      return convolve_all<Float16Row>(taps, x, time, begin, end, y);
-  }
+  visit_rows(element, [&](auto row) { convolve_all<decltype(row)>(taps, x, time, begin, end, y); });
 }
 
 }  // namespace

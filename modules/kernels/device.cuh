@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "data/formats/element.h"
 #include "modules/kernels/lane_sum.h"
 
 /// What the CUDA kernels share: loads, stores, launches.
@@ -33,6 +34,17 @@ inline void check_launch(const char* kernel) {
   const cudaError_t status = cudaGetLastError();
   if (status != cudaSuccess)
     throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(status));
+}
+
+inline float stored_zero(data::Float32) { return 0.0f; }
+inline __nv_bfloat16 stored_zero(data::BFloat16) { return {}; }
+inline __half stored_zero(data::Float16) { return {}; }
+
+/// Calls f with a zero of the type in which CUDA stores the element: float, __nv_bfloat16 or
+/// __half.
+template <class F>
+void visit_stored(data::Element element, const F& f) {
+  data::visit(element, [&](auto type) { f(stored_zero(type)); });
 }
 
 __device__ inline float to_float(float x) { return x; }

@@ -55,25 +55,11 @@ void backward(const GatedRows& in, const void* grad_in, void* grad_gate_out, voi
 }
 
 void gated_silu(const GatedRows& in, void* y) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return forward<Float32Row>(in, y);
-    case data::Element::kBFloat16:
-      return forward<BFloat16Row>(in, y);
-    case data::Element::kFloat16:
-      return forward<Float16Row>(in, y);
-  }
+  visit_rows(in.element, [&](auto row) { forward<decltype(row)>(in, y); });
 }
 
 void gated_silu_backward(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return backward<Float32Row>(in, grad, grad_gate, grad_up);
-    case data::Element::kBFloat16:
-      return backward<BFloat16Row>(in, grad, grad_gate, grad_up);
-    case data::Element::kFloat16:
-      return backward<Float16Row>(in, grad, grad_gate, grad_up);
-  }
+  visit_rows(in.element, [&](auto row) { backward<decltype(row)>(in, grad, grad_gate, grad_up); });
 }
 
 }  // namespace

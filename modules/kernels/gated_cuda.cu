@@ -9,6 +9,7 @@ using device::check_launch;
 using device::kThreads;
 using device::store;
 using device::to_float;
+using device::visit_stored;
 
 __device__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
@@ -54,27 +55,15 @@ void launch_backward(const GatedRows& in, const void* grad, void* grad_gate, voi
 
 void gated_silu_cuda(const GatedRows& in, void* y, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, y, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, y, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, y, on);
-  }
+  visit_stored(in.element, [&](auto zero) { launch<decltype(zero)>(in, y, on); });
 }
 
 void gated_silu_backward_cuda(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up,
                               void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch_backward<float>(in, grad, grad_gate, grad_up, on);
-    case data::Element::kBFloat16:
-      return launch_backward<__nv_bfloat16>(in, grad, grad_gate, grad_up, on);
-    case data::Element::kFloat16:
-      return launch_backward<__half>(in, grad, grad_gate, grad_up, on);
-  }
+  visit_stored(in.element, [&](auto zero) {
+    launch_backward<decltype(zero)>(in, grad, grad_gate, grad_up, on);
+  });
 }
 
 }  // namespace dualpath::modules

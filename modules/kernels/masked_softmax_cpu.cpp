@@ -115,25 +115,12 @@ void softmax_backward(const ScoreRows& gradient, const void* weights, float scal
 }
 
 void masked_softmax(const ScoreRows& scores, float scale) {
-  switch (scores.element) {
-    case data::Element::kFloat32:
-      return softmax<Float32Row>(scores, scale);
-    case data::Element::kBFloat16:
-      return softmax<BFloat16Row>(scores, scale);
-    case data::Element::kFloat16:
-      return softmax<Float16Row>(scores, scale);
-  }
+  visit_rows(scores.element, [&](auto row) { softmax<decltype(row)>(scores, scale); });
 }
 
 void masked_softmax_backward(const ScoreRows& gradient, const void* weights, float scale) {
-  switch (gradient.element) {
-    case data::Element::kFloat32:
-      return softmax_backward<Float32Row>(gradient, weights, scale);
-    case data::Element::kBFloat16:
-      return softmax_backward<BFloat16Row>(gradient, weights, scale);
-    case data::Element::kFloat16:
-      return softmax_backward<Float16Row>(gradient, weights, scale);
-  }
+  visit_rows(gradient.element,
+             [&](auto row) { softmax_backward<decltype(row)>(gradient, weights, scale); });
 }
 
 }  // namespace

@@ -46,13 +46,13 @@ DP_INLINE void backward_rows(const NormRows& in, const float* inverse_rms, const
   }
 }
 
-#define DP_NORM_KERNELS(Type)                                                                     \
-  DP_VECTOR_CLONES void norm_##Type(const NormRows& in, float eps, void* y, float* inverse_rms) { \
-    norm_rows<Type>(in, eps, y, inverse_rms);                                                     \
-  }                                                                                               \
-  DP_VECTOR_CLONES void backward_##Type(const NormRows& in, const float* inverse_rms,             \
-                                        const void* grad, void* grad_x) {                         \
-    backward_rows<Type>(in, inverse_rms, grad, grad_x);                                           \
+#define DP_NORM_KERNELS(Type)                                                                    \
+  DP_VECTOR_CLONES void norm(Type, const NormRows& in, float eps, void* y, float* inverse_rms) { \
+    norm_rows<Type>(in, eps, y, inverse_rms);                                                    \
+  }                                                                                              \
+  DP_VECTOR_CLONES void backward(Type, const NormRows& in, const float* inverse_rms,             \
+                                 const void* grad, void* grad_x) {                               \
+    backward_rows<Type>(in, inverse_rms, grad, grad_x);                                          \
   }
 
 DP_NORM_KERNELS(Float32)
@@ -62,26 +62,12 @@ DP_NORM_KERNELS(Float16)
 }  // namespace
 
 void rms_norm_cpu(const NormRows& in, float eps, void* y, float* inverse_rms) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return norm_Float32(in, eps, y, inverse_rms);
-    case data::Element::kBFloat16:
-      return norm_BFloat16(in, eps, y, inverse_rms);
-    case data::Element::kFloat16:
-      return norm_Float16(in, eps, y, inverse_rms);
-  }
+  data::visit(in.element, [&](auto type) { norm(type, in, eps, y, inverse_rms); });
 }
 
 void rms_norm_backward_cpu(const NormRows& in, const float* inverse_rms, const void* grad,
                            void* grad_x) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return backward_Float32(in, inverse_rms, grad, grad_x);
-    case data::Element::kBFloat16:
-      return backward_BFloat16(in, inverse_rms, grad, grad_x);
-    case data::Element::kFloat16:
-      return backward_Float16(in, inverse_rms, grad, grad_x);
-  }
+  data::visit(in.element, [&](auto type) { backward(type, in, inverse_rms, grad, grad_x); });
 }
 
 }  // namespace dualpath::modules

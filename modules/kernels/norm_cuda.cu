@@ -11,6 +11,7 @@ using device::kThreads;
 using device::lane_sum;
 using device::store;
 using device::to_float;
+using device::visit_stored;
 
 // Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
 
@@ -73,28 +74,16 @@ void launch_backward(const NormRows& in, const float* inverse_rms, const void* g
 void rms_norm_cuda(const NormRows& in, float eps, void* y, float* inverse_rms, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, eps, y, inverse_rms, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, eps, y, inverse_rms, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, eps, y, inverse_rms, on);
-  }
+  visit_stored(in.element, [&](auto zero) { launch<decltype(zero)>(in, eps, y, inverse_rms, on); });
 }
 
 void rms_norm_backward_cuda(const NormRows& in, const float* inverse_rms, const void* grad,
                             void* grad_x, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch_backward<float>(in, inverse_rms, grad, grad_x, on);
-    case data::Element::kBFloat16:
-      return launch_backward<__nv_bfloat16>(in, inverse_rms, grad, grad_x, on);
-    case data::Element::kFloat16:
-      return launch_backward<__half>(in, inverse_rms, grad, grad_x, on);
-  }
+  visit_stored(in.element, [&](auto zero) {
+    launch_backward<decltype(zero)>(in, inverse_rms, grad, grad_x, on);
+  });
 }
 
 }  // namespace dualpath::modules

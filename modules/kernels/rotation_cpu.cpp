@@ -34,7 +34,7 @@ DP_INLINE void rotate_all(const RotationRows& in, void* y_out) {
 }
 
 #define DP_ROTATION_KERNEL(Type)                                                     \
-  DP_VECTOR_CLONES void rotate_##Type(const RotationRows& in, void* y) {             \
+  DP_VECTOR_CLONES void rotate(Type, const RotationRows& in, void* y) {              \
     in.interleaved ? rotate_all<Type, true>(in, y) : rotate_all<Type, false>(in, y); \
   }
 
@@ -45,14 +45,7 @@ DP_ROTATION_KERNEL(Float16)
 }  // namespace
 
 void rotate_cpu(const RotationRows& in, void* y) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return rotate_Float32(in, y);
-    case data::Element::kBFloat16:
-      return rotate_BFloat16(in, y);
-    case data::Element::kFloat16:
-      return rotate_Float16(in, y);
-  }
+  data::visit(in.element, [&](auto type) { rotate(type, in, y); });
 }
 
 }  // namespace dualpath::modules

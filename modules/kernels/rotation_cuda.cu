@@ -9,6 +9,7 @@ using device::check_launch;
 using device::kThreads;
 using device::store;
 using device::to_float;
+using device::visit_stored;
 
 /// A thread takes a pair of channels: two that turn together, or two of those that stay.
 template <class T>
@@ -47,14 +48,7 @@ void launch(const RotationRows& in, void* y, cudaStream_t stream) {
 
 void rotate_cuda(const RotationRows& in, void* y, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, y, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, y, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, y, on);
-  }
+  visit_stored(in.element, [&](auto zero) { launch<decltype(zero)>(in, y, on); });
 }
 
 }  // namespace dualpath::modules

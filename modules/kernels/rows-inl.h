@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "data/formats/element.h"
+
 #if defined(DUALPATH_MODULES_KERNELS_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUALPATH_MODULES_KERNELS_ROWS_INL_H
 #undef DUALPATH_MODULES_KERNELS_ROWS_INL_H
@@ -86,6 +88,16 @@ struct Float16Row {
   }
 #endif
 };
+
+inline Float32Row row_of(data::Float32) { return {}; }
+inline BFloat16Row row_of(data::BFloat16) { return {}; }
+inline Float16Row row_of(data::Float16) { return {}; }
+
+/// Calls f with the element's row type: f(Float32Row()), f(BFloat16Row()) or f(Float16Row()).
+template <class F>
+void visit_rows(data::Element element, const F& f) {
+  data::visit(element, [&](auto type) { f(row_of(type)); });
+}
 
 constexpr std::int64_t kMostLanes = HWY_MAX_BYTES / sizeof(float);
 

@@ -45,14 +45,7 @@ void dequantize_rows(const CodeRows& in, void* y_out) {
 }
 
 void dequantize_all(const CodeRows& in, data::Element element, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return dequantize_rows<Float32Row>(in, y);
-    case data::Element::kBFloat16:
-      return dequantize_rows<BFloat16Row>(in, y);
-    case data::Element::kFloat16:
-      return dequantize_rows<Float16Row>(in, y);
-  }
+  visit_rows(element, [&](auto row) { dequantize_rows<decltype(row)>(in, y); });
 }
 
 }  // namespace

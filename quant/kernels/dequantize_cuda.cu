@@ -9,6 +9,7 @@ using modules::device::blocks_for;
 using modules::device::check_launch;
 using modules::device::kThreads;
 using modules::device::store;
+using modules::device::visit_stored;
 
 template <class T>
 __global__ void dequantize_kernel(CodeRows in, T* y) {
@@ -33,14 +34,7 @@ void launch(const CodeRows& in, void* y, cudaStream_t stream) {
 
 void dequantize_cuda(const CodeRows& in, data::Element element, void* y, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, y, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, y, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, y, on);
-  }
+  visit_stored(element, [&](auto zero) { launch<decltype(zero)>(in, y, on); });
 }
 
 }  // namespace dualpath::quant

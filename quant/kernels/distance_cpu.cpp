@@ -45,14 +45,14 @@ DP_INLINE void backward_rows(const void* difference_in, const float* slope, std:
   }
 }
 
-#define DP_DISTANCE_KERNELS(Type)                                                                \
-  DP_VECTOR_CLONES void forward_##Type(const DistanceRows& in, void* difference, float* squares, \
-                                       float* fp_squares) {                                      \
-    forward_rows<Type>(in, difference, squares, fp_squares);                                     \
-  }                                                                                              \
-  DP_VECTOR_CLONES void backward_##Type(const void* difference, const float* slope,              \
-                                        std::int64_t rows, std::int64_t width, void* grad) {     \
-    backward_rows<Type>(difference, slope, rows, width, grad);                                   \
+#define DP_DISTANCE_KERNELS(Type)                                                               \
+  DP_VECTOR_CLONES void forward(Type, const DistanceRows& in, void* difference, float* squares, \
+                                float* fp_squares) {                                            \
+    forward_rows<Type>(in, difference, squares, fp_squares);                                    \
+  }                                                                                             \
+  DP_VECTOR_CLONES void backward(Type, const void* difference, const float* slope,              \
+                                 std::int64_t rows, std::int64_t width, void* grad) {           \
+    backward_rows<Type>(difference, slope, rows, width, grad);                                  \
   }
 
 DP_DISTANCE_KERNELS(Float32)
@@ -62,26 +62,12 @@ DP_DISTANCE_KERNELS(Float16)
 }  // namespace
 
 void distance_cpu(const DistanceRows& in, void* difference, float* squares, float* fp_squares) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return forward_Float32(in, difference, squares, fp_squares);
-    case data::Element::kBFloat16:
-      return forward_BFloat16(in, difference, squares, fp_squares);
-    case data::Element::kFloat16:
-      return forward_Float16(in, difference, squares, fp_squares);
-  }
+  data::visit(in.element, [&](auto type) { forward(type, in, difference, squares, fp_squares); });
 }
 
 void distance_backward_cpu(data::Element element, const void* difference, const float* slope,
                            std::int64_t rows, std::int64_t width, void* grad) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return backward_Float32(difference, slope, rows, width, grad);
-    case data::Element::kBFloat16:
-      return backward_BFloat16(difference, slope, rows, width, grad);
-    case data::Element::kFloat16:
-      return backward_Float16(difference, slope, rows, width, grad);
-  }
+  data::visit(element, [&](auto type) { backward(type, difference, slope, rows, width, grad); });
 }
 
 }  // namespace dualpath::quant

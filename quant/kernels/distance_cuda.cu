@@ -13,6 +13,7 @@ using modules::device::kThreads;
 using modules::device::lane_sum;
 using modules::device::store;
 using modules::device::to_float;
+using modules::device::visit_stored;
 
 /// Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
 template <class T>
@@ -70,28 +71,17 @@ void distance_cuda(const DistanceRows& in, void* difference, float* squares, flo
                    void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, difference, squares, fp_squares, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, difference, squares, fp_squares, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, difference, squares, fp_squares, on);
-  }
+  visit_stored(in.element,
+               [&](auto zero) { launch<decltype(zero)>(in, difference, squares, fp_squares, on); });
 }
 
 void distance_backward_cuda(data::Element element, const void* difference, const float* slope,
                             std::int64_t rows, std::int64_t width, void* grad, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_backward<float>(difference, slope, rows, width, grad, on);
-    case data::Element::kBFloat16:
-      return launch_backward<__nv_bfloat16>(difference, slope, rows, width, grad, on);
-    case data::Element::kFloat16:
-      return launch_backward<__half>(difference, slope, rows, width, grad, on);
-  }
+  visit_stored(element, [&](auto zero) {
+    launch_backward<decltype(zero)>(difference, slope, rows, width, grad, on);
+  });
 }
 
 }  // namespace dualpath::quant

@@ -197,14 +197,7 @@ void multiply_panels(const GroupedRows& in, const PackedGroups& weight, std::int
 
 void grouped_product(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
                      std::int64_t end, data::Element element, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return multiply_panels<Float32Row>(in, weight, begin, end, y);
-    case data::Element::kBFloat16:
-      return multiply_panels<BFloat16Row>(in, weight, begin, end, y);
-    case data::Element::kFloat16:
-      return multiply_panels<Float16Row>(in, weight, begin, end, y);
-  }
+  visit_rows(element, [&](auto row) { multiply_panels<decltype(row)>(in, weight, begin, end, y); });
 }
 
 bool has_vectors() { return kHasVectors; }

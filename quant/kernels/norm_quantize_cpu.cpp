@@ -69,9 +69,9 @@ DP_INLINE void normalize_rows(const NormRows& in, const float* inverse_rms, void
   }
 }
 
-#define DP_NORMALIZE_KERNEL(Type)                                                                 \
-  DP_VECTOR_CLONES void normalize_##Type(const NormRows& in, const float* inverse_rms, void* y) { \
-    normalize_rows<Type>(in, inverse_rms, y);                                                     \
+#define DP_NORMALIZE_KERNEL(Type)                                                                \
+  DP_VECTOR_CLONES void normalize(Type, const NormRows& in, const float* inverse_rms, void* y) { \
+    normalize_rows<Type>(in, inverse_rms, y);                                                    \
   }
 
 DP_NORMALIZE_KERNEL(Float32)
@@ -79,14 +79,7 @@ DP_NORMALIZE_KERNEL(BFloat16)
 DP_NORMALIZE_KERNEL(Float16)
 
 void normalize(const NormRows& in, const float* inverse_rms, void* y) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return normalize_Float32(in, inverse_rms, y);
-    case data::Element::kBFloat16:
-      return normalize_BFloat16(in, inverse_rms, y);
-    case data::Element::kFloat16:
-      return normalize_Float16(in, inverse_rms, y);
-  }
+  data::visit(in.element, [&](auto type) { normalize(type, in, inverse_rms, y); });
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ using modules::device::kThreads;
 using modules::device::lane_sum;
 using modules::device::store;
 using modules::device::to_float;
+using modules::device::visit_stored;
 
 /// A norm's result, rounded to the element type.
 template <class T>
@@ -94,28 +95,18 @@ void norm_quantize_cuda(const NormRows& in, float eps, Grid grid, std::int8_t* c
                         float* inverse_rms, std::int32_t* non_finite, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, eps, grid, codes, inverse_rms, non_finite, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, eps, grid, codes, inverse_rms, non_finite, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, eps, grid, codes, inverse_rms, non_finite, on);
-  }
+  visit_stored(in.element, [&](auto zero) {
+    launch<decltype(zero)>(in, eps, grid, codes, inverse_rms, non_finite, on);
+  });
 }
 
 void norm_quantize_backward_cuda(const NormRows& in, const float* inverse_rms, Grid grid,
                                  const void* grad, void* grad_x, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch_backward<float>(in, inverse_rms, grid, grad, grad_x, on);
-    case data::Element::kBFloat16:
-      return launch_backward<__nv_bfloat16>(in, inverse_rms, grid, grad, grad_x, on);
-    case data::Element::kFloat16:
-      return launch_backward<__half>(in, inverse_rms, grid, grad, grad_x, on);
-  }
+  visit_stored(in.element, [&](auto zero) {
+    launch_backward<decltype(zero)>(in, inverse_rms, grid, grad, grad_x, on);
+  });
 }
 
 }  // namespace dualpath::quant

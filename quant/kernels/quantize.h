@@ -31,20 +31,17 @@ std::int64_t quantize_asymmetric_rows_cpu(data::Element element, const void* x, 
                                           std::int64_t width, int num_bits, std::int8_t* codes,
                                           float* scale, std::int8_t* zero_point);
 
-#ifdef DUALPATH_CUDA
-using CudaStream = void*;
-
-/// As those above, on device memory. non_finite: one int32 on the device, added to.
+/// As those above, on device memory. non_finite: one int32 on the device, added to; stream is a
+/// cudaStream_t.
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
                    std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
-                   CudaStream stream);
+                   void* stream);
 void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
                         Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
-                        CudaStream stream);
+                        void* stream);
 void quantize_asymmetric_rows_cuda(data::Element element, const void* x, std::int64_t rows,
                                    std::int64_t width, int num_bits, std::int8_t* codes,
                                    float* scale, std::int8_t* zero_point, std::int32_t* non_finite,
-                                   CudaStream stream);
-#endif
+                                   void* stream);
 
 }  // namespace dualpath::quant

@@ -262,6 +262,16 @@ std::int64_t quantize_each_row(const typename Step::Stored* x, std::int64_t rows
 
 #endif
 
+Float32Step step_of(data::Float32) { return {}; }
+BFloat16Step step_of(data::BFloat16) { return {}; }
+Float16Step step_of(data::Float16) { return {}; }
+
+/// Returns f(Float32Step()), f(BFloat16Step()) or f(Float16Step()): the element's.
+template <class F>
+std::int64_t visit_steps(data::Element element, const F& f) {
+  return data::visit(element, [&](auto type) { return f(step_of(type)); });
+}
+
 template <class Step>
 std::int64_t tensor_of(const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
                        std::uint8_t* bits) {
@@ -293,45 +303,23 @@ std::int64_t asymmetric_rows_of(const void* all, std::int64_t rows, std::int64_t
 
 std::int64_t quantize_tensor(data::Element element, const void* x, std::int64_t n, Grid grid,
                              std::int8_t* codes, std::uint8_t* bits) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return tensor_of<Float32Step>(x, n, grid, codes, bits);
-    case data::Element::kBFloat16:
-      return tensor_of<BFloat16Step>(x, n, grid, codes, bits);
-    case data::Element::kFloat16:
-      return tensor_of<Float16Step>(x, n, grid, codes, bits);
-  }
-  return n;
+  return visit_steps(element,
+                     [&](auto step) { return tensor_of<decltype(step)>(x, n, grid, codes, bits); });
 }
 
 std::int64_t quantize_rows(data::Element element, const void* x, std::int64_t rows,
                            std::int64_t width, Grid like, std::int8_t* codes, float* scale) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return rows_of<Float32Step>(x, rows, width, like, codes, scale);
-    case data::Element::kBFloat16:
-      return rows_of<BFloat16Step>(x, rows, width, like, codes, scale);
-    case data::Element::kFloat16:
-      return rows_of<Float16Step>(x, rows, width, like, codes, scale);
-  }
-  return rows * width;
+  return visit_steps(element, [&](auto step) {
+    return rows_of<decltype(step)>(x, rows, width, like, codes, scale);
+  });
 }
 
 std::int64_t quantize_asymmetric_rows(data::Element element, const void* x, std::int64_t rows,
                                       std::int64_t width, int num_bits, std::int8_t* codes,
                                       float* scale, std::int8_t* zero_point) {
-  const auto by = [&](auto step) {
+  return visit_steps(element, [&](auto step) {
     return asymmetric_rows_of<decltype(step)>(x, rows, width, num_bits, codes, scale, zero_point);
-  };
-  switch (element) {
-    case data::Element::kFloat32:
-      return by(Float32Step());
-    case data::Element::kBFloat16:
-      return by(BFloat16Step());
-    case data::Element::kFloat16:
-      return by(Float16Step());
-  }
-  return rows * width;
+  });
 }
 
 }  // namespace

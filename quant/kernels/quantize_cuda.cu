@@ -10,6 +10,7 @@ using modules::device::blocks_for;
 using modules::device::check_launch;
 using modules::device::kThreads;
 using modules::device::to_float;
+using modules::device::visit_stored;
 
 constexpr int kWarp = 32;
 constexpr unsigned kWholeWarp = 0xffffffffu;
@@ -151,51 +152,33 @@ void launch_asymmetric(const void* x, std::int64_t rows, std::int64_t width, int
 
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
                    std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
-                   CudaStream stream) {
+                   void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_quantize<float>(x, n, grid, codes, in_range, non_finite, on);
-    case data::Element::kBFloat16:
-      return launch_quantize<__nv_bfloat16>(x, n, grid, codes, in_range, non_finite, on);
-    case data::Element::kFloat16:
-      return launch_quantize<__half>(x, n, grid, codes, in_range, non_finite, on);
-  }
+  visit_stored(element, [&](auto zero) {
+    launch_quantize<decltype(zero)>(x, n, grid, codes, in_range, non_finite, on);
+  });
 }
 
 void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
                         Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
-                        CudaStream stream) {
+                        void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_quantize_rows<float>(x, rows, width, like, codes, scale, non_finite, on);
-    case data::Element::kBFloat16:
-      return launch_quantize_rows<__nv_bfloat16>(x, rows, width, like, codes, scale, non_finite,
-                                                 on);
-    case data::Element::kFloat16:
-      return launch_quantize_rows<__half>(x, rows, width, like, codes, scale, non_finite, on);
-  }
+  visit_stored(element, [&](auto zero) {
+    launch_quantize_rows<decltype(zero)>(x, rows, width, like, codes, scale, non_finite, on);
+  });
 }
 
 void quantize_asymmetric_rows_cuda(data::Element element, const void* x, std::int64_t rows,
                                    std::int64_t width, int num_bits, std::int8_t* codes,
                                    float* scale, std::int8_t* zero_point, std::int32_t* non_finite,
-                                   CudaStream stream) {
+                                   void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch_asymmetric<float>(x, rows, width, num_bits, codes, scale, zero_point,
+  visit_stored(element, [&](auto zero) {
+    launch_asymmetric<decltype(zero)>(x, rows, width, num_bits, codes, scale, zero_point,
                                       non_finite, on);
-    case data::Element::kBFloat16:
-      return launch_asymmetric<__nv_bfloat16>(x, rows, width, num_bits, codes, scale, zero_point,
-                                              non_finite, on);
-    case data::Element::kFloat16:
-      return launch_asymmetric<__half>(x, rows, width, num_bits, codes, scale, zero_point,
-                                       non_finite, on);
-  }
+  });
 }
 
 }  // namespace dualpath::quant

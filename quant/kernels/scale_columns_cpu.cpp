@@ -14,10 +14,10 @@ DP_INLINE void scale_all(const void* x_in, std::int64_t width, const float* fact
   for (std::int64_t i = 0; i < width; ++i) y[i] = Type::load(x[i]) * factors[i];
 }
 
-#define DP_SCALE_KERNEL(Type)                                                                 \
-  DP_VECTOR_CLONES void scale_##Type(const void* x, std::int64_t width, const float* factors, \
-                                     float* y) {                                              \
-    scale_all<Type>(x, width, factors, y);                                                    \
+#define DP_SCALE_KERNEL(Type)                                                                \
+  DP_VECTOR_CLONES void scale(Type, const void* x, std::int64_t width, const float* factors, \
+                              float* y) {                                                    \
+    scale_all<Type>(x, width, factors, y);                                                   \
   }
 
 DP_SCALE_KERNEL(Float32)
@@ -28,14 +28,7 @@ DP_SCALE_KERNEL(Float16)
 
 void scale_columns_cpu(data::Element element, const void* x, std::int64_t width,
                        const float* factors, float* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return scale_Float32(x, width, factors, y);
-    case data::Element::kBFloat16:
-      return scale_BFloat16(x, width, factors, y);
-    case data::Element::kFloat16:
-      return scale_Float16(x, width, factors, y);
-  }
+  data::visit(element, [&](auto type) { scale(type, x, width, factors, y); });
 }
 
 }  // namespace dualpath::quant

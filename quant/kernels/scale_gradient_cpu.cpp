@@ -53,14 +53,7 @@ void scale_rows(const GradientRows& in) {
 }
 
 void scale_gradient(const GradientRows& in) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return scale_rows<Float32Row>(in);
-    case data::Element::kBFloat16:
-      return scale_rows<BFloat16Row>(in);
-    case data::Element::kFloat16:
-      return scale_rows<Float16Row>(in);
-  }
+  visit_rows(in.element, [&](auto row) { scale_rows<decltype(row)>(in); });
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ DP_INLINE void scale_rows(const SumRows& in, void* y) {
 }
 
 #define DP_SCALE_KERNEL(Type)                                                            \
-  DP_VECTOR_CLONES void scale_##Type(const SumRows& in, void* y) {                       \
+  DP_VECTOR_CLONES void scale(Type, const SumRows& in, void* y) {                        \
     in.rounded ? scale_rows<Type, float>(in, y) : scale_rows<Type, std::int32_t>(in, y); \
   }
 
@@ -40,14 +40,7 @@ DP_SCALE_KERNEL(Float16)
 }  // namespace
 
 void scale_sums_cpu(const SumRows& in, data::Element element, void* y) {
-  switch (element) {
-    case data::Element::kFloat32:
-      return scale_Float32(in, y);
-    case data::Element::kBFloat16:
-      return scale_BFloat16(in, y);
-    case data::Element::kFloat16:
-      return scale_Float16(in, y);
-  }
+  data::visit(element, [&](auto type) { scale(type, in, y); });
 }
 
 }  // namespace dualpath::quant

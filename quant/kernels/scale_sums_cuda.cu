@@ -9,6 +9,7 @@ using modules::device::blocks_for_matrix;
 using modules::device::check_launch;
 using modules::device::kThreads;
 using modules::device::store;
+using modules::device::visit_stored;
 
 template <class T>
 __global__ void scale_sums_kernel(SumRows in, T* y) {
@@ -35,14 +36,7 @@ void launch(const SumRows& in, void* y, cudaStream_t stream) {
 void scale_sums_cuda(const SumRows& in, data::Element element, void* y, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, y, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, y, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, y, on);
-  }
+  visit_stored(element, [&](auto zero) { launch<decltype(zero)>(in, y, on); });
 }
 
 }  // namespace dualpath::quant

@@ -137,14 +137,7 @@ void all_rows(const HeadRows& in, LossWeights weights, RowLoss* losses, void* gr
 }
 
 void head_loss(const HeadRows& in, LossWeights weights, RowLoss* losses, void* gradient) {
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return all_rows<Float32Row>(in, weights, losses, gradient);
-    case data::Element::kBFloat16:
-      return all_rows<BFloat16Row>(in, weights, losses, gradient);
-    case data::Element::kFloat16:
-      return all_rows<Float16Row>(in, weights, losses, gradient);
-  }
+  visit_rows(in.element, [&](auto row) { all_rows<decltype(row)>(in, weights, losses, gradient); });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ using modules::device::check_launch;
 using modules::device::kThreads;
 using modules::device::store;
 using modules::device::to_float;
+using modules::device::visit_stored;
 
 struct Add {
   static __device__ float join(float a, float b) { return a + b; }
@@ -114,14 +115,8 @@ void head_loss_cuda(const HeadRows& in, LossWeights weights, RowLoss* losses, vo
                     void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
-  switch (in.element) {
-    case data::Element::kFloat32:
-      return launch<float>(in, weights, losses, gradient, on);
-    case data::Element::kBFloat16:
-      return launch<__nv_bfloat16>(in, weights, losses, gradient, on);
-    case data::Element::kFloat16:
-      return launch<__half>(in, weights, losses, gradient, on);
-  }
+  visit_stored(in.element,
+               [&](auto zero) { launch<decltype(zero)>(in, weights, losses, gradient, on); });
 }
 
 }  // namespace dualpath::trainer
