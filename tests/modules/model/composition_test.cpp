@@ -19,7 +19,7 @@ namespace {
 
 const std::filesystem::path kModel = kReference / "composition" / "model";
 
-State state_of(NamedTensors& expected) {
+State masked_state(NamedTensors& expected) {
   State state = make_state(expected["ids"], expected["mask"].to(at::kBool));
   state.towers[Modality::kImage].input = expected["pixels"];
   state.towers[Modality::kAudio].input = expected["features"];
@@ -42,7 +42,7 @@ TEST_CASE("a model of our own composition is its parts, joined by alignment laye
   NamedTensors expected = expected_tensors("composition/model.safetensors");
   const float bound = logit_bound(expected["attention_difference"]);
   FloatExecutor executor(model.weights, at::kFloat);
-  State state = state_of(expected);
+  State state = masked_state(expected);
   const Tensor mask = state.mask, logits = real_logits(model.network, executor, state);
   CHECK(largest_difference(state.stream(Modality::kImage).hidden, expected["aligned_images"]) <=
         bound);
@@ -58,7 +58,7 @@ TEST_CASE("what lies in the padding of clips changes nothing", "[modules][compos
   const Model model = open_model(kModel);
   NamedTensors expected = expected_tensors("composition/model.safetensors");
   FloatExecutor executor(model.weights, at::kFloat);
-  State state = state_of(expected), noisy = state_of(expected);
+  State state = masked_state(expected), noisy = masked_state(expected);
   Stream& clips = noisy.towers[Modality::kAudio];
   clips.input = at::constant_pad_nd(clips.input, {0, 0, 0, 13}, 5.0);
   clips.mask = at::constant_pad_nd(clips.mask, {0, 13});
@@ -77,7 +77,7 @@ TEST_CASE("gradients reach the towers through the placeholders, checkpointed or 
     const Tensor weight = model.weights->get(name).clone().requires_grad_();
     overlay->set(name, weight);
     FloatExecutor executor(overlay, at::kFloat);
-    State state = state_of(expected);
+    State state = masked_state(expected);
     const GradientCheckpointing checkpointing =
         checkpointed ? GradientCheckpointing({{name, weight}}) : GradientCheckpointing();
     checkpointing.run(model.network, executor, state);
@@ -125,7 +125,7 @@ TEST_CASE("a grid that its alignment layer's squares do not divide is an error",
   const Model model = open_model(kModel);
   NamedTensors expected = expected_tensors("composition/model.safetensors");
   FloatExecutor executor(model.weights, at::kFloat);
-  State state = state_of(expected);
+  State state = masked_state(expected);
   state.towers[Modality::kImage].input = at::zeros({2, 3, 80, 64});
   CHECK(error_message([&] { run(model.network, executor, state); }) ==
         "an image of 5x4 patches is not divided by squares of 2x2");

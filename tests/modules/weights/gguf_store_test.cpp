@@ -79,7 +79,7 @@ TEST_CASE("beside biases of q, k and v a bias of o that the file lacks is zero",
     std::string entries, data;
     for (const std::string& name : names) {
       entries += tensor(name, {1, 2}, kTypeF32, data.size());
-      data += padded(raw(1.0f) + raw(1.0f));
+      data = padded(data + raw(1.0f) + raw(1.0f));
     }
     write_plain(directory / file,
                 padded(header(names.size(), 1) +
