@@ -10,6 +10,7 @@
 
 #include "modules/kernels/correction.h"
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 
 namespace dualpath::modules {
 
@@ -89,15 +90,8 @@ void run_row(data::Element element, const CorrectionWeights& weights, const std:
                    });
 }
 
-void run(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
+void run_on_cpu(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
   const data::Element element = element_of(x.scalar_type());
-#ifdef DUALPATH_CUDA
-  if (x.is_cuda()) {
-    correction_cuda(element, weights, x.const_data_ptr(), rows_of(x), y.mutable_data_ptr(),
-                    cuda_stream(x));
-    return;
-  }
-#endif
   if (rows_of(x) < at::get_num_threads()) {
     for (std::int64_t row = 0; row < rows_of(x); ++row)
       run_row(element, weights, row_at(x, row), row_at(y, row));
@@ -109,9 +103,17 @@ void run(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
   });
 }
 
-#ifdef DUALPATH_CUDA
-GradientSets run_backward_on_cuda(const Tensor& x, const Tensor& grad, const Operands& of,
-                                  const Tensor& grad_x) {
+void run(const Tensor& x, const CorrectionWeights& weights, const Tensor& y) {
+  const auto on_cuda = [&](void* stream) {
+    correction_cuda(element_of(x.scalar_type()), weights, x.const_data_ptr(), rows_of(x),
+                    y.mutable_data_ptr(), stream);
+  };
+  on_device(
+      x, [&] { run_on_cpu(x, weights, y); }, on_cuda);
+}
+
+inline GradientSets run_backward_on_cuda(const Tensor& x, const Tensor& grad, const Operands& of,
+                                         const Tensor& grad_x, void* stream) {
   const CorrectionWeights weights = of.weights();
   const std::int64_t rows = rows_of(x), units = correction_units(weights.width);
   const at::TensorOptions floats = of.down.options();
@@ -123,17 +125,12 @@ GradientSets run_backward_on_cuda(const Tensor& x, const Tensor& grad, const Ope
   GradientSets sums(correction_gradient_sets(weights, rows), of);
   correction_backward_cuda(element_of(x.scalar_type()), weights, x.const_data_ptr(),
                            grad.const_data_ptr(), rows, grad_x.mutable_data_ptr(), trace,
-                           sums.at(0), cuda_stream(x));
+                           sums.at(0), stream);
   return sums;
 }
-#endif
 
-/// grad: of y. Fills grad_x.
-GradientSets run_backward(const Tensor& x, const Tensor& grad, const Operands& of,
-                          const Tensor& grad_x) {
-#ifdef DUALPATH_CUDA
-  if (x.is_cuda()) return run_backward_on_cuda(x, grad, of, grad_x);
-#endif
+GradientSets run_backward_on_cpu(const Tensor& x, const Tensor& grad, const Operands& of,
+                                 const Tensor& grad_x) {
   const CorrectionWeights weights = of.weights();
   const std::int64_t rows = rows_of(x);
   const std::int64_t threads = at::get_num_threads();
@@ -149,6 +146,14 @@ GradientSets run_backward(const Tensor& x, const Tensor& grad, const Operands& o
     }
   });
   return sums;
+}
+
+/// grad: of y. Fills grad_x.
+GradientSets run_backward(const Tensor& x, const Tensor& grad, const Operands& of,
+                          const Tensor& grad_x) {
+  return on_device(
+      x, [&] { return run_backward_on_cpu(x, grad, of, grad_x); },
+      [&](void* stream) { return run_backward_on_cuda(x, grad, of, grad_x, stream); });
 }
 
 struct FusedCorrection : torch::autograd::Function<FusedCorrection> {

@@ -47,7 +47,6 @@ void correction_backward_cpu(data::Element element, const CorrectionWeights& wei
                              const void* grad, std::int64_t rows, void* grad_x,
                              const CorrectionGradients& gradients);
 
-#ifdef DUALPATH_CUDA
 /// The same bits as on the CPU; all pointers, alpha's too, are the device's. stream is a
 /// cudaStream_t. width: up to 4096.
 void correction_cuda(data::Element element, const CorrectionWeights& weights, const void* x,
@@ -74,6 +73,5 @@ void correction_backward_cuda(data::Element element, const CorrectionWeights& we
                               const void* x, const void* grad, std::int64_t rows, void* grad_x,
                               const CorrectionTrace& trace, const CorrectionGradients& gradients,
                               void* stream);
-#endif
 
 }  // namespace dualpath::modules

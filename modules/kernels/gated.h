@@ -18,11 +18,9 @@ void gated_silu_cpu(const GatedRows& in, void* y);
 /// grad: of y. grad_up: null where up is.
 void gated_silu_backward_cpu(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up);
 
-#ifdef DUALPATH_CUDA
 /// The same on device memory, within float32's rounding of exp; stream is a cudaStream_t.
 void gated_silu_cuda(const GatedRows& in, void* y, void* stream);
 void gated_silu_backward_cuda(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up,
                               void* stream);
-#endif
 
 }  // namespace dualpath::modules

@@ -23,11 +23,9 @@ void rms_norm_cpu(const NormRows& in, float eps, void* y, float* inverse_rms);
 void rms_norm_backward_cpu(const NormRows& in, const float* inverse_rms, const void* grad,
                            void* grad_x);
 
-#ifdef DUALPATH_CUDA
 /// As the two above, on device memory; stream is a cudaStream_t.
 void rms_norm_cuda(const NormRows& in, float eps, void* y, float* inverse_rms, void* stream);
 void rms_norm_backward_cuda(const NormRows& in, const float* inverse_rms, const void* grad,
                             void* grad_x, void* stream);
-#endif
 
 }  // namespace dualpath::modules

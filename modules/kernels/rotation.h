@@ -20,9 +20,7 @@ struct RotationRows {
 /// y: as x. In float32, then one cast.
 void rotate_cpu(const RotationRows& in, void* y);
 
-#ifdef DUALPATH_CUDA
 /// The same on device memory; stream is a cudaStream_t.
 void rotate_cuda(const RotationRows& in, void* y, void* stream);
-#endif
 
 }  // namespace dualpath::modules

@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <iterator>
 
+#include "modules/weights/non_finite_counts.h"
+
 namespace dualpath::modules {
 
 void run(const Stage& stage, Executor& executor, State& state) {
   if (!state.has(stage.stream)) return;
+  NonFiniteCounts counts;
   executor.begin(stage, state);
   stage.forward(executor, state);
   executor.end(stage, state);
+  counts.check();
 }
 
 at::Tensor Head::logits(Executor& executor, const at::Tensor& rows) const {

@@ -6,6 +6,7 @@
 
 #include "modules/kernels/gated.h"
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -24,35 +25,34 @@ struct GatedSilu : torch::autograd::Function<GatedSilu> {
     const Tensor gate = any_gate.contiguous(), up = any_up.contiguous();
     ctx->save_for_backward({gate, up});
     const Tensor y = at::empty_like(gate);
-#ifdef DUALPATH_CUDA
-    if (gate.is_cuda()) {
-      gated_silu_cuda(part(gate, up, 0, gate.numel()), y.mutable_data_ptr(), cuda_stream(gate));
-      return y;
-    }
-#endif
-    at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      gated_silu_cpu(part(gate, up, begin, end), element_at(y, begin));
-    });
+    const auto on_cpu = [&] {
+      at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        gated_silu_cpu(part(gate, up, begin, end), element_at(y, begin));
+      });
+    };
+    const auto on_cuda = [&](void* stream) {
+      gated_silu_cuda(part(gate, up, 0, gate.numel()), y.mutable_data_ptr(), stream);
+    };
+    on_device(gate, on_cpu, on_cuda);
     return y;
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     const variable_list saved = ctx->get_saved_variables();
     const Tensor &gate = saved[0], &up = saved[1], grad = grads[0].contiguous();
-    const Tensor of_gate = at::empty_like(gate), of_up = at::empty_like(up);
-#ifdef DUALPATH_CUDA
-    if (gate.is_cuda()) {
+    const Tensor grad_gate = at::empty_like(gate), grad_up = at::empty_like(up);
+    const auto on_cpu = [&] {
+      at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        gated_silu_backward_cpu(part(gate, up, begin, end), element_at(grad, begin),
+                                element_at(grad_gate, begin), element_at(grad_up, begin));
+      });
+    };
+    const auto on_cuda = [&](void* stream) {
       gated_silu_backward_cuda(part(gate, up, 0, gate.numel()), grad.const_data_ptr(),
-                               of_gate.mutable_data_ptr(), of_up.mutable_data_ptr(),
-                               cuda_stream(gate));
-      return {of_gate, of_up};
-    }
-#endif
-    at::parallel_for(0, gate.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      gated_silu_backward_cpu(part(gate, up, begin, end), element_at(grad, begin),
-                              element_at(of_gate, begin), element_at(of_up, begin));
-    });
-    return {of_gate, of_up};
+                               grad_gate.mutable_data_ptr(), grad_up.mutable_data_ptr(), stream);
+    };
+    on_device(gate, on_cpu, on_cuda);
+    return {grad_gate, grad_up};
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
 
@@ -8,10 +9,6 @@
 #include <cstdint>
 
 #include "data/formats/element.h"
-
-#ifdef DUALPATH_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
 
 namespace dualpath::modules {
 
@@ -51,11 +48,21 @@ inline std::int64_t rows_of_grain(std::int64_t width) {
   return std::max<std::int64_t>(1, kGrain / width);
 }
 
-#ifdef DUALPATH_CUDA
-/// The cudaStream_t that torch uses now on the tensor's device.
-inline void* cuda_stream(const at::Tensor& tensor) {
-  return c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream();
+/// Calls kernel(begin, end) from several threads, begin a multiple of 64: threads share no byte of
+/// a mask of bits, and no line of the cache.
+template <class Kernel>
+void for_elements(std::int64_t n, const Kernel& kernel) {
+  constexpr std::int64_t kUnit = 64;
+  at::parallel_for(0, (n + kUnit - 1) / kUnit, kGrain / kUnit,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernel(begin * kUnit, std::min(end * kUnit, n));
+                   });
 }
-#endif
+
+/// Where a tensor's elements are; null if it is undefined.
+template <class T>
+T* data_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
+}
 
 }  // namespace dualpath::modules

@@ -5,6 +5,7 @@
 
 #include "modules/ops/kernel_call.h"
 #include "modules/ops/norm_call.h"
+#include "modules/ops/on_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -17,15 +18,15 @@ Tensor forward(const Tensor& x, const Tensor& weight, float eps, const Tensor& i
   const NormRows in = norm_rows_of(x, weight);
   const Tensor y = at::empty_like(x);
   auto* inverse = inverse_rms.mutable_data_ptr<float>();
-#ifdef DUALPATH_CUDA
-  if (x.is_cuda()) {
-    rms_norm_cuda(in, eps, y.mutable_data_ptr(), inverse, cuda_stream(x));
-    return y;
-  }
-#endif
-  for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
-    rms_norm_cpu(rows, eps, row_at(y, begin), inverse + begin);
-  });
+  const auto on_cpu = [&] {
+    for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+      rms_norm_cpu(rows, eps, row_at(y, begin), inverse + begin);
+    });
+  };
+  const auto on_cuda = [&](void* stream) {
+    rms_norm_cuda(in, eps, y.mutable_data_ptr(), inverse, stream);
+  };
+  on_device(x, on_cpu, on_cuda);
   return y;
 }
 
@@ -34,16 +35,15 @@ Tensor gradient_of_x(const Tensor& grad, const Tensor& x, const Tensor& weight,
   const NormRows in = norm_rows_of(x, weight);
   const Tensor grad_x = at::empty_like(x);
   const auto* inverse = inverse_rms.const_data_ptr<float>();
-#ifdef DUALPATH_CUDA
-  if (x.is_cuda()) {
-    rms_norm_backward_cuda(in, inverse, grad.const_data_ptr(), grad_x.mutable_data_ptr(),
-                           cuda_stream(x));
-    return grad_x;
-  }
-#endif
-  for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
-    rms_norm_backward_cpu(rows, inverse + begin, row_at(grad, begin), row_at(grad_x, begin));
-  });
+  const auto on_cpu = [&] {
+    for_norm_rows(in, x, [&](const NormRows& rows, std::int64_t begin) {
+      rms_norm_backward_cpu(rows, inverse + begin, row_at(grad, begin), row_at(grad_x, begin));
+    });
+  };
+  const auto on_cuda = [&](void* stream) {
+    rms_norm_backward_cuda(in, inverse, grad.const_data_ptr(), grad_x.mutable_data_ptr(), stream);
+  };
+  on_device(x, on_cpu, on_cuda);
   return grad_x;
 }
 

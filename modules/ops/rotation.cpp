@@ -8,6 +8,7 @@
 
 #include "modules/kernels/rotation.h"
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -30,21 +31,19 @@ Tensor turned(const Tensor& any_x, const RotationTable& table, bool back) {
                          2 * half,
                          table.interleaved,
                          back};
-#ifdef DUALPATH_CUDA
-  if (x.is_cuda()) {
-    rotate_cuda(all, y.mutable_data_ptr(), cuda_stream(x));
-    return y;
-  }
-#endif
-  at::parallel_for(0, all.tokens, rows_of_grain(heads * dim),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     RotationRows part = all;
-                     part.x = row_at(x, begin * heads);
-                     part.cos += begin * half;
-                     part.sin += begin * half;
-                     part.tokens = end - begin;
-                     rotate_cpu(part, row_at(y, begin * heads));
-                   });
+  const auto rotate_part = [&](std::int64_t begin, std::int64_t end) {
+    RotationRows part = all;
+    part.x = row_at(x, begin * heads);
+    part.cos += begin * half;
+    part.sin += begin * half;
+    part.tokens = end - begin;
+    rotate_cpu(part, row_at(y, begin * heads));
+  };
+  const auto on_cpu = [&] {
+    at::parallel_for(0, all.tokens, rows_of_grain(heads * dim), rotate_part);
+  };
+  const auto on_cuda = [&](void* stream) { rotate_cuda(all, y.mutable_data_ptr(), stream); };
+  on_device(x, on_cpu, on_cuda);
   return y;
 }
 

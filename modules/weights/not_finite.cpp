@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "modules/weights/compute_dtype.h"
+#include "modules/weights/non_finite_counts.h"
 
 namespace dualpath::modules {
 namespace {
@@ -17,8 +18,12 @@ std::string_view name_of(at::ScalarType dtype) {
   return c10::toString(dtype);
 }
 
+at::Tensor not_finite_sum(const at::Tensor& values) {
+  return at::isfinite(values.detach()).logical_not_().sum();
+}
+
 std::int64_t not_finite_count(const at::Tensor& values) {
-  return at::isfinite(values.detach()).logical_not_().sum().item<std::int64_t>();
+  return not_finite_sum(values).item<std::int64_t>();
 }
 
 /// One pass and no copy: a value that is not finite makes the sum so, too. A sum may overflow by
@@ -29,16 +34,18 @@ bool is_finite_by_sum(const at::Tensor& values) {
 
 }  // namespace
 
-void throw_not_finite(const std::string& what, std::int64_t count, const at::Tensor& values) {
-  const at::ScalarType dtype = values.scalar_type();
-  throw Error("{}: {} of {} values are not finite in {} (model.dtype){}", what, count,
-              values.numel(), name_of(dtype),
+void refuse_not_finite(const std::string& what, std::int64_t count, std::int64_t numel,
+                       at::ScalarType dtype) {
+  if (count == 0) return;
+  throw Error("{}: {} of {} values are not finite in {} (model.dtype){}", what, count, numel,
+              name_of(dtype),
               dtype == at::kHalf ? ", which ends at 65504; bfloat16 and float32 do not" : "");
 }
 
 void require_finite(const std::string& what, const at::Tensor& values) {
-  if (const std::int64_t count = not_finite_count(values); count > 0)
-    throw_not_finite(what, count, values);
+  const auto count = [&](const at::Tensor& counter) { counter.add_(not_finite_sum(values)); };
+  if (!values.is_cpu()) return count_on_device(what, values, count);
+  refuse_not_finite(what, not_finite_count(values), values.numel(), values.scalar_type());
 }
 
 at::Tensor finite_weight(const std::string& name, const at::Tensor& stored, at::ScalarType dtype) {

@@ -7,13 +7,13 @@
 
 namespace dualpath::modules {
 
-/// Throws the Error "<what>: n of m values are not finite in float16 (model.dtype)", with what
-/// float16 can hold where that may be the reason. count: how many of the values' own kind and
-/// number are not finite.
-[[noreturn]] void throw_not_finite(const std::string& what, std::int64_t count,
-                                   const at::Tensor& values);
+/// If count is not 0, throws the Error "<what>: <count> of <numel> values are not finite in float16
+/// (model.dtype)", with what float16 can hold where that may be the reason.
+void refuse_not_finite(const std::string& what, std::int64_t count, std::int64_t numel,
+                       at::ScalarType dtype);
 
-/// Throws it unless all values are finite.
+/// Throws that Error unless all values are finite. On another device than the CPU it may come when
+/// the stage ends (see non_finite_counts.h).
 void require_finite(const std::string& what, const at::Tensor& values);
 
 /// The weight in another dtype. An Error names it where the file's values are not finite, or the

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "quant/kernels/distance.h"
 
 namespace dualpath::quant {
@@ -34,18 +35,17 @@ Squares squares_of(const Tensor& any_fp, const Tensor& any_q) {
        *fp_squares = result.fp_squares.mutable_data_ptr<float>();
   const data::Element element = element_of(q.scalar_type());
   const std::int64_t width = q.size(-1), rows = q.numel() / width;
-#ifdef DUALPATH_CUDA
-  if (q.is_cuda()) {
+  const auto on_cpu = [&] {
+    at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+      distance_cpu({element, row_at(fp, begin), row_at(q, begin), end - begin, width},
+                   row_at(result.difference, begin), squares + begin, fp_squares + begin);
+    });
+  };
+  const auto on_cuda = [&](void* stream) {
     distance_cuda({element, fp.const_data_ptr(), q.const_data_ptr(), rows, width},
-                  result.difference.mutable_data_ptr(), squares, fp_squares,
-                  modules::cuda_stream(q));
-    return result;
-  }
-#endif
-  at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
-    distance_cpu({element, row_at(fp, begin), row_at(q, begin), end - begin, width},
-                 row_at(result.difference, begin), squares + begin, fp_squares + begin);
-  });
+                  result.difference.mutable_data_ptr(), squares, fp_squares, stream);
+  };
+  modules::on_device(q, on_cpu, on_cuda);
   return result;
 }
 
@@ -55,17 +55,17 @@ Tensor scaled_rows(const Tensor& difference, const Tensor& slope) {
   const auto* slopes = slope.const_data_ptr<float>();
   const data::Element element = element_of(difference.scalar_type());
   const std::int64_t width = difference.size(-1), rows = slope.numel();
-#ifdef DUALPATH_CUDA
-  if (difference.is_cuda()) {
+  const auto on_cpu = [&] {
+    at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
+      distance_backward_cpu(element, row_at(difference, begin), slopes + begin, end - begin, width,
+                            row_at(grad, begin));
+    });
+  };
+  const auto on_cuda = [&](void* stream) {
     distance_backward_cuda(element, difference.const_data_ptr(), slopes, rows, width,
-                           grad.mutable_data_ptr(), modules::cuda_stream(difference));
-    return grad;
-  }
-#endif
-  at::parallel_for(0, rows, rows_of_grain(width), [&](std::int64_t begin, std::int64_t end) {
-    distance_backward_cpu(element, row_at(difference, begin), slopes + begin, end - begin, width,
-                          row_at(grad, begin));
-  });
+                           grad.mutable_data_ptr(), stream);
+  };
+  modules::on_device(difference, on_cpu, on_cuda);
   return grad;
 }
 

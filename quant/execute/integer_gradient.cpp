@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "quant/ops/integer_linear.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/mask_gradient.h"
+#include "quant/ops/quantize_gradients.h"
+#include "quant/ops/quantize_rows.h"
 
 namespace dualpath::quant {
 

@@ -22,7 +22,7 @@ TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights, bo
 /// The gradient of a quantized input by an integer product, as SwitchBack has it (Wortsman et al.
 /// 2023, section 2.2): each row of the outputs' gradients, times the weights' scales, becomes INT8
 /// by its own absmax / 127. grads: [rows, out] of one float dtype, one a weight. Result: [rows, in]
-/// in that dtype, 0 where in_range (of tensor_kernels.h, or undefined) has a 0; the same bits by
+/// in that dtype, 0 where in_range (of quantize.h, or undefined) has a 0; the same bits by
 /// every kernel; NaN if a value is not finite.
 torch::Tensor integer_input_gradient(const std::vector<torch::Tensor>& grads,
                                      const TransposedCodes& weights, const torch::Tensor& in_range);

@@ -3,7 +3,7 @@
 #include <torch/autograd.h>
 
 #include "modules/ops/held.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/norm_quantize.h"
 
 namespace dualpath::quant {
 namespace {

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
+#include "quant/ops/dequantize.h"
 #include "quant/ops/integer_linear.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/mask_gradient.h"
 
 namespace dualpath::quant {
 namespace {

@@ -55,7 +55,7 @@ std::vector<torch::Tensor> multiply(const torch::Tensor& codes, const InputScale
                                     const QuantizedGroup& group, torch::IntArrayRef shape,
                                     torch::ScalarType dtype);
 
-/// The gradient of the quantized input, [rows, in], 0 where in_range (of tensor_kernels.h, or
+/// The gradient of the quantized input, [rows, in], 0 where in_range (of quantize.h, or
 /// undefined) has a 0; undefined where no y has a gradient.
 torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group,
                              const torch::Tensor& in_range = {});

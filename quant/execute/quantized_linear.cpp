@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "modules/ops/held.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/mask_gradient.h"
+#include "quant/ops/quantize.h"
+#include "quant/ops/quantize_rows.h"
 
 namespace dualpath::quant {
 namespace {

@@ -21,12 +21,10 @@ void distance_cpu(const DistanceRows& in, void* difference, float* squares, floa
 void distance_backward_cpu(data::Element element, const void* difference, const float* slope,
                            std::int64_t rows, std::int64_t width, void* grad);
 
-#ifdef DUALPATH_CUDA
 /// The same bits as the two above, on device memory; stream is a cudaStream_t.
 void distance_cuda(const DistanceRows& in, void* difference, float* squares, float* fp_squares,
                    void* stream);
 void distance_backward_cuda(data::Element element, const void* difference, const float* slope,
                             std::int64_t rows, std::int64_t width, void* grad, void* stream);
-#endif
 
 }  // namespace dualpath::quant

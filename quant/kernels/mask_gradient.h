@@ -12,10 +12,8 @@ namespace dualpath::quant {
 void mask_gradient_cpu(data::Element element, const void* grad, const std::uint8_t* in_range,
                        std::int64_t n, void* y);
 
-#ifdef DUALPATH_CUDA
 /// The same on device memory; stream is a cudaStream_t.
 void mask_gradient_cuda(data::Element element, const void* grad, const std::uint8_t* in_range,
                         std::int64_t n, void* y, void* stream);
-#endif
 
 }  // namespace dualpath::quant

@@ -18,12 +18,10 @@ std::int64_t norm_quantize_cpu(const modules::NormRows& in, float eps, Grid grid
 void norm_quantize_backward_cpu(const modules::NormRows& in, const float* inverse_rms, Grid grid,
                                 const void* grad, void* grad_x);
 
-#ifdef DUALPATH_CUDA
 /// As the two above, on device memory; stream is a cudaStream_t. non_finite: one int32, added to.
 void norm_quantize_cuda(const modules::NormRows& in, float eps, Grid grid, std::int8_t* codes,
                         float* inverse_rms, std::int32_t* non_finite, void* stream);
 void norm_quantize_backward_cuda(const modules::NormRows& in, const float* inverse_rms, Grid grid,
                                  const void* grad, void* grad_x, void* stream);
-#endif
 
 }  // namespace dualpath::quant

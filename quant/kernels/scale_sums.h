@@ -27,9 +27,7 @@ struct SumRows {
 /// element type, without gaps.
 void scale_sums_cpu(const SumRows& in, data::Element element, void* y);
 
-#ifdef DUALPATH_CUDA
 /// The same bits, on device memory; stream is a cudaStream_t.
 void scale_sums_cuda(const SumRows& in, data::Element element, void* y, void* stream);
-#endif
 
 }  // namespace dualpath::quant

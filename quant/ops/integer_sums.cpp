@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "quant/kernels/scale_sums.h"
 
 namespace dualpath::quant {
@@ -85,22 +86,23 @@ Tensor scaled(const Tensor& sums, const InputScales& input, const Tensor& weight
                     input,
                     weight_scale.const_data_ptr<float>(),
                     bias.defined() ? bias.const_data_ptr<float>() : nullptr};
-#ifdef DUALPATH_CUDA
-  if (sums.is_cuda()) {
-    scale_sums_cuda(all, element, y.mutable_data_ptr(), modules::cuda_stream(sums));
-    return y;
-  }
-#endif
-  constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / all.columns);
-  at::parallel_for(0, all.rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  const auto scale_part = [&](std::int64_t begin, std::int64_t end) {
     SumRows part = all;
     part.sums = static_cast<const std::byte*>(all.sums) +
                 begin * all.stride * static_cast<std::int64_t>(sums.element_size());
     part.rows = end - begin;
     if (part.input.values) part.input.values += begin * part.input.step;
     scale_sums_cpu(part, element, modules::row_at(y, begin));
-  });
+  };
+  const auto on_cpu = [&] {
+    constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
+    const std::int64_t grain = std::max<std::int64_t>(1, kGrain / all.columns);
+    at::parallel_for(0, all.rows, grain, scale_part);
+  };
+  const auto on_cuda = [&](void* stream) {
+    scale_sums_cuda(all, element, y.mutable_data_ptr(), stream);
+  };
+  modules::on_device(sums, on_cpu, on_cuda);
   return y;
 }
 

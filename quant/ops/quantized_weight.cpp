@@ -2,7 +2,8 @@
 
 #include <torch/torch.h>
 
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/dequantize.h"
+#include "quant/ops/quantize_rows.h"
 
 namespace dualpath::quant {
 

@@ -33,7 +33,7 @@ architecture() {
 
 # As tools/cmake/Toolchain.cmake has it: the bits are the same on host and device.
 compile() {  # SOURCE
-  local object="$folder/${1//\//_}.o" common=(-std=c++20 -O3 -DDUALPATH_CUDA -I. -c "$1")
+  local object="$folder/${1//\//_}.o" common=(-std=c++20 -O3 -I. -c "$1")
   case $1 in
     *.cu)
       nvcc -arch="sm_$architecture" --fmad=false -prec-div=true -prec-sqrt=true -ftz=false "${common[@]}" -o "$object"

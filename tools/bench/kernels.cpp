@@ -20,7 +20,8 @@
 #include "modules/ops/kernel_call.h"
 #include "quant/kernels/quantize.h"
 #include "quant/ops/integer_linear.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/norm_quantize.h"
+#include "quant/ops/quantize_rows.h"
 
 namespace {
 

@@ -18,12 +18,20 @@ function(dualpath_rooms room)
   set_property(GLOBAL PROPERTY DUALPATH_ROOMS_OF_${room} ${ARGN})
 endfunction()
 
-# Include path, definitions and torch (with its precompiled header), or none of it.
+# Whether CUDA is built, as modules/ops/on_device.h includes it. A header and no definition: so that files without kernels
+# to call are compiled by the same commands in both builds, and ccache serves both.
+set(has_cuda_folder "${PROJECT_BINARY_DIR}/generated")
+if(DUALPATH_CUDA)
+  set(has_cuda true)
+else()
+  set(has_cuda false)
+endif()
+file(CONFIGURE OUTPUT "${has_cuda_folder}/has_cuda.h"
+  CONTENT "#pragma once\n\nnamespace dualpath {\ninline constexpr bool kHasCuda = @has_cuda@;\n}\n" @ONLY)
+
+# Include path and torch (with its precompiled header), or none of it.
 function(dualpath_configure target torch_free)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
-  if(DUALPATH_CUDA)
-    target_compile_definitions(${target} PRIVATE DUALPATH_CUDA)
-  endif()
   if(torch_free)
     set_property(GLOBAL APPEND PROPERTY DUALPATH_TORCH_FREE ${target})
   else()
@@ -43,6 +51,7 @@ function(dualpath_library name)
   target_link_libraries(dualpath_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   if(arg_KERNELS)
     dualpath_kernels(${name} ${arg_KERNELS})
+    target_include_directories(dualpath_${name} PRIVATE "${has_cuda_folder}")
     target_link_libraries(dualpath_${name} PUBLIC dualpath::${name}_kernels)
   endif()
 endfunction()

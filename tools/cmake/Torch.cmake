@@ -38,7 +38,6 @@ if(DUALPATH_CUDA)
   import_torch_library(cuda "${torch_root}/lib/libtorch_cuda.so")
   import_torch_library(c10_cuda "${torch_root}/lib/libc10_cuda.so")
   import_torch_library(cudart "${torch_root}/../nvidia/cu13/lib/libcudart.so.13")
-  target_include_directories(dualpath_torch SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   # Nothing names a symbol of libtorch_cuda: it registers its operators when it is loaded.
   target_link_libraries(dualpath_torch INTERFACE -Wl,--no-as-needed torch_cuda torch_c10_cuda torch_cudart)
 endif()

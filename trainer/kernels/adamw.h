@@ -34,10 +34,8 @@ void adamw_cpu(const AdamWStep& step, std::int64_t n, const float* gradient, flo
 /// The sum of the squares of n elements, in double, in sixteen lanes of a fixed order.
 double squared_norm_cpu(const float* x, std::int64_t n);
 
-#ifdef DUALPATH_CUDA
 /// As adamw_cpu, on device memory; stream is a cudaStream_t.
 void adamw_cuda(const AdamWStep& step, std::int64_t n, const float* gradient, float* parameter,
                 float* exp_avg, float* exp_avg_sq, void* stream);
-#endif
 
 }  // namespace dualpath::trainer

@@ -33,10 +33,8 @@ struct LossWeights {
 /// row's size.
 void head_loss_cpu(const HeadRows& in, LossWeights weights, RowLoss* losses, void* gradient);
 
-#ifdef DUALPATH_CUDA
 /// The same on device memory; stream is a cudaStream_t.
 void head_loss_cuda(const HeadRows& in, LossWeights weights, RowLoss* losses, void* gradient,
                     void* stream);
-#endif
 
 }  // namespace dualpath::trainer

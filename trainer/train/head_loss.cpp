@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -11,10 +12,6 @@ namespace {
 using at::Tensor;
 
 static_assert(sizeof(RowLoss) == 4 * sizeof(float), "a row of the losses' tensor");
-
-const void* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr() : nullptr;
-}
 
 /// The same rows from `row` on.
 HeadRows part(HeadRows in, std::int64_t row, std::int64_t rows, std::int64_t element_size) {
@@ -34,7 +31,7 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
               "logits of two dtypes");
   const Tensor losses = at::empty({quantized.size(0), 4}, quantized.options().dtype(at::kFloat));
   const HeadRows in{modules::element_of(quantized.scalar_type()),
-                    data_or_null(reference),
+                    modules::data_or_null<void>(reference),
                     quantized.const_data_ptr(),
                     targets.const_data_ptr<std::int64_t>(),
                     quantized.size(0),
@@ -42,18 +39,16 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
   const RowLosses result{losses.select(1, 0), losses.select(1, 1), losses.select(1, 2),
                          losses.select(1, 3)};
   auto* rows = reinterpret_cast<RowLoss*>(losses.mutable_data_ptr<float>());
-  auto* slope = gradient.defined() ? static_cast<std::byte*>(gradient.mutable_data_ptr()) : nullptr;
-#ifdef DUALPATH_CUDA
-  if (quantized.is_cuda()) {
-    head_loss_cuda(in, weights, rows, slope, modules::cuda_stream(quantized));
-    return result;
-  }
-#endif
-  const auto size = static_cast<std::int64_t>(quantized.element_size());
-  at::parallel_for(0, in.rows, 1, [&](std::int64_t begin, std::int64_t end) {
-    head_loss_cpu(part(in, begin, end - begin, size), weights, rows + begin,
-                  slope ? slope + begin * in.words * size : nullptr);
-  });
+  auto* slope = modules::data_or_null<std::byte>(gradient);
+  const auto on_cpu = [&] {
+    const auto size = static_cast<std::int64_t>(quantized.element_size());
+    at::parallel_for(0, in.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+      head_loss_cpu(part(in, begin, end - begin, size), weights, rows + begin,
+                    slope ? slope + begin * in.words * size : nullptr);
+    });
+  };
+  const auto on_cuda = [&](void* stream) { head_loss_cuda(in, weights, rows, slope, stream); };
+  modules::on_device(quantized, on_cpu, on_cuda);
   return result;
 }
 

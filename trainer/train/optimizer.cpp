@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "data/base/error.h"
-#include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "trainer/kernels/adamw.h"
 
 namespace dualpath::trainer {
@@ -95,26 +95,20 @@ void run_on_cpu(const std::vector<Update>& updates) {
   });
 }
 
-#ifdef DUALPATH_CUDA
-void run_on_cuda(const std::vector<Update>& updates) {
+inline void run_on_cuda(const std::vector<Update>& updates, void* stream) {
   for (const Update& of : updates) {
     const auto data = [](const Tensor& tensor) { return static_cast<float*>(tensor.data_ptr()); };
     adamw_cuda(of.step, of.parameter.numel(), data(of.gradient), data(of.parameter),
-               data(of.exp_avg), data(of.exp_avg_sq), modules::cuda_stream(of.parameter));
+               data(of.exp_avg), data(of.exp_avg_sq), stream);
   }
 }
-#endif
 
+/// All parameters lie on one device.
 void run(const std::vector<Update>& updates) {
-#ifdef DUALPATH_CUDA
-  if (!updates.empty() && updates.front().parameter.is_cuda()) {
-    run_on_cuda(updates);
-  } else {
-    run_on_cpu(updates);
-  }
-#else
-  run_on_cpu(updates);
-#endif
+  if (updates.empty()) return;
+  modules::on_device(
+      updates.front().parameter, [&] { run_on_cpu(updates); },
+      [&](void* stream) { run_on_cuda(updates, stream); });
   // Kernels write behind torch's back; what is made from a parameter looks at its version.
   for (const Update& update : updates) update.parameter.unsafeGetTensorImpl()->bump_version();
 }
@@ -190,12 +184,14 @@ double Optimizer::gradient_norm() const {
   for (const auto& [name, parameter] : parameters_) {
     if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
   }
-  if (!gradients.empty() && gradients.front().is_cuda()) {
+  if (gradients.empty()) return 0.0;
+  const auto on_cuda = [&](void*) {
     Tensor sum = torch::zeros({}, gradients.front().options().dtype(torch::kDouble));
     for (const Tensor& gradient : gradients) sum += gradient.to(torch::kDouble).square().sum();
-    return std::sqrt(sum.item<double>());
-  }
-  return std::sqrt(squared_norm(gradients));
+    return sum.item<double>();
+  };
+  return std::sqrt(modules::on_device(
+      gradients.front(), [&] { return squared_norm(gradients); }, on_cuda));
 }
 
 double Optimizer::learning_rate(std::int64_t step) const {

@@ -10,7 +10,8 @@
 #include "quant/arithmetic.h"
 #include "quant/calibrate/activation_scales.h"
 #include "quant/ops/integer_linear.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/quantize.h"
+#include "quant/ops/quantize_rows.h"
 #include "tests/support/catch.h"
 
 using namespace dualpath::quant;

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "modules/ops/attention.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/quantize.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 

@@ -1,6 +1,6 @@
 #include "quant/arithmetic.h"
 #include "quant/execute/quantized_linear.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/quantize.h"
 #include "tests/support/catch.h"
 #include "tests/support/model.h"
 

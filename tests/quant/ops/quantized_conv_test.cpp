@@ -5,7 +5,7 @@
 #include "quant/calibrate/calibration.h"
 #include "quant/execute/quantized_executor.h"
 #include "quant/ops/integer_sums.h"
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/quantize.h"
 #include "quant/plan/plan.h"
 #include "quant/plan/planner.h"
 #include "tests/support/catch.h"

@@ -1,11 +1,10 @@
-#include "quant/ops/tensor_kernels.h"
+#include "quant/ops/quantize_rows.h"
 
 #include <torch/cuda.h>
 
 #include <limits>
 
-#include "data/base/error.h"
-#include "modules/weights/compute_dtype.h"
+#include "quant/ops/dequantize.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 
@@ -23,31 +22,7 @@ QuantArgs by_group(int num_bits, std::int64_t size) {
   return {.num_bits = num_bits, .strategy = Strategy::kGroup, .group_size = size};
 }
 
-Tensor random_int8_codes(std::int64_t rows, std::int64_t columns) {
-  return torch::randint(-128, 128, {rows, columns}, at::kChar);
-}
-
-Tensor masked(const Tensor& grad, const Tensor& in_range) {
-  Tensor copy = grad.clone();
-  mask_gradient(copy, in_range);
-  return copy;
-}
-
 }  // namespace
-
-TEST_CASE("a value that is not finite is an error that names its site", "[quant][kernels]") {
-  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  Tensor x = torch::ones({70, 3});
-  x[3][1] = std::numeric_limits<float>::quiet_NaN();
-  x[69][2] = kInfinity;
-  x[0][0] = -kInfinity;
-  const std::string site = "model.layers.3.mlp.down_proj.input";
-  const std::string in(name_in(modules::kComputeDtypes, dtype));
-  CHECK_THAT(
-      error_message([&] { quantize(x.to(dtype), activation_grid(1.0f), site); }),
-      Catch::StartsWith(site + ": 3 of 210 values are not finite in " + in + " (model.dtype)"));
-}
 
 TEST_CASE("a weight that is not finite is an error that names it", "[quant][kernels]") {
   Tensor weight = torch::ones({4, 3});
@@ -111,96 +86,12 @@ TEST_CASE("an asymmetric weight's codes are less their zero point", "[quant][ker
   CHECK(grouped.zero_point.equal(made.zero_point.view({2, 2})));
 }
 
-TEST_CASE("codes and bits of a tensor that several threads share are those of its parts",
-          "[quant][kernels]") {
+TEST_CASE("tokens that several threads share have the codes of each alone", "[quant][kernels]") {
   torch::manual_seed(9);
   const Tensor x = (torch::randn({301, 577}) * 60.0).to(at::kBFloat16);
-  const Grid grid = activation_grid(1.0f);
-  const Codes whole = quantize(x, grid, "x", /*want_in_range=*/true);
-  const Tensor rounded = x.to(at::kFloat).round(), saturated = rounded.clamp(-128, 127);
-  CHECK(whole.values.equal(saturated.to(at::kChar)));
-  const Tensor in_range = (rounded == saturated).to(at::kBFloat16);
-  CHECK(in_range.min().item<float>() == 0.0f);
-  CHECK(masked(torch::ones_like(x), whole.in_range).equal(in_range));
   const ScaledCodes tokens = quantize_tokens(x, false, "x");
   CHECK(tokens.scale[300].equal(quantize_tokens(x[300], false, "x").scale[0]));
   CHECK(tokens.values[300].equal(quantize_tokens(x[300], false, "x").values));
-}
-
-TEST_CASE("gradients side by side have the codes of one tensor with its columns scaled",
-          "[quant][kernels]") {
-  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  torch::manual_seed(11);
-  const Tensor left = torch::randn({301, 77}).to(dtype), right = torch::randn({301, 500}).to(dtype);
-  const Tensor factors = torch::rand(577);
-  const Tensor whole = at::cat({left, right}, 1).to(at::kFloat) * factors;
-  for (const bool unsigned_codes : {false, true}) {
-    const ScaledCodes made = quantize_gradients({left, right}, factors, unsigned_codes);
-    const ScaledCodes expected = quantize_tokens(whole, unsigned_codes, "x");
-    CHECK(made.values.equal(expected.values));
-    CHECK(made.scale.equal(expected.scale));
-  }
-  left[300][5] = std::numeric_limits<float>::infinity();
-  CHECK(quantize_gradients({left, right}, factors, false).scale.isnan().all().item<bool>());
-}
-
-TEST_CASE("codes come back as values by one scale or one a row", "[quant][kernels]") {
-  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  torch::manual_seed(10);
-  const Tensor codes = random_int8_codes(130, 577), scale = torch::rand(130);
-  const Tensor wide = codes.to(at::kFloat);
-  CHECK(dequantize(codes, scale, dtype).equal((wide * scale.unsqueeze(1)).to(dtype)));
-  CHECK(dequantize(codes, scale.slice(0, 3, 4), dtype).equal((wide * scale[3]).to(dtype)));
-  const Tensor shifted = (wide + 128).to(at::kByte);
-  CHECK(dequantize(shifted, scale, dtype).equal(dequantize(codes, scale, dtype)));
-}
-
-TEST_CASE("a tensor that is not contiguous is quantized by its own order", "[quant][kernels]") {
-  const Tensor x = torch::tensor({{1.f, 2.f}, {3.f, 4.f}});
-  CHECK(quantize(x.t(), activation_grid(1.0f), "x")
-            .values.equal(torch::tensor({{1, 3}, {2, 4}}, at::kChar)));
-}
-
-TEST_CASE("the kernels on the GPU give the CPU's bits", "[quant][kernels][cuda]") {
-  if (!torch::cuda::is_available()) {
-    WARN("SKIP: no CUDA device");
-    return;
-  }
-  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  torch::manual_seed(8);
-  const Tensor x = (torch::randn({130, 1536}) * 60.0).to(dtype);
-  const Grid grid = activation_grid(0.7f);
-  const Codes host = quantize(x, grid, "x", /*want_in_range=*/true);
-  const Codes device = quantize(x.cuda(), grid, "x", /*want_in_range=*/true);
-  CHECK(device.values.cpu().equal(host.values));
-  CHECK(device.in_range.cpu().equal(host.in_range));
-  CHECK(masked(x.cuda(), device.in_range).cpu().equal(masked(x, host.in_range)));
-  Tensor broken = x.cuda();
-  broken[5][5] = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THAT(error_message([&] { quantize(broken, grid, "x"); }),
-             Catch::StartsWith("x: 1 of 199680 values are not finite in "));
-}
-
-TEST_CASE("gradients on the GPU have the CPU's bits", "[quant][kernels][cuda]") {
-  if (!torch::cuda::is_available()) {
-    WARN("SKIP: no CUDA device");
-    return;
-  }
-  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  torch::manual_seed(12);
-  const Tensor left = torch::randn({130, 77}).to(dtype), right = torch::randn({130, 50}).to(dtype);
-  const Tensor factors = torch::rand(127), scale = torch::rand(130);
-  const ScaledCodes host = quantize_gradients({left, right}, factors, false);
-  const ScaledCodes device = quantize_gradients({left.cuda(), right.cuda()}, factors.cuda(), false);
-  CHECK(device.values.cpu().equal(host.values));
-  CHECK(device.scale.cpu().equal(host.scale));
-  const Tensor in_range = quantize(left, activation_grid(0.01f), "x", true).in_range;
-  for (const Tensor& bits : {Tensor(), in_range}) {
-    Tensor on_host = left.clone(), on_device = left.cuda();
-    scale_and_mask(on_host, scale, bits);
-    scale_and_mask(on_device, scale.cuda(), bits.defined() ? bits.cuda() : bits);
-    CHECK(on_device.cpu().equal(on_host));
-  }
 }
 
 TEST_CASE("rows on the GPU have the CPU's scales and codes", "[quant][kernels][cuda]") {

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "quant/arithmetic.h"
+
+namespace dualpath::quant {
+
+/// RMSNorm and quantize as one kernel, with the bits of the two apart.
+struct NormCodes {
+  at::Tensor codes;        ///< [rows, width]; int8, or uint8 on an unsigned grid
+  at::Tensor inverse_rms;  ///< [rows] float32
+};
+/// x: [..., width] float, contiguous; weight: [width] float32. A result that is not finite is an
+/// Error naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
+NormCodes norm_quantize(const at::Tensor& x, const at::Tensor& weight, double eps, Grid grid,
+                        const std::string& site);
+/// grad: [rows, width] in x's dtype, of the quantized values. Result: of x, in its shape.
+at::Tensor norm_quantize_gradient(const at::Tensor& grad, const at::Tensor& x,
+                                  const at::Tensor& weight, const at::Tensor& inverse_rms,
+                                  Grid grid);
+
+}  // namespace dualpath::quant

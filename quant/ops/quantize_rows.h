@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "quant/arithmetic.h"
+#include "quant/scheme.h"
+
+namespace dualpath::quant {
+
+/// Codes with a scale of their own for each row (or group of a row). A value that is not finite is
+/// an Error naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
+struct ScaledCodes {
+  at::Tensor values;      ///< shape of x; int8, or uint8 with zero point 128
+  at::Tensor scale;       ///< float32, one a row or group
+  at::Tensor zero_point;  ///< int8, as scale, where it is asymmetric: what values are less by
+};
+/// x: [..., K] float; scale: one a token, its largest magnitude over 127.
+ScaledCodes quantize_tokens(const at::Tensor& x, bool unsigned_codes, const std::string& site);
+/// A weight x: [N, K] float, by channel (scale: [N]) or group (K a multiple of its size; scale:
+/// [N, K / group_size]). value = code * scale; of b bits, symmetric codes are within
+/// 2^(b-1) - 1 of zero, and with their zero point added asymmetric ones lie in
+/// [-2^(b-1), 2^(b-1) - 1].
+ScaledCodes quantize_by(const QuantArgs& args, const at::Tensor& x, const std::string& site);
+
+/// The grid of a token's codes, but for the scale, which is the token's own.
+inline Grid token_grid(bool unsigned_codes) {
+  return unsigned_codes ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
+}
+
+}  // namespace dualpath::quant
