@@ -2,7 +2,8 @@
 # Brings a bare Debian 12 machine to passed tests: sets up, builds, checks the layout of the code, runs the tests.
 #
 #   tools/test.sh          the CPU build; the torch-free targets with sanitizers too; a minute of fuzzing
-#   tools/test.sh --cuda   the CUDA build, which needs nvcc; without a GPU, tests of kernels skip themselves
+#   tools/test.sh --cuda   the CUDA build, which needs nvcc, for the oldest and the newest architecture (the preset
+#                          cuda-release is for all); without a GPU, tests of kernels skip themselves
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

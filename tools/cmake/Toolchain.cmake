@@ -39,9 +39,10 @@ if(CCACHE_PROGRAM)
 endif()
 
 if(DUALPATH_CUDA)
-  # From Turing on; generations later than the last run its PTX.
+  # The oldest and the newest generation. All others run the oldest's PTX, which the driver compiles when it first meets
+  # it; the preset cuda-release compiles for each.
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+    set(CMAKE_CUDA_ARCHITECTURES 75 120)
   endif()
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # torch brings its own; there must be only one
   enable_language(CUDA)
