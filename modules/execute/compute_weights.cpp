@@ -12,9 +12,12 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   if (below_ && !store_->is_changed(key)) return below_->get(key, dtype);
   if (store_->is_trained(key)) return converted(key, dtype);
   at::Tensor& kept = kept_[key].value;
-  if (!kept.defined() || kept.scalar_type() != dtype)
-    kept = finite_weight(key, store_->get(key), dtype);
+  if (!kept.defined() || kept.scalar_type() != dtype) kept = frozen(key, dtype);
   return kept;
+}
+
+at::Tensor ComputeWeights::frozen(const std::string& key, at::ScalarType dtype) const {
+  return finite_weight(key, store_->get(key).to(device_), dtype);
 }
 
 std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
@@ -22,7 +25,7 @@ std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
   if (store_->is_trained(key)) return nullptr;
   if (below_ && !store_->is_changed(key)) return below_->packed(key);
   const auto [entry, is_new] = packed_.try_emplace(key);
-  if (is_new && packs(dtype_, at::kCPU)) {
+  if (is_new && packs(dtype_, device_)) {
     const auto plain = [store = store_, dtype = dtype_, key] {
       return finite_weight(key, store->get(key), dtype).flatten(1);
     };
@@ -35,13 +38,13 @@ std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
 /// tensor. One that was made without a graph serves only where none is wanted.
 at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {
   const at::Tensor source = store_->get(key);
-  if (source.scalar_type() == dtype) return source;
+  if (source.scalar_type() == dtype && source.device().type() == device_.type()) return source;
   Kept& kept = kept_[key];
   const bool current = kept.value.defined() && kept.value.scalar_type() == dtype &&
                        kept.source.is_same(source) && kept.version == source._version();
   const bool needs_graph = at::GradMode::is_enabled() && source.requires_grad();
   if (!current || (needs_graph && !kept.value.requires_grad()))
-    kept = {source.to(dtype), source, static_cast<std::uint32_t>(source._version())};
+    kept = {source.to(device_, dtype), source, static_cast<std::uint32_t>(source._version())};
   return kept.value;
 }
 

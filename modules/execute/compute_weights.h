@@ -18,22 +18,28 @@ namespace dualpath::modules {
 /// would be nothing won.
 enum class Packing { kTables, kLinears };
 
-/// Reads a store in one compute dtype. A frozen weight that is not finite there is an Error (see
-/// not_finite.h). Frozen tensors are converted once and kept (a conversion
-/// that changes nothing shares the mapping); trained ones when they have changed.
+/// Reads a store in one compute dtype, onto one device. A frozen weight that is not finite there is
+/// an Error (see not_finite.h). Frozen tensors are converted once and kept (a conversion that
+/// changes nothing shares the mapping); trained ones when they have changed.
 class ComputeWeights {
  public:
-  ComputeWeights(std::shared_ptr<const WeightStore> store, at::ScalarType dtype,
+  /// options: the dtype and the device, which is the CPU unless it says another.
+  ComputeWeights(std::shared_ptr<const WeightStore> store, at::TensorOptions options,
                  Packing packing = Packing::kTables)
-      : store_(std::move(store)), dtype_(dtype), packing_(packing) {}
+      : store_(std::move(store)),
+        dtype_(c10::typeMetaToScalarType(options.dtype())),
+        device_(options.device()),
+        packing_(packing) {}
   /// Of a store over the one that `below` reads: what is not changed is shared with `below`.
   ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
       : store_(std::move(store)),
         dtype_(below->dtype_),
+        device_(below->device_),
         packing_(below->packing_),
         below_(std::move(below)) {}
 
   at::ScalarType dtype() const { return dtype_; }
+  at::Device device() const { return device_; }
   Packing packing() const { return packing_; }
   const WeightStore& store() const { return *store_; }
   /// In the compute dtype.
@@ -47,8 +53,11 @@ class ComputeWeights {
  private:
   std::shared_ptr<const WeightStore> store_;
   at::ScalarType dtype_;
+  at::Device device_;
   Packing packing_;
   std::shared_ptr<ComputeWeights> below_;  // null where nothing is shared
+  /// A frozen tensor on the device, in `dtype`.
+  at::Tensor frozen(const std::string& key, at::ScalarType dtype) const;
   /// Of a trained tensor: made again when the tensor has changed.
   at::Tensor converted(const std::string& key, at::ScalarType dtype);
 

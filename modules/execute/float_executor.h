@@ -21,15 +21,17 @@ Visibility visibility_of(const AttentionRef& ref, const AttentionContext& contex
 /// parts of it.
 class FloatExecutor : public Executor {
  public:
-  FloatExecutor(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype,
+  /// options: the dtype and the device.
+  FloatExecutor(std::shared_ptr<const WeightStore> weights, at::TensorOptions options,
                 Packing packing = Packing::kTables)
-      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), dtype, packing)) {}
+      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), options, packing)) {}
   /// Several executors may share weights.
   explicit FloatExecutor(std::shared_ptr<ComputeWeights> weights) : weights_(std::move(weights)) {}
 
   const std::shared_ptr<ComputeWeights>& shared_weights() const { return weights_; }
 
   at::ScalarType compute_dtype() const override { return weights_->dtype(); }
+  at::Device device() const override { return weights_->device(); }
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
   std::vector<at::Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
                                       const at::Tensor& x) override;

@@ -11,6 +11,7 @@ namespace dualpath::modules {
 class ShapeExecutor : public Executor {
  public:
   at::ScalarType compute_dtype() const override { return at::kFloat; }
+  at::Device device() const override { return at::kMeta; }
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override;
   std::vector<at::Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
                                       const at::Tensor& x) override;

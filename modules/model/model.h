@@ -20,6 +20,9 @@ namespace dualpath::modules {
 struct ModelOptions {
   std::filesystem::path path;  ///< a Hugging Face directory, a .gguf file, or an export of ours
   at::ScalarType dtype = at::kBFloat16;
+  at::Device device = at::kCPU;  ///< no key yet
+
+  at::TensorOptions tensor_options() const { return at::dtype(dtype).device(device); }
 
   bool operator==(const ModelOptions&) const = default;
 };

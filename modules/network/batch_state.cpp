@@ -3,20 +3,21 @@
 namespace dualpath::modules {
 namespace {
 
-void add_tower(State& state, Modality modality, const std::optional<data::TowerBatch>& batch) {
+void add_tower(State& state, Modality modality, const std::optional<data::TowerBatch>& batch,
+               at::Device device) {
   if (!batch) return;
   Stream& stream = state.towers[modality];
-  stream.input = batch->values;
-  stream.mask = batch->mask;
+  stream.input = batch->values.to(device);
+  if (batch->mask.defined()) stream.mask = batch->mask.to(device);
   stream.grid = batch->grid;
 }
 
 }  // namespace
 
-State make_state(const data::Batch& batch) {
-  State state = make_state(batch.ids, batch.mask);
-  add_tower(state, Modality::kImage, batch.images);
-  add_tower(state, Modality::kAudio, batch.audio);
+State make_state(const data::Batch& batch, at::Device device) {
+  State state = make_state(batch.ids.to(device), batch.mask.to(device));
+  add_tower(state, Modality::kImage, batch.images, device);
+  add_tower(state, Modality::kAudio, batch.audio, device);
   return state;
 }
 

@@ -5,7 +5,8 @@
 
 namespace dualpath::modules {
 
-/// A batch at the first stage, with the towers that have something to do.
-State make_state(const data::Batch& batch);
+/// A batch at the first stage, on a device, with the towers that have something to do. Grids of
+/// patches stay on the CPU.
+State make_state(const data::Batch& batch, at::Device device);
 
 }  // namespace dualpath::modules

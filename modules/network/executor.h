@@ -134,6 +134,8 @@ struct Executor {
 
   /// What hidden states are in; a tower's first stage brings its input into it.
   virtual at::ScalarType compute_dtype() const = 0;
+  /// Where its weights are, and where it expects a state's tensors.
+  virtual at::Device device() const = 0;
 
   // With tensors of the model's own.
 

@@ -14,6 +14,7 @@ class ForwardingExecutor : public Executor {
   explicit ForwardingExecutor(Executor& executor) : executor_(executor) {}
 
   at::ScalarType compute_dtype() const override { return executor_.compute_dtype(); }
+  at::Device device() const override { return executor_.device(); }
   std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) override {
     return executor_.linear(refs, x);
   }

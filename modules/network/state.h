@@ -86,7 +86,8 @@ struct State : Stream {
   }
 };
 
-/// A state at the first stage. ids, mask: [B, T]; positions start behind what the cache holds.
+/// A state at the first stage. ids, mask: [B, T], on one device, where positions are, too; they
+/// start behind what the cache holds.
 State make_state(const at::Tensor& ids, const at::Tensor& mask, KvCache* cache = nullptr);
 /// The same, without padding.
 State make_state(const at::Tensor& ids, KvCache* cache = nullptr);

@@ -94,7 +94,7 @@ GeneratedText generate_text(const Model& model, Executor& executor, const data::
     const at::Tensor row = logits.to(at::kFloat).contiguous();
     return sampler.draw({row.const_data_ptr<float>(), static_cast<std::size_t>(row.numel())});
   };
-  generate(model.network, executor, make_state(prompt), pick,
+  generate(model.network, executor, make_state(prompt, executor.device()), pick,
            [&](std::int64_t token) { return writer.add(token); });
   return writer.take();
 }

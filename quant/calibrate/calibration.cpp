@@ -74,12 +74,12 @@ Calibration calibration_of(const ObserveExecutor& executor, const Plan& plan) {
 }
 
 Transform find(TransformKind kind, const modules::Network& network,
-               const std::shared_ptr<const modules::WeightStore>& weights, at::ScalarType dtype,
-               const Plan& plan, const modules::NamedTensors& channel_ranges,
-               const CalibrationSamples& searched) {
+               const std::shared_ptr<const modules::WeightStore>& weights,
+               at::TensorOptions options, const Plan& plan,
+               const modules::NamedTensors& channel_ranges, const CalibrationSamples& searched) {
   switch (kind) {
     case TransformKind::kSmoothing:
-      return find_smoothing(network, weights, dtype, plan, channel_ranges, searched);
+      return find_smoothing(network, weights, options, plan, channel_ranges, searched);
   }
   throw std::logic_error("a transform that nothing finds");
 }
@@ -196,41 +196,44 @@ int calibration_passes(const Plan& plan) {
 }
 
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const std::vector<at::Tensor>& windows,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress) {
   const auto state = [&](std::size_t i) { return modules::make_state(windows[i]); };
-  return calibrate(network, std::move(weights), dtype, plan,
+  return calibrate(network, std::move(weights), options, plan,
                    CalibrationSamples{windows.size(), state}, progress);
 }
 
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const std::vector<modules::State>& samples,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const std::vector<modules::State>& samples,
                       const std::function<void(std::int64_t)>& progress) {
   const auto state = [&](std::size_t i) { return samples[i]; };
-  return calibrate(network, std::move(weights), dtype, plan,
+  return calibrate(network, std::move(weights), options, plan,
                    CalibrationSamples{samples.size(), state}, progress);
 }
 
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const CalibrationSamples& samples,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const CalibrationSamples& samples,
                       const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   Transforms transforms;
   modules::NamedTensors untransformed_scales;
   for (const TransformKind kind : transforms_of(plan)) {
     const auto below = transformed(weights, plan, transforms);
-    auto executor = std::make_unique<ObserveExecutor>(below, dtype, plan);
+    auto executor = std::make_unique<ObserveExecutor>(below, options, plan);
     observe(network, plan, *executor, samples, progress);
     if (transforms.empty()) untransformed_scales = calibration_of(*executor, plan).scale_tensors;
     const auto channel_ranges = executor->channel_ranges();
     executor.reset();  // with the weights that it packed
     transforms.push_back(
-        find(kind, network, below, dtype, plan, channel_ranges, searched_of(network, samples)));
+        find(kind, network, below, options, plan, channel_ranges, searched_of(network, samples)));
   }
-  ObserveExecutor executor(transformed(weights, plan, transforms), dtype, plan);
+  ObserveExecutor executor(transformed(weights, plan, transforms), options, plan);
   observe(network, plan, executor, samples, progress);
   Calibration calibration = calibration_of(executor, plan);
   calibration.transforms = std::move(transforms);

@@ -53,20 +53,23 @@ int calibration_passes(const Plan& plan);
 /// nothing of a modality that it needs is an Error naming both; a plan without any, and without
 /// transforms, needs no windows.
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const std::vector<at::Tensor>& windows,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
 /// The same of samples of any modality. A search for smoothing's strengths looks at a few windows
 /// of a decoder alone, side by side; of a network with towers at the first samples that show each
 /// input once.
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const CalibrationSamples& samples,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const CalibrationSamples& samples,
                       const std::function<void(std::int64_t)>& progress);
 /// The same of states that are there.
 Calibration calibrate(const modules::Network& network,
-                      std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
-                      const Plan& plan, const std::vector<modules::State>& samples,
+                      std::shared_ptr<const modules::WeightStore> weights,
+                      at::TensorOptions options, const Plan& plan,
+                      const std::vector<modules::State>& samples,
                       const std::function<void(std::int64_t)>& progress);
 
 /// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64;

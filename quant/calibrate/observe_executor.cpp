@@ -10,8 +10,8 @@ namespace dualpath::quant {
 using modules::Operand;
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
-                                 at::ScalarType dtype, const Plan& plan)
-    : FloatExecutor(std::move(weights), dtype, modules::Packing::kLinears), plan_(plan) {
+                                 at::TensorOptions options, const Plan& plan)
+    : FloatExecutor(std::move(weights), options, modules::Packing::kLinears), plan_(plan) {
   for (const TensorGroup& group : plan.groups) {
     if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }

@@ -18,7 +18,7 @@ namespace dualpath::quant {
 /// encoder are of its modality, those of the decoder of what their positions stand for.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
-  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+  ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
                   const Plan& plan);  // which must outlive it
 
   void begin(const modules::Stage& stage, const modules::State& state) override;

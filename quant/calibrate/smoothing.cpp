@@ -44,9 +44,9 @@ Tensor weight_range(const ChannelFold& fold, const WeightStore& weights) {
 /// Runs in float and tries each strength on the inputs that pass.
 class StrengthSearch : public modules::FloatExecutor {
  public:
-  StrengthSearch(std::shared_ptr<const WeightStore> weights, at::ScalarType dtype, const Plan& plan,
-                 const modules::NamedTensors& input_ranges)
-      : FloatExecutor(std::move(weights), dtype), plan_(plan), input_ranges_(input_ranges) {
+  StrengthSearch(std::shared_ptr<const WeightStore> weights, at::TensorOptions options,
+                 const Plan& plan, const modules::NamedTensors& input_ranges)
+      : FloatExecutor(std::move(weights), options), plan_(plan), input_ranges_(input_ranges) {
     for (const PlannedFold& planned : plan.folds) folds_[planned.group] = &planned.fold;
   }
 
@@ -153,11 +153,12 @@ Tensor smoothing_factors(const ChannelFold& fold, const Tensor& input_range,
 }
 
 Smoothing find_smoothing(const modules::Network& network,
-                         const std::shared_ptr<const WeightStore>& weights, at::ScalarType dtype,
-                         const Plan& plan, const modules::NamedTensors& input_ranges,
+                         const std::shared_ptr<const WeightStore>& weights,
+                         at::TensorOptions options, const Plan& plan,
+                         const modules::NamedTensors& input_ranges,
                          const CalibrationSamples& searched) {
   if (plan.smoothing.search) {
-    StrengthSearch search(weights, dtype, plan, input_ranges);
+    StrengthSearch search(weights, options, plan, input_ranges);
     for (std::size_t i = 0; i < searched.count && !search.is_complete(); ++i) {
       modules::State state = searched.state(i);
       modules::run(network, search, state);

@@ -24,7 +24,7 @@ at::Tensor smoothing_factors(const modules::ChannelFold& fold, const at::Tensor&
 /// An input that none reaches is an Error. input_ranges: by tensor group.
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const modules::WeightStore>& weights,
-                         at::ScalarType dtype, const Plan& plan,
+                         at::TensorOptions options, const Plan& plan,
                          const modules::NamedTensors& input_ranges,
                          const CalibrationSamples& searched);
 

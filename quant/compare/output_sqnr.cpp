@@ -96,7 +96,7 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
   const torch::NoGradGuard no_grad;
   Comparison comparison(reference, quantized, plan, scales);
   for (const data::Batch& batch : batches) {
-    modules::State state = modules::make_state(batch);
+    modules::State state = modules::make_state(batch, reference.device());
     modules::run(network, comparison, state);
     progress(batch.ids.numel());
   }

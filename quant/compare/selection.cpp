@@ -20,7 +20,7 @@ using SumsByStage = std::map<std::string, Sums>;
 void measure(const modules::Network& network, const data::Batch& batch,
              modules::Executor& reference, modules::Executor& quantized,
              const modules::Corrections& corrections, DistanceKind kind, SumsByStage& sums) {
-  State fp = modules::make_state(batch), q = fp;
+  State fp = modules::make_state(batch, reference.device()), q = fp;
   for (const modules::Stage& stage : network.stages) {
     modules::run(stage, reference, fp);
     modules::run(stage, quantized, q);

@@ -24,12 +24,12 @@ bool packs(const PlannedLinear& linear, Compute compute);
 /// input_gradients says otherwise.
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
-  /// plan and scales must outlive the executor.
-  QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::ScalarType dtype,
+  /// options: the dtype and the device. plan and scales must outlive the executor.
+  QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
                     const Plan& plan, const ActivationScales& scales,
                     Compute compute = Compute::kInteger,
                     InputGradients input_gradients = InputGradients::kFloat)
-      : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), dtype),
+      : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), options),
                           plan, scales, compute, input_gradients) {}
   QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
                     const ActivationScales& scales, Compute compute = Compute::kInteger,

@@ -19,6 +19,10 @@ class CalledExecutor : public modules::Executor {
     calls.push_back("compute_dtype");
     return at::kFloat;
   }
+  at::Device device() const override {
+    calls.push_back("device");
+    return at::kCPU;
+  }
   std::vector<at::Tensor> linear(const modules::LinearRefs&, const at::Tensor&) override {
     return called("linear"), std::vector<at::Tensor>();
   }
@@ -108,6 +112,7 @@ inline std::vector<std::string> call_every_method(modules::Executor& executor) {
   const modules::Stage stage{"stage", /*correctable=*/true, nullptr};
   executor.begin(stage, state);
   executor.compute_dtype();
+  executor.device();
   executor.linear({}, x);
   executor.norm_linear({}, {}, x);
   executor.conv({}, x);
@@ -135,12 +140,12 @@ inline std::vector<std::string> call_every_method(modules::Executor& executor) {
   executor.fill({modules::Modality::kImage, 0}, {});
   executor.tap({}, x);
   executor.end(stage, state);
-  return {"begin",       "compute_dtype", "linear",    "norm_linear", "conv",
-          "parameter",   "norm",          "embedding", "attention",   "rotation_table",
-          "rotate",      "add",           "scale",     "matmul",      "activation",
-          "gated",       "glu",           "arrange",   "split",       "concatenate",
-          "cast",        "constant",      "masked",    "conv_mask",   "resize",
-          "interpolate", "fill",          "tap",       "end"};
+  return {"begin",          "compute_dtype", "device",   "linear",    "norm_linear",
+          "conv",           "parameter",     "norm",     "embedding", "attention",
+          "rotation_table", "rotate",        "add",      "scale",     "matmul",
+          "activation",     "gated",         "glu",      "arrange",   "split",
+          "concatenate",    "cast",          "constant", "masked",    "conv_mask",
+          "resize",         "interpolate",   "fill",     "tap",       "end"};
 }
 
 }  // namespace dualpath::testing

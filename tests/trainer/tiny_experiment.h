@@ -44,7 +44,7 @@ inline trainer::Experiment tiny_experiment(const std::function<void(trainer::Rec
 inline quant::Calibration calibrated(const trainer::Experiment& experiment) {
   std::vector<modules::State> samples;
   for (const data::Batch& batch : trainer::spread_samples(made_windows(3, 24), 3))
-    samples.push_back(modules::make_state(batch));
+    samples.push_back(modules::make_state(batch, at::kCPU));
   return quant::calibrate(experiment.model.network, experiment.model.weights,
                           experiment.recipe.model.dtype, experiment.plan, samples,
                           [](std::int64_t) {});

@@ -18,7 +18,7 @@ class ForwardBench : public Bench {
     const data::Batch batch = random_batch(windows, tokens, experiment_.model.config.vocab_size);
     const auto forward = [&](modules::Executor& executor) {
       return seconds([&] {
-        modules::State state = modules::make_state(batch);
+        modules::State state = modules::make_state(batch, executor.device());
         modules::run(experiment_.model.network, executor, state);
       });
     };

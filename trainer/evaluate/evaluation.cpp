@@ -54,7 +54,7 @@ class Evaluation {
 
  private:
   Tensor last_hidden(modules::Executor& executor, const data::Batch& batch) const {
-    modules::State state = modules::make_state(batch);
+    modules::State state = modules::make_state(batch, executor.device());
     modules::run(network_, executor, state);
     return counted_rows(state.hidden, batch);
   }

@@ -104,7 +104,7 @@ modules::Packing packing_of(const Recipe& recipe) {
 
 ControlPath::ControlPath(const Experiment& experiment)
     : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
-      executor(experiment.model.weights, experiment.recipe.model.dtype,
+      executor(experiment.model.weights, experiment.recipe.model.tensor_options(),
                packing_of(experiment.recipe)),
       corrected(executor, trainables.corrections) {}
 

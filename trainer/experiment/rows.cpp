@@ -62,11 +62,12 @@ RunRows::RunRows(const Experiment& experiment, const TrainedPaths& paths)
   }
 }
 
-ExportRows::ExportRows(const modules::Model& model, at::ScalarType dtype, quant::Compute compute)
+ExportRows::ExportRows(const modules::Model& model, at::TensorOptions options,
+                       quant::Compute compute)
     : exported_(quant::open_export(model)),
-      executor_(model.weights, dtype, exported_.plan, exported_.scales, compute),
+      executor_(model.weights, options, exported_.plan, exported_.scales, compute),
       corrected_(executor_, exported_.corrections) {
-  const std::int64_t bytes = export_bytes({}, *model.weights, dtype);
+  const std::int64_t bytes = export_bytes({}, *model.weights, executor_.compute_dtype());
   rows_ = {{.name = kQuantized, .executor = &executor_, .bytes = bytes},
            {.name = kCorrected,
             .executor = &corrected_,

@@ -37,7 +37,7 @@ class RunRows {
 class ExportRows {
  public:
   /// Opens the export (see quant::open_export); the model must outlive it.
-  ExportRows(const modules::Model& model, at::ScalarType dtype, quant::Compute compute);
+  ExportRows(const modules::Model& model, at::TensorOptions options, quant::Compute compute);
   ExportRows(const ExportRows&) = delete;
   ExportRows& operator=(const ExportRows&) = delete;
 

@@ -10,10 +10,10 @@ namespace {
 
 class FloatSource : public TextSource {
  public:
-  FloatSource(modules::Model model, at::ScalarType dtype)
+  FloatSource(modules::Model model, at::TensorOptions options)
       : model_(std::move(model)),
-        executor_(model_.weights, dtype),
-        rows_{float_row(model_, dtype, executor_)} {}
+        executor_(model_.weights, options),
+        rows_{float_row(model_, executor_.compute_dtype(), executor_)} {}
 
   const modules::Model& model() const override { return model_; }
   const std::vector<Row>& rows() const override { return rows_; }
@@ -26,8 +26,8 @@ class FloatSource : public TextSource {
 
 class ExportSource : public TextSource {
  public:
-  ExportSource(modules::Model model, at::ScalarType dtype, quant::Compute compute)
-      : model_(std::move(model)), rows_(model_, dtype, compute) {}
+  ExportSource(modules::Model model, at::TensorOptions options, quant::Compute compute)
+      : model_(std::move(model)), rows_(model_, options, compute) {}
 
   const modules::Model& model() const override { return model_; }
   const std::vector<Row>& rows() const override { return rows_.rows(); }
@@ -72,9 +72,11 @@ std::unique_ptr<TextSource> open_text_source(const Recipe& recipe, bool float_on
   modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
     check_export_dtype(recipe, model);
-    return std::make_unique<ExportSource>(std::move(model), recipe.model.dtype, recipe.compute);
+    return std::make_unique<ExportSource>(std::move(model), recipe.model.tensor_options(),
+                                          recipe.compute);
   }
-  if (float_only) return std::make_unique<FloatSource>(std::move(model), recipe.model.dtype);
+  if (float_only)
+    return std::make_unique<FloatSource>(std::move(model), recipe.model.tensor_options());
   return std::make_unique<RunSource>(recipe, std::move(model));
 }
 

@@ -70,7 +70,7 @@ SavedBytes saved_bytes_at(const Recipe& recipe, modules::ModelConfig config, qua
   modules::WeightedNetwork narrow = modules::describe(config, recipe.model.dtype, "a narrow model");
   narrow.weights = std::make_shared<MadeUpWeights>(narrow.weights);
   const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 0);
-  modules::FloatExecutor reference(narrow.weights, recipe.model.dtype);
+  modules::FloatExecutor reference(narrow.weights, recipe.model.tensor_options());
   QuantizedPath path(recipe, narrow, plan, quant::unit_calibration(plan), reference);
   return saved_bytes_of_layer(narrow, recipe.loss.distance,
                               data::make_batch(std::array{data::TokenSpan(ids)}), reference, path);

@@ -150,12 +150,12 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   ControlPath& control = *paths.control;
   QuantizedPath& path = *paths.quantized;
   const RunRows rows(experiment, paths);
-  quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.dtype,
+  quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.tensor_options(),
                                  experiment.plan);
 
   const auto calibrate = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
-    modules::State state = modules::make_state(batch);
+    modules::State state = modules::make_state(batch, observe.device());
     modules::run(network, observe, state);
   };
   const std::int64_t rows_of_step =

@@ -39,8 +39,9 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
                         quant::DistanceKind distance,
                         const modules::GradientCheckpointing& checkpointing) {
   const AllocationWatch watch;
-  const quant::PairedForward held = quant::paired_forward(
-      network, modules::make_state(batch), reference, corrected, distance, checkpointing);
+  const quant::PairedForward held =
+      quant::paired_forward(network, modules::make_state(batch, reference.device()), reference,
+                            corrected, distance, checkpointing);
   return watch.bytes();
 }
 

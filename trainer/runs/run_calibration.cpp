@@ -15,8 +15,9 @@ quant::CalibrationSamples calibration_samples(const Experiment& experiment, cons
   if (!experiment.plan.needs_calibration()) return {};
   const auto n = static_cast<std::size_t>(experiment.recipe.quantize.calibration.num_samples);
   const std::vector<std::size_t> chosen = data::evenly_spaced(texts.train->size(), n);
-  return {chosen.size(), [chosen, samples = texts.train.get()](std::size_t i) {
-            return modules::make_state(samples->batch(std::span(&chosen[i], 1)));
+  const at::Device device = experiment.recipe.model.device;
+  return {chosen.size(), [chosen, samples = texts.train.get(), device](std::size_t i) {
+            return modules::make_state(samples->batch(std::span(&chosen[i], 1)), device);
           }};
 }
 
@@ -66,13 +67,13 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
   const auto runs =
       static_cast<std::int64_t>(samples.count) * quant::calibration_passes(experiment.plan);
   Progress progress("calibrate", runs, "windows");
-  quant::Calibration calibration =
-      quant::calibrate(experiment.model.network, experiment.model.weights,
-                       experiment.recipe.model.dtype, experiment.plan, samples, [&](std::int64_t) {
-                         failpoint("calibrate.window");
-                         throw_if_interrupted();
-                         progress.advance(1);
-                       });
+  quant::Calibration calibration = quant::calibrate(
+      experiment.model.network, experiment.model.weights, experiment.recipe.model.tensor_options(),
+      experiment.plan, samples, [&](std::int64_t) {
+        failpoint("calibrate.window");
+        throw_if_interrupted();
+        progress.advance(1);
+      });
   calibration.source = source;
   progress.finish();
   directory.update_report("calibration",

@@ -98,7 +98,7 @@ EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
 EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
   use_threads(recipe.num_threads);
   check_export_dtype(recipe, model);
-  const ExportRows rows(model, recipe.model.dtype, recipe.compute);
+  const ExportRows rows(model, recipe.model.tensor_options(), recipe.compute);
   const Texts texts = load_texts(recipe.data, model);
   return table_of(model.network, rows.rows(), sets_of(texts), recipe);
 }

@@ -56,8 +56,8 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
 
 StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   const quant::PairedForward paired =
-      quant::paired_forward(network_, modules::make_state(batch), reference_, corrected_,
-                            options_.distance, checkpointing_);
+      quant::paired_forward(network_, modules::make_state(batch, reference_.device()), reference_,
+                            corrected_, options_.distance, checkpointing_);
   StepLosses losses;
   Tensor hidden = torch::zeros({});
   const auto tokens = batch.mask.sum().item<double>();
@@ -92,7 +92,7 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
 }
 
 StepLosses ControlObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
-  modules::State state = modules::make_state(batch);
+  modules::State state = modules::make_state(batch, corrected_.device());
   checkpointing_.run(network_, corrected_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const double targets = static_cast<double>(count.targets);

@@ -159,3 +159,22 @@ TEST_CASE("What is not trained is converted once for both paths", "[modules][wei
   CHECK(trained.get("a.weight").equal(at::tensor({5.0f, 6.0f}).to(at::kBFloat16)));
   CHECK(reference->get("a.weight").equal(at::tensor({1.0f, 2.0f}).to(at::kBFloat16)));
 }
+
+TEST_CASE("Weights are read onto the device that is asked for", "[modules][weights]") {
+  const auto store = two_weights();
+  const auto overlay = std::make_shared<WeightOverlay>(store);
+  overlay->set("b.weight", at::tensor({5.0f, 6.0f}).requires_grad_());
+  // A device without memory stands for any.
+  const auto on_meta =
+      std::make_shared<ComputeWeights>(store, at::dtype(at::kBFloat16).device(at::kMeta));
+  ComputeWeights over(overlay, on_meta);
+  CHECK(on_meta->device() == at::kMeta);
+  CHECK(over.device() == at::kMeta);
+  for (const char* name : {"a.weight", "b.weight"}) {
+    CHECK(over.get(name).device() == at::kMeta);
+    CHECK(over.get(name).scalar_type() == at::kBFloat16);
+    CHECK(over.get(name).is_same(over.get(name)));
+  }
+  CHECK(over.get("b.weight", at::kFloat).device() == at::kMeta);
+  CHECK(on_meta->packed("a.weight") == nullptr);
+}
