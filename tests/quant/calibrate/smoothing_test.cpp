@@ -6,6 +6,7 @@
 #include "quant/calibrate/calibration.h"
 #include "quant/execute/quantized_executor.h"
 #include "quant/plan/planner.h"
+#include "quant/transform/smoothed_weights.h"
 #include "quant/transform/transform.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"

@@ -74,5 +74,5 @@ TEST_CASE("counts of parts add up to those of the whole", "[quant][saturation]")
   for (Saturation* counts : {&whole, &second})
     counts->count(kLinear, 0.5 * kValues, four_positions(), Modality::kText);
   first.merge(second);
-  CHECK(first.shares(kGroup) == whole.shares(kGroup));
+  CHECK((first.shares(kGroup) == whole.shares(kGroup)));
 }

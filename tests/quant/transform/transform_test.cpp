@@ -24,7 +24,7 @@ TEST_CASE("rows are named by the transforms that a plan asks for", "[quant][tran
   const Plan plain = plan_of(model, false), smooth = plan_of(model, true);
   CHECK(transforms_of(plain).empty());
   CHECK(row_prefix(plain) == "");
-  CHECK(transforms_of(smooth) == std::vector{TransformKind::kSmoothing});
+  CHECK((transforms_of(smooth) == std::vector{TransformKind::kSmoothing}));
   CHECK(row_prefix(smooth) == "smoothed");
   CHECK(calibration_passes(plain) == 1);
   CHECK(calibration_passes(smooth) == 2);
