@@ -9,9 +9,9 @@
 #include "data/base/error.h"
 #include "modules/execute/float_executor.h"
 #include "quant/ops/dequantize.h"
+#include "quant/ops/grid_weight.h"
 #include "quant/ops/quantize.h"
 #include "quant/ops/quantize_rows.h"
-#include "quant/ops/quantized_weight.h"
 #include "quant/transform/smoothed_weights.h"
 
 namespace dualpath::quant {

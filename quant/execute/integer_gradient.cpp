@@ -26,30 +26,27 @@ float fitting_scale(std::int64_t products) {
 
 }  // namespace
 
-TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights, bool packs) {
+TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights) {
   std::vector<Tensor> codes, scales;
   for (const QuantizedWeight& weight : weights) {
-    codes.push_back(weight.codes);
-    scales.push_back(weight.scale);
+    codes.push_back(weight.grid->codes);
+    scales.push_back(weight.grid->scale);
   }
-  TransposedCodes made{{}, at::cat(scales)};
-  QuantizedWeight& matrix = made.matrix;
-  matrix.codes = at::cat(codes).t().contiguous();
-  TORCH_CHECK(matrix.codes.size(1) <= kMostProducts, matrix.codes.size(1),
+  const Tensor transposed = at::cat(codes).t().contiguous(), scale = at::cat(scales);
+  const std::int64_t inputs = transposed.size(0), outputs = transposed.size(1);
+  TORCH_CHECK(outputs <= kMostProducts, outputs,
               " outputs of one input: their sum could leave int32");
-  matrix.scale =
-      at::full({matrix.codes.size(0)}, fitting_scale(matrix.codes.size(1)), made.scale.options());
-  if (packs) pack(matrix);
-  if (matrix.packed.defined()) matrix.codes.reset();
-  return made;
+  const GridWeight matrix{.codes = transposed,
+                          .scale = at::full({inputs}, fitting_scale(outputs), scale.options())};
+  return {.matrix = prepare(matrix, weights.front().prepared.kind), .scale = scale};
 }
 
 Tensor integer_input_gradient(const std::vector<Tensor>& grads, const TransposedCodes& weights,
                               const Tensor& in_range) {
-  const QuantizedWeight& matrix = weights.matrix;
-  const ScaledCodes codes = quantize_gradients(grads, weights.scale, takes_unsigned(matrix));
-  const Tensor grad =
-      integer_linear(codes.values, /*input_scale=*/1.0f, matrix, grads.front().scalar_type());
+  const PreparedWeight& matrix = weights.matrix;
+  const ScaledCodes codes = quantize_gradients(grads, weights.scale, takes_unsigned(matrix.kind));
+  const Tensor grad = integer_linear(codes.values, /*input_scale=*/1.0f, matrix, /*bias=*/{},
+                                     grads.front().scalar_type());
   scale_and_mask(grad, codes.scale / matrix.scale[0], in_range);
   return grad;
 }

@@ -4,20 +4,21 @@
 
 #include <vector>
 
-#include "quant/ops/quantized_weight.h"
+#include "quant/execute/quantized_weight.h"
 
 namespace dualpath::quant {
 
 /// The weights of a tensor group as an integer product takes them on the way back.
 struct TransposedCodes {
-  /// [in, all their outputs], packed where there is a kernel. Its scale is a power of two: such
-  /// that the sums of that many products fit into float16.
-  QuantizedWeight matrix;
+  /// [in, all their outputs]. Its scale is a power of two, by which the sums of so many products
+  /// fit into float16.
+  PreparedWeight matrix;
   torch::Tensor scale;  ///< [all their outputs] float32, the weights' own
 };
 
-/// weights: of one input, by channel. `packs`: whether integer kernels are to be used.
-TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights, bool packs);
+/// weights: of one input, by channel. They are prepared for the kind of product that the forward
+/// pass takes.
+TransposedCodes transposed_codes(const std::vector<QuantizedWeight>& weights);
 
 /// The gradient of a quantized input by an integer product, as SwitchBack has it (Wortsman et al.
 /// 2023, section 2.2): each row of the outputs' gradients, times the weights' scales, becomes INT8

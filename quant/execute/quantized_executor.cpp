@@ -2,27 +2,44 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "modules/execute/compute_weights.h"
 #include "quant/execute/modality_rows.h"
 #include "quant/execute/norm_linear.h"
 #include "quant/execute/quantized_linear.h"
 #include "quant/execute/weight_only_linear.h"
 #include "quant/ops/integer_attention.h"
-#include "quant/ops/integer_linear.h"
 #include "quant/ops/quantized_conv.h"
 #include "quant/stored/stored_weight.h"
 
 namespace dualpath::quant {
+namespace {
+
+/// The store that `weights` reads; lives as long as they do.
+std::shared_ptr<const modules::WeightStore> store_of(
+    const std::shared_ptr<modules::ComputeWeights>& weights) {
+  return {weights, &weights->store()};
+}
+
+bool are_named_alike(const std::vector<QuantizedWeight>& weights, const modules::LinearRefs& refs) {
+  return std::ranges::equal(weights, refs, {}, &QuantizedWeight::name, &modules::LinearRef::name);
+}
+
+}  // namespace
 
 using modules::Operand;
 
 QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights,
                                      const Plan& plan, const ActivationScales& scales,
-                                     Compute compute, InputGradients input_gradients)
+                                     Compute compute, InputGradients input_gradients,
+                                     std::shared_ptr<CodeStore> codes)
     : FloatExecutor(std::move(weights)),
       scales_(scales),
       compute_(compute),
-      input_gradients_(input_gradients) {
+      input_gradients_(input_gradients),
+      codes_(codes ? std::move(codes) : std::make_shared<CodeStore>(store_of(shared_weights()))) {
+  TORCH_CHECK(&codes_->weights() == &this->weights().store(), "codes of another store's weights");
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
   by_weight_ = plan.by_weight(this->weights().store());
   for (const PlannedConv& conv : plan.convs) convs_[conv.ref.name] = &conv;
@@ -75,7 +92,7 @@ std::vector<at::Tensor> QuantizedExecutor::linear_alike(const modules::LinearRef
                                                         const at::Tensor& x) {
   const PlannedLinear* linear = planned(refs.front());
   if (!linear) return FloatExecutor::linear(refs, x);
-  const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
+  const std::shared_ptr<QuantizedGroup>& group = weights_of(linear->group, refs);
   if (!linear->input_activations) return weight_only_linear(x, *group);
   if (linear->input_activations->dynamic) return token_quantized_linear(x, group);
   return by_scale(linear->group, x, [&](const at::Tensor& rows, const at::Tensor& scale) {
@@ -103,7 +120,7 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
   const at::Tensor weight = weights().get(norm_ref.weight_name(), at::kFloat);
   if (weight.requires_grad() || scales_.are_trained())
     return FloatExecutor::norm_linear(norm_ref, refs, x);
-  const std::shared_ptr<QuantizedGroup>& group = packed(linear->group, refs);
+  const std::shared_ptr<QuantizedGroup>& group = weights_of(linear->group, refs);
   return by_scale(linear->group, x, [&](const at::Tensor& rows, const at::Tensor& scale) {
     return norm_quantized_linear(rows, weight, norm_ref.eps, scale.item<float>(), group);
   });
@@ -113,17 +130,24 @@ at::Tensor QuantizedExecutor::embedding(const modules::EmbeddingRef& ref, const 
   const auto found = by_weight_.find(weights().store().canonical(ref.weight_name()));
   if (found == by_weight_.end()) return FloatExecutor::embedding(ref, ids);
   const PlannedLinear& head = *found->second;
-  return packed(head.group, {head.ref})->weights.front().rows(ids, weights().dtype());
+  return weights_of(head.group, {head.ref})->weights.front().rows(ids, weights().dtype());
 }
 
 at::Tensor QuantizedExecutor::conv(const modules::ConvRef& ref, const at::Tensor& x) {
   const auto found = convs_.find(ref.name);
   if (found == convs_.end()) return FloatExecutor::conv(ref, x);
   const PlannedConv& planned = *found->second;
-  const auto [weight, is_new] = conv_weights_.try_emplace(ref.name);
-  if (is_new) weight->second = quantized_weight(weights().store(), planned);
-  return quantized_conv(x, scales_.get(planned.group), weight->second, ref, ref.input_site(),
+  const auto& [grid, bias] = conv_weight(planned);
+  return quantized_conv(x, scales_.get(planned.group), grid, bias, ref, ref.input_site(),
                         planned.input_activations.num_bits);
+}
+
+const QuantizedExecutor::ConvWeight& QuantizedExecutor::conv_weight(const PlannedConv& conv) {
+  const auto found = conv_weights_.find(conv.ref.name);
+  if (found != conv_weights_.end()) return found->second;
+  const modules::WeightStore& store = weights().store();
+  const ConvWeight weight{.grid = grid_weight(store, conv), .bias = bias_of(store, conv.ref)};
+  return conv_weights_.emplace(conv.ref.name, weight).first->second;
 }
 
 at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const at::Tensor& q,
@@ -150,48 +174,45 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   return integer_attention(quantized(q, Operand::kQuery), keys, values).to(q.scalar_type());
 }
 
-const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::packed(const std::string& group,
-                                                                 const modules::LinearRefs& refs) {
-  std::shared_ptr<QuantizedGroup>& entry = packed_[group];
-  if (!entry) {
-    auto made = std::make_shared<QuantizedGroup>(QuantizedGroup{group, {}, {}});
-    for (const modules::LinearRef& ref : refs)
-      made->weights.push_back(first(*planned_.at(ref.name)));
-    if (planned(refs.front())->takes_integer_gradients()) made->input_gradients = input_gradients_;
-    entry = std::move(made);
-  }
-  refresh(*entry, refs);
-  return entry;
+const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::weights_of(
+    const std::string& group, const modules::LinearRefs& refs) {
+  std::shared_ptr<QuantizedGroup>& weights = groups_[group];
+  if (!weights) weights = first_weights(group, refs);
+  TORCH_CHECK(are_named_alike(weights->weights, refs), group,
+              ": its tensor group is met with other linears than the first time");
+  refresh(*weights, refs);
+  return weights;
 }
 
-bool packs(const PlannedLinear& linear, Compute compute) {
-  return linear.input_activations && has_integer_kernel(linear.weights.strategy, compute);
+std::shared_ptr<QuantizedGroup> QuantizedExecutor::first_weights(
+    const std::string& group, const modules::LinearRefs& refs) const {
+  auto weights = std::make_shared<QuantizedGroup>(QuantizedGroup{.site = group, .weights = {}});
+  for (const modules::LinearRef& ref : refs)
+    weights->weights.push_back({.name = ref.name, .bias = bias_of(codes_->weights(), ref)});
+  if (planned(refs.front())->takes_integer_gradients()) weights->input_gradients = input_gradients_;
+  return weights;
 }
 
-/// All of a frozen weight; a trained one's codes are refresh()'s to make.
-QuantizedWeight QuantizedExecutor::first(const PlannedLinear& linear) {
-  const modules::WeightStore& store = weights().store();
-  if (!store.is_trained(linear.ref.weight_name())) {
-    QuantizedWeight weight = quantized_weight(store, linear);
-    if (packs(linear, compute_)) pack(weight);
-    return weight;
-  }
-  QuantizedWeight weight;
-  weight.args = linear.weights;
-  weight.bias = bias_of(store, linear.ref);
-  return weight;
-}
-
-/// What is trained is taken from the store again, and quantized and packed if it has changed.
+/// What is trained is taken from the store again; codes that have changed are prepared again.
 void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs& refs) {
   const modules::WeightStore& store = weights().store();
   for (std::size_t i = 0; i < refs.size(); ++i) {
     const modules::LinearRef& ref = refs[i];
-    if (ref.bias && store.is_trained(ref.bias_name())) group.weights[i].bias = bias_of(store, ref);
-    if (!store.is_trained(ref.weight_name())) continue;
-    const bool changed = group.requantize(i, matrix_of(store, ref), ref.weight_site());
-    if (changed && packs(*planned_.at(ref.name), compute_)) pack(group.weights[i]);
+    QuantizedWeight& weight = group.weights[i];
+    if (ref.bias && store.is_trained(ref.bias_name())) weight.bias = bias_of(store, ref);
+    const bool is_trained = store.is_trained(ref.weight_name());
+    if (weight.grid && !is_trained) continue;
+    if (is_trained) weight.source = matrix_of(store, ref);
+    const PlannedLinear& linear = *planned_.at(ref.name);
+    std::shared_ptr<const GridWeight> codes = codes_->get(linear);
+    const WeightKind kind = kind_of(linear, compute_, codes->codes.device());
+    group.set(i, std::move(codes), kind);
   }
+}
+
+WeightKind kind_of(const PlannedLinear& linear, Compute compute, at::Device device) {
+  const bool has_kernel = compute == Compute::kInteger && linear.input_activations;
+  return has_kernel ? fastest_kind(device, linear.weights.group_size) : WeightKind::kCodes;
 }
 
 }  // namespace dualpath::quant

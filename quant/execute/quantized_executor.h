@@ -10,30 +10,34 @@
 #include "quant/calibrate/activation_scales.h"
 #include "quant/execute/quantized_group.h"
 #include "quant/plan/plan.h"
+#include "quant/stored/code_store.h"
 
 namespace dualpath::quant {
 
-/// Whether a planned weight is kept packed here, beside its codes.
-bool packs(const PlannedLinear& linear, Compute compute);
+/// For which product a planned weight is prepared on `device`: kCodes where `compute` asks for no
+/// kernel or there is none, and where the input stays in float.
+WeightKind kind_of(const PlannedLinear& linear, Compute compute, at::Device device);
 
 /// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
 /// them (those of which only the weight is quantized in float, by the weight's values); all else in
-/// float. `compute` says by which kernel; the bits are the same. Weights are
-/// quantized and packed when first met, those that the store calls trained again when they have
-/// changed since; the store may hold codes already (an export). Gradients are float's unless
-/// input_gradients says otherwise.
+/// float. `compute` says by which kernel; the bits are the same. Weights are prepared for their
+/// products when they are first met. Those that the store calls trained are prepared again when
+/// they have changed since. Gradients are float's unless input_gradients says otherwise.
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
-  /// options: the dtype and the device. plan and scales must outlive the executor.
+  /// options: the dtype and the device. plan and scales must outlive the executor. codes: of the
+  /// store that `weights` reads; if null, the executor has a CodeStore of its own.
   QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
                     const Plan& plan, const ActivationScales& scales,
                     Compute compute = Compute::kInteger,
-                    InputGradients input_gradients = InputGradients::kFloat)
+                    InputGradients input_gradients = InputGradients::kFloat,
+                    std::shared_ptr<CodeStore> codes = nullptr)
       : QuantizedExecutor(std::make_shared<modules::ComputeWeights>(std::move(weights), options),
-                          plan, scales, compute, input_gradients) {}
+                          plan, scales, compute, input_gradients, std::move(codes)) {}
   QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> weights, const Plan& plan,
                     const ActivationScales& scales, Compute compute = Compute::kInteger,
-                    InputGradients input_gradients = InputGradients::kFloat);
+                    InputGradients input_gradients = InputGradients::kFloat,
+                    std::shared_ptr<CodeStore> codes = nullptr);
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
@@ -61,23 +65,32 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::vector<at::Tensor> by_scale(
       const std::string& group, const at::Tensor& x,
       const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows);
-  /// The group's weights as they are now.
-  const std::shared_ptr<QuantizedGroup>& packed(const std::string& group,
-                                                const modules::LinearRefs& refs);
-  QuantizedWeight first(const PlannedLinear& linear);
+  /// A tensor group's weights as they are now. refs: the same at each call.
+  const std::shared_ptr<QuantizedGroup>& weights_of(const std::string& group,
+                                                    const modules::LinearRefs& refs);
+  std::shared_ptr<QuantizedGroup> first_weights(const std::string& group,
+                                                const modules::LinearRefs& refs) const;
   void refresh(QuantizedGroup& group, const modules::LinearRefs& refs);
+
+  /// A convolution's codes and bias, both frozen.
+  struct ConvWeight {
+    GridWeight grid;
+    at::Tensor bias;
+  };
+  const ConvWeight& conv_weight(const PlannedConv& conv);
 
   std::map<std::string, const PlannedLinear*> planned_;    // by linear
   std::map<std::string, const PlannedLinear*> by_weight_;  // by the stored weight
   std::map<std::string, const PlannedConv*> convs_;
-  std::map<std::string, QuantizedWeight> conv_weights_;
+  std::map<std::string, ConvWeight> conv_weights_;
   std::map<std::string, const PlannedAttention*> attentions_;
   std::map<std::string, const TensorGroup*> separate_;  // those of a scale a modality
   at::Tensor kinds_;  // what the decoder's positions stand for, as of the stage's begin
   const ActivationScales& scales_;  // of static groups
   Compute compute_;
   InputGradients input_gradients_;
-  std::map<std::string, std::shared_ptr<QuantizedGroup>> packed_;
+  std::shared_ptr<CodeStore> codes_;
+  std::map<std::string, std::shared_ptr<QuantizedGroup>> groups_;
 };
 
 }  // namespace dualpath::quant

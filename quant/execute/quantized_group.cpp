@@ -24,7 +24,7 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& grads,
   for (std::size_t i = 0; i < grads.size(); ++i) {
     rows.push_back(grads[i].defined()
                        ? rows_of(grads[i])
-                       : at::zeros({like.size(0), weights[i].codes.size(0)}, like.options()));
+                       : at::zeros({like.size(0), weights[i].outputs()}, like.options()));
   }
   return rows;
 }
@@ -37,13 +37,13 @@ Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType d
 }
 
 RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) {
-  const Tensor matrix = weight.dequantized(dtype).t();
+  const Tensor matrix = weight.grid->dequantized(dtype).t();
   return weight.is_trained() ? RightOperand::plain(matrix) : RightOperand::packed(matrix);
 }
 
 Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {
   Tensor product = grad.t().matmul(factors).to(torch::kFloat);
-  return scale.rows.defined() ? product : product.mul_(scale.tensor);
+  return scale.rows.defined() ? product : product.mul_(scale.value);
 }
 
 Tensor float_input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {
@@ -63,7 +63,9 @@ Tensor float_input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& gr
 
 }  // namespace
 
-bool QuantizedGroup::takes_unsigned() const { return quant::takes_unsigned(weights.front()); }
+bool QuantizedGroup::takes_unsigned() const {
+  return quant::takes_unsigned(weights.front().prepared.kind);
+}
 
 const std::vector<RightOperand>& QuantizedGroup::dequantized_in(torch::ScalarType dtype) {
   if (dequantized.empty() || dequantized_dtype != dtype) {
@@ -81,7 +83,7 @@ const std::vector<Tensor>& QuantizedGroup::values_in(torch::ScalarType dtype) {
   if (values.empty() || std::any_of(values.begin(), values.end(), is_other)) {
     values.clear();
     for (const QuantizedWeight& weight : weights)
-      values.push_back(weight.is_trained() ? Tensor() : weight.dequantized(dtype));
+      values.push_back(weight.is_trained() ? Tensor() : weight.grid->dequantized(dtype));
   }
   return values;
 }
@@ -92,7 +94,7 @@ bool QuantizedGroup::has_integer_gradients() const {
 }
 
 const TransposedCodes& QuantizedGroup::transposed_codes() {
-  if (!transposes) transposes = quant::transposed_codes(weights, weights.front().packed.defined());
+  if (!transposes) transposes = quant::transposed_codes(weights);
   return *transposes;
 }
 
@@ -105,14 +107,13 @@ std::vector<Tensor> QuantizedGroup::trained() const {
   return tensors;
 }
 
-bool QuantizedGroup::requantize(std::size_t index, const Tensor& source,
-                                const std::string& weight_site) {
+void QuantizedGroup::set(std::size_t index, std::shared_ptr<const GridWeight> codes,
+                         WeightKind kind) {
   QuantizedWeight& weight = weights[index];
-  if (!requantize_weight(source, weight_site, weight)) return false;
+  if (!weight.set(std::move(codes), kind)) return;
   if (!dequantized.empty()) dequantized[index] = transposed(weight, dequantized_dtype);
   values.clear();
   transposes.reset();
-  return true;
 }
 
 std::vector<Tensor> multiply(const Tensor& codes, const InputScale& scale,
@@ -121,8 +122,9 @@ std::vector<Tensor> multiply(const Tensor& codes, const InputScale& scale,
   std::vector<std::int64_t> sizes = shape.vec();
   std::vector<Tensor> results;
   for (const QuantizedWeight& weight : group.weights) {
-    sizes.back() = weight.codes.size(0);
-    results.push_back(integer_linear(codes, scale, weight, dtype).view(sizes));
+    sizes.back() = weight.outputs();
+    results.push_back(
+        integer_linear(codes, scale, weight.prepared, weight.bias, dtype).view(sizes));
   }
   return results;
 }

@@ -11,8 +11,8 @@
 #include "modules/ops/right_operand.h"
 #include "quant/arithmetic.h"
 #include "quant/execute/integer_gradient.h"
+#include "quant/execute/quantized_weight.h"
 #include "quant/ops/input_scale.h"
-#include "quant/ops/quantized_weight.h"
 
 namespace dualpath::quant {
 
@@ -22,7 +22,7 @@ struct QuantizedGroup {
   std::vector<QuantizedWeight> weights;
   /// Transposes of codes * scale, one a weight: what the gradient is multiplied by. Made at the
   /// first backward, in the gradient's dtype.
-  std::vector<modules::RightOperand> dequantized;
+  std::vector<modules::RightOperand> dequantized = {};
   torch::ScalarType dequantized_dtype = torch::kFloat;
   /// Codes * scale, one a weight (undefined where it is trained): what an input that is not
   /// quantized is multiplied by.
@@ -45,8 +45,8 @@ struct QuantizedGroup {
 
   /// Weights and biases that get a gradient, in their order: each weight, then its bias.
   std::vector<torch::Tensor> trained() const;
-  /// requantize_weight() on weights[index], and on what was made from its codes.
-  bool requantize(std::size_t index, const torch::Tensor& source, const std::string& weight_site);
+  /// weights[index].set(), and what was computed from the codes before is forgotten or made anew.
+  void set(std::size_t index, std::shared_ptr<const GridWeight> codes, WeightKind kind);
 };
 
 /// One y [..., out] of `dtype` for each weight, from codes on the group's input grid, [rows, in];

@@ -11,7 +11,7 @@ using torch::autograd::variable_list;
 
 /// A trained weight's values on its grid, with the gradient going to what it was rounded from.
 struct RoundedWeight : torch::autograd::Function<RoundedWeight> {
-  static Tensor forward(AutogradContext*, const Tensor& /*source*/, const QuantizedWeight& weight,
+  static Tensor forward(AutogradContext*, const Tensor& /*source*/, const GridWeight& weight,
                         torch::ScalarType dtype) {
     return weight.dequantized(dtype);
   }
@@ -27,8 +27,9 @@ std::vector<Tensor> weight_only_linear(const Tensor& x, QuantizedGroup& group) {
   std::vector<Tensor> results;
   for (std::size_t i = 0; i < group.weights.size(); ++i) {
     const QuantizedWeight& weight = group.weights[i];
-    const Tensor matrix = weight.is_trained() ? RoundedWeight::apply(weight.source, weight, dtype)
-                                              : group.values_in(dtype)[i];
+    const Tensor matrix = weight.is_trained()
+                              ? RoundedWeight::apply(weight.source, *weight.grid, dtype)
+                              : group.values_in(dtype)[i];
     results.push_back(
         at::linear(x, matrix, weight.bias.defined() ? weight.bias.to(dtype) : Tensor()));
   }

@@ -41,12 +41,13 @@ class WeightWriter {
  public:
   WeightWriter(const fs::path& path, const ExportSource& source)
       : source_(source),
-        linears_(source.plan.by_weight(source.weights)),
-        planned_(planned_bytes(source.plan, source.weights, source.dtype)),
+        weights_(source.codes.weights()),
+        linears_(source.plan.by_weight(weights_)),
+        planned_(planned_bytes(source.plan, weights_, source.dtype)),
         writer_(path, infos()) {}
 
   void write(const std::function<void(std::int64_t)>& progress) {
-    for (const std::string& name : source_.weights.names()) {
+    for (const std::string& name : weights_.names()) {
       write_weight(name);
       progress(1);
     }
@@ -66,21 +67,20 @@ class WeightWriter {
   void write_weight(const std::string& name) {
     const auto found = linears_.find(name);
     if (found == linears_.end()) {
-      const modules::WeightInfo info = source_.weights.info(name);
-      return append(name,
-                    source_.weights.get(name).detach().to(exported_dtype(info, source_.dtype)));
+      const modules::WeightInfo info = weights_.info(name);
+      return append(name, weights_.get(name).detach().to(exported_dtype(info, source_.dtype)));
     }
     const PlannedLinear& linear = *found->second;
-    const QuantizedWeight weight = quantized_weight(source_.weights, linear);
-    for (const auto& [tensor, value] : stored_tensors(weight, linear))
-      append(source_.weights.canonical(linear.ref.name + tensor), value);
+    const std::shared_ptr<const GridWeight> codes = source_.codes.get(linear);
+    for (const auto& [tensor, value] : stored_tensors(*codes, linear))
+      append(weights_.canonical(linear.ref.name + tensor), value);
     if (source_.plan.has_input_scale(linear))
-      append(linear.ref.name + ".input_scale", source_.scales.get(linear.group).detach());
+      append(linear.ref.name + stored_name::kInputScale, source_.scales.get(linear.group).detach());
   }
 
   void write_scales(const PlannedAttention& attention) {
     for (const modules::Operand operand : attention.operands())
-      append(attention.scale_name(operand),
+      append(stored_name::scale(attention, operand),
              head_scales(source_.scales, attention.head_groups(operand)).detach());
   }
 
@@ -90,6 +90,7 @@ class WeightWriter {
   }
 
   const ExportSource& source_;
+  const modules::WeightStore& weights_;
   std::map<std::string, const PlannedLinear*> linears_;
   std::vector<PlannedBytes> planned_;
   data::SafetensorsWriter writer_;

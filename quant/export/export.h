@@ -10,6 +10,7 @@
 #include "modules/model/model.h"
 #include "quant/calibrate/activation_scales.h"
 #include "quant/plan/plan.h"
+#include "quant/stored/code_store.h"
 
 namespace dualpath::quant {
 
@@ -17,8 +18,8 @@ namespace dualpath::quant {
 /// computed with.
 struct ExportSource {
   const modules::Model& model;
-  const modules::WeightStore& weights;  ///< the trained overlay over the model's own
-  at::ScalarType dtype;                 ///< the run's compute dtype
+  CodeStore& codes;      ///< the run's, over the trained overlay over the model's own weights
+  at::ScalarType dtype;  ///< the run's compute dtype
   const Plan& plan;
   const QuantizeOptions& options;
   const ActivationScales& scales;

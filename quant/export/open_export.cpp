@@ -9,6 +9,7 @@
 #include "quant/export/export.h"
 #include "quant/export/quantization_config.h"
 #include "quant/plan/planner.h"
+#include "quant/stored/layout.h"
 
 namespace dualpath::quant {
 namespace {
@@ -63,7 +64,7 @@ void read_scales(const modules::WeightStore& weights, const PlannedAttention& at
                  modules::NamedTensors& scales) {
   for (const modules::Operand operand : attention.operands()) {
     const std::vector<std::string> heads = attention.head_groups(operand);
-    const std::string name = attention.scale_name(operand);
+    const std::string name = stored_name::scale(attention, operand);
     const at::Tensor stored = weights.get(name);
     const auto count = static_cast<std::int64_t>(heads.size());
     if (stored.numel() != count)
@@ -101,7 +102,7 @@ ExportedModel open_export(const modules::Model& model) {
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
     if (plan.has_input_scale(linear))
-      scales[linear.group] = model.weights->get(linear.ref.name + ".input_scale");
+      scales[linear.group] = model.weights->get(linear.ref.name + stored_name::kInputScale);
   }
   if (by_modality) read_modality_scales(*by_modality, plan, scales);
   for (const PlannedAttention& attention : plan.attentions)

@@ -35,7 +35,7 @@ void pack_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t 
 struct GroupedRows {
   const std::uint8_t* codes;  ///< [rows, inputs]
   std::int64_t rows;
-  InputScales scale;
+  InputScaleView scale;
   const float* bias;  ///< [outputs], or null
 };
 

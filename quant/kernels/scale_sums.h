@@ -6,9 +6,8 @@
 
 namespace dualpath::quant {
 
-/// The scales of a product's input: values[r * step] is row r's, or `value` is every row's where
-/// values is null.
-struct InputScales {
+/// An InputScale's floats: values[r * step] is row r's. If values is null, `value` is every row's.
+struct InputScaleView {
   float value = 1.0f;
   const float* values = nullptr;
   std::int64_t step = 0;  ///< 1: values has one a row; 0: one for all
@@ -19,7 +18,7 @@ struct SumRows {
   const void* sums;  ///< [rows, columns], a row every `stride` sums
   bool rounded;      ///< float32 instead of int32: a kernel has made them floats already (CPU)
   std::int64_t rows, columns, stride;
-  InputScales input;
+  InputScaleView input;
   const float *weight_scale, *bias;  ///< [columns]; bias may be null
 };
 

@@ -12,105 +12,98 @@ namespace {
 
 using at::Tensor;
 
-/// Codes, scales and offsets as one run of bytes.
-PackedGroups packed_groups(const QuantizedWeight& weight, std::int8_t* bytes) {
-  PackedGroups packed{weight.codes.size(0),
-                      weight.codes.size(1),
-                      weight.codes.size(1) / weight.scale.size(1),
-                      bytes,
-                      nullptr,
-                      nullptr};
-  const std::int64_t rows = packed.panels() * kPanel;
-  packed.scale = reinterpret_cast<float*>(bytes + rows * packed.inputs);
-  packed.offset = reinterpret_cast<std::int32_t*>(packed.scale + rows * packed.groups());
-  return packed;
-}
-
-std::int64_t bytes_of(const PackedGroups& packed) {
+std::int64_t panel_bytes(const PackedGroups& panels) {
   const auto sides = static_cast<std::int64_t>(sizeof(float) + sizeof(std::int32_t));
-  return packed.panels() * kPanel * (packed.inputs + packed.groups() * sides);
+  return panels.panels() * kPanel * (panels.inputs + panels.groups() * sides);
 }
 
-PackedGroups packed_groups(const QuantizedWeight& weight) {
-  return packed_groups(weight, weight.packed.data_ptr<std::int8_t>());
+/// A weight's panels without their memory. scale: [outputs, groups].
+PackedGroups panels_without_data(std::int64_t inputs, const Tensor& scale) {
+  return {.outputs = scale.size(0),
+          .inputs = inputs,
+          .group_size = inputs / scale.size(1),
+          .codes = nullptr,
+          .scale = nullptr,
+          .offset = nullptr};
 }
 
-GroupedRows rows_of(const Tensor& codes, const InputScale& scale, const Tensor& bias) {
-  GroupedRows in{codes.const_data_ptr<std::uint8_t>(),
-                 codes.size(0),
-                 {.value = scale.tensor},
-                 bias.defined() ? bias.const_data_ptr<float>() : nullptr};
-  if (scale.rows.defined()) in.scale = {.values = scale.rows.const_data_ptr<float>(), .step = 1};
-  return in;
+/// Codes, scales and offsets in one run of bytes.
+PackedGroups panels_in(const Tensor& data, std::int64_t inputs, const Tensor& scale) {
+  PackedGroups panels = panels_without_data(inputs, scale);
+  const std::int64_t rows = panels.panels() * kPanel;
+  panels.codes = data.data_ptr<std::int8_t>();
+  panels.scale = reinterpret_cast<float*>(panels.codes + rows * inputs);
+  panels.offset = reinterpret_cast<std::int32_t*>(panels.scale + rows * panels.groups());
+  return panels;
 }
 
-/// Some of the rows.
+/// The rows begin .. begin + rows.
 GroupedRows part_of(GroupedRows in, std::int64_t inputs, std::int64_t begin, std::int64_t rows) {
   in.codes += begin * inputs;
   in.rows = rows;
-  if (in.scale.values) in.scale.values += begin;
+  if (in.scale.values) in.scale.values += begin * in.scale.step;
   return in;
 }
 
 /// Threads take a panel of a chunk of rows at a time: few rows are shared by panels, many by both.
-Tensor by_kernel(const Tensor& any_codes, InputScale scale, const QuantizedWeight& weight,
-                 at::ScalarType dtype) {
+Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const PreparedWeight& weight,
+                 const Tensor& bias, at::ScalarType dtype) {
   constexpr std::int64_t kRows = 192;
   const Tensor codes = any_codes.contiguous();
-  if (scale.rows.defined()) scale.rows = scale.rows.contiguous();
-  const PackedGroups packed = packed_groups(weight);
-  const GroupedRows all = rows_of(codes, scale, weight.bias);
-  const Tensor y = at::empty({all.rows, packed.outputs}, codes.options().dtype(dtype));
+  const PackedGroups panels = panels_in(weight.data, codes.size(1), weight.scale);
+  const GroupedRows all{.codes = codes.const_data_ptr<std::uint8_t>(),
+                        .rows = codes.size(0),
+                        .scale = scale.view(),
+                        .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr};
+  const Tensor y = at::empty({all.rows, panels.outputs}, codes.options().dtype(dtype));
   const data::Element element = modules::element_of(dtype);
   const std::int64_t chunks = (all.rows + kRows - 1) / kRows;
-  at::parallel_for(0, chunks * packed.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, chunks * panels.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t row = i / packed.panels() * kRows, panel = i % packed.panels();
-      const GroupedRows part = part_of(all, packed.inputs, row, std::min(kRows, all.rows - row));
-      grouped_product_cpu(part, packed, panel, panel + 1, element, modules::row_at(y, row));
+      const std::int64_t row = i / panels.panels() * kRows, panel = i % panels.panels();
+      const GroupedRows part = part_of(all, panels.inputs, row, std::min(kRows, all.rows - row));
+      grouped_product_cpu(part, panels, panel, panel + 1, element, modules::row_at(y, row));
     }
   });
   return y;
 }
 
-Tensor portably(const Tensor& codes, const InputScale& scale, const QuantizedWeight& weight,
-                at::ScalarType dtype) {
-  const std::int64_t groups = weight.scale.size(1), size = weight.codes.size(1) / groups;
-  const Tensor of_input = scale.rows.defined()
-                              ? scale.rows.unsqueeze(1)
-                              : at::full({1, 1}, scale.tensor, weight.scale.options());
-  Tensor y = at::zeros({codes.size(0), weight.codes.size(0)}, weight.scale.options());
+Tensor portably(const Tensor& codes, const InputScale& scale, const PreparedWeight& weight,
+                const Tensor& bias, at::ScalarType dtype) {
+  const std::int64_t groups = weight.scale.size(1), size = codes.size(1) / groups;
+  const Tensor input_scale = scale.rows.defined()
+                                 ? scale.rows.unsqueeze(1)
+                                 : at::full({1, 1}, scale.value, weight.scale.options());
+  Tensor y = at::zeros({codes.size(0), weight.outputs()}, weight.scale.options());
   for (std::int64_t group = 0; group < groups; ++group) {
-    const auto of_group = [&](const Tensor& all) {
+    const auto columns = [&](const Tensor& all) {
       return all.narrow(1, group * size, size).contiguous();
     };
-    const Tensor sums = integer_sums(of_group(codes), of_group(weight.codes));
-    y.add_(sums.to(at::kFloat).mul_(of_input * weight.scale.select(1, group)));
+    const Tensor sums = integer_sums(columns(codes), columns(weight.data));
+    y.add_(sums.to(at::kFloat).mul_(input_scale * weight.scale.select(1, group)));
   }
-  if (weight.bias.defined()) y.add_(weight.bias);
+  if (bias.defined()) y.add_(bias);
   return y.to(dtype);
 }
 
 }  // namespace
 
-void pack_grouped(QuantizedWeight& weight) {
-  const std::int64_t groups = weight.scale.size(1), inputs = weight.codes.size(1);
-  const bool whole_quads = inputs / groups % kQuad == 0;
-  if (!weight.codes.is_cpu() || !has_grouped_product() || !whole_quads) return;
-  if (!weight.packed.defined())
-    weight.packed = at::empty({bytes_of(packed_groups(weight, nullptr))}, at::kChar);
-  const PackedGroups packed = packed_groups(weight);
+void prepare_panels(const GridWeight& weight, Tensor& data) {
   const Tensor codes = weight.codes.contiguous(), scale = weight.scale.contiguous();
-  at::parallel_for(0, packed.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t inputs = codes.size(1);
+  if (!data.defined())
+    data = at::empty({panel_bytes(panels_without_data(inputs, scale))}, at::kChar);
+  const PackedGroups panels = panels_in(data, inputs, scale);
+  at::parallel_for(0, panels.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
     pack_groups_cpu(codes.const_data_ptr<std::int8_t>(), scale.const_data_ptr<float>(), begin, end,
-                    packed);
+                    panels);
   });
 }
 
 Tensor grouped_linear(const Tensor& codes, const InputScale& input_scale,
-                      const QuantizedWeight& weight, at::ScalarType dtype) {
-  return weight.packed.defined() ? by_kernel(codes, input_scale, weight, dtype)
-                                 : portably(codes, input_scale, weight, dtype);
+                      const PreparedWeight& weight, const Tensor& bias, at::ScalarType dtype) {
+  return weight.kind == WeightKind::kPanels ? by_panels(codes, input_scale, weight, bias, dtype)
+                                            : portably(codes, input_scale, weight, bias, dtype);
 }
 
 }  // namespace dualpath::quant

@@ -2,17 +2,23 @@
 
 #include <torch/types.h>
 
-#include <utility>
+#include "quant/kernels/scale_sums.h"
 
 namespace dualpath::quant {
 
-/// Scale of the input's codes: one float (static) or one per row (per token).
+/// Scale of an input's codes: one float for all rows (static), or float32 `rows` (per token).
 struct InputScale {
-  InputScale(float whole) : tensor(whole) {}
-  InputScale(torch::Tensor each) : rows(std::move(each)) {}
+  InputScale(float all) : value(all) {}
+  InputScale(const torch::Tensor& each) : rows(each.contiguous()) {}
 
-  float tensor = 0.0f;
-  torch::Tensor rows = {};  ///< [rows] float32; undefined where `tensor` is the scale
+  float value = 0.0f;  ///< of all rows, if `rows` is undefined
+  torch::Tensor rows;  ///< float32 on the codes' device: one a row, [M], or [1] for all
+
+  /// What kernels read. Valid while this scale lives.
+  InputScaleView view() const {
+    if (!rows.defined()) return {.value = value};
+    return {.values = rows.const_data_ptr<float>(), .step = rows.numel() == 1 ? 0 : 1};
+  }
 };
 
 }  // namespace dualpath::quant

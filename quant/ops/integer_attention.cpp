@@ -60,14 +60,14 @@ Tensor attend(const HeadCodes& query, const HeadCodes& key, const HeadCodes& val
 }
 
 HeadCodes part(const HeadCodes& operand, std::int64_t first, std::int64_t count) {
-  return {operand.codes.narrow(2, first, count), operand.scale};
+  return {.codes = operand.codes.narrow(2, first, count), .scale = operand.scale};
 }
 
 }  // namespace
 
 HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string& site,
                          int num_bits) {
-  return {activation_codes(x, scale, site, num_bits), scale};
+  return {.codes = activation_codes(x, scale, site, num_bits), .scale = scale};
 }
 
 Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {

@@ -71,7 +71,7 @@ Tensor without_padding(const Tensor& b, std::int64_t columns) {
   return b.size(1) == columns ? b : b.narrow(1, 0, columns);
 }
 
-Tensor scaled(const Tensor& sums, const InputScales& input, const Tensor& weight_scale,
+Tensor scaled(const Tensor& sums, const InputScaleView& input, const Tensor& weight_scale,
               const Tensor& bias, at::ScalarType dtype) {
   TORCH_CHECK(sums.stride(1) == 1 || sums.size(1) == 1, "sums with gaps in a row");
   const Tensor y = at::empty({sums.size(0), sums.size(1)}, sums.options().dtype(dtype));
@@ -137,18 +137,12 @@ Tensor integer_sums_in_chunks(const Tensor& a, const Tensor& b) {
   return sums;
 }
 
-Tensor scale_sums(const Tensor& sums, float input_scale, const Tensor& weight_scale,
+Tensor scale_sums(const Tensor& sums, const InputScale& input_scale, const Tensor& weight_scale,
                   const Tensor& bias, at::ScalarType dtype) {
-  return scaled(sums, {.value = input_scale}, weight_scale, bias, dtype);
-}
-
-Tensor scale_sums(const Tensor& sums, const Tensor& input_scale, const Tensor& weight_scale,
-                  const Tensor& bias, at::ScalarType dtype) {
-  const std::int64_t scales = input_scale.numel();
-  TORCH_CHECK(scales == 1 || scales == sums.size(0), "one input scale, or one a row");
-  const Tensor values = input_scale.contiguous();
-  return scaled(sums, {.values = values.const_data_ptr<float>(), .step = scales == 1 ? 0 : 1},
-                weight_scale, bias, dtype);
+  const Tensor& scales = input_scale.rows;
+  TORCH_CHECK(!scales.defined() || scales.numel() == 1 || scales.numel() == sums.size(0),
+              "one input scale, or one a row");
+  return scaled(sums, input_scale.view(), weight_scale, bias, dtype);
 }
 
 }  // namespace dualpath::quant

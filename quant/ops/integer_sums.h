@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "quant/ops/input_scale.h"
+
 namespace dualpath::quant {
 
 // Products of codes: exact int32 sums, and values of them.
@@ -27,13 +29,9 @@ std::string integer_sums_route();
 at::Tensor integer_sums_in_chunks(const at::Tensor& a, const at::Tensor& b);
 
 /// sums: [M, N] int32 (or, on the CPU, float32 that a kernel has rounded them to), each row without
-/// gaps; weight_scale: [N] float32; bias: [N] float32 or
-/// undefined. y = float(sum) * (input_scale * weight_scale) + bias, then one cast. Result: [M, N]
-/// of `dtype`.
-at::Tensor scale_sums(const at::Tensor& sums, float input_scale, const at::Tensor& weight_scale,
-                      const at::Tensor& bias, at::ScalarType dtype);
-/// input_scale: float32 on the sums' device, [1] or one a row, [M].
-at::Tensor scale_sums(const at::Tensor& sums, const at::Tensor& input_scale,
+/// gaps; weight_scale: [N] float32; bias: [N] float32 or undefined.
+/// y = float(sum) * (input_scale * weight_scale) + bias, then one cast. Result: [M, N] of `dtype`.
+at::Tensor scale_sums(const at::Tensor& sums, const InputScale& input_scale,
                       const at::Tensor& weight_scale, const at::Tensor& bias, at::ScalarType dtype);
 
 }  // namespace dualpath::quant

@@ -25,14 +25,15 @@ Tensor by_channel(const Tensor& each, std::int64_t dimensions) {
 
 }  // namespace
 
-Tensor quantized_conv(const Tensor& x, const Tensor& scale, const QuantizedWeight& weight,
-                      const modules::ConvRef& ref, const std::string& site, int num_bits) {
+Tensor quantized_conv(const Tensor& x, const Tensor& scale, const GridWeight& weight,
+                      const Tensor& bias, const modules::ConvRef& ref, const std::string& site,
+                      int num_bits) {
   const Tensor codes = activation_codes(x, scale, site, num_bits);
   const torch::ScalarType dtype = exact_dtype(weight.codes.size(1));
   const Tensor values = weight.codes.view(ref.weight_shape()).to(dtype);
   const Tensor sums = modules::convolution(ref, codes.to(dtype), values, /*bias=*/{});
   Tensor y = sums.to(torch::kFloat) * by_channel(scale * weight.scale, x.dim());
-  if (weight.bias.defined()) y = y + by_channel(weight.bias, x.dim());
+  if (bias.defined()) y = y + by_channel(bias, x.dim());
   return y.to(x.scalar_type());
 }
 

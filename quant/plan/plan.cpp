@@ -14,10 +14,6 @@ using modules::Operand;
 
 namespace {
 
-/// compressed-tensors' words.
-constexpr Named<Operand> kScaleNames[] = {
-    {"q_scale", Operand::kQuery}, {"k_scale", Operand::kKey}, {"v_scale", Operand::kValue}};
-
 std::string listed(const std::vector<Operand>& operands) {
   std::vector<std::string_view> names;
   for (const Operand operand : operands) names.push_back(name_of(operand));
@@ -47,10 +43,6 @@ std::vector<std::string> PlannedAttention::head_groups(Operand operand) const {
 std::vector<Operand> PlannedAttention::operands() const {
   if (products) return {Operand::kQuery, Operand::kKey, Operand::kValue};
   return {Operand::kKey, Operand::kValue};
-}
-
-std::string PlannedAttention::scale_name(Operand operand) const {
-  return fmt::format("{}.{}", ref.name, name_in(kScaleNames, operand));
 }
 
 std::map<std::string, const PlannedLinear*> Plan::by_weight(

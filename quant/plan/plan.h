@@ -75,8 +75,6 @@ struct PlannedAttention {
   std::vector<std::string> head_groups(modules::Operand operand) const;
   /// The operands that have scales.
   std::vector<modules::Operand> operands() const;
-  /// What an export calls an operand's scales: "<name>.k_scale", [heads, 1, 1].
-  std::string scale_name(modules::Operand operand) const;
 };
 
 /// Sites that are one quantized tensor (the inputs of q, k and v), or one head of an attention's

@@ -16,13 +16,20 @@ namespace {
 using modules::LinearRef;
 using modules::Structure;
 
+/// compressed-tensors' words.
+constexpr Named<modules::Operand> kScaleNames[] = {{"q_scale", modules::Operand::kQuery},
+                                                   {"k_scale", modules::Operand::kKey},
+                                                   {"v_scale", modules::Operand::kValue}};
+
 PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& shape,
                       at::ScalarType dtype) {
   const std::int64_t numel =
       std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
   const data::DType stored = modules::dtype_of(dtype);
-  return {name, shape, std::string(data::name_of(stored)),
-          numel * static_cast<std::int64_t>(data::size_of(stored))};
+  return {.name = name,
+          .shape = shape,
+          .dtype = std::string(data::name_of(stored)),
+          .bytes = numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
 /// What an export holds of a quantized weight, under the names by which it is found again, and of
@@ -39,27 +46,31 @@ void append_quantized(const Plan& plan, const PlannedLinear& linear,
     planned.back().scheme = linear.scheme;
   };
   if (linear.is_packed()) {
-    add(".weight_packed", {outputs, words_of(inputs, args.num_bits)}, at::kInt);
+    add(stored_name::kPackedCodes, {outputs, words_of(inputs, args.num_bits)}, at::kInt);
   } else {
-    add(".weight", ref.weight_shape(), at::kChar);
+    add(stored_name::kCodes, ref.weight_shape(), at::kChar);
   }
-  add(".weight_scale", {outputs, groups}, at::kFloat);
-  if (linear.is_packed()) add(".weight_shape", {2}, at::kLong);
+  add(stored_name::kScale, {outputs, groups}, at::kFloat);
+  if (linear.is_packed()) add(stored_name::kShape, {2}, at::kLong);
   if (!args.symmetric)
-    add(".weight_zero_point", {words_of(outputs, args.num_bits), groups}, at::kInt);
+    add(stored_name::kZeroPoint, {words_of(outputs, args.num_bits), groups}, at::kInt);
   if (!plan.has_input_scale(linear)) return;
-  planned.push_back(bytes_of(ref.name + ".input_scale", {1}, at::kFloat));
+  planned.push_back(bytes_of(ref.name + stored_name::kInputScale, {1}, at::kFloat));
   planned.back().scheme = linear.scheme;
 }
 
 void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {
   for (const modules::Operand operand : attention.operands()) {
-    planned.push_back(
-        bytes_of(attention.scale_name(operand), {attention.ref.heads(operand), 1, 1}, at::kFloat));
+    planned.push_back(bytes_of(stored_name::scale(attention, operand),
+                               {attention.ref.heads(operand), 1, 1}, at::kFloat));
   }
 }
 
 }  // namespace
+
+std::string stored_name::scale(const PlannedAttention& attention, modules::Operand operand) {
+  return fmt::format("{}.{}", attention.ref.name, name_in(kScaleNames, operand));
+}
 
 at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute) {
   return info.decoded && info.shape.size() > 1 ? compute : info.dtype;

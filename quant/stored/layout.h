@@ -10,6 +10,15 @@
 
 namespace dualpath::quant {
 
+// What an export calls its tensors. Those of a linear stand behind its name.
+namespace stored_name {
+inline constexpr const char *kCodes = ".weight", *kPackedCodes = ".weight_packed",
+                            *kShape = ".weight_shape", *kScale = ".weight_scale",
+                            *kZeroPoint = ".weight_zero_point", *kInputScale = ".input_scale";
+/// The scales of an attention's operand: "<name>.k_scale", [heads, 1, 1].
+std::string scale(const PlannedAttention& attention, modules::Operand operand);
+}  // namespace stored_name
+
 /// One tensor of an export.
 struct PlannedBytes {
   std::string name;

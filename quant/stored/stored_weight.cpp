@@ -12,9 +12,6 @@ namespace {
 using at::Tensor;
 using modules::WeightStore;
 
-constexpr const char *kCodes = ".weight", *kPacked = ".weight_packed", *kShape = ".weight_shape",
-                     *kScale = ".weight_scale", *kZeroPoint = ".weight_zero_point";
-
 Tensor read(const WeightStore& weights, const std::string& name,
             const std::vector<std::int64_t>& shape, at::ScalarType dtype) {
   Tensor tensor = weights.get(name);
@@ -36,29 +33,28 @@ Tensor unpack_columns(const Tensor& packed, int num_bits, std::int64_t rows) {
 /// [outputs] becomes [outputs, 1].
 Tensor matrix(const Tensor& each) { return each.dim() == 1 ? each.unsqueeze(1) : each; }
 
-/// Of a linear or a convolution.
+/// ref: of a linear or a convolution.
 template <class Ref>
 Tensor float_bias(const WeightStore& weights, const Ref& ref) {
   return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
 }
 
+/// The codes that an export holds of a linear's weight.
 class StoredWeight {
  public:
   StoredWeight(const WeightStore& weights, const PlannedLinear& linear)
       : weights_(weights), linear_(linear), args_(linear.weights) {}
 
-  QuantizedWeight get() const {
+  GridWeight get() const {
     const std::int64_t outputs = linear_.ref.out_features, inputs = linear_.ref.in_features;
     const bool grouped = args_.strategy == Strategy::kGroup;
     const std::int64_t groups = grouped ? inputs / args_.group_size : 1;
     const auto shaped = [&](const Tensor& each) { return grouped ? each : each.flatten(); };
-    QuantizedWeight weight;
-    weight.args = args_;
-    weight.scale = shaped(read(weights_, name(kScale), {outputs, groups}, at::kFloat));
-    weight.codes = codes(outputs, inputs);
+    const Tensor scale = read(weights_, name(stored_name::kScale), {outputs, groups}, at::kFloat);
+    GridWeight weight{.codes = codes(outputs, inputs), .scale = shaped(scale), .args = args_};
     if (args_.symmetric) return weight;
-    const Tensor packed =
-        read(weights_, name(kZeroPoint), {words_of(outputs, args_.num_bits), groups}, at::kInt);
+    const Tensor packed = read(weights_, name(stored_name::kZeroPoint),
+                               {words_of(outputs, args_.num_bits), groups}, at::kInt);
     const Tensor zero_point = unpack_columns(packed, args_.num_bits, outputs);
     weight.zero_point = shaped(zero_point);
     weight.codes.view({outputs, groups, -1}).sub_(zero_point.unsqueeze(2));
@@ -71,9 +67,10 @@ class StoredWeight {
 
   Tensor codes(std::int64_t outputs, std::int64_t inputs) const {
     if (!linear_.is_packed())
-      return read(weights_, name(kCodes), linear_.ref.weight_shape(), at::kChar).flatten(1);
-    const Tensor packed =
-        read(weights_, name(kPacked), {outputs, words_of(inputs, args_.num_bits)}, at::kInt);
+      return read(weights_, name(stored_name::kCodes), linear_.ref.weight_shape(), at::kChar)
+          .flatten(1);
+    const Tensor packed = read(weights_, name(stored_name::kPackedCodes),
+                               {outputs, words_of(inputs, args_.num_bits)}, at::kInt);
     return unpack_codes(packed, args_.num_bits, inputs);
   }
 
@@ -92,40 +89,39 @@ Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref) {
   return float_bias(weights, ref);
 }
 
-QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedLinear& linear) {
+Tensor bias_of(const WeightStore& weights, const modules::ConvRef& ref) {
+  return float_bias(weights, ref);
+}
+
+GridWeight grid_weight(const WeightStore& weights, const PlannedLinear& linear) {
   const modules::LinearRef& ref = linear.ref;
-  const bool has_codes = weights.contains(ref.name + kScale);
-  QuantizedWeight weight =
-      has_codes ? StoredWeight(weights, linear).get()
-                : quantize_weight(matrix_of(weights, ref), ref.weight_site(), linear.weights);
-  weight.bias = bias_of(weights, ref);
-  return weight;
+  return weights.contains(ref.name + stored_name::kScale)
+             ? StoredWeight(weights, linear).get()
+             : quantize_weight(matrix_of(weights, ref), ref.weight_site(), linear.weights);
 }
 
-QuantizedWeight quantized_weight(const WeightStore& weights, const PlannedConv& conv) {
+GridWeight grid_weight(const WeightStore& weights, const PlannedConv& conv) {
   const modules::ConvRef& ref = conv.ref;
-  QuantizedWeight weight =
-      quantize_weight(weights.get(ref.weight_name()).flatten(1), ref.weight_site(), conv.weights);
-  weight.bias = float_bias(weights, ref);
-  return weight;
+  const Tensor matrix = weights.get(ref.weight_name()).flatten(1);
+  return quantize_weight(matrix, ref.weight_site(), conv.weights);
 }
 
-modules::NamedTensors stored_tensors(const QuantizedWeight& weight, const PlannedLinear& linear) {
+modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedLinear& linear) {
   const int num_bits = weight.args.num_bits;
   const std::int64_t outputs = weight.codes.size(0), inputs = weight.codes.size(1);
   Tensor codes = weight.codes;
-  modules::NamedTensors tensors{{kScale, matrix(weight.scale)}};
+  modules::NamedTensors tensors{{stored_name::kScale, matrix(weight.scale)}};
   if (weight.zero_point.defined()) {
     const Tensor zero_point = matrix(weight.zero_point);
     codes = (codes.view({outputs, zero_point.size(1), -1}) + zero_point.unsqueeze(2))
                 .view({outputs, inputs});
-    tensors[kZeroPoint] = pack_columns(zero_point, num_bits);
+    tensors[stored_name::kZeroPoint] = pack_columns(zero_point, num_bits);
   }
   if (linear.is_packed()) {
-    tensors[kPacked] = pack_codes(codes, num_bits);
-    tensors[kShape] = at::tensor({outputs, inputs}, at::kLong);
+    tensors[stored_name::kPackedCodes] = pack_codes(codes, num_bits);
+    tensors[stored_name::kShape] = at::tensor({outputs, inputs}, at::kLong);
   } else {
-    tensors[kCodes] = codes.view(linear.ref.weight_shape());
+    tensors[stored_name::kCodes] = codes.view(linear.ref.weight_shape());
   }
   return tensors;
 }

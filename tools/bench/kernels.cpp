@@ -219,16 +219,24 @@ void add_depthwise() {
   });
 }
 
+quant::PreparedWeight prepared_weight(const Product& p, const quant::QuantArgs& args) {
+  const quant::WeightKind kind = quant::fastest_kind(at::kCPU, args.group_size);
+  return quant::prepare(quant::quantize_weight(at::randn({p.out, p.in}), "weight", args), kind);
+}
+
+Tensor codes_for(const Product& p, const quant::PreparedWeight& weight) {
+  const bool is_unsigned = quant::takes_unsigned(weight.kind);
+  return quant::quantize_tokens(activations({p.rows, p.in}), is_unsigned, "x").values;
+}
+
 void add_products() {
   for (const Product p : kProducts) {
     const std::string shape = fmt::format("{}x{}x{}", p.rows, p.in, p.out);
     add("integer_linear/" + shape, [=] {
-      quant::QuantizedWeight weight = quant::quantize_weight(at::randn({p.out, p.in}), "weight");
-      quant::pack(weight);
-      const bool is_unsigned = weight.packed.defined();
-      const Tensor codes =
-          quant::quantize_tokens(activations({p.rows, p.in}), is_unsigned, "x").values;
-      const auto run = [=] { quant::integer_linear(codes, 0.7f, weight, at::kBFloat16); };
+      const quant::PreparedWeight weight = prepared_weight(p, quant::kWeightInt8);
+      const auto run = [=, codes = codes_for(p, weight)] {
+        quant::integer_linear(codes, 0.7f, weight, /*bias=*/{}, at::kBFloat16);
+      };
       return Work{run, p.rows * p.in + p.out * p.in + 2 * p.rows * p.out};
     });
     for (const std::int64_t size : {32, 64, 128}) {
@@ -236,13 +244,10 @@ void add_products() {
       add(fmt::format("integer_linear_w4g{}/{}", size, shape), [=] {
         const quant::QuantArgs args{
             .num_bits = 4, .strategy = quant::Strategy::kGroup, .group_size = size};
-        quant::QuantizedWeight weight =
-            quant::quantize_weight(at::randn({p.out, p.in}), "weight", args);
-        quant::pack(weight);
-        const bool is_unsigned = weight.packed.defined();
-        const Tensor codes =
-            quant::quantize_tokens(activations({p.rows, p.in}), is_unsigned, "x").values;
-        const auto run = [=] { quant::integer_linear(codes, 0.7f, weight, at::kBFloat16); };
+        const quant::PreparedWeight weight = prepared_weight(p, args);
+        const auto run = [=, codes = codes_for(p, weight)] {
+          quant::integer_linear(codes, 0.7f, weight, /*bias=*/{}, at::kBFloat16);
+        };
         return Work{run, p.rows * p.in + p.out * p.in + 2 * p.rows * p.out};
       });
     }

@@ -60,6 +60,7 @@ struct QuantizedPath {
   QuantizedPath& operator=(const QuantizedPath&) = delete;
 
   Trainables trainables;
+  std::shared_ptr<quant::CodeStore> codes;  ///< of the trainables' weights, for executor and export
   quant::QuantizedExecutor executor;
   modules::Corrected corrected;
 };

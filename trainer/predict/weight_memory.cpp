@@ -34,7 +34,9 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
     bytes += elements(info) * (element - left);
   }
   for (const quant::PlannedLinear& linear : plan.linears) {
-    const double codes = quant::packs(linear, recipe.compute) ? 2.0 : 1.0;
+    const bool is_shared =
+        quant::kind_of(linear, recipe.compute, at::kCPU) == quant::WeightKind::kCodes;
+    const double codes = is_shared ? 1.0 : 2.0;
     const double transposed = has_integer_gradients(recipe, linear) ? 1.0 : element;
     bytes += static_cast<double>(linear.ref.in_features * linear.ref.out_features) *
              (codes + transposed);

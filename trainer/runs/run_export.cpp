@@ -56,11 +56,16 @@ ExportResult run_export(const Experiment& experiment, const Texts& texts,
   const Trainables& trained = paths.quantized->trainables;
   Progress progress("export", static_cast<std::int64_t>(trained.weights->names().size()),
                     "weights");
-  const quant::ExportSource source{
-      experiment.model,     *trained.weights,  recipe.model.dtype,
-      experiment.plan,      recipe.quantize,   trained.scales,
-      trained.corrections,  recipe.correction, provenance(experiment, paths, directory),
-      recipe.export_.format};
+  const quant::ExportSource source{.model = experiment.model,
+                                   .codes = *paths.quantized->codes,
+                                   .dtype = recipe.model.dtype,
+                                   .plan = experiment.plan,
+                                   .options = recipe.quantize,
+                                   .scales = trained.scales,
+                                   .corrections = trained.corrections,
+                                   .correction_options = recipe.correction,
+                                   .provenance = provenance(experiment, paths, directory),
+                                   .format = recipe.export_.format};
   quant::export_model(recipe.export_.output_dir, source, [&](std::int64_t weights) {
     failpoint("export.weight");
     throw_if_interrupted();

@@ -6,8 +6,8 @@
 
 #include "modules/ops/norm.h"
 #include "quant/execute/quantized_linear.h"
-#include "quant/ops/integer_linear.h"
 #include "quant/scheme.h"
+#include "tests/quant/weights.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
 
@@ -19,11 +19,12 @@ using torch::Tensor;
 namespace {
 
 std::shared_ptr<QuantizedGroup> group_of(std::int64_t width, Compute compute) {
-  auto group = std::make_shared<QuantizedGroup>(QuantizedGroup{"x.input", {}, {}});
-  for (const std::int64_t rows : {5, 3}) {
-    group->weights.push_back(quantize_weight(torch::randn({rows, width}), "w"));
-    if (compute == Compute::kInteger) pack(group->weights.back());
-  }
+  auto group = std::make_shared<QuantizedGroup>(QuantizedGroup{.site = "x.input", .weights = {}});
+  const WeightKind kind =
+      compute == Compute::kInteger ? fastest_kind(at::kCPU, 0) : WeightKind::kCodes;
+  for (const std::int64_t rows : {5, 3})
+    group->weights.push_back(
+        weight_of(quantize_weight(torch::randn({rows, width}), "w"), /*bias=*/{}, kind));
   return group;
 }
 

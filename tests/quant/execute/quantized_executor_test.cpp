@@ -172,6 +172,45 @@ TEST_CASE("linears of one input have the results that each has alone", "[quant][
   }
 }
 
+TEST_CASE("a tensor group that is met with other linears than before is named",
+          "[quant][simulate]") {
+  const torch::NoGradGuard no_grad;
+  const modules::LinearRef q{"q", 2, 2}, k{"k", 2, 2};
+  Plan plan;
+  for (const modules::LinearRef& ref : {q, k})
+    plan.linears.push_back({.ref = ref,
+                            .stage = "stage",
+                            .group = "q.input",
+                            .weights = kWeightInt8,
+                            .input_activations = kTokenInt8});
+  const ActivationScales scales;
+  const auto weights = std::make_shared<MemoryStore>(
+      modules::NamedTensors{{"q.weight", torch::eye(2)}, {"k.weight", torch::eye(2)}});
+  QuantizedExecutor executor(weights, at::kFloat, plan, scales);
+  const Tensor x = torch::tensor({{0.3f, 1.7f}});
+  CHECK(executor.linear(modules::LinearRefs{q, k}, x).size() == 2);
+  for (const modules::LinearRefs& others : {modules::LinearRefs{q}, modules::LinearRefs{k, q}})
+    CHECK_THROWS_WITH(executor.linear(others, x),
+                      Catch::StartsWith("q.input: its tensor group is met with other linears"));
+}
+
+TEST_CASE("a weight is prepared for a kernel of its device where integers are to be multiplied",
+          "[quant][simulate]") {
+  PlannedLinear linear{.ref = {"a", 64, 5},
+                       .stage = "stage",
+                       .group = "a.input",
+                       .weights = kWeightInt8,
+                       .input_activations = kInputInt8};
+  CHECK(kind_of(linear, Compute::kInteger, at::kCPU) == fastest_kind(at::kCPU, /*group_size=*/0));
+  CHECK(kind_of(linear, Compute::kInteger, at::kCUDA) == WeightKind::kPaddedCodes);
+  CHECK(kind_of(linear, Compute::kSimulate, at::kCPU) == WeightKind::kCodes);
+  linear.weights = weights_of(4, Strategy::kGroup, 32, true);
+  CHECK(kind_of(linear, Compute::kInteger, at::kCPU) == fastest_kind(at::kCPU, 32));
+  CHECK(kind_of(linear, Compute::kInteger, at::kCUDA) == WeightKind::kCodes);
+  linear.input_activations.reset();
+  CHECK(kind_of(linear, Compute::kInteger, at::kCPU) == WeightKind::kCodes);
+}
+
 TEST_CASE("a cache of codes gives the logits of the whole prompt", "[quant][simulate]") {
   const torch::NoGradGuard no_grad;
   const bool products = GENERATE(false, true);

@@ -12,9 +12,11 @@
 #include "quant/ops/integer_linear.h"
 #include "quant/ops/quantize.h"
 #include "quant/ops/quantize_rows.h"
+#include "tests/quant/weights.h"
 #include "tests/support/catch.h"
 
 using namespace dualpath::quant;
+using namespace dualpath::testing;
 using torch::Tensor;
 
 namespace {
@@ -22,25 +24,27 @@ namespace {
 using Weights = std::vector<QuantizedWeight>;
 
 std::shared_ptr<QuantizedGroup> group_of(Weights weights) {
-  return std::make_shared<QuantizedGroup>(QuantizedGroup{"x.input", std::move(weights), {}});
+  return std::make_shared<QuantizedGroup>(
+      QuantizedGroup{.site = "x.input", .weights = std::move(weights)});
 }
 
 /// One output: codes * scale are its weights.
 QuantizedWeight one_row(std::vector<int> codes, float scale) {
-  return {torch::tensor(codes, at::kChar).unsqueeze(0), torch::tensor({scale}), {}, {}};
+  return weight_of(
+      {.codes = torch::tensor(codes, at::kChar).unsqueeze(0), .scale = torch::tensor({scale})});
 }
 
 /// y of one row of x, by the scalar header and int32 sums.
 Tensor plain_linear(const Tensor& x, float scale, const QuantizedWeight& weight) {
   const Tensor wide = x.to(at::kFloat);
-  const Tensor y = torch::empty(weight.codes.size(0));
+  const Tensor y = torch::empty(weight.outputs());
   for (std::int64_t n = 0; n < y.numel(); ++n) {
     std::int32_t sum = 0;
     for (std::int64_t k = 0; k < wide.numel(); ++k) {
       const std::int32_t code = quantize(wide[k].item<float>(), activation_grid(scale));
-      sum += code * weight.codes[n][k].item<std::int8_t>();
+      sum += code * weight.grid->codes[n][k].item<std::int8_t>();
     }
-    float value = scaled_sum(sum, scale, weight.scale[n].item<float>());
+    float value = scaled_sum(sum, scale, weight.grid->scale[n].item<float>());
     if (weight.bias.defined()) value += weight.bias[n].item<float>();
     y[n] = value;
   }
@@ -48,8 +52,10 @@ Tensor plain_linear(const Tensor& x, float scale, const QuantizedWeight& weight)
 }
 
 /// The same group, its input's gradient by integers.
-std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool packed) {
-  if (packed) std::ranges::for_each(weights, pack);
+std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool by_kernel) {
+  for (QuantizedWeight& weight : weights) {
+    if (by_kernel) weight.prepared = prepare(*weight.grid, fastest_kind(at::kCPU, 0));
+  }
   const auto group = group_of(std::move(weights));
   group->input_gradients = InputGradients::kInt8;
   return group;
@@ -59,8 +65,8 @@ std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool packed) {
 Tensor plain_input_gradient(const std::vector<Tensor>& grads, const Weights& weights) {
   std::vector<Tensor> codes, scales;
   for (const QuantizedWeight& weight : weights) {
-    codes.push_back(weight.codes);
-    scales.push_back(weight.scale);
+    codes.push_back(weight.grid->codes);
+    scales.push_back(weight.grid->scale);
   }
   const Tensor scaled = at::cat(grads, 1).to(at::kFloat) * at::cat(scales);
   const ScaledCodes made = quantize_tokens(scaled, /*unsigned_codes=*/false, "x");
@@ -77,7 +83,7 @@ TEST_CASE("a quantized linear is a plain loop over int32 sums, to the bit", "[qu
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   const bool with_bias = GENERATE(false, true);
   torch::manual_seed(9);
-  QuantizedWeight weight = quantize_weight(torch::randn({6, 40}), "w");
+  QuantizedWeight weight = weight_of(quantize_weight(torch::randn({6, 40}), "w"));
   if (with_bias) weight.bias = torch::randn(6);
   const Tensor x = (torch::randn({2, 3, 40}) * 2.0).to(dtype), scale = torch::tensor({0.031f});
   const Tensor y = quantized_linear(x, scale, group_of({weight})).front();
@@ -92,7 +98,7 @@ TEST_CASE("a quantized linear is a plain loop over int32 sums, to the bit", "[qu
 TEST_CASE("by token each row has the linear of its own scale, to the bit", "[quant][linear]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   torch::manual_seed(9);
-  QuantizedWeight weight = quantize_weight(torch::randn({6, 40}), "w");
+  QuantizedWeight weight = weight_of(quantize_weight(torch::randn({6, 40}), "w"));
   weight.bias = torch::randn(6);
   const Tensor x = (torch::randn({2, 3, 40}) * torch::rand({2, 3, 1}) * 9.0).to(dtype);
   const Tensor y = token_quantized_linear(x, group_of({weight})).front();
@@ -117,7 +123,7 @@ TEST_CASE("by token the gradient passes to all of x", "[quant][linear]") {
 
 TEST_CASE("a weight is quantized from float32 whatever dtype it comes in", "[quant][linear]") {
   const Tensor source = torch::tensor({{1.f, -4.f, 0.25f}}).to(at::kBFloat16);
-  const QuantizedWeight weight = quantize_weight(source, "w");
+  const GridWeight weight = quantize_weight(source, "w");
   CHECK(weight.scale.equal(torch::tensor({4.0f / 127.0f})));
   CHECK(weight.codes.equal(torch::tensor({{32, -127, 8}}, at::kChar)));
   CHECK(at::allclose(weight.dequantized(at::kFloat), source.to(at::kFloat), 0.0, 4.0 / 254));
@@ -133,7 +139,7 @@ TEST_CASE("the gradient passes to x where the rounded level is in range", "[quan
 
 TEST_CASE("the gradient of x is the slope of y over whole steps of the grid", "[quant][linear]") {
   torch::manual_seed(10);
-  const QuantizedWeight weight = quantize_weight(torch::randn({4, 8}), "w");
+  const QuantizedWeight weight = weight_of(quantize_weight(torch::randn({4, 8}), "w"));
   const auto group = group_of({weight});
   const Tensor slope = torch::randn({1, 4});
   constexpr float kScale = 0.125f;  // x + 2 * scale is exact
@@ -227,7 +233,7 @@ TEST_CASE("frozen weights and biases get no gradient and ask for no graph", "[qu
   CHECK_FALSE(quantized_linear(x, scale, group).front().requires_grad());
   x.requires_grad_();
   quantized_linear(x, scale, group).front().sum().backward();
-  CHECK_FALSE(group->weights.front().scale.grad().defined());
+  CHECK_FALSE(group->weights.front().grid->scale.grad().defined());
   CHECK_FALSE(group->weights.front().bias.grad().defined());
   CHECK_FALSE(scale.grad().defined());
 }
@@ -245,11 +251,11 @@ TEST_CASE("x itself is kept for backward only where the scale is trained", "[qua
 TEST_CASE("integer gradients of an input are exact sums of codes, rounded as is written",
           "[quant][linear]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  const bool packed = GENERATE(false, true), by_token = GENERATE(false, true);
+  const bool by_kernel = GENERATE(false, true), by_token = GENERATE(false, true);
   torch::manual_seed(19);
-  const Weights weights{quantize_weight(torch::randn({136, 48}), "q"),
-                        quantize_weight(torch::randn({64, 48}) * 5.0, "k")};
-  const auto group = integer_group_of(weights, packed);
+  const Weights weights{weight_of(quantize_weight(torch::randn({136, 48}), "q")),
+                        weight_of(quantize_weight(torch::randn({64, 48}) * 5.0, "k"))};
+  const auto group = integer_group_of(weights, by_kernel);
   const Tensor x = torch::randn({40, 48}).to(dtype).requires_grad_();
   const std::vector<Tensor> grads{torch::randn({40, 136}).to(dtype),
                                   (torch::randn({40, 64}) * torch::rand({40, 1})).to(dtype)};
@@ -269,7 +275,7 @@ TEST_CASE("integer gradients of an input are exact sums of codes, rounded as is 
 TEST_CASE("integer gradients are off by a hundredth", "[quant][linear]") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   torch::manual_seed(20);
-  const Weights weights{quantize_weight(torch::randn({256, 128}), "w")};
+  const Weights weights{weight_of(quantize_weight(torch::randn({256, 128}), "w"))};
   const Tensor x = torch::randn({64, 128}).to(dtype).requires_grad_();
   const Tensor grad = (torch::randn({64, 256}) * torch::rand({64, 1}) * 1e-6).to(dtype);
   const auto of_x = [&](const std::shared_ptr<QuantizedGroup>& group) {
@@ -284,8 +290,8 @@ TEST_CASE("integer gradients are off by a hundredth", "[quant][linear]") {
 
 TEST_CASE("integer gradients of a result that the loss does not use are zeros", "[quant][linear]") {
   torch::manual_seed(22);
-  const Weights weights{quantize_weight(torch::randn({8, 16}), "q"),
-                        quantize_weight(torch::randn({24, 16}), "k")};
+  const Weights weights{weight_of(quantize_weight(torch::randn({8, 16}), "q")),
+                        weight_of(quantize_weight(torch::randn({24, 16}), "k"))};
   const Tensor x = torch::randn({4, 16}).requires_grad_(), grad = torch::randn({4, 24});
   const Tensor y = token_quantized_linear(x, integer_group_of(weights, false))[1];
   CHECK(torch::autograd::grad({y}, {x}, {grad})
@@ -296,8 +302,7 @@ TEST_CASE("integer gradients of a result that the loss does not use are zeros", 
 TEST_CASE("integer gradients are for frozen weights", "[quant][linear]") {
   torch::manual_seed(21);
   const Tensor source = torch::randn({8, 16}).requires_grad_();
-  QuantizedWeight weight;
-  requantize_weight(source, "w", weight);
+  const QuantizedWeight weight = trained_weight(source);
   const Tensor x = torch::randn({4, 16}).requires_grad_(), grad = torch::randn({4, 8});
   const auto of_x = [&](const std::shared_ptr<QuantizedGroup>& group) {
     return torch::autograd::grad({token_quantized_linear(x, group).front()}, {x}, {grad}).front();

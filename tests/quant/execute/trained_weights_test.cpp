@@ -5,8 +5,8 @@
 #include "quant/execute/quantized_executor.h"
 #include "quant/execute/quantized_linear.h"
 #include "tests/quant/hand_made.h"
+#include "tests/quant/weights.h"
 #include "tests/support/catch.h"
-#include "tests/support/error_message.h"
 #include "tests/support/model.h"
 #include "tests/support/relative_difference.h"
 
@@ -66,7 +66,7 @@ Tensor fake_quantized(const Tensor& x, bool by_token) {
 }
 
 Tensor fake_quantized_weight(const Tensor& weight, const QuantArgs& args = kWeightInt8) {
-  const QuantizedWeight on_grid = quantize_weight(weight, "w", args);
+  const GridWeight on_grid = quantize_weight(weight, "w", args);
   return straight_through(weight, on_grid.dequantized(at::kFloat));
 }
 
@@ -134,11 +134,12 @@ TEST_CASE("gradients of trained weights of few bits are a plain simulation's", "
 }
 
 TEST_CASE("values that floats are multiplied by follow a weight that changes", "[quant][trained]") {
-  QuantizedGroup group{"x", {QuantizedWeight{}}, {}};
-  group.requantize(0, torch::tensor({{127.f, -2.f}}), "w");
-  CHECK(group.values_in(at::kFloat)[0].equal(torch::tensor({{127.f, -2.f}})));
-  group.requantize(0, torch::tensor({{-5.f, 127.f}}), "w");
-  CHECK(group.values_in(at::kFloat)[0].equal(torch::tensor({{-5.f, 127.f}})));
+  QuantizedGroup group{.site = "x", .weights = {QuantizedWeight{}}};
+  for (const Tensor& source : {torch::tensor({{127.f, -2.f}}), torch::tensor({{-5.f, 127.f}})}) {
+    group.set(0, std::make_shared<const GridWeight>(quantize_weight(source, "w")),
+              WeightKind::kCodes);
+    CHECK(group.values_in(at::kFloat)[0].equal(source));
+  }
 }
 
 TEST_CASE("gradients of trained weights, biases and their input are a plain simulation's",
@@ -177,10 +178,10 @@ TEST_CASE("gradients of trained weights, biases and their input are a plain simu
 }
 
 TEST_CASE("a weight's gradient is y's times what the input was quantized to", "[quant][trained]") {
-  QuantizedWeight weight;
-  requantize_weight(leaf(torch::tensor({{127.f, -2.f, 3.f}})), "w", weight);
+  QuantizedWeight weight = trained_weight(leaf(torch::tensor({{127.f, -2.f, 3.f}})));
   weight.bias = leaf(torch::tensor({0.5f}));
-  const auto group = std::make_shared<QuantizedGroup>(QuantizedGroup{"x.input", {weight}, {}});
+  const auto group =
+      std::make_shared<QuantizedGroup>(QuantizedGroup{.site = "x.input", .weights = {weight}});
   const Tensor x = torch::tensor({{1.6f, 70.0f, -0.4f}, {0.0f, 10.0f, 0.2f}});
   const Tensor slopes = torch::tensor({{2.0f}, {3.0f}});
   SECTION("static, saturated where x was") {
@@ -199,9 +200,10 @@ TEST_CASE("a weight's gradient is y's times what the input was quantized to", "[
 
 TEST_CASE("what needs no gradient is not computed", "[quant][trained]") {
   const bool by_token = GENERATE(false, true);
-  QuantizedWeight trained, frozen = quantize_weight(torch::randn({2, 3}), "w");
-  requantize_weight(leaf(torch::randn({2, 3})), "w", trained);
-  const auto group = std::make_shared<QuantizedGroup>(QuantizedGroup{"x", {trained, frozen}, {}});
+  const QuantizedWeight trained = trained_weight(leaf(torch::randn({2, 3}))),
+                        frozen = weight_of(quantize_weight(torch::randn({2, 3}), "w"));
+  const auto group =
+      std::make_shared<QuantizedGroup>(QuantizedGroup{.site = "x", .weights = {trained, frozen}});
   const Tensor x = torch::randn({4, 3}), scale = torch::tensor({0.1f});
   const auto y = by_token ? token_quantized_linear(x, group) : quantized_linear(x, scale, group);
   (y[0].sum() + y[1].sum()).backward();
@@ -214,32 +216,6 @@ TEST_CASE("what needs no gradient is not computed", "[quant][trained]") {
   const Tensor before = trained.source.grad().clone();
   CHECK(torch::autograd::grad({again[0].sum()}, {leaf_x}).front().defined());
   CHECK(trained.source.grad().equal(before));
-}
-
-TEST_CASE("codes are made anew when the weight has changed, and only then", "[quant][trained]") {
-  const Tensor source = leaf(torch::tensor({{1.f, 127.f}}));
-  QuantizedWeight weight;
-  CHECK(requantize_weight(source, "w", weight));
-  CHECK_FALSE(requantize_weight(source, "w", weight));
-  CHECK(weight.codes.equal(torch::tensor({{1, 127}}, at::kChar)));
-  {
-    const torch::NoGradGuard no_grad;
-    Tensor(source).sub_(torch::tensor({{3.f, 0.f}}));
-  }
-  CHECK(requantize_weight(source, "w", weight));
-  CHECK_FALSE(requantize_weight(source, "w", weight));
-  CHECK(weight.codes.equal(torch::tensor({{-2, 127}}, at::kChar)));
-  CHECK(requantize_weight(leaf(torch::tensor({{5.f, -127.f}})), "w", weight));
-  CHECK(weight.codes.equal(torch::tensor({{5, -127}}, at::kChar)));
-}
-
-TEST_CASE("a weight that training made infinite is named at each try", "[quant][trained]") {
-  const Tensor source = leaf(torch::tensor({{1.f, INFINITY}}));
-  QuantizedWeight weight;
-  for (int i = 0; i < 2; ++i) {
-    CHECK(error_message([&] { requantize_weight(source, "q.weight", weight); }) ==
-          "q.weight: 1 of 2 values are not finite in float32 (model.dtype)");
-  }
 }
 
 TEST_CASE("after a step an executor computes, each way, what a new one does", "[quant][trained]") {

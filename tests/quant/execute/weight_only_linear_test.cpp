@@ -44,7 +44,7 @@ TEST_CASE("with its weight alone quantized, a linear is the float one of the wei
       weights_of(4, grouped ? Strategy::kGroup : Strategy::kChannel, grouped ? 32 : 0, symmetric);
   WeightOnly linear(args);
   const Tensor x = torch::randn({2, 3, 64}).to(dtype);
-  const QuantizedWeight weight = quantize_weight(linear.weights->get("a.weight"), "w", args);
+  const GridWeight weight = quantize_weight(linear.weights->get("a.weight"), "w", args);
   const Tensor values =
       (weight.codes.view({5, grouped ? 2 : 1, -1}).to(at::kFloat) * weight.scale.view({5, -1, 1}))
           .view({5, 64})

@@ -3,6 +3,7 @@
 #include <torch/utils.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/base/error.h"
@@ -14,6 +15,7 @@
 #include "quant/execute/quantized_executor.h"
 #include "quant/plan/planner.h"
 #include "quant/stored/layout.h"
+#include "quant/stored/stored_weight.h"
 #include "quant/transform/transform.h"
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
@@ -37,6 +39,7 @@ struct Run {
   Tensor ids;
   Calibration calibration;
   std::shared_ptr<modules::WeightOverlay> weights;
+  std::shared_ptr<CodeStore> codes;
   ActivationScales scales;
   modules::CorrectionOptions correction_options;
   modules::Corrections corrections;
@@ -45,20 +48,23 @@ struct Run {
 
   void export_to(const std::filesystem::path& directory) const {
     export_model(directory,
-                 {model,
-                  *weights,
-                  dtype,
-                  plan,
-                  options,
-                  scales,
-                  corrections,
-                  correction_options,
-                  {{"recipe", "what it was made with"}}},
+                 {.model = model,
+                  .codes = *codes,
+                  .dtype = dtype,
+                  .plan = plan,
+                  .options = options,
+                  .scales = scales,
+                  .corrections = corrections,
+                  .correction_options = correction_options,
+                  .provenance = {{"recipe", "what it was made with"}}},
                  [](std::int64_t) {});
+  }
+  QuantizedExecutor executor() const {
+    return {weights, dtype, plan, scales, Compute::kInteger, InputGradients::kFloat, codes};
   }
   Tensor logits() const {
     const torch::NoGradGuard no_grad;
-    QuantizedExecutor quantized(weights, dtype, plan, scales);
+    QuantizedExecutor quantized = executor();
     modules::Corrected corrected(quantized, corrections);
     return logits_of(model.network, corrected, ids);
   }
@@ -73,6 +79,7 @@ Run::Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeO
       calibration(calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {})),
       weights(std::make_shared<modules::WeightOverlay>(
           transformed(model.weights, plan, calibration.transforms))),
+      codes(std::make_shared<CodeStore>(weights)),
       scales(calibration.scales()),
       correction_options{.reduction = 8,
                          .input = modules::CorrectionInput::kRaw,
@@ -101,11 +108,11 @@ Run tiny_family_run(const std::string& family, at::ScalarType dtype) {
 
 /// The same, opened from a directory.
 Tensor exported_logits(const std::filesystem::path& directory, at::ScalarType dtype,
-                       const Tensor& ids) {
+                       const Tensor& ids, Compute compute = Compute::kInteger) {
   const torch::NoGradGuard no_grad;
   const modules::Model model = modules::open_model(directory);
   const ExportedModel exported = open_export(model);
-  QuantizedExecutor quantized(model.weights, dtype, exported.plan, exported.scales);
+  QuantizedExecutor quantized(model.weights, dtype, exported.plan, exported.scales, compute);
   modules::Corrected corrected(quantized, exported.corrections);
   return logits_of(model.network, corrected, ids);
 }
@@ -134,7 +141,7 @@ void train_weights(const Run& run) {
   torch::manual_seed(13);
   for (const std::string& name : run.weights->names())
     run.weights->set(name, run.weights->get(name).to(at::kFloat).clone().requires_grad_());
-  QuantizedExecutor executor(run.weights, run.dtype, run.plan, run.scales);
+  QuantizedExecutor executor = run.executor();
   for (int step = 0; step < 3; ++step) {
     const Tensor logits = logits_of(run.model.network, executor, run.ids);
     (logits - torch::randn(logits.sizes())).square().mean().backward();
@@ -144,6 +151,15 @@ void train_weights(const Run& run) {
       Tensor(weight).mutable_grad().reset();
     }
   }
+}
+
+/// The last output's codes first: on the planned grid, but no rounding of the weight.
+GridWeight upside_down(const GridWeight& weight) {
+  GridWeight other = weight;
+  other.codes = weight.codes.flip(0);
+  other.scale = weight.scale.flip(0);
+  if (weight.zero_point.defined()) other.zero_point = weight.zero_point.flip(0);
+  return other;
 }
 
 QuantizeOptions smoothed_mix() {
@@ -415,7 +431,7 @@ TEST_CASE("an export has codes and scales for what is quantized, the source's by
     const std::string module = name.substr(0, name.rfind('.'));
     const PlannedLinear* linear = run.plan.linear(module);
     if (linear) {
-      const QuantizedWeight weight = quantize_weight(source, name);
+      const GridWeight weight = quantize_weight(source, name);
       CHECK(exported.at(name).equal(weight.codes));
       CHECK(exported.at(module + ".weight_scale").equal(weight.scale.unsqueeze(1)));
       CHECK(exported.at(module + ".input_scale").equal(run.scales.get(linear->group)));
@@ -426,6 +442,53 @@ TEST_CASE("an export has codes and scales for what is quantized, the source's by
       CHECK(exported.at(name).equal(source));
     }
   }
+}
+
+TEST_CASE("an export has the codes that the run's executor multiplies, trained and smoothed, too",
+          "[quant][export]") {
+  const QuantizeOptions options = GENERATE(QuantizeOptions{}, mixed_schemes(), smoothed_mix());
+  const bool trained = GENERATE(false, true);
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kBFloat16, options);
+  if (trained) train_weights(run);
+  QuantizedExecutor executor = run.executor();
+  logits_of(run.model.network, executor, run.ids);
+  std::map<std::string, std::shared_ptr<const GridWeight>> multiplied;
+  for (const PlannedLinear& linear : run.plan.linears) {
+    multiplied[linear.ref.name] = run.codes->get(linear);
+    CHECK(multiplied[linear.ref.name].use_count() == 2);  // the executor's, too
+  }
+  run.export_to(directory / "export");
+  const modules::Model exported = modules::open_model(directory / "export");
+  for (const PlannedLinear& linear : run.plan.linears) {
+    INFO(linear.ref.name);
+    CHECK(run.codes->get(linear) == multiplied.at(linear.ref.name));
+    const GridWeight read = grid_weight(*exported.weights, linear);
+    CHECK(read.codes.equal(multiplied.at(linear.ref.name)->codes));
+    CHECK(read.scale.equal(multiplied.at(linear.ref.name)->scale));
+  }
+}
+
+TEST_CASE("codes that are no rounding of the weight are multiplied and exported as they are",
+          "[quant][export]") {
+  const Compute compute = GENERATE(Compute::kInteger, Compute::kSimulate);
+  const TemporaryDirectory directory;
+  const Run run = tiny_run("tied", at::kFloat, GENERATE(QuantizeOptions{}, smoothed_mix()));
+  const Tensor rounded = run.logits();
+  std::map<std::string, GridWeight> codes;
+  for (const PlannedLinear& linear : run.plan.linears) {
+    codes[linear.ref.name] = upside_down(*run.codes->get(linear));
+    run.codes->set(linear, codes[linear.ref.name]);
+  }
+  run.export_to(directory / "export");
+  const modules::Model exported = modules::open_model(directory / "export");
+  for (const PlannedLinear& linear : run.plan.linears) {
+    const GridWeight read = grid_weight(*exported.weights, linear);
+    CHECK(read.codes.equal(codes.at(linear.ref.name).codes));
+    CHECK(read.scale.equal(codes.at(linear.ref.name).scale));
+  }
+  CHECK_FALSE(run.logits().equal(rounded));
+  CHECK(exported_logits(directory / "export", at::kFloat, run.ids, compute).equal(run.logits()));
 }
 
 TEST_CASE("config.json says how the weights are quantized, in compressed-tensors' words",

@@ -19,26 +19,42 @@ using torch::Tensor;
 
 namespace {
 
-QuantizedWeight integer_weight(const Tensor& codes, bool with_bias) {
+/// A weight, a bias or none, and a fast kind of product for them.
+struct Weight {
+  GridWeight grid;
+  Tensor bias;
+
+  std::int64_t group_size() const {
+    return grid.scale.dim() == 2 ? grid.codes.size(1) / grid.scale.size(1) : 0;
+  }
+  WeightKind fastest() const { return fastest_kind(grid.codes.device(), group_size()); }
+  Weight on(at::Device device) const {
+    return {{.codes = grid.codes.to(device), .scale = grid.scale.to(device)},
+            bias.defined() ? bias.to(device) : Tensor()};
+  }
+};
+
+Weight integer_weight(const Tensor& codes, bool with_bias) {
   const std::int64_t rows = codes.size(0);
-  return {codes, torch::rand(rows) * 1e-3 + 1e-5, with_bias ? torch::randn(rows) : Tensor(), {}};
+  return {{.codes = codes, .scale = torch::rand(rows) * 1e-3 + 1e-5},
+          with_bias ? torch::randn(rows) : Tensor()};
 }
 
 /// By group: scales for `groups` of a row.
-QuantizedWeight grouped_weight(const Tensor& codes, std::int64_t groups, bool with_bias) {
-  QuantizedWeight weight = integer_weight(codes, with_bias);
-  weight.scale = torch::rand({codes.size(0), groups}) * 1e-3 + 1e-5;
+Weight grouped_weight(const Tensor& codes, std::int64_t groups, bool with_bias) {
+  Weight weight = integer_weight(codes, with_bias);
+  weight.grid.scale = torch::rand({codes.size(0), groups}) * 1e-3 + 1e-5;
   return weight;
 }
 
 /// The law's own loop: int32 sums of a group's codes, each times its scales, added in order.
-Tensor plain_groups(const Tensor& codes, const Tensor& input_scale, const QuantizedWeight& weight,
+Tensor plain_groups(const Tensor& codes, const Tensor& input_scale, const Weight& weight,
                     at::ScalarType dtype) {
-  const std::int64_t rows = codes.size(0), outputs = weight.codes.size(0),
-                     groups = weight.scale.size(1), size = codes.size(1) / groups;
+  const std::int64_t rows = codes.size(0), outputs = weight.grid.codes.size(0),
+                     groups = weight.grid.scale.size(1), size = codes.size(1) / groups;
   const Tensor result = torch::empty({rows, outputs});
-  const auto x = codes.accessor<std::int8_t, 2>(), w = weight.codes.accessor<std::int8_t, 2>();
-  const auto scale = weight.scale.accessor<float, 2>();
+  const auto x = codes.accessor<std::int8_t, 2>(), w = weight.grid.codes.accessor<std::int8_t, 2>();
+  const auto scale = weight.grid.scale.accessor<float, 2>();
   for (std::int64_t row = 0; row < rows; ++row) {
     const float of_row = input_scale[input_scale.numel() == 1 ? 0 : row].item<float>();
     for (std::int64_t output = 0; output < outputs; ++output) {
@@ -60,40 +76,38 @@ Tensor unsigned_codes(const Tensor& codes) {
   return (codes.to(at::kInt) + kUnsignedShift).to(at::kByte);
 }
 
-QuantizedWeight on(at::Device device, const QuantizedWeight& weight) {
-  return {weight.codes.to(device),
-          weight.scale.to(device),
-          weight.bias.defined() ? weight.bias.to(device) : Tensor(),
-          {}};
+/// A kind's codes of the input, from int8 codes on its device.
+Tensor shown_to(WeightKind kind, const Tensor& codes) {
+  return takes_unsigned(kind) ? unsigned_codes(codes) : codes;
 }
 
 /// Each device's kernel against plain sums, scaled by the law: with one scale for all of the input,
 /// and with one a row.
-void check_product(const Tensor& codes, const QuantizedWeight& made, at::ScalarType dtype) {
+void check_product(const Tensor& codes, const Weight& plain, at::ScalarType dtype) {
   constexpr float kScale = 0.0371f;
   const Tensor scales = torch::rand(codes.size(0)) * 0.05f + 1e-4f;
-  const Tensor sums = codes.to(at::kDouble).matmul(made.codes.to(at::kDouble).t()).to(at::kInt);
-  const Tensor expected = scale_sums(sums, kScale, made.scale, made.bias, dtype),
-               by_row = scale_sums(sums, scales, made.scale, made.bias, dtype);
+  const Tensor sums =
+      codes.to(at::kDouble).matmul(plain.grid.codes.to(at::kDouble).t()).to(at::kInt);
+  const Tensor expected = scale_sums(sums, kScale, plain.grid.scale, plain.bias, dtype),
+               by_row = scale_sums(sums, scales, plain.grid.scale, plain.bias, dtype);
   for (const at::Device device : devices()) {
     INFO(integer_kernel() << " on " << device << ": " << codes.sizes() << " times "
-                          << made.codes.sizes() << ", " << dtype);
-    QuantizedWeight weight = on(device, made);
-    const auto check = [&](const Tensor& input) {
-      CHECK(integer_linear(input, kScale, weight, dtype).cpu().equal(expected));
-      CHECK(integer_linear(input, scales.to(device), weight, dtype).cpu().equal(by_row));
+                          << plain.grid.codes.sizes() << ", " << dtype);
+    const auto [grid, bias] = plain.on(device);
+    const WeightKind kind = plain.on(device).fastest();
+    const auto check = [&](const PreparedWeight& weight) {
+      const Tensor input = shown_to(weight.kind, codes.to(device));
+      CHECK(integer_linear(input, kScale, weight, bias, dtype).cpu().equal(expected));
+      CHECK(integer_linear(input, scales.to(device), weight, bias, dtype).cpu().equal(by_row));
     };
-    check(codes.to(device));
-    pack(weight);
-    const Tensor input = takes_unsigned(weight) ? unsigned_codes(codes) : codes.to(device);
-    check(input);
-    for (const int shift : {1, 2, 3}) {  // packed again: as the library does it, then in place
-      weight.codes = made.codes.roll(shift).to(device);
-      pack(weight);
+    check(prepare(grid, WeightKind::kCodes));
+    PreparedWeight weight = prepare(grid, kind);
+    check(weight);
+    for (const int shift : {1, 2, 3}) {  // again: as the library does it, then in place
+      const GridWeight other{.codes = grid.codes.roll(shift), .scale = grid.scale};
+      weight = prepare(other, kind, std::move(weight));
     }
-    weight.codes = made.codes.to(device);
-    pack(weight);
-    check(input);
+    check(prepare(grid, kind, std::move(weight)));
   }
 }
 
@@ -141,24 +155,24 @@ TEST_CASE("integer products by group are plain loops over int32 sums, to the bit
                                                                               {3, 12, 5, 6}}));
   torch::manual_seed(12);
   const Tensor codes = torch::randint(-128, 128, {m, k}, at::kChar);
-  const QuantizedWeight made =
+  const Weight plain =
       grouped_weight(torch::randint(-127, 128, {n, k}, at::kChar), k / size, with_bias);
   const Tensor one = torch::tensor({0.0371f}), each = torch::rand(m) * 0.05f + 1e-4f;
-  const Tensor expected = plain_groups(codes, one, made, dtype),
-               by_row = plain_groups(codes, each, made, dtype);
+  const Tensor expected = plain_groups(codes, one, plain, dtype),
+               by_row = plain_groups(codes, each, plain, dtype);
   for (const at::Device device : devices()) {
-    INFO(device << ": " << codes.sizes() << " times " << made.codes.sizes() << " by " << size);
-    QuantizedWeight weight = on(device, made);
-    const auto check = [&](const Tensor& input) {
-      CHECK(integer_linear(input, 0.0371f, weight, dtype).cpu().equal(expected));
-      CHECK(integer_linear(input, each.to(device), weight, dtype).cpu().equal(by_row));
+    INFO(device << ": " << codes.sizes() << " times " << plain.grid.codes.sizes() << " by "
+                << size);
+    const auto [grid, bias] = plain.on(device);
+    const WeightKind kind = plain.on(device).fastest();
+    const auto check = [&](const PreparedWeight& weight) {
+      const Tensor input = shown_to(weight.kind, codes.to(device));
+      CHECK(integer_linear(input, 0.0371f, weight, bias, dtype).cpu().equal(expected));
+      CHECK(integer_linear(input, each.to(device), weight, bias, dtype).cpu().equal(by_row));
     };
-    check(codes.to(device));
-    for (const int shift : {1, 0}) {  // packed, and packed again in place
-      weight.codes = made.codes.roll(shift).to(device);
-      pack(weight);
-    }
-    check(takes_unsigned(weight) ? unsigned_codes(codes) : codes.to(device));
+    check(prepare(grid, WeightKind::kCodes));
+    const GridWeight other{.codes = grid.codes.roll(1), .scale = grid.scale};
+    check(prepare(grid, kind, prepare(other, kind)));  // in place of another's
   }
 }
 
@@ -166,19 +180,17 @@ TEST_CASE("integer products by group are the same on all vectors", "[quant][inte
   torch::manual_seed(13);
   const Tensor codes = torch::randint(-128, 128, {9, 192}, at::kChar);
   for (const int end : {-127, 127, 0}) {
-    QuantizedWeight weight =
-        grouped_weight(end != 0 ? torch::full({50, 192}, end, at::kChar)
-                                : torch::randint(-127, 128, {50, 192}, at::kChar),
-                       3, true);
+    const Weight weight = grouped_weight(end != 0 ? torch::full({50, 192}, end, at::kChar)
+                                                  : torch::randint(-127, 128, {50, 192}, at::kChar),
+                                         3, true);
     const Tensor input = end != 0 ? torch::full_like(codes, end > 0 ? -128 : 127) : codes;
     const Tensor expected = plain_groups(input, torch::tensor({0.01f}), weight, at::kBFloat16);
     for (const std::int64_t target : vector_targets()) {
       const VectorTarget forced(target);
       INFO(forced.name << ", codes " << end);
-      weight.packed.reset();
-      pack(weight);
-      const Tensor shown = takes_unsigned(weight) ? unsigned_codes(input) : input;
-      CHECK(integer_linear(shown, 0.01f, weight, at::kBFloat16).equal(expected));
+      const PreparedWeight prepared = prepare(weight.grid, weight.fastest());
+      const Tensor shown = shown_to(prepared.kind, input);
+      CHECK(integer_linear(shown, 0.01f, prepared, weight.bias, at::kBFloat16).equal(expected));
     }
   }
 }
@@ -192,7 +204,7 @@ TEST_CASE(
   torch::manual_seed(14);
   const QuantArgs args = weights_of(num_bits, grouped ? Strategy::kGroup : Strategy::kChannel,
                                     grouped ? 32 : 0, false);
-  QuantizedWeight weight = quantize_weight(torch::randn({7, 96}) + 0.4f, "w", args);
+  const GridWeight weight = quantize_weight(torch::randn({7, 96}) + 0.4f, "w", args);
   const Tensor codes = torch::randint(-128, 128, {11, 96}, at::kChar);
   const std::int64_t groups = grouped ? 3 : 1;
   const auto by_groups = [&](const Tensor& all) {
@@ -209,8 +221,9 @@ TEST_CASE(
     const Tensor scale = weight.scale.view({7, groups}).select(1, group) * 0.02f;
     expected += (of_codes - of_zero).to(at::kFloat) * scale;
   }
-  CHECK(integer_linear(codes, 0.02f, weight, at::kFloat).equal(expected));
-  pack(weight);
-  const Tensor input = takes_unsigned(weight) ? unsigned_codes(codes) : codes;
-  CHECK(integer_linear(input, 0.02f, weight, at::kFloat).equal(expected));
+  for (const WeightKind kind : {WeightKind::kCodes, fastest_kind(at::kCPU, args.group_size)}) {
+    const Tensor input = shown_to(kind, codes);
+    CHECK(integer_linear(input, 0.02f, prepare(weight, kind), /*bias=*/{}, at::kFloat)
+              .equal(expected));
+  }
 }

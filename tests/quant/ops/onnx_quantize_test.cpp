@@ -67,7 +67,7 @@ TEST_CASE("ties and the floats beside them have ONNX Runtime's codes", "[quant][
 
 TEST_CASE("a weight's scales and codes are ONNX Runtime's per channel", "[quant][onnx]") {
   modules::NamedTensors expected = expected_tensors("onnx_quantize.safetensors");
-  const QuantizedWeight weight = quantize_weight(expected["weight.x"], "w");
+  const GridWeight weight = quantize_weight(expected["weight.x"], "w");
   CHECK(weight.scale.equal(expected["weight.scales"]));
   CHECK(weight.codes.equal(expected["weight.codes"]));
 }

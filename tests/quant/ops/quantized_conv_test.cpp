@@ -54,7 +54,7 @@ Plan plan_of(const modules::Network& network, const std::string& target) {
 }
 
 /// im2col, int32 sums, and the law's scaling.
-Tensor in_integers(const Tensor& x, float scale, const QuantizedWeight& weight,
+Tensor in_integers(const Tensor& x, float scale, const GridWeight& weight, const Tensor& bias,
                    const modules::ConvRef& ref) {
   const Tensor codes =
       quantize(x.reshape({1, -1}), activation_grid(scale), "x").values.view(x.sizes());
@@ -62,7 +62,7 @@ Tensor in_integers(const Tensor& x, float scale, const QuantizedWeight& weight,
                                     ref.stride);  // [B, K, positions]
   const Tensor rows = columns.transpose(1, 2).reshape({-1, columns.size(1)}).to(torch::kChar);
   const Tensor sums = integer_sums(rows.contiguous(), weight.codes);
-  const Tensor y = scale_sums(sums.contiguous(), scale, weight.scale, weight.bias, torch::kFloat);
+  const Tensor y = scale_sums(sums.contiguous(), scale, weight.scale, bias, torch::kFloat);
   return y.view({x.size(0), columns.size(2), -1}).transpose(1, 2);
 }
 
@@ -78,11 +78,11 @@ TEST_CASE("a quantized convolution gives the bits of integer sums", "[quant][con
   const torch::NoGradGuard no_grad;
   torch::manual_seed(3);
   const Tensor x = torch::randn({2, 96, 9, 11});  // 96 * 15 products: more than float32 sums
-  QuantizedWeight weight =
+  const GridWeight weight =
       quantize_weight(torch::randn(kFull.weight_shape()).flatten(1), "conv.weight");
-  weight.bias = torch::randn({8});
-  const Tensor y = quantized_conv(x, torch::full({1}, 0.03f), weight, kFull, "conv.input");
-  CHECK(y.flatten(2).equal(in_integers(x, 0.03f, weight, kFull)));
+  const Tensor bias = torch::randn({8});
+  const Tensor y = quantized_conv(x, torch::full({1}, 0.03f), weight, bias, kFull, "conv.input");
+  CHECK(y.flatten(2).equal(in_integers(x, 0.03f, weight, bias, kFull)));
 }
 
 TEST_CASE("a depthwise convolution is quantized where it is named, and by no class",
@@ -115,9 +115,10 @@ TEST_CASE("a gradient passes a quantized convolution where its input is in range
   Tensor x = torch::randn({1, 12, 20});
   x[0][0][0] = 100.0f;
   x.requires_grad_();
-  QuantizedWeight weight =
+  const GridWeight weight =
       quantize_weight(torch::randn(kDepthwise.weight_shape()).flatten(1), "conv.weight");
-  const Tensor y = quantized_conv(x, torch::full({1}, 0.05f), weight, kDepthwise, "conv.input");
+  const Tensor y =
+      quantized_conv(x, torch::full({1}, 0.05f), weight, /*bias=*/{}, kDepthwise, "conv.input");
   y.sum().backward();
   const Tensor values = weight.dequantized(torch::kFloat).view(kDepthwise.weight_shape());
   Tensor plain = x.detach().clone().requires_grad_();

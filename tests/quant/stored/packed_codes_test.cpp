@@ -18,8 +18,8 @@ PlannedLinear linear_of(const QuantArgs& weights, std::optional<QuantArgs> input
 }
 
 /// A store that holds what an export of the weight would.
-std::shared_ptr<MemoryStore> exported(const QuantizedWeight& weight, const PlannedLinear& linear) {
-  modules::NamedTensors tensors{{"a.bias", weight.bias}};
+std::shared_ptr<MemoryStore> exported(const GridWeight& weight, const PlannedLinear& linear) {
+  modules::NamedTensors tensors{{"a.bias", torch::arange(5, at::kFloat)}};
   for (const auto& [name, tensor] : stored_tensors(weight, linear)) tensors["a" + name] = tensor;
   return std::make_shared<MemoryStore>(tensors);
 }
@@ -54,12 +54,12 @@ TEST_CASE("a weight read from an export is the one that was written", "[quant][p
                                     grouped ? 32 : 0, symmetric);
   const PlannedLinear linear = linear_of(args, inputs);
   torch::manual_seed(31);
-  QuantizedWeight weight = quantize_weight(torch::randn({5, 96}) + 0.3, "a.weight", args);
-  weight.bias = torch::randn(5);
-  const QuantizedWeight read = quantized_weight(*exported(weight, linear), linear);
+  const GridWeight weight = quantize_weight(torch::randn({5, 96}) + 0.3, "a.weight", args);
+  const auto store = exported(weight, linear);
+  const GridWeight read = grid_weight(*store, linear);
   CHECK(read.codes.equal(weight.codes));
   CHECK(read.scale.equal(weight.scale));
-  CHECK(read.bias.equal(weight.bias));
+  CHECK(bias_of(*store, linear.ref).equal(torch::arange(5, at::kFloat)));
   CHECK(read.args == args);
   CHECK(read.zero_point.defined() == !symmetric);
   if (!symmetric) CHECK(read.zero_point.equal(weight.zero_point));
@@ -67,13 +67,12 @@ TEST_CASE("a weight read from an export is the one that was written", "[quant][p
 
 TEST_CASE("a stored weight of another shape than planned is named", "[quant][packed]") {
   const QuantArgs args = weights_of(4, Strategy::kGroup, 32, true);
-  QuantizedWeight weight = quantize_weight(torch::randn({5, 96}), "a.weight", args);
-  weight.bias = torch::randn(5);
+  const GridWeight weight = quantize_weight(torch::randn({5, 96}), "a.weight", args);
   const auto store = exported(weight, linear_of(args));
   CHECK(error_message([&] {
-          quantized_weight(*store, linear_of(weights_of(3, Strategy::kGroup, 32, true)));
+          grid_weight(*store, linear_of(weights_of(3, Strategy::kGroup, 32, true)));
         }) == "a.weight_packed: expected Int [5, 9], got Int [5, 12]");
   CHECK(error_message([&] {
-          quantized_weight(*store, linear_of(weights_of(4, Strategy::kChannel, 0, true)));
+          grid_weight(*store, linear_of(weights_of(4, Strategy::kChannel, 0, true)));
         }) == "a.weight_scale: expected Float [5, 1], got Float [5, 3]");
 }

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace dualpath::quant {
+
+// The processor's own integer product, oneDNN's through ATen, and its layout of a weight.
+
+/// Whether its sums are exact here, by codes at their ends: some processors add pairs of products
+/// in 16 bits, which saturate. False where the processor or the build has none. Tried once a
+/// process.
+bool serves_onednn();
+
+/// codes: [N, K] int8 on the CPU. Result: oneDNN's layout of them. Throws c10::Error where the
+/// processor or the build has none.
+at::Tensor onednn_prepare(const at::Tensor& codes);
+
+/// Makes `prepared`, which holds other codes of the same shape, hold these. oneDNN's own reordering
+/// takes ten times as long as its bytes need. So once a shape's blocks have been seen to be those
+/// of kernels/pack_blocks.h, they are written in place.
+void onednn_prepare_again(const at::Tensor& codes, at::Tensor& prepared);
+
+/// y = float(sum) * scale + bias, then one cast. codes: [M, K] uint8 with zero point 128; scale:
+/// float32, [N] or [1]; prepared: of onednn_prepare(); bias: [N] float32 or undefined. Result:
+/// [M, N] of `dtype`.
+at::Tensor onednn_linear(const at::Tensor& codes, const at::Tensor& scale,
+                         const at::Tensor& prepared, const at::Tensor& bias, at::ScalarType dtype);
+
+}  // namespace dualpath::quant
