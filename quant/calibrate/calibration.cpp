@@ -180,6 +180,7 @@ Calibration unit_calibration(const Plan& plan) {
   }
   for (const TransformKind kind : transforms_of(plan))
     calibration.transforms.push_back(unit_transform(kind, plan));
+  if (!calibration.transforms.empty()) calibration.untransformed_scales = calibration.scale_tensors;
   return calibration;
 }
 
