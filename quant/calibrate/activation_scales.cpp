@@ -25,7 +25,7 @@ modules::NamedTensors ActivationScales::parameters() const {
 }
 
 torch::Tensor head_scales(const ActivationScales& scales, const std::vector<std::string>& groups) {
-  std::vector<Tensor> each;
+  std::vector<torch::Tensor> each;
   for (const std::string& group : groups) each.push_back(scales.get(group));
   return at::cat(each).view({-1, 1, 1});
 }
