@@ -47,7 +47,7 @@ class Speller : public ArgsVisitor {
   void add(const T& field) {
     words_.push_back(word_of(field));
   }
-  /// A group size that no group has is left out.
+  /// Adds a group size; one that no group has is left out.
   void add(std::int64_t size) {
     if (size > 0) words_.push_back(word_of(size));
   }

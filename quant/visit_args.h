@@ -12,12 +12,12 @@
 #include "data/base/named.h"
 #include "quant/scheme.h"
 
-// The fields of QuantArgs and what each role supports, once. Recipe, quantization_config (written
-// and read), fingerprint, messages and the printed plan are visitors of this list.
+// Lists the fields of QuantArgs and what each role supports, once. Recipe, quantization_config
+// (written and read), fingerprint, messages and the printed plan are visitors of this list.
 
 namespace dualpath::quant {
 
-/// Numbers that run, from low to high; a recipe offers some of them.
+/// Numbers that run, from low to high, and the ones that a recipe offers.
 template <class T, std::size_t N>
 struct Supported {
   T low, high;
@@ -28,7 +28,7 @@ inline constexpr Supported<int, 4> kWeightBits{2, 8, {{"3", 3}, {"4", 4}, {"6", 
 inline constexpr Supported<int, 1> kActivationBits{8, 8, {{"8", 8}}};
 inline constexpr Supported<std::int64_t, 3> kGroupSizes{
     1, std::numeric_limits<std::int64_t>::max(), {{"32", 32}, {"64", 64}, {"128", 128}}};
-inline constexpr std::int64_t kUsualGroupSize = 128;  ///< of a recipe that names none
+inline constexpr std::int64_t kUsualGroupSize = 128;  ///< the size in a recipe that names none
 
 inline constexpr Named<Strategy> kWeightStrategies[] = {{"channel", Strategy::kChannel},
                                                         {"group", Strategy::kGroup}};
@@ -38,31 +38,32 @@ inline constexpr Named<Strategy> kOperandStrategies[] = {{"attn_head", Strategy:
 inline constexpr Named<bool> kSymmetricAlone[] = {{"true", true}};
 inline constexpr Named<bool> kStaticAlone[] = {{"false", false}};
 
-/// What a visitor may be shown, in the order of a recipe; each visitor hides what it has a use for.
+/// Shows the fields in a recipe's order. A visitor hides the functions that it has a use for.
 struct ArgsVisitor {
   template <class T, std::size_t N>
   void number(std::string_view /*key*/, T& /*field*/, const Supported<T, N>&) {}
   template <class T, std::size_t N>
   void choice(std::string_view /*key*/, T& /*field*/, const Named<T> (&)[N]) {}
   void boolean(std::string_view /*key*/, bool& /*field*/) {}
-  /// A key that has one value and no field.
+  /// Shows a key that has one value and no field.
   void fixed(std::string_view /*key*/, std::string_view /*value*/) {}
-  /// A field that has one value in this role. Files may say it, in one of the words or as null.
+  /// Shows a field that has one value in this role. Files may say it, in one of the words or as
+  /// null.
   template <class T>
   void implied(std::string_view /*key*/, T& /*field*/, std::vector<std::string_view> /*words*/,
                std::string_view /*expected*/) {}
-  /// A field that says nothing beside the others' values.
+  /// Shows a field that says nothing beside the others' values.
   template <class T>
   void unused(std::string_view /*key*/, T& /*field*/, std::vector<std::string_view> /*words*/,
               std::string_view /*expected*/) {}
-  /// A key without a field, which may say what is done anyway.
+  /// Shows a key without a field, which may say what is done anyway.
   void stated(std::string_view /*key*/, std::vector<std::string_view> /*words*/,
               std::string_view /*expected*/) {}
-  /// A condition on several fields.
+  /// Shows a condition on several fields.
   void check(bool /*ok*/, const std::string& /*expected*/, const std::string& /*got*/) {}
 };
 
-/// Keys of compressed-tensors' schemes for what is done in one way only.
+/// Visits the keys of compressed-tensors' schemes for which only one way is computed.
 template <class Visitor>
 void visit_stated(Visitor& visitor) {
   visitor.stated("actorder", {"false"},

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char *kFingerprint = "dualpath.fingerprint", *kModel = "dualpath.model_sha256",
                      *kTokenizer = "dualpath.tokenizer_sha256";
-/// Smoothing was the only transform when files got it.
+/// The suffix that files have had since smoothing was the only transform.
 constexpr const char* kUntransformed = ".unsmoothed_scale";
 
 at::Tensor scalar(float value) { return torch::full({1}, value, torch::kFloat); }
@@ -38,7 +38,7 @@ void observe(const modules::Network& network, const Plan& plan, ObserveExecutor&
   }
 }
 
-/// A few windows as long as the first, evenly spaced, side by side.
+/// Joins a few windows, evenly spaced and as long as the first, into one batch.
 modules::State side_by_side(const CalibrationSamples& windows) {
   constexpr std::size_t kWindows = 4;
   std::vector<at::Tensor> chosen;
@@ -102,7 +102,8 @@ std::string of_modality(const std::string& group, modules::Modality modality) {
   return group + "." + std::string(name_of(modality));
 }
 
-/// What a file says nothing of was all of the group's own stream.
+/// Reads a group's ranges by modality. If the file names none, all rows were of the group's own
+/// stream.
 ModalityRanges modality_ranges_in(const modules::NamedTensors& tensors, const TensorGroup& group,
                                   const std::filesystem::path& path) {
   ModalityRanges ranges;
@@ -118,7 +119,7 @@ bool is_text_alone(const ModalityRanges& ranges) {
   return ranges.size() == 1 && ranges.contains(modules::Modality::kText);
 }
 
-/// Each transform's tensors in a calibration's file.
+/// Puts a transform's tensors into a calibration's file.
 void put(const Smoothing& smoothing, modules::NamedTensors& tensors) {
   for (const auto& [group, factors] : smoothing.factors) tensors[group + ".factors"] = factors;
   for (const auto& [group, strength] : smoothing.strengths)
@@ -152,7 +153,7 @@ Smoothing unit_smoothing(const Plan& plan) {
   return smoothing;
 }
 
-/// Changes nothing.
+/// A transform that changes nothing.
 Transform unit_transform(TransformKind kind, const Plan& plan) {
   switch (kind) {
     case TransformKind::kSmoothing:
@@ -230,7 +231,7 @@ Calibration calibrate(const modules::Network& network,
     observe(network, plan, *executor, samples, progress);
     if (transforms.empty()) untransformed_scales = calibration_of(*executor, plan).scale_tensors;
     const auto channel_ranges = executor->channel_ranges();
-    executor.reset();  // with the weights that it packed
+    executor.reset();  // frees the weights it prepared, too
     transforms.push_back(
         find(kind, network, below, options, plan, channel_ranges, searched_of(network, samples)));
   }

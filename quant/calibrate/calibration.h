@@ -17,69 +17,73 @@
 
 namespace dualpath::quant {
 
-/// Says what a calibration was made from; given by the caller.
+/// The origin of a calibration; the caller gives it.
 struct CalibrationSource {
-  std::string fingerprint;       ///< of model, plan and data
-  std::string model_sha256;      ///< of the model alone, for who does not have the data
-  std::string tokenizer_sha256;  ///< of tokenizer.json
+  std::string fingerprint;       ///< covers model, plan and data
+  std::string model_sha256;      ///< covers the model alone, for users without the data
+  std::string tokenizer_sha256;  ///< SHA-256 of tokenizer.json
 
   bool operator==(const CalibrationSource&) const = default;
 };
 
-/// What the observers saw and the scales that follow, by static tensor group.
+/// The ranges that observers saw and the scales that follow, by static tensor group.
 struct Calibration {
-  std::map<std::string, ObservedRange> ranges;            ///< of the transformed model
-  std::map<std::string, ModalityRanges> modality_ranges;  ///< the same, by what rows stand for
-  /// By TensorGroup::scale_name(): [1] float32 each; made once, then only copied.
+  std::map<std::string, ObservedRange> ranges;  ///< of the transformed model's groups
+  /// `ranges` divided by the rows' modality.
+  std::map<std::string, ModalityRanges> modality_ranges;
+  /// The scales by TensorGroup::scale_name(): [1] float32 each. Made once, then only copied.
   modules::NamedTensors scale_tensors;
-  Transforms transforms;  ///< what was found for each of transforms_of(plan)
-  /// As scale_tensors, of the model without transforms; empty if the plan has none.
+  Transforms transforms;  ///< the findings, one for each of transforms_of(plan)
+  /// The scales of the model without transforms, like scale_tensors. Empty if the plan has none.
   modules::NamedTensors untransformed_scales;
   CalibrationSource source;
 
   ActivationScales scales() const { return ActivationScales(scale_tensors); }
-  /// Empty if the plan has no folds.
+  /// Smoothing's findings; empty if the plan has no folds.
   const Smoothing& smoothing() const;
 };
 
-/// Scales and factors of 1: where only what computing costs is asked.
+/// A calibration of scales and factors of 1, for measuring what computing costs.
 Calibration unit_calibration(const Plan& plan);
 
-/// How often calibrate() runs each window: once, and once more before each transform.
+/// The number of times calibrate() runs each window: once, and once more before each transform.
 int calibration_passes(const Plan& plan);
 
 /// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
-/// size changes nothing. Called after each run of a window with its tokens. A static site that saw
-/// nothing of a modality that it needs is an Error naming both; a plan without any, and without
-/// transforms, needs no windows.
+/// size changes nothing. `progress` is called after each run of a window, with its number of
+/// tokens. A static site that saw nothing of a modality that it needs is an Error naming both. A
+/// plan without static sites and transforms needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<at::Tensor>& windows,
                       const std::function<void(std::int64_t)>& progress);
-/// The same of samples of any modality. A search for smoothing's strengths looks at a few windows
-/// of a decoder alone, side by side; of a network with towers at the first samples that show each
-/// input once.
+/// Calibrates likewise on samples of any modality. The search for smoothing's strengths looks at a
+/// few windows side by side, if the network is a decoder alone. In a network with towers it looks
+/// at the first samples that show each input once.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const CalibrationSamples& samples,
                       const std::function<void(std::int64_t)>& progress);
-/// The same of states that are there.
+/// Calibrates likewise on states that exist already.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<modules::State>& samples,
                       const std::function<void(std::int64_t)>& progress);
 
-/// A safetensors file: "<group>.scale" [1], ".min" [1], ".max" [1] float32 and ".count" [1] int64;
-/// of a group that saw other than text "<group>.<modality>.min", ".max" and ".count", too, and
-/// ".scale" instead of the group's where it has one of its own; with folds "<group>.factors"
-/// [channels], ".strength" [1] and ".unsmoothed_scale" [1] float32, too.
+/// Writes a safetensors file. Each group has "<group>.scale" [1], ".min" [1], ".max" [1] float32
+/// and ".count" [1] int64. A group that saw more than text also has "<group>.<modality>.min",
+/// ".max" and ".count". If a modality has a scale of its own, "<group>.<modality>.scale" takes the
+/// place of the group's. With folds there are also "<group>.factors" [channels], ".strength" [1]
+/// and ".unsmoothed_scale" [1] float32.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
-/// The source that a calibration's file names, empty where it names none. Reads the header only.
+/// Reads the source that a calibration's file names; its fields are empty if it names none. Reads
+/// the header only.
 CalibrationSource calibration_file_source(const std::filesystem::path& path);
-/// A file that lacks a static group of the plan, or whose checksum is wrong, is an Error naming it.
+/// Reads a calibration. A file that lacks a static group of the plan, or whose checksum is wrong,
+/// is an Error naming it.
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
 
 }  // namespace dualpath::quant

@@ -5,7 +5,7 @@
 namespace dualpath::quant {
 namespace {
 
-/// [N] bool: the rows of every modality.
+/// Marks the rows of all modalities: [N] bool.
 at::Tensor all_of(const std::vector<ModalityRows>& counted) {
   at::Tensor rows = counted.front().rows;
   for (std::size_t i = 1; i < counted.size(); ++i) rows = rows.logical_or(counted[i].rows);

@@ -10,22 +10,22 @@
 
 namespace dualpath::quant {
 
-/// By what the rows stand for; only of modalities that were seen.
+/// Ranges by the modality of the rows; modalities that were not seen have none.
 using ModalityRanges = std::map<modules::Modality, ObservedRange>;
 
-/// Shows a tensor group's rows to one observer, and those of each modality to one of their own.
+/// Shows a tensor group's rows to one observer, and each modality's rows to one of its own.
 class GroupObserver {
  public:
   explicit GroupObserver(ObserverKind kind) : kind_(kind), all_(make_observer(kind)) {}
 
-  /// x: [N, C] float, finite; counted: which of its rows, no row twice. One call.
+  /// Looks at one call's rows. x: [N, C] float, finite. counted: the rows that count, no row twice.
   void observe(const torch::Tensor& x, const std::vector<ModalityRows>& counted);
   /// Takes in what `later` saw: see Observer::merge().
   void merge(const GroupObserver& later);
 
-  /// Of all rows.
+  /// The observer of all rows.
   const Observer& all() const { return *all_; }
-  /// Null if no row stood for it.
+  /// The observer of one modality's rows; null if there were none.
   const Observer* of(modules::Modality modality) const;
   ModalityRanges modality_ranges() const;
 

@@ -53,7 +53,7 @@ at::Tensor ObserveExecutor::attention(const modules::AttentionRef& ref, const at
   return FloatExecutor::attention(ref, q, k, v, context);
 }
 
-/// x: [B, heads, T, D].
+/// Shows each head's values to its group's observer. x: [B, heads, T, D].
 void ObserveExecutor::observe_heads(const std::vector<std::string>& groups, const at::Tensor& x) {
   for (std::size_t head = 0; head < groups.size(); ++head)
     observe(groups[head], x.select(1, static_cast<std::int64_t>(head)));

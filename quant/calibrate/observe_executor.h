@@ -13,19 +13,19 @@
 
 namespace dualpath::quant {
 
-/// Runs in float and shows each static tensor group to its observer, and of the plan's folds looks
-/// at each channel. Padding is never shown, a stage that is recomputed not again. Rows of an
-/// encoder are of its modality, those of the decoder of what their positions stand for.
+/// Runs in float and shows each static tensor group to its observer; for the plan's folds it looks
+/// at each channel. Padding is never shown, nor is a stage that is recomputed. An encoder's rows
+/// are of its modality; the decoder's are of the modality that their positions stand for.
 class ObserveExecutor : public modules::FloatExecutor {
  public:
   ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
-                  const Plan& plan);  // which must outlive it
+                  const Plan& plan);  // must outlive the executor
 
   void begin(const modules::Stage& stage, const modules::State& state) override;
-  /// A value that is not finite is an Error naming the site.
+  /// Computes in float. A value that is not finite is an Error naming the site.
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
-  /// Looks at padding, too: towers clear it before they convolve.
+  /// Computes in float. Shows padding, too, since towers clear it before they convolve.
   at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
@@ -33,9 +33,9 @@ class ObserveExecutor : public modules::FloatExecutor {
   /// Takes in what `later`, of the same plan, saw: see Observer::merge().
   void merge(const ObserveExecutor& later);
 
-  /// By group name.
+  /// The observers by group name.
   const std::map<std::string, GroupObserver>& observers() const { return observers_; }
-  /// The largest magnitude in each channel, [inputs] float32, by the group of a fold.
+  /// The largest magnitude in each channel, [inputs] float32, by the fold's tensor group.
   const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
 
   /// Shows x, [..., C], to the site's observer as if a linear read it.
@@ -49,9 +49,9 @@ class ObserveExecutor : public modules::FloatExecutor {
   const Plan& plan_;
   std::map<std::string, GroupObserver> observers_;
   modules::NamedTensors channel_ranges_;
-  // Of the stage that runs, which may change masks on the way; null where nothing is observed.
+  // State of the running stage, which may change masks on the way; null if nothing is observed.
   const modules::State* state_ = nullptr;
-  modules::Modality stream_ = modules::Modality::kText;  // the stage's
+  modules::Modality stream_ = modules::Modality::kText;  // the running stage's stream
 };
 
 }  // namespace dualpath::quant

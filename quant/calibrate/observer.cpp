@@ -17,8 +17,8 @@ ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask) {
   return {min.item<float>(), max.item<float>(), rows.size(0)};
 }
 
-/// An observer by a rule that needs each call's range alone. The ranges are kept, 16 bytes a call,
-/// and a merge goes through the later ones one by one: a mean of means would depend on where shards
+/// An observer whose rule needs each call's range alone. It keeps the ranges, 16 bytes a call, and
+/// a merge goes through the later ones one by one. A mean of means would depend on where shards
 /// begin.
 class RangeObserver : public Observer {
  public:
@@ -32,7 +32,7 @@ class RangeObserver : public Observer {
   ObservedRange range() const override { return range_; }
 
  protected:
-  /// The rule: takes in a call's range that is not the first.
+  /// Applies the rule: takes in the range of a call that is not the first.
   virtual void update(const ObservedRange& rows, ObservedRange& range) = 0;
 
  private:
@@ -51,7 +51,7 @@ class RangeObserver : public Observer {
   ObservedRange range_;
 };
 
-/// The smallest and the largest value ever seen.
+/// Keeps the smallest and the largest value ever seen.
 struct MinMaxObserver : RangeObserver {
   void update(const ObservedRange& rows, ObservedRange& range) override {
     range.min = std::min(range.min, rows.min);
@@ -59,10 +59,11 @@ struct MinMaxObserver : RangeObserver {
   }
 };
 
-/// An exponential mean of each call's smallest and largest value; the first call starts it.
+/// Averages each call's smallest and largest value exponentially; the first call starts the mean.
 struct MovingAverageObserver : RangeObserver {
   void update(const ObservedRange& rows, ObservedRange& range) override {
-    constexpr float kWeight = 0.01f;  // of a new window, as torch's MovingAverageMinMaxObserver
+    // A new window's share, as in torch's MovingAverageMinMaxObserver.
+    constexpr float kWeight = 0.01f;
     range.min += kWeight * (rows.min - range.min);
     range.max += kWeight * (rows.max - range.max);
   }

@@ -10,7 +10,7 @@
 
 namespace dualpath::quant {
 
-/// Range of a tensor's values and how many positions (rows) counted.
+/// Range of a tensor's values, and how many positions (rows) counted.
 struct ObservedRange {
   float min = 0.0f, max = 0.0f;
   std::int64_t count = 0;
@@ -22,21 +22,22 @@ struct ObservedRange {
 class Observer {
  public:
   virtual ~Observer() = default;
-  /// x: [N, C] float, finite. mask: [N] bool; rows where it is false (padding) are ignored. A call
-  /// without rows changes nothing.
+  /// Looks at one call's rows. x: [N, C] float, finite. mask: [N] bool; rows where it is false
+  /// (padding) are ignored. A call without rows changes nothing.
   virtual void observe(const torch::Tensor& x, const torch::Tensor& mask) = 0;
-  /// Takes in what `later`, of the same kind, saw: the bits of one observer that sees this one's
-  /// calls and then later's. Merging shards in their order is one pass in that order.
+  /// Takes in what `later`, an observer of the same kind, saw. The result has the bits of one
+  /// observer that sees this one's calls and then later's. So shards merged in their order equal
+  /// one pass in that order.
   virtual void merge(const Observer& later) = 0;
-  /// What it proposes the grid from; count is 0 before the first row.
+  /// The range that the grid is proposed from; count is 0 before the first row.
   virtual ObservedRange range() const = 0;
-  /// The symmetric grid of an activation of so many bits.
+  /// The symmetric grid of an activation of `num_bits` bits.
   virtual Grid qparams(int num_bits) const;
 };
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind);
 
-/// Symmetric scale of an activation: absmax / 127 of 8 bits.
+/// The symmetric scale of an activation: absmax / 127 for 8 bits.
 float activation_scale(const ObservedRange& range, int num_bits = 8);
 
 }  // namespace dualpath::quant

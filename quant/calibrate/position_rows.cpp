@@ -12,7 +12,7 @@ bool is_of_positions(const at::Tensor& x, const at::Tensor& mask) {
                      : x.size(0) == mask.numel();
 }
 
-/// chosen: [B, T] bool. Result: [N] bool, the rows of x that are of those positions.
+/// Marks the rows of x at chosen positions: [N] bool. chosen: [B, T] bool.
 at::Tensor rows_of(const at::Tensor& x, const at::Tensor& chosen) {
   if (x.dim() < 3) return chosen.flatten();
   std::vector<std::int64_t> sizes = x.sizes().vec();

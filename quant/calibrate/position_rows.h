@@ -8,13 +8,14 @@
 
 namespace dualpath::quant {
 
-// Which rows of a tensor [..., C] stand for which positions of a stream [B, T].
+// Rows of a tensor [..., C], found by the positions of a stream [B, T] that they stand for.
 
-/// [N] bool, all true.
+/// Marks all rows: [N] bool, all true.
 at::Tensor all_rows(const at::Tensor& x);
 
-/// [N] bool: those of positions where mask is true, where x is [B, T, ..., C] or [B * T, C]; all
-/// where it has positions of its own (the distances of a relative attention), or mask is undefined.
+/// Marks the real rows: [N] bool, true where the row's position is in the mask. x: [B, T, ..., C]
+/// or [B * T, C]. All rows are real if x has positions of its own (the distances of a relative
+/// attention) or mask is undefined.
 at::Tensor real_rows(const at::Tensor& x, const at::Tensor& mask);
 
 /// The real rows that stand for one modality.
@@ -22,8 +23,8 @@ struct ModalityRows {
   modules::Modality modality;
   at::Tensor rows;  ///< [N] bool
 };
-/// Those of x, which a stage of that stream reads, by what they stand for: in a tower all the same,
-/// in the decoder as the state's `kinds` say.
+/// Splits the real rows of x by what they stand for. x is read by a stage of that stream. A tower's
+/// rows are all of its modality; the decoder's are as the state's `kinds` say.
 std::vector<ModalityRows> rows_by_modality(const at::Tensor& x, const modules::State& state,
                                            modules::Modality stream);
 

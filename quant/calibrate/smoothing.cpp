@@ -25,13 +25,13 @@ using modules::WeightStore;
 
 constexpr double kStrengths[] = {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
 
-/// The largest of the inputs that are one channel of the producer.
+/// Maximum over the inputs that are one channel of the producer.
 Tensor by_channel(const Tensor& inputs, const ChannelFold& fold) {
   if (fold.repeats == 1) return inputs;
   return inputs.view({-1, fold.repeats, fold.block}).amax(1).reshape(-1);
 }
 
-/// [inputs]: the largest weight that each input meets.
+/// The largest weight that each input meets: [inputs].
 Tensor weight_range(const ChannelFold& fold, const WeightStore& weights) {
   Tensor range;
   for (const LinearRef& consumer : fold.consumers) {
@@ -60,7 +60,7 @@ class StrengthSearch : public modules::FloatExecutor {
   using FloatExecutor::linear;
 
   bool is_complete() const { return found_.factors.size() == folds_.size(); }
-  /// Once it is complete.
+  /// The result of a search that is complete; else an Error naming the input.
   const Smoothing& found() const {
     for (const auto& [group, fold] : folds_) {
       if (!found_.factors.contains(group))
@@ -70,7 +70,7 @@ class StrengthSearch : public modules::FloatExecutor {
   }
 
  private:
-  /// An input as it is quantized, and what it is multiplied with.
+  /// An input as the linears see it, and the weights it is multiplied with.
   struct Side {
     Tensor inputs;
     std::vector<Tensor> weights;
@@ -110,14 +110,14 @@ class StrengthSearch : public modules::FloatExecutor {
     double sum = 0.0;
     for (std::size_t i = 0; i < fold.consumers.size(); ++i) {
       const PlannedLinear* linear = plan_.linear(fold.consumers[i].name);
-      if (!linear) continue;  // in float
+      if (!linear) continue;  // stays in float
       const Tensor inputs = quantized(*linear, exact.inputs / by_input, range);
       const Tensor weight =
           quantize_weight(exact.weights[i] * by_input, linear->ref.weight_site(), linear->weights)
               .dequantized(at::kFloat);
       const Tensor wanted = at::linear(exact.inputs, exact.weights[i]);
       const Tensor wrong = (at::linear(inputs, weight) - wanted).square().sum(1);
-      constexpr double kTiny = 1e-12;  // a token whose output is zero
+      constexpr double kTiny = 1e-12;  // for tokens whose output is zero
       sum += (wrong / (wanted.square().sum(1) + kTiny)).mean().item<double>();
     }
     return sum;

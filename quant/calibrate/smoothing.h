@@ -11,17 +11,18 @@
 
 namespace dualpath::quant {
 
-/// factor = max|x|^strength / max|w|^(1 - strength) of each channel, over all that read it. A
-/// channel that is zero in either has a factor as if it were 1e-5 there.
-/// input_range: [inputs] float32, max|x| over the calibration. Result: [channels] float32.
+/// Computes each channel's factor = max|x|^strength / max|w|^(1 - strength), over all weights that
+/// read it. A channel that is zero in x or w counts as 1e-5 there. input_range: [inputs] float32,
+/// max|x| over the calibration. Result: [channels] float32.
 at::Tensor smoothing_factors(const modules::ChannelFold& fold, const at::Tensor& input_range,
                              const modules::WeightStore& weights, double strength);
 
-/// By the plan's strength, or searched: of the strengths 0.3 to 0.9 in steps of 0.1, and none, the
-/// one whose outputs, with weights and inputs quantized, err least against the float ones: the
-/// squared error over the squared output of each token, mean over at most 512 tokens of what
-/// the first run that reaches the input shows; runs start from `searched` until each was reached.
-/// An input that none reaches is an Error. input_ranges: by tensor group.
+/// Finds each fold's factors, by the plan's strength or by a search. The search tries strengths 0.3
+/// to 0.9 in steps of 0.1, and none. It takes the one whose outputs, with weights and inputs
+/// quantized, err least against the float ones. The error is the squared error over the squared
+/// output of each token. It is a mean over at most 512 tokens of the first run that reaches the
+/// input. Runs start from `searched` until each input was reached; an input that none reaches is an
+/// Error. input_ranges: by tensor group.
 Smoothing find_smoothing(const modules::Network& network,
                          const std::shared_ptr<const modules::WeightStore>& weights,
                          at::TensorOptions options, const Plan& plan,

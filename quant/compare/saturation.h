@@ -9,21 +9,21 @@
 
 namespace dualpath::quant {
 
-/// By modality, the share of values that a static scale's range does not hold.
+/// The share of values that a static scale's range does not hold, by modality.
 using SaturatedShares = std::map<modules::Modality, double>;
 
-/// Counts what static inputs of linears saturate, by what their positions stand for.
+/// Counts the values that linears' static inputs saturate, by what their positions stand for.
 class Saturation {
  public:
-  /// Both must outlive it.
+  /// Both arguments must outlive the counter.
   Saturation(const Plan& plan, const ActivationScales& scales);
 
-  /// x: [..., C], what a stage of that stream gives these linears.
+  /// Counts one input. x: [..., C], given to these linears by a stage of that stream.
   void count(const modules::LinearRefs& refs, const at::Tensor& x, const modules::State& state,
              modules::Modality stream);
-  /// Adds the counts of another one, of the same plan.
+  /// Adds the counts of `other`, of the same plan.
   void merge(const Saturation& other);
-  /// Of a tensor group; empty where nothing was counted.
+  /// The shares of a tensor group; empty if nothing was counted.
   SaturatedShares shares(const std::string& group) const;
 
  private:

@@ -59,8 +59,8 @@ std::vector<SelectedStage> select_corrections(const modules::Network& network,
     const auto found = sums.find(stage.name);
     if (found == sums.end()) continue;
     const auto [before, after, positions] = found->second;
-    if (positions == 0.0) continue;    // nothing to judge by: it stays
-    const bool kept = after < before;  // not where either is NaN
+    if (positions == 0.0) continue;    // stays, since nothing judges it
+    const bool kept = after < before;  // false if either is NaN
     selected.push_back({stage.name, before / positions, after / positions, kept});
     if (!kept) corrections.drop(stage.name);
   }

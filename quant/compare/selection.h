@@ -12,22 +12,22 @@
 
 namespace dualpath::quant {
 
-/// Batches, each made when it is its turn: their pictures are never all in memory.
+/// Batches, each made when its turn comes: their pictures are never all in memory.
 struct SelectionBatches {
   std::size_t count = 0;
   std::function<data::Batch(std::size_t)> batch;
 };
 
-/// What a correction did at its own stage, as mean distance a token to the reference.
+/// A correction's effect at its own stage, as mean distance a token to the reference.
 struct SelectedStage {
   std::string stage;
   double before = 0.0, after = 0.0;
   bool kept = false;
 };
 
-/// One pass over batches the corrections were not trained on: each stage's distance to the
-/// reference before and after its correction. Those that do not bring their own stage closer are
-/// dropped from `corrections`.
+/// Measures each stage's distance to the reference before and after its correction. Takes one pass
+/// over batches that the corrections were not trained on. Corrections that do not bring their own
+/// stage closer are dropped from `corrections`.
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
                                               const SelectionBatches& batches,
                                               modules::Executor& reference,

@@ -35,8 +35,7 @@ json to_json(const modules::CorrectionOptions& options) {
           {"beta", name_in(modules::kCorrectionBetas, options.beta)}};
 }
 
-/// Writes model.safetensors a weight at a time, under the names and with the sizes that
-/// planned_bytes() gave.
+/// Writes model.safetensors a weight at a time, with the names and sizes of planned_bytes().
 class WeightWriter {
  public:
   WeightWriter(const fs::path& path, const ExportSource& source)
@@ -118,7 +117,7 @@ void write_corrections(const fs::path& directory, const ExportSource& source) {
   write_json(directory / "correction.json", description);
 }
 
-/// Of the groups that have several, by modality.
+/// The scales by modality, of the groups that have several.
 json modality_scales(const ExportSource& source) {
   json scales = json::object();
   for (const TensorGroup& group : source.plan.groups) {
@@ -137,20 +136,20 @@ json checksums(const fs::path& directory) {
   return sums;
 }
 
-/// The files of an export and their SHA-256, as its dualpath.json lists them; none where that is
-/// not there.
+/// The files of an export and their SHA-256, as its dualpath.json lists them. Empty if that file is
+/// missing.
 std::map<std::string, std::string> exported_files(const fs::path& directory) {
   std::map<std::string, std::string> files;
   const fs::path description = directory / kDescription;
   if (!fs::is_regular_file(fs::symlink_status(description))) return files;
   const data::JsonObject sums = data::JsonObject::read(description).object("sha256");
   for (const std::string& name : sums.keys()) files[name] = sums.string(name);
-  files[kDescription] = sha256_file(description);  // it cannot hold its own
+  files[kDescription] = sha256_file(description);  // the file cannot hold its own sum
   return files;
 }
 
-/// An export takes the place of an older one; anything else there, and what was changed since, is
-/// somebody's work.
+/// Refuses a directory with other content than an older export's. Anything else there, and any file
+/// changed since, is somebody's work.
 void refuse_other_content(const fs::path& directory, const fs::path& ours = {}) {
   if (!fs::exists(directory)) return;
   if (!fs::is_directory(directory))
@@ -209,7 +208,7 @@ void export_model(const fs::path& directory, const ExportSource& source,
     description["modality_scales"] = scales;
   description["sha256"] = checksums(out.path());
   write_json(out.path() / kDescription, description);
-  refuse_other_content(directory, out.path());  // weights take their time
+  refuse_other_content(directory, out.path());  // again: writing weights takes its time
   out.commit();
 }
 

@@ -14,8 +14,8 @@
 
 namespace dualpath::quant {
 
-/// What an export is made from. Nothing is recomputed: scales are copied, codes are those the run
-/// computed with.
+/// The parts of a run that an export is made from. Nothing is recomputed: scales are copied, and
+/// codes are those that the run computed with.
 struct ExportSource {
   const modules::Model& model;
   CodeStore& codes;      ///< the run's, over the trained overlay over the model's own weights
@@ -25,16 +25,16 @@ struct ExportSource {
   const ActivationScales& scales;
   const modules::Corrections& corrections;
   modules::CorrectionOptions correction_options;
-  nlohmann::json provenance;  ///< goes into dualpath.json: recipe, versions, hashes, figures
+  nlohmann::json provenance;  ///< content for dualpath.json: recipe, versions, hashes, figures
   ExportFormat format = ExportFormat::kCompressedTensors;
 };
 
-/// Writes a Hugging Face directory in compressed-tensors' format (int-quantized, pack-quantized, or
-/// mixed-precision where weights of both kinds are in it), whole or not at all:
+/// Writes a Hugging Face directory in compressed-tensors' format, whole or not at all. The format
+/// is int-quantized, pack-quantized, or mixed-precision if it holds weights of both kinds.
 ///   config.json (with quantization_config), model.safetensors, the source's other files byte for
 ///   byte, correction.safetensors, correction.json, dualpath.json
-/// What source.format has no word for is an Error before anything is written.
-/// progress: called with 1 after each weight.
+/// A scheme that source.format has no word for is an Error before anything is written. progress:
+/// called with 1 after each weight.
 void export_model(const std::filesystem::path& directory, const ExportSource& source,
                   const std::function<void(std::int64_t)>& progress);
 
@@ -45,8 +45,8 @@ struct ExportedModel {
   modules::Corrections corrections;
 };
 
-/// model: of an export (model.is_quantized()). Files whose checksum in dualpath.json differs are an
-/// Error naming them.
+/// Opens an export. model: a model with model.is_quantized(). Files whose checksum in dualpath.json
+/// differs are an Error naming them.
 ExportedModel open_export(const modules::Model& model);
 
 }  // namespace dualpath::quant

@@ -26,7 +26,7 @@ Value one_of(const JsonObject& object, const char* key, const Named<Value> (&cho
   throw Error("{}: {}: \"{}\" is not supported", object.where(), key, got);
 }
 
-/// description: of dualpath.json.
+/// Checks the sums that dualpath.json lists. description: that file's content.
 void verify_checksums(const fs::path& directory, const JsonObject& description) {
   const JsonObject sums = description.object("sha256");
   for (const std::string& name : sums.keys()) {
@@ -34,7 +34,8 @@ void verify_checksums(const fs::path& directory, const JsonObject& description) 
   }
 }
 
-/// Until encoders had corrections, too, the stages were names, and one width was all of theirs.
+/// Reads the stages. Before encoders had corrections, too, the stages were names, and one width was
+/// all of theirs.
 std::vector<modules::CorrectableStage> read_stages(const JsonObject& description) {
   std::vector<modules::CorrectableStage> stages;
   if (description.contains("hidden_size")) {

@@ -17,9 +17,9 @@ namespace {
 using data::JsonObject;
 using nlohmann::json;
 
-/// Writes each field that says something. A dynamic scheme carries no scales, so who runs it finds
-/// them by a formula of its own. Ours is absmax / 127, as in vLLM's kernels; compressed-tensors
-/// itself (0.20) divides by 127.5 and lets the largest positive value saturate.
+/// Writes each field that says something. A dynamic scheme carries no scales, so whoever runs it
+/// finds them by a formula of its own. Ours is absmax / 127, as in vLLM's kernels.
+/// compressed-tensors itself (0.20) divides by 127.5 and lets the largest positive value saturate.
 class ArgsWriter : public ArgsVisitor {
  public:
   json result = json::object();
@@ -65,7 +65,7 @@ std::string json_word(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-/// Fills the fields; what does not run is an Error.
+/// Fills the fields; a scheme that does not run is an Error.
 class ArgsReader : public ArgsVisitor {
  public:
   explicit ArgsReader(const JsonObject& object) : object_(object) {}
@@ -129,8 +129,8 @@ std::string_view format_of(const PlannedLinear& linear) {
   return name_in(kStoredFormats, linear.is_packed());
 }
 
-/// Linears of one scheme, by name: of several targets that match, compressed-tensors takes the most
-/// special, not the first.
+/// Linears of one scheme, listed by name. If several targets match, compressed-tensors takes the
+/// most special, not the first.
 struct LinearGroup {
   const PlannedLinear* first;
   std::vector<std::string> names;
@@ -140,8 +140,8 @@ bool are_alike(const PlannedLinear& a, const PlannedLinear& b) {
   return a.weights == b.weights && a.input_activations == b.input_activations;
 }
 
-/// One, or several where overrides part it; none where all that it targets belongs to groups before
-/// it.
+/// Splits a config group's linears by scheme: one part, or several if overrides part it. Empty if
+/// all that the group targets belongs to groups before it.
 std::vector<LinearGroup> linears_of(const Plan& plan, const ConfigGroup& group) {
   std::vector<LinearGroup> parts;
   for (const PlannedLinear& linear : plan.linears) {
@@ -154,7 +154,8 @@ std::vector<LinearGroup> linears_of(const Plan& plan, const ConfigGroup& group) 
   return parts;
 }
 
-/// compressed-tensors' scheme of an attention is one of inputs alone: of query, key and value.
+/// Adds the attentions as a group of inputs alone (query, key and value): so compressed-tensors
+/// words their scheme.
 void add_attention_group(const Plan& plan, bool with_format, json& groups) {
   std::vector<std::string> names;
   const QuantArgs* args = nullptr;

@@ -8,12 +8,12 @@
 
 namespace dualpath::quant {
 
-/// The `quantization_config` of an export's config.json, in compressed-tensors' words. Linears of
-/// one config group that overrides part are groups of their own.
+/// Writes the `quantization_config` of an export's config.json, in compressed-tensors' words. If
+/// overrides part a config group, its linears become groups of their own.
 nlohmann::json quantization_config(const QuantizeOptions& options, const Plan& plan);
 
-/// Its reader: what of QuantizeOptions it holds, all else the default. A scheme that does not run
-/// is an Error naming the key.
+/// Reads a `quantization_config` back. Options that it does not hold keep their defaults. A scheme
+/// that does not run is an Error naming the key.
 QuantizeOptions read_quantization_config(const data::JsonObject& config);
 
 }  // namespace dualpath::quant

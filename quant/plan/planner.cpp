@@ -22,21 +22,22 @@ using modules::LinearRef;
 using modules::LinearUse;
 using modules::Structure;
 
-/// What may be targeted: a module's name and its class, as torch.nn calls it.
+/// A module that patterns may target: its name, and its class as torch.nn calls it.
 struct Target {
   std::string name, kind;
 };
 
 std::string conv_class(std::size_t dimensions) { return fmt::format("Conv{}d", dimensions); }
 
-/// A convolution of kernel 1 is a linear over channels.
+/// The target of a linear. A convolution of kernel 1 is a linear over channels.
 Target target_of(const LinearRef& ref) {
   const bool is_linear = std::all_of(ref.kernel.begin(), ref.kernel.end(),
                                      [](std::int64_t size) { return size == 1; });
   return {ref.name, is_linear ? "Linear" : conv_class(ref.kernel.size())};
 }
 
-/// Depthwise convolutions have little to win and much to lose, so that no class names them.
+/// The target of a convolution. Depthwise ones have little to win and much to lose, so no class
+/// names them.
 Target target_of(const ConvRef& ref) {
   return {ref.name, ref.groups == 1 ? conv_class(ref.kernel.size()) : ""};
 }
@@ -45,7 +46,7 @@ bool targets(const std::string& pattern, const Target& target) {
   return pattern == target.kind || data::matches(pattern, target.name);
 }
 
-/// How one linear or convolution is quantized: by a config group, with what overrides it.
+/// The scheme of one linear or convolution: a config group's, with what overrides it.
 struct Scheme {
   const ConfigGroup* group;
   QuantArgs weights;
@@ -91,7 +92,7 @@ class Planner {
 
   void require_matches(const std::string& key, const std::vector<std::string>& patterns,
                        const std::vector<Target>& all) {
-    std::vector<std::string> names;  // and classes
+    std::vector<std::string> names;  // classes, too
     for (const Target& one : all) names.insert(names.end(), {one.name, one.kind});
     std::erase(names, "");
     for (std::size_t i = 0; i < patterns.size(); ++i) {
@@ -101,14 +102,14 @@ class Planner {
     }
   }
 
-  /// key: below the recipe's `quantize`.
+  /// Notes a mistake. key: the part of its name below the recipe's `quantize`.
   void refuse(const std::string& key, const std::string& message) {
     mistakes_.push_back({"quantize." + key, message});
   }
 
   static std::string key_of(const ConfigGroup& group) { return "config_groups." + group.name; }
 
-  /// The first group that targets it; null where it is ignored or targeted by none.
+  /// The first group that targets a module. Null if the module is ignored or no group targets it.
   template <class Ref>
   const ConfigGroup* group_of(const Ref& ref) const {
     const Target target = target_of(ref);
@@ -130,7 +131,7 @@ class Planner {
     return scheme;
   }
 
-  /// Null if there is none that holds.
+  /// Finds a site's override and marks it as used; null if there is none that holds.
   const QuantArgs* override_of(const std::string& site) {
     const auto found = overrides_.find(site);
     if (found == overrides_.end()) return nullptr;
@@ -138,7 +139,7 @@ class Planner {
     return found->second;
   }
 
-  /// Keeps the overrides that can hold.
+  /// Keeps the overrides that can hold; notes the others' mistakes.
   void require_overrides() {
     for (const auto& [name, args] : options_.overrides) {
       if (const std::optional<std::string> mistake = mistake_of(name, args)) {
@@ -170,7 +171,7 @@ class Planner {
     }
   }
 
-  /// Neighbours that are quantized alike are one tensor group.
+  /// Adds linears of one input. Neighbours that are quantized alike become one tensor group.
   void add(const LinearUse& use) {
     for (auto first = use.refs.begin(); first != use.refs.end();) {
       const std::optional<Scheme> scheme = scheme_of(*first);
@@ -229,7 +230,7 @@ class Planner {
     const bool products =
         options_.attention_scheme && !data::matches_any(options_.ignore, use.ref.name);
     if (options_.attention_scheme && !products) plan_.ignored.push_back(use.ref.name);
-    if (!use.ref.causal) {  // sees all keys, by a mask or bias of its own, and has no cache
+    if (!use.ref.causal) {  // sees all keys, has a mask or bias of its own, and no cache
       if (products) not_causal_.push_back(use.ref.name);
       return;
     }
@@ -245,7 +246,8 @@ class Planner {
     plan_.attentions.push_back(planned);
   }
 
-  /// The head is given rows, but not what they stand for.
+  /// The modalities with scales of their own. The head has none: it is given rows, but not what
+  /// they stand for.
   std::vector<modules::Modality> separate(const LinearUse& use, const QuantArgs& inputs) const {
     const bool is_head = use.stage == use.refs.front().name;
     if (options_.modality_scales == ModalityScales::kShared || inputs.dynamic || is_head ||
@@ -300,7 +302,7 @@ class Planner {
     noted->rows.push_back({ref.name, fmt::to_string(ref.in_features)});
   }
 
-  /// What many layers have alike is one mistake.
+  /// Notes the collected mistakes. A mistake that many layers have alike is one.
   void refuse_noted() {
     for (const auto& [key, group_size, rows] : undivided_) {
       for (const auto& row : in_ranges(rows))
@@ -325,7 +327,7 @@ class Planner {
   const Sites sites_;
   std::set<modules::Modality> modalities_;
   std::vector<Target> targets_, ignorable_;
-  std::map<std::string, const QuantArgs*> overrides_;  // by site; those that can hold
+  std::map<std::string, const QuantArgs*> overrides_;  // by site; only those that can hold
   std::set<std::string> used_overrides_;
   std::vector<Undivided> undivided_;
   std::vector<std::string> not_causal_;

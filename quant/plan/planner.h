@@ -6,10 +6,10 @@
 
 namespace dualpath::quant {
 
-/// Linears of one input that are quantized differently are tensor groups of their own. Targets that
-/// match nothing, inputs that a group_size does not divide, an attention_scheme's attentions that
-/// are not causal and overrides of other sites than weights and inputs that are quantized are a
-/// UsageError that lists every case.
+/// Makes the plan. Linears of one input that are quantized differently are tensor groups of their
+/// own. A UsageError lists every case of four mistakes: targets that match nothing; inputs that a
+/// group_size does not divide; an attention_scheme's attentions that are not causal; overrides of
+/// sites other than quantized weights and inputs.
 Plan make_plan(const modules::Structure& structure, const QuantizeOptions& options);
 
 }  // namespace dualpath::quant

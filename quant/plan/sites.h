@@ -8,8 +8,8 @@ namespace dualpath::quant {
 
 using Sites = Table<modules::Site, &modules::Site::name>;
 
-/// Every tensor of a network that a plan may quantize: weights and inputs of linears, those of
-/// convolutions, then the operands of causal attentions, each in the order of execution.
+/// Lists every tensor of a network that a plan may quantize, each kind in the order of execution:
+/// weights and inputs of linears, then of convolutions, then the operands of causal attentions.
 Sites sites_of(const modules::Structure& structure);
 
 }  // namespace dualpath::quant

@@ -10,8 +10,8 @@
 
 namespace dualpath::quant {
 
-/// A list that keeps its order and finds an item by its name, which must not change: a data member
-/// or a member function, kName. Of two items of one name the first is found.
+/// A list that keeps its order and finds an item by its name. The name, kName, is a data member or
+/// a member function, and must not change. If two items share a name, the first is found.
 template <class T, auto kName>
 class Table {
  public:
@@ -25,7 +25,7 @@ class Table {
     items_.push_back(std::move(item));
   }
 
-  /// Null if there is none.
+  /// Finds an item by name; null if there is none.
   const T* find(const std::string& name) const {
     const auto found = places_.find(name);
     return found == places_.end() ? nullptr : &items_[found->second];
