@@ -25,7 +25,7 @@ inline constexpr Named<TransformKind> kTransforms[] = {{"smoothed", TransformKin
 /// Moves the range of inputs into the weights that read them (SmoothQuant).
 struct Smoothing {
   modules::NamedTensors factors;  ///< by tensor group: [channels of the producer] float32, positive
-  /// Of the groups that are smoothed; others' factors are 1.
+  /// The strengths of the groups that are smoothed; others' factors are 1.
   std::map<std::string, double> strengths;
 };
 

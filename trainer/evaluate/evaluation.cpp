@@ -15,7 +15,8 @@ namespace {
 
 using torch::Tensor;
 
-/// Adds each token's measures to its window's sums. window_of: [n], within the batch.
+/// Adds each token's measures to its window's sums. window_of: [n], the windows' places in the
+/// batch.
 void add(const RowLosses& measures, const Tensor& window_of, std::span<WindowSums> windows) {
   const auto nll = measures.nll.accessor<float, 1>(), kl = measures.kl.accessor<float, 1>(),
              correct = measures.correct.accessor<float, 1>(),
@@ -59,7 +60,7 @@ class Evaluation {
     return counted_rows(state.hidden, batch);
   }
 
-  /// Which window of the batch a counted position belongs to: [N].
+  /// The window of the batch that each counted position belongs to: [N].
   static Tensor counted_windows(const data::Batch& batch) {
     return (batch.targets != data::kNoTarget).nonzero().select(1, 0).contiguous();
   }

@@ -13,18 +13,18 @@
 
 namespace dualpath::trainer {
 
-/// Every row on the same samples, evenly spaced over the text and enough for options.num_tokens
-/// scored tokens (or all there are). A sample's first token is context only. rows[0] is the
-/// reference that KL and agreement are measured against.
+/// Runs every row on the same samples. The samples are evenly spaced over the text and enough for
+/// options.num_tokens scored tokens (or all there are). A sample's first token is context only.
+/// rows[0] is the reference that KL and agreement are measured against.
 std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
                                    const std::function<void(std::int64_t)>& progress);
 
-/// The same on one batch.
+/// Runs every row on one batch.
 std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,
                                     const data::Batch& batch);
 
-/// How many samples evaluate_rows takes.
+/// The number of samples that evaluate_rows takes.
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options);
 
 }  // namespace dualpath::trainer

@@ -37,7 +37,7 @@ Choice all_windows(const RowSums& row) {
   return all;
 }
 
-/// What was lost and what came back, for one choice of windows.
+/// The loss by quantizing and the gain by correcting, for one choice of windows.
 struct Change {
   double lost = 0.0, won = 0.0;
   double share() const { return won / lost; }

@@ -13,7 +13,7 @@ struct WindowSums {
   std::int64_t correct = 0, agreed = 0, tokens = 0;
 };
 
-/// One row of the table on one set: its windows, in the same order in every row.
+/// One row of the table on one set. The windows are in the same order in every row.
 struct RowSums {
   std::string name;
   std::vector<WindowSums> windows;
@@ -22,9 +22,9 @@ struct RowSums {
 struct Metrics {
   double nll = 0.0;         ///< nats a token
   double perplexity = 0.0;  ///< exp(nll)
-  double accuracy = 0.0;    ///< next token right, 0 to 1
+  double accuracy = 0.0;    ///< share of next tokens predicted right, 0 to 1
   double kl = 0.0;          ///< KL(FP || row), nats a token
-  double agreement = 0.0;   ///< same most likely token as FP, 0 to 1
+  double agreement = 0.0;   ///< share of tokens whose likeliest is FP's, too, 0 to 1
   std::int64_t tokens = 0;
 };
 
@@ -35,14 +35,14 @@ struct Estimate {
   double value = 0.0, low = 0.0, high = 0.0;
 };
 
-/// (quantized - corrected) / (quantized - FP) of each measure; null where the loss itself
-/// (quantized against FP) cannot be told from zero.
+/// The share of the loss that came back: (quantized - corrected) / (quantized - FP) of each
+/// measure. Null if the loss itself (quantized against FP) cannot be told from zero.
 struct Recovery {
   std::optional<Estimate> accuracy, kl, nll;
 };
 
-/// By paired bootstrap over windows: all rows are resampled alike, `samples` times. Percentile
-/// intervals.
+/// Measures recovery by paired bootstrap over windows: all rows are resampled alike, `samples`
+/// times. The intervals are percentiles.
 Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
                   std::int64_t samples, std::uint64_t seed);
 

@@ -10,17 +10,17 @@
 
 namespace dualpath::trainer {
 
-/// A row of the table: a model in one state, and what computes it.
+/// A row of the table: a model in one state, and the executor that computes it.
 struct Row {
   std::string name;
   modules::Executor* executor = nullptr;
-  std::int64_t bytes = 0;  ///< of the tensors that its export takes, corrections included
-  std::optional<std::int64_t> steps = {};  ///< of training behind it, if it is trained
-  bool recovers = false;                   ///< whether it is to win back what quantizing lost
+  std::int64_t bytes = 0;  ///< bytes of the tensors that its export takes, corrections included
+  std::optional<std::int64_t> steps = {};  ///< steps of training behind it; none if it is untrained
+  bool recovers = false;                   ///< whether it shall win back quantization's loss
 };
 
 /// Names of the rows over the weights that a plan transforms: "smoothed" and "smoothed_corrected".
-/// Of a plan without a transform: kQuantized and kCorrected.
+/// Without a transform they are kQuantized and kCorrected.
 struct TransformedRows {
   std::string quantized, corrected;
 };

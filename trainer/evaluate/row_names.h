@@ -7,7 +7,7 @@ inline constexpr const char *kFp = "fp", *kQuantized = "quantized", *kSmoothed =
                             *kCorrected = "corrected", *kSmoothedCorrected = "smoothed_corrected",
                             *kControl = "control";
 
-/// In the order in which they are shown; not every run has all.
+/// The names in the order in which rows are shown; not every run has all.
 inline constexpr const char* kRows[] = {kFp,        kQuantized,         kSmoothed,
                                         kCorrected, kSmoothedCorrected, kControl};
 

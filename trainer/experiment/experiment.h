@@ -27,8 +27,8 @@ void use_threads(std::int64_t wanted);
 
 /// Makes the plan, and checks all mistakes that show only when recipe and model meet.
 quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& model);
-/// Refuses a dtype other than that of an export, by a UsageError: only in its own does it compute
-/// what it promises.
+/// Refuses a dtype other than an export's own by a UsageError: only in its own does an export
+/// compute what it promises.
 void check_export_dtype(const Recipe& recipe, const modules::Model& model);
 /// Opens an experiment, of a model that is open or of the recipe's. Also calls use_threads.
 Experiment open_experiment(Recipe recipe, modules::Model model);
@@ -41,9 +41,10 @@ std::string model_fingerprint(const modules::Model& model);
 std::string tokenizer_fingerprint(const modules::Model& model);
 /// Bytes of the files that model_fingerprint() reads.
 std::int64_t model_bytes(const modules::Model& model);
-/// The source of a calibration: the model; and over it the plan, the compute dtype, the number of
-/// calibration windows and all of the training and selection text. Calibration and checkpoints are
-/// taken for no other. Contents count, not paths.
+/// The source of a calibration: the model's fingerprint, and one over all that calibration depends
+/// on. The latter covers model, plan, compute dtype, the number of calibration windows, and all of
+/// the training and selection text. Calibration and checkpoints are taken for no other. Contents
+/// count, not paths.
 quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.
@@ -56,7 +57,8 @@ struct QuantizedPath {
                 const modules::FloatExecutor& reference)
       : QuantizedPath(experiment.recipe, experiment.model, experiment.plan, calibration,
                       reference) {}
-  QuantizedPath(const QuantizedPath&) = delete;  // the executors refer to the members beside them
+  // Not copied, since the executors refer to the members beside them.
+  QuantizedPath(const QuantizedPath&) = delete;
   QuantizedPath& operator=(const QuantizedPath&) = delete;
 
   Trainables trainables;
@@ -65,8 +67,8 @@ struct QuantizedPath {
   modules::Corrected corrected;
 };
 
-/// The layout of the float path's weights. A trained control needs them for both ways, whose
-/// layouts differ: prepared they would be there twice.
+/// The layout of the float path's weights. A trained control reads them forward and backward, in
+/// two layouts: prepared they would be there twice.
 modules::Packing packing_of(const Recipe& recipe);
 
 /// The float path: the reference, and with corrections the control.

@@ -12,17 +12,19 @@
 
 namespace dualpath::trainer {
 
-/// The row of the model as it came.
+/// The row of the model before anything is quantized.
 Row float_row(const modules::Model& model, at::ScalarType dtype, modules::Executor& executor);
 
-/// The rows that a run has so far, in the table's order: fp; quantized and, if the plan transforms
-/// weights, the transformed model's row (smoothed), both before anything is trained (which may be
-/// scales and norms, too); then the trained ones, which have steps behind them.
+/// The rows that a run has so far, in the table's order. fp comes first, then quantized and, if the
+/// plan transforms weights, the transformed model's row (smoothed). Both are the models before
+/// anything is trained (which may be scales and norms, too). The trained rows follow; they have
+/// steps behind them.
 class RunRows {
  public:
-  /// Both must outlive it.
+  /// Both arguments must outlive the rows.
   RunRows(const Experiment& experiment, const TrainedPaths& paths);
-  RunRows(const RunRows&) = delete;  // the rows refer to the executors beside them
+  // Not copied, since the rows refer to the executors beside them.
+  RunRows(const RunRows&) = delete;
   RunRows& operator=(const RunRows&) = delete;
 
   const std::vector<Row>& rows() const { return rows_; }

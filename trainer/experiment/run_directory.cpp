@@ -80,7 +80,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.export_ = {};
   recipe.num_threads = 0;
   recipe.compute = {};                          // changes no bit
-  recipe.train.gradient_checkpointing = false;  // neither does this
+  recipe.train.gradient_checkpointing = false;  // changes no bit, either
   recipe.train.report_to = {};
   recipe.train.save_steps = {};
   recipe.train.save_total_limit = {};

@@ -19,8 +19,8 @@ struct Texts {
 };
 
 /// Loads the texts. A text that cannot be read or does not fill a window is an Error. With
-/// assistant_only_loss text that is no conversation is one, too: all of it or none of it would be
-/// trained on, and neither was asked for.
+/// assistant_only_loss, text that is no conversation is an Error, too: it would be trained on whole
+/// or not at all, and neither was asked for.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 
 /// Refuses windows longer than the positions that the model was trained for, a mistake of the

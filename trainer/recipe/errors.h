@@ -9,7 +9,7 @@
 
 namespace dualpath::trainer {
 
-/// A place in a recipe's file, counted from 1. Line 0: the value was given by --set.
+/// A place in a recipe's file, counted from 1. Line 0 is a value given by --set.
 struct Place {
   int line = 0;
   int column = 0;
@@ -22,10 +22,12 @@ class RecipeErrors {
  public:
   explicit RecipeErrors(std::string file) : file_(std::move(file)) {}
 
-  /// key: the whole way to it, "train.max_steps"; may be empty for a mistake in the file itself.
+  /// Adds a mistake. key: the whole way to it, "train.max_steps"; empty for a mistake in the file
+  /// itself.
   void add(Place place, std::string_view key, std::string_view message);
   std::size_t count() const { return mistakes_.size(); }
-  /// UsageError with a line for each mistake, those of --set first, then in the file's order:
+  /// Throws a UsageError with a line for each mistake. Mistakes of --set come first, then the
+  /// file's in its order:
   ///   --set loss.kl: expected …, got …
   ///   recipes/x.yaml:14:11: train.max_steps: expected …, got …
   void throw_if_any() const;

@@ -51,7 +51,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (wants_key()) refuse_key(mark);
     count(mark);
     const bool has_key =
-        !open_.empty() && open_.back().key;  // else its place would be the next value's
+        !open_.empty() && open_.back().key;  // without a key the place would be the next value's
     add({.kind = Kind::kNull,
          .place = has_key ? open_.back().key_place : source_.place(mark),
          .text = null_at(mark.pos)});
@@ -89,7 +89,7 @@ class TreeBuilder : public YAML::EventHandler {
     throw YAML::ParserException(mark, fmt::format("more than {} keys and values", kMaxPieces));
   }
 
-  /// The word for null there; nothing where a value is only left out.
+  /// Reads the word for null at a position; empty if the value is only left out.
   std::string null_at(int position) const {
     const std::string_view rest =
         yaml_.substr(std::min(static_cast<std::size_t>(position), yaml_.size()));
@@ -156,7 +156,7 @@ class TreeBuilder : public YAML::EventHandler {
     throw YAML::ParserException(mark, "expected a word as key; is a bracket not closed?");
   }
 
-  /// "?" and "!" are yaml-cpp's words for plain and quoted without a tag.
+  /// Refuses tags, but for "?" and "!", yaml-cpp's words for plain and quoted without a tag.
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag != "?" && tag != "!") throw YAML::ParserException(mark, "tags are not supported");
   }
@@ -187,7 +187,7 @@ bool is_clean(std::string_view yaml, const Source& source, RecipeErrors& errors)
 
 std::optional<RecipeNode> parse(std::string_view yaml, const Source& source, RecipeErrors& errors) {
   if (!is_clean(yaml, source, errors)) return std::nullopt;
-  // Past a last line break yaml-cpp forgives a quote that is never closed.
+  // Cuts trailing space: past a last line break yaml-cpp forgives a quote that is never closed.
   yaml = yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1);
   TreeBuilder builder(yaml, source, errors);
   try {
@@ -202,7 +202,7 @@ std::optional<RecipeNode> parse(std::string_view yaml, const Source& source, Rec
   return std::move(builder.root);
 }
 
-/// The parts of "a.b.c"; nothing if one is empty or there are too many.
+/// Splits "a.b.c" into its parts; empty if a part is empty or there are too many.
 std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> parts;
   std::istringstream stream{std::string(path) + '.'};
@@ -213,8 +213,8 @@ std::vector<std::string> split_path(std::string_view path) {
   return parts;
 }
 
-/// The map's child under `key`, added if there is none; a node that is no map becomes one. A map
-/// made here has its parent's place, for errors about keys it lacks.
+/// Returns the map's child under `key`, added if there is none. A node that is no map becomes one.
+/// A map made here has its parent's place, for errors about keys it lacks.
 RecipeNode& child(RecipeNode& map, const std::string& key) {
   if (map.kind != Kind::kMap) {
     map.kind = Kind::kMap;

@@ -17,8 +17,8 @@ struct RecipeNode {
   Place place{};
   std::string key{};  ///< the key under which a map holds it
   Place key_place{};
-  std::string text{};   ///< a scalar's text; null's word, empty if nothing is written
-  bool quoted = false;  ///< "8" is a text, never a number
+  std::string text{};   ///< a scalar's text, or null's word; empty if nothing is written
+  bool quoted = false;  ///< a quoted "8" is a text, never a number
   std::vector<RecipeNode> children{};
 
   const RecipeNode* find(std::string_view child_key) const;
@@ -26,12 +26,12 @@ struct RecipeNode {
 };
 
 /// Reads one YAML document; an empty one is null. A key given twice is a mistake (the first one
-/// counts). Broken YAML is a mistake with nothing as the result, and so are things that no recipe
-/// needs but attacks are made of: more than 10 000 keys and values, nesting deeper than 32,
-/// aliases, tags, several documents, control characters.
+/// counts). Broken YAML is a mistake with nothing as the result. So is YAML that no recipe needs
+/// but attacks are made of: more than 10 000 keys and values, nesting deeper than 32, aliases,
+/// tags, several documents, control characters.
 std::optional<RecipeNode> parse_recipe(std::string_view yaml, RecipeErrors& errors);
 
-/// Puts "section.key=value", the value in YAML, over root's value there. An empty value (a script's
+/// Puts "section.key=value" over root's value there; the value is YAML. An empty value (a script's
 /// empty variable) is a mistake: the default is written null.
 void apply_override(RecipeNode& root, std::string_view assignment, RecipeErrors& errors);
 

@@ -28,17 +28,17 @@ inline constexpr Named<Schedule> kSchedules[] = {{"cosine", Schedule::kCosine},
                                                  {"linear", Schedule::kLinear},
                                                  {"constant", Schedule::kConstant}};
 
-/// Where a run's figures go beside its log. kTensorboard: event files in <output_dir>/runs.
+/// The place for a run's figures beside its log. kTensorboard: event files in <output_dir>/runs.
 enum class ReportTo { kTensorboard, kNone };
 inline constexpr Named<ReportTo> kReportTo[] = {{"tensorboard", ReportTo::kTensorboard},
                                                 {"none", ReportTo::kNone}};
 
-/// What is trained; each with its own learning rate, 0 = frozen.
+/// The learning rates of all that may be trained; 0 freezes.
 struct TrainableOptions {
   double corrections = 1e-3;
-  double activation_scales = 0.0;  ///< of log(scale)
+  double activation_scales = 0.0;  ///< rate of log(scale)
   double norm_weights = 0.0;
-  double weights = 0.0;  ///< all others: linears, their biases, tables
+  double weights = 0.0;  ///< rate of all others: linears, their biases, tables
 
   bool operator==(const TrainableOptions&) const = default;
 };
@@ -49,22 +49,24 @@ struct TrainOptions {
   std::int64_t max_steps = 200;
   std::int64_t per_device_train_batch_size = 2;
   std::int64_t gradient_accumulation_steps = 1;
-  bool gradient_checkpointing = false;  ///< less memory, more time, the same bits
-  /// kInt8: less time and memory; a gradient is off by about a hundredth.
+  bool gradient_checkpointing = false;  ///< takes less memory and more time; same bits
+  /// The way input gradients are made. kInt8 takes less time and memory; a gradient is off by about
+  /// a hundredth.
   quant::InputGradients input_gradients = quant::InputGradients::kInt8;
   TrainableOptions learning_rate;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;
-  double weight_decay = 0.0;  ///< of weights and norm weights; corrections and scales never decay
+  /// Decays weights and norm weights; corrections and scales never decay.
+  double weight_decay = 0.0;
   double max_grad_norm = 1.0;
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;
   std::int64_t logging_steps = 10;
   ReportTo report_to = ReportTo::kTensorboard;
   /// Drops, after training, corrections that do not bring their own stage closer to the reference
-  /// on the selection text. Off: corrections trained end to end also prepare for later stages'
-  /// errors, so most would go, and with them what they win together. What each does is reported all
-  /// the same.
+  /// on the selection text. Off by default: corrections trained end to end also prepare for later
+  /// stages' errors. Most would go, and with them the gain they make together. Each one's effect is
+  /// reported either way.
   bool drop_corrections = false;
   bool control =
       true;  ///< also trains the control: the float model with the same corrections, by CE
@@ -74,7 +76,7 @@ struct TrainOptions {
 
 /// The keys of a recipe's `evaluate`.
 struct EvaluateOptions {
-  std::int64_t num_tokens = 32768;  ///< scored tokens a set, at least
+  std::int64_t num_tokens = 32768;  ///< least number of scored tokens a set
   std::int64_t batch_size = 4;      ///< windows
   std::int64_t bootstrap_samples = 1000;
 
@@ -102,7 +104,7 @@ struct Recipe {
   quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
   std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;
-  RecipePlaces places;  ///< where the values stand, for messages about them
+  RecipePlaces places;  ///< places of the values, for messages about them
 
   bool operator==(const Recipe&) const = default;
 };

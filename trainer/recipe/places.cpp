@@ -10,7 +10,7 @@ namespace dualpath::trainer {
 
 RecipePlaces::RecipePlaces(std::string file, const RecipeNode& root) : file_(std::move(file)) {
   add("", root);
-  places_[""] = {1, 1};  // the place of keys that the recipe does not have
+  places_[""] = {1, 1};  // the place of keys that the recipe lacks
 }
 
 void RecipePlaces::add(const std::string& key, const RecipeNode& node) {

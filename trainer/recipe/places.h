@@ -14,9 +14,9 @@ namespace dualpath::trainer {
 /// them.
 class RecipePlaces {
  public:
-  /// For a recipe that was not read from a file.
+  /// Makes the places of a recipe that was not read from a file.
   RecipePlaces() = default;
-  /// root: the recipe's nodes, with the overrides.
+  /// Takes the places of root, the recipe's nodes with the overrides.
   RecipePlaces(std::string file, const RecipeNode& root);
 
   bool empty() const { return places_.empty(); }

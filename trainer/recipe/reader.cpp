@@ -15,10 +15,10 @@ namespace {
 
 using Kind = RecipeNode::Kind;
 
-/// The longest item of a list.
+/// The most bytes of an item of a list.
 constexpr std::size_t kMaxTextBytes = 500;
 
-/// Python's word for nothing, which is a text in YAML.
+/// Whether a value is None, Python's word for nothing, which is a text in YAML.
 bool is_none(const RecipeNode& node) {
   return node.kind == Kind::kScalar && !node.quoted && node.text == "None";
 }
@@ -44,7 +44,7 @@ std::string describe(Range<T> range) {
   return fmt::format("{} from {} to {}", noun, range.low, range.high);
 }
 
-/// "a", "a or b", "a, b or c".
+/// Joins choices for a message: "a", "a or b", "a, b or c".
 template <class Texts>
 std::string alternatives(const Texts& texts) {
   std::string line;

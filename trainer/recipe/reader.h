@@ -38,7 +38,7 @@ class RecipeReader : public RecipeVisitor {
  private:
   struct Section {
     std::string path;
-    Place place;             // the place of keys that it lacks
+    Place place;             // the place of keys that the section lacks
     const RecipeNode* node;  // a map; null if the section is absent
     std::size_t errors_before;
     std::vector<std::string> known_keys{};
@@ -55,7 +55,7 @@ class RecipeReader : public RecipeVisitor {
 
   const RecipeNode& root_;
   RecipeErrors& errors_;
-  std::vector<Section> sections_;  // the open ones, outermost first
+  std::vector<Section> sections_;  // the open sections, outermost first
 };
 
 }  // namespace dualpath::trainer

@@ -14,8 +14,8 @@
 #include "trainer/recipe/reader.h"
 #include "trainer/recipe/writer.h"
 
-// Every key of a recipe, once: its name, the field it fills, the values that fit. The defaults are
-// the structs' own.
+// Visits every key of a recipe, once: its name, the field it fills, the values that fit. The
+// defaults are the structs' own.
 
 namespace dualpath::trainer {
 namespace {
@@ -100,7 +100,7 @@ void visit_args(RecipeVisitor& visitor, quant::ArgsRole role, quant::QuantArgs& 
   quant::visit(role, shown, args);
 }
 
-/// How an export stores a group's weights, in compressed-tensors' words.
+/// The format that an export stores a group's weights in, in compressed-tensors' words.
 std::string_view format_of(const quant::ConfigGroup& group) {
   return name_in(quant::kStoredFormats, quant::is_packed(group.weights, group.input_activations));
 }
@@ -136,7 +136,7 @@ void visit_groups(RecipeVisitor& visitor, std::vector<quant::ConfigGroup>& group
   visitor.check(!groups.empty(), "at least one group", "none");
 }
 
-/// What else a quantization_config of compressed-tensors holds.
+/// Visits the other keys of a compressed-tensors quantization_config.
 void visit_quantization_config(RecipeVisitor& visitor,
                                const std::vector<quant::ConfigGroup>& groups) {
   std::set<std::string_view> formats;
@@ -147,7 +147,7 @@ void visit_quantization_config(RecipeVisitor& visitor,
   visitor.stated("moe_sparsity_config", {"{}"}, "null, since no experts are pruned");
   visitor.stated("transform_config", {"{}"}, "null, since nothing is rotated");
   for (const char* key : {"quantization_status", "global_compression_ratio", "version"})
-    visitor.without_effect(key);  // about the files it was copied from
+    visitor.without_effect(key);  // tells about the files it was copied from
 }
 
 void visit_smoothing(RecipeVisitor& visitor, quant::SmoothingOptions& smoothing) {
@@ -286,7 +286,8 @@ void refuse(const Recipe& recipe, const std::vector<RecipeMistake>& mistakes) {
 
 std::string to_yaml(const Recipe& recipe) {
   RecipeWriter writer;
-  Recipe shown = recipe;  // a visitor may change what it is shown; this one does not
+  // A copy, since visitors may change what they are shown (this one does not).
+  Recipe shown = recipe;
   visit_recipe(writer, shown);
   return writer.yaml();
 }

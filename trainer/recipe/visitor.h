@@ -24,14 +24,14 @@ struct Range {
 
 enum class Presence { kRequired, kOptional };
 
-/// What is wrong with a text; nothing if it is right.
+/// Finds the mistake in a text; nothing if it is right.
 using TextCheck = std::function<std::optional<std::string>(const std::string&)>;
 
-/// Walks over the keys of a recipe. What keys there are is written once, as code that shows each
-/// field to a visitor:
+/// Walks over the keys of a recipe. The keys are written once, as code that shows each field to a
+/// visitor:
 ///   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
-/// RecipeReader then fills the field from YAML where the key is given, RecipeWriter prints it:
-/// neither can forget what the other knows.
+/// RecipeReader then fills the field from YAML if the key is given, and RecipeWriter prints it.
+/// Neither can forget a key that the other knows.
 class RecipeVisitor {
  public:
   virtual ~RecipeVisitor() = default;
@@ -43,36 +43,36 @@ class RecipeVisitor {
   virtual void texts(std::string_view key, std::vector<std::string>& value,
                      const TextCheck& check) = 0;
 
-  /// value must be one of the choices.
+  /// Visits a key whose value must be one of the choices.
   template <class T, std::size_t N>
   void choice(std::string_view key, T& value, const Named<T> (&choices)[N]);
 
-  /// A key that fills no field here. It may be given, as schemes copied from elsewhere do, where it
-  /// only says what is done anyway: null, or one of `values` ("{}" stands for the empty map).
+  /// Visits a key that fills no field here. Schemes copied from elsewhere may give it, if it only
+  /// says what is done anyway: null, or one of `values` ("{}" stands for the empty map).
   virtual void stated(std::string_view /*key*/, std::vector<std::string_view> /*values*/,
                       std::string_view /*expected*/) {}
-  /// A key that has no effect, whatever it says.
+  /// Visits a key that has no effect, whatever its value.
   virtual void without_effect(std::string_view /*key*/) {}
-  /// Refuses null for the key that comes next, where it would be taken for the default although who
-  /// wrote it means something else.
+  /// Refuses null for the key that comes next. It would be taken for the default, although its
+  /// author means something else.
   virtual void not_null(std::string_view /*key*/, std::string_view /*expected*/) {}
 
-  /// visit() walks over the keys inside.
+  /// Visits a section; visit() walks over the keys inside.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
-  /// The same, of a value that null takes away: visit(value) where it is there.
+  /// Visits a section that null removes; visit(value) runs if there is a value.
   template <class T>
   void section_or_null(std::string_view key, std::optional<T>& value,
                        const std::function<void(T&)>& visit);
-  /// The keys of the open section where the recipe's author chooses them: a reader that found it
-  /// tells them (and all are known keys then); nothing: keep those there are.
+  /// The keys of the open section, if the recipe's author chooses them. A reader that found the
+  /// section tells them, and all are then known keys. Nothing: keep the keys there are.
   virtual std::optional<std::vector<std::string>> given_keys() { return std::nullopt; }
-  /// A condition on the open section as a whole, only looked at where each of its keys is right.
+  /// Checks a condition on the open section as a whole, only if each of its keys is right.
   virtual void check(bool /*ok*/, std::string_view /*expected*/, std::string_view /*got*/) {}
 
  protected:
-  /// Whether the key is null; is_null: whether it is so now.
+  /// Whether the key is null. is_null: whether it is null now.
   virtual bool null(std::string_view key, bool is_null) = 0;
-  /// Returns the index of the name to take; current: of the one that holds now.
+  /// Returns the index of the name to take. current: the index of the name that holds now.
   virtual std::size_t choose(std::string_view key, std::span<const std::string_view> names,
                              std::size_t current) = 0;
 };

@@ -9,18 +9,18 @@
 
 namespace dualpath::trainer {
 
-/// How a table spells what is not there, and a percent sign.
+/// A table's words for a missing value and a percent sign.
 struct FigureStyle {
   std::string_view none, percent;
 };
 
-/// The value with its decimals; not a number is not there.
+/// Writes a value with its decimals; NaN counts as missing.
 std::string number_text(const std::optional<double>& value, int decimals, const FigureStyle& style);
-/// A share of 1 in percent, with two decimals.
+/// Writes a share of 1 in percent, with two decimals.
 std::string percent_text(const std::optional<double>& value, const FigureStyle& style);
 
-/// Heads and cells of what the table says of a row's quality: perplexity, accuracy, KL and
-/// agreement. Every table for people shows them so.
+/// The heads and cells of a row's quality: perplexity, accuracy, KL and agreement. All tables for
+/// people show these.
 std::vector<std::string> quality_heads();
 std::vector<std::string> quality_cells(const RowFigures& row, const FigureStyle& style);
 

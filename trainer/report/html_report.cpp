@@ -50,7 +50,7 @@ svg .heat-text3, svg .heat-text4, svg .heat-text5, svg .heat-text6, svg .heat-te
 
 constexpr FigureStyle kPage{.none = "–", .percent = " %"};
 
-/// "68 % (61 to 74)".
+/// Writes an estimate: "68 % (61 to 74)".
 std::string estimate_text(const std::optional<Estimate>& estimate) {
   if (!estimate) return "within noise";
   return fmt::format("{:.0f} % ({:.0f} to {:.0f})", 100 * estimate->value, 100 * estimate->low,
@@ -63,7 +63,7 @@ std::string table_row(const std::vector<std::string>& cells, const char* tag) {
   return row + "</tr>\n";
 }
 
-/// The cells of a line of the table: name, quality, what comes behind it.
+/// The cells of one table line: name, quality, then the rest.
 std::vector<std::string> line(std::string name, const std::vector<std::string>& quality,
                               std::vector<std::string> rest) {
   rest.insert(rest.begin(), quality.begin(), quality.end());
@@ -124,13 +124,13 @@ std::string training(const RunRecord& run) {
   return "<div class=\"charts\">\n" + charts + "</div>\n";
 }
 
-/// "model.layers.12" -> "12"; what has no number keeps its name.
+/// Shortens "model.layers.12" to "12"; a stage without a number keeps its name.
 std::string short_stage(const std::string& stage) {
   const std::string last = stage.substr(stage.rfind('.') + 1);
   return last.find_first_not_of("0123456789") == last.npos ? last : stage;
 }
 
-/// Layers side by side, their linears one below the other.
+/// Draws the SQNR map: layers side by side, their linears one below the other.
 std::string sqnr_map(const json& linears) {
   std::vector<std::string> stages, columns;
   std::vector<HeatRow> rows;

@@ -6,7 +6,7 @@
 
 namespace dualpath::trainer {
 
-/// What a run has written down, as its files hold it; what is not there yet is empty.
+/// The records of a run, as its files hold them. A file that is not there yet is empty.
 struct RunRecord {
   std::string name;                              ///< the run directory's
   std::string recipe;                            ///< recipe.resolved.yaml
@@ -15,9 +15,9 @@ struct RunRecord {
   std::vector<nlohmann::json> log, control_log;  ///< the lines of log.jsonl
 };
 
-/// One page for people: the table, the curves of the training, how each linear survives
-/// quantization, what each correction does, the recipe. All in one file, which is XML too: it needs
-/// no net and runs no script.
+/// Makes one page for people: the table, the curves of the training, each linear's SQNR, each
+/// correction's effect, the recipe. It is a single file and valid XML; it loads nothing from the
+/// net and runs no script.
 std::string html_report(const RunRecord& run);
 
 }  // namespace dualpath::trainer

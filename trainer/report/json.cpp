@@ -19,7 +19,7 @@ json range_json(const quant::ObservedRange& range) {
   return {{"min", range.min}, {"max", range.max}, {"count", range.count}};
 }
 
-/// The range, and the scale of that name where the calibration has one.
+/// The range, and the scale of that name if the calibration has one.
 json site_json(const quant::Calibration& calibration, const std::string& name,
                const quant::ObservedRange& range) {
   json site = range_json(range);
@@ -28,7 +28,7 @@ json site_json(const quant::Calibration& calibration, const std::string& name,
   return site;
 }
 
-/// By modality; nothing where rows stand for one alone.
+/// The ranges by modality; empty if all rows stand for one alone.
 json modalities_json(const quant::Calibration& calibration, const std::string& group) {
   const quant::ModalityRanges& ranges = calibration.modality_ranges.at(group);
   json modalities = json::object();
@@ -40,7 +40,7 @@ json modalities_json(const quant::Calibration& calibration, const std::string& g
   return modalities;
 }
 
-/// {"text": 0.001, "image": 0.02}
+/// Writes shares by modality: {"text": 0.001, "image": 0.02}.
 json shares_json(const quant::SaturatedShares& shares) {
   json by_modality = json::object();
   for (const auto& [modality, share] : shares)
@@ -95,7 +95,7 @@ json stages_json(const quant::Plan& plan) {
   return stages;
 }
 
-/// null: what stays in float.
+/// Bytes by scheme; null is the scheme of all that stays in float.
 json schemes_json(const Prediction& prediction) {
   json schemes = json::array();
   for (const auto& [name, bytes] : bytes_by_scheme(prediction))
@@ -164,7 +164,7 @@ json to_json(const ExportResult& result) {
 }
 
 json to_json(const Prediction& prediction) {
-  json seconds;  // null
+  json seconds;  // null unless predicted
   if (prediction.seconds) {
     seconds = {{"calibrate", prediction.seconds->calibrate},
                {"train", prediction.seconds->train},

@@ -10,11 +10,11 @@
 
 namespace dualpath::trainer {
 
-/// Results as --json prints them and report.json holds them: one function a type. The table's
-/// stands in table_json.h.
+/// Writes results as --json prints them and report.json holds them: one function a type. The
+/// table's function stands in table_json.h.
 
-/// {"sites": {group: {"min", "max", "count", "scale"}}, "smoothing": {group: strength or null}}.
-/// Where modalities have their own scales, these stand in "modalities". The scales are the
+/// Writes {"sites": {group: {"min", "max", "count", "scale"}}, "smoothing": {group: strength or
+/// null}}. Modalities with scales of their own stand in "modalities". The scales are the
 /// calibration's own.
 nlohmann::json to_json(const quant::Calibration& calibration);
 nlohmann::json to_json(const CalibrationWork& work);
@@ -25,7 +25,7 @@ nlohmann::json to_json(const ExportResult& result);
 nlohmann::json to_json(const Prediction& prediction);
 nlohmann::json to_json(const PlanReport& report);
 
-/// Reads back what to_json made of a loop that had reached its last step.
+/// Reads back a loop's result that to_json wrote after its last step.
 LoopResult read_loop_result(const nlohmann::json& object);
 
 }  // namespace dualpath::trainer

@@ -12,10 +12,10 @@
 
 namespace dualpath::trainer {
 
-/// What the runs of trainer/runs result in, beside the calibration (quant::Calibration), the plan
-/// (PlanReport) and the table (EvaluationTable).
+/// Results of the runs in trainer/runs. Further results are the calibration (quant::Calibration),
+/// the plan (PlanReport) and the table (EvaluationTable).
 
-/// What the observers had to do for a calibration.
+/// The work of the observers for a calibration.
 struct CalibrationWork {
   std::size_t windows = 0;
   std::size_t sites = 0;  ///< static tensor groups
@@ -26,9 +26,9 @@ struct TrainingResult {
   LoopResult train = {};
   std::optional<LoopResult> control = {};
   std::vector<quant::SelectedStage> selection = {};
-  /// Of the corrections that were kept.
+  /// The sizes of the corrections that were kept.
   std::int64_t parameters = 0, correction_bytes = 0;
-  std::int64_t peak_resident_bytes = 0;  ///< the most of all processes that trained
+  std::int64_t peak_resident_bytes = 0;  ///< the highest peak of all processes that trained
 };
 
 struct SqnrResult {
@@ -38,8 +38,8 @@ struct SqnrResult {
 
 struct ExportResult {
   std::filesystem::path path;         ///< the directory
-  std::size_t weight_bytes = 0;       ///< of the tensors in model.safetensors, measured
-  std::int64_t correction_bytes = 0;  ///< of the corrections in memory
+  std::size_t weight_bytes = 0;       ///< bytes of the tensors in model.safetensors, measured
+  std::int64_t correction_bytes = 0;  ///< bytes of the corrections in memory
   double seconds = 0.0;
 };
 

@@ -10,17 +10,17 @@ namespace {
 
 using Point = std::pair<double, double>;
 
-constexpr double kWidth = 360, kHeight = 190;  // of a chart, with its axes
+constexpr double kWidth = 360, kHeight = 190;  // size of a chart with its axes
 constexpr double kLeft = 50, kRight = 12, kTop = 10, kBottom = 34;
 
-/// Where an axis begins and ends, and the distance of its marks.
+/// The ends of an axis, and the distance of its marks.
 struct Axis {
   double low, high, step;
 
   double share(double value) const { return (value - low) / (high - low); }
 };
 
-/// 1, 2 or 5 times a power of ten, about a quarter of the range.
+/// A step of 1, 2 or 5 times a power of ten, about a quarter of the range.
 double nice_step(double range) {
   const double power = std::pow(10.0, std::floor(std::log10(range / 4)));
   for (const double factor : {1.0, 2.0, 5.0}) {
@@ -40,7 +40,7 @@ Axis axis_of(double low, double high) {
   return {std::floor(low / step) * step, std::ceil(high / step) * step, step};
 }
 
-/// The axis of x ends where the curves do.
+/// The x axis; it ends where the curves do.
 Axis steps_of(double low, double high) {
   if (high <= low) return {low - 1, low + 1, 1};
   return {low, high, nice_step(high - low)};
@@ -74,7 +74,7 @@ std::string text(double x, double y, std::string_view css, std::string_view what
                      escaped(what));
 }
 
-/// The rectangle in which a chart's curves lie.
+/// The rectangle that holds a chart's curves.
 struct Frame {
   Axis x, y;
 
@@ -123,7 +123,7 @@ std::string drawn(const Frame& frame, const Curve& curve, std::size_t index) {
   return svg + fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="3" class="dot{}"/>)", x, y, index);
 }
 
-constexpr double kCell = 26, kCellHeight = 22, kNames = 150;  // of the map
+constexpr double kCell = 26, kCellHeight = 22, kNames = 150;  // sizes in the map
 constexpr int kClasses = 8;
 
 int class_of(double decibels) {
@@ -137,7 +137,7 @@ std::string cell(double x, double y, double decibels, std::string_view name) {
              R"(class="heat{}"/>)",
              escaped(name), decibels, x, y, kCell - 2, kCellHeight - 2, heat) +
          text(x + kCell / 2 - 1, y + 14, fmt::format("cell middle heat-text{}", heat),
-              fmt::format("{:.0f}", std::round(decibels) + 0.0)) +  // no "-0"
+              fmt::format("{:.0f}", std::round(decibels) + 0.0)) +  // avoids "-0"
          "</g>";
 }
 

@@ -16,7 +16,7 @@ std::optional<double> number_if(const json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
-/// JSON has null for what is infinite or not a number.
+/// Reads a number; JSON has null for infinities and NaN.
 double number_or_nan(const json& value) {
   return number_if(value).value_or(std::numeric_limits<double>::quiet_NaN());
 }

@@ -6,7 +6,8 @@
 
 namespace dualpath::trainer {
 
-/// {"sets": {"in_domain": {row: {"perplexity": …}, "recovery": {row: {"kl": …}}}}, "window": …}.
+/// Writes {"sets": {"in_domain": {row: {"perplexity": …}, "recovery": {row: {"kl": …}}}}, "window":
+/// …}.
 nlohmann::json to_json(const EvaluationTable& table);
 
 /// Reads back one set of a table, its rows in the order in which they are shown.

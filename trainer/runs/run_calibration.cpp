@@ -21,7 +21,7 @@ quant::CalibrationSamples calibration_samples(const Experiment& experiment, cons
           }};
 }
 
-/// What a run made before goes with its own model, plan and texts alone.
+/// Refuses a run that was made from another model, plan or text.
 void refuse_other_source(const quant::CalibrationSource& source, const RunDirectory& directory) {
   if (!std::filesystem::exists(directory.calibration())) return;
   if (quant::calibration_file_source(directory.calibration()).fingerprint == source.fingerprint)
@@ -30,7 +30,7 @@ void refuse_other_source(const quant::CalibrationSource& source, const RunDirect
               directory.path().string());
 }
 
-/// Loads what is there already, which begin_run() has seen to be the same. A file that was made
+/// Loads a calibration that exists already; begin_run() has seen that it is the run's. A file from
 /// before calibrations named their model is written again.
 std::optional<quant::Calibration> load_existing(const quant::CalibrationSource& source,
                                                 const quant::Plan& plan,
@@ -80,7 +80,7 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                           to_json(CalibrationWork{samples.count, calibration.ranges.size(),
                                                   progress.elapsed_seconds()}));
   quant::save_calibration(directory.calibration(),
-                          calibration);  // last: where it lies, all of this is done
+                          calibration);  // last: if this file exists, all of this is done
   directory.settle();
   return calibration;
 }

@@ -52,8 +52,8 @@ EvaluationTable table_of(const modules::Network& network, const std::vector<Row>
   return table;
 }
 
-/// Each row is a curve of its own, with the figures of the text's own domain under the usual names.
-/// An evaluation made again takes the place of the one before.
+/// Shows each row as a curve of its own. Figures of the text's own domain have the usual names. An
+/// evaluation made again replaces the one before.
 void show(const EvaluationTable& table, std::int64_t step, const RunDirectory& directory) {
   std::map<std::string, std::vector<data::Scalar>> curves;
   for (const SetFigures& set : table.sets) {

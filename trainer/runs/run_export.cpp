@@ -30,7 +30,7 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
   const json evaluation = directory.read_report().value("evaluation", json::object());
   const json steps = evaluation.value("steps", json::object());
-  // Only figures of what is exported.
+  // Adds the figures only if they are of the model that is exported.
   if (evaluation.value("fingerprint", "") == paths.calibration.source.fingerprint &&
       steps.value(transformed_rows(experiment.plan).corrected, std::int64_t{0}) == paths.steps) {
     result["figures"] = evaluation.at("sets");
@@ -38,7 +38,7 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
   return result;
 }
 
-/// Of the tensors in the file: measured, to stand beside what the plan predicted.
+/// Measures the bytes of a file's tensors, to stand beside the plan's prediction.
 std::size_t written_bytes(const std::filesystem::path& file) {
   const data::SafetensorsReader reader(file);
   std::size_t bytes = 0;

@@ -18,7 +18,8 @@ constexpr std::size_t kWindows = 4;
 SqnrResult run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedPath& path,
                     std::int64_t step, const RunDirectory& directory) {
   const std::vector<data::Batch> batches = spread_samples(*texts.selection, kWindows);
-  // Smoothed and trained alike; what it converts of that goes with it.
+  // The reference has the path's smoothed and trained weights; its own conversions are freed with
+  // it.
   modules::FloatExecutor reference(std::make_shared<modules::ComputeWeights>(
       path.trainables.weights, path.executor.shared_weights()));
   Progress progress("sqnr", static_cast<std::int64_t>(batches.size()), "windows");

@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kSelectionSamples = 32;
 
-/// What an earlier run measured of a part that it finished stays: this one had nothing to do.
+/// Returns an earlier run's measurements of a part that it finished: this run had nothing to do.
 LoopResult measured(const LoopResult& result, const json& before, const char* part) {
   const bool finished = result.resumed == result.steps && before.contains(part);
   return finished ? read_loop_result(before.at(part)) : result;
@@ -36,7 +36,8 @@ quant::SelectionBatches selection_batches(const data::Samples& samples, std::int
   return {(chosen.size() + size - 1) / size, batch};
 }
 
-/// One pass over the selection text, unless a finished run left its result.
+/// Measures the corrections in one pass over the selection text, unless a finished run left its
+/// result.
 std::vector<quant::SelectedStage> select(const Experiment& experiment, const Texts& texts,
                                          const RunDirectory& directory, QuantizedPath& path,
                                          ControlPath& reference) {

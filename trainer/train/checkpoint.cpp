@@ -33,7 +33,8 @@ struct Content {
   modules::NamedTensors trained, moments;
 };
 
-/// Nothing if a file is missing or damaged: then `damage` says what, and so does a line on stderr.
+/// Reads a whole checkpoint. Nothing if a file is missing or damaged; `damage` and a line on stderr
+/// then name the fault.
 std::optional<Content> read_whole(const fs::path& checkpoint, std::string& damage) {
   try {
     const data::JsonObject state = data::JsonObject::read(checkpoint / kState);

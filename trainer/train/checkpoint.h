@@ -8,27 +8,28 @@
 
 namespace dualpath::trainer {
 
-/// A run's checkpoints, one directory each: "<directory>/checkpoint-<step>" with
-/// trained.safetensors, optimizer.safetensors and state.json (step, checksums). Written aside,
-/// fsynced, renamed.
+/// Keeps a run's checkpoints, one directory each: "<directory>/checkpoint-<step>" with
+/// trained.safetensors, optimizer.safetensors and state.json (step, checksums). Each is written
+/// aside, fsynced, renamed.
 class Checkpoints {
  public:
-  /// Keeps the newest save_total_limit.
+  /// Keeps the newest save_total_limit checkpoints.
   Checkpoints(std::filesystem::path directory, std::int64_t save_total_limit)
       : directory_(std::move(directory)), save_total_limit_(save_total_limit) {}
 
-  /// step: optimizer steps done. fingerprint: of the run, compared by load_last.
+  /// Writes a checkpoint. step: optimizer steps done. fingerprint: the run's, compared by
+  /// load_last.
   void save(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const;
-  /// Loads the newest whole one into the optimizer's tensors and returns its step; 0 if there is
-  /// none. Damaged ones are passed over, naming the file on stderr; an Error if none is whole, or
-  /// if it belongs to another run.
+  /// Loads the newest whole checkpoint into the optimizer's tensors and returns its step; 0 if
+  /// there is none. Damaged checkpoints are passed over, naming the file on stderr. It is an Error
+  /// if none is whole, or if the checkpoint belongs to another run.
   std::int64_t load_last(Optimizer& optimizer, const std::string& fingerprint) const;
 
-  /// Removes all but the newest save_total_limit. save() does it last; a run does it first, for one
-  /// that was killed before it could.
+  /// Removes all but the newest save_total_limit. save() does so last. A run does so first, for an
+  /// earlier one that was killed before it could.
   void prune() const;
 
-  /// Steps of the whole checkpoints there are, ascending.
+  /// The steps of the whole checkpoints, ascending.
   std::vector<std::int64_t> steps() const;
   std::filesystem::path path(std::int64_t step) const;
 

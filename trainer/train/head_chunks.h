@@ -8,10 +8,11 @@
 
 namespace dualpath::trainer {
 
-/// Rows of the head at a time: enough for a product that does not wait for the table, few enough
+/// Rows of the head at a time. Enough for a product that does not wait for the table; few enough
 /// that their logits over 150 000 words stay below 80 MB in half precision.
 inline constexpr std::int64_t kChunkRows = 256;
-/// Where the table is trained: its gradient, as large as itself, is added up once a chunk.
+/// Rows at a time if the table is trained: its gradient, as large as itself, is added up once a
+/// chunk.
 inline constexpr std::int64_t kTrainedChunkRows = 512;
 
 inline std::int64_t chunk_rows(const modules::Head& head, const modules::WeightStore& weights) {

@@ -6,7 +6,7 @@
 
 namespace dualpath::trainer {
 
-/// The losses of a step as a run's files hold them; nothing where a file lacks one.
+/// The losses of a step as a run's files hold them; absent if a file lacks one.
 struct LoggedLosses {
   std::int64_t step = 0;
   std::optional<double> loss = {}, kl = {}, ce = {}, hidden = {};

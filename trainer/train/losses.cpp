@@ -9,7 +9,7 @@ namespace {
 
 using torch::Tensor;
 
-/// Runs rows begin .. begin + size of both heads; adds to losses; returns the rows' gradient.
+/// Runs both heads on rows begin .. begin + size, adds to `losses` and returns the rows' gradient.
 Tensor run_chunk(const modules::Head& head, const HeadInputs& inputs, LossWeights weights,
                  std::int64_t begin, std::int64_t size, HeadLosses& losses) {
   const auto chunk = [&](const Tensor& tensor) { return tensor.narrow(0, begin, size).detach(); };

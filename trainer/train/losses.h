@@ -8,14 +8,15 @@
 
 namespace dualpath::trainer {
 
-/// Sums over counted tokens; divide by the global count.
+/// Sums over counted tokens; the caller divides them by the global count.
 struct HeadLosses {
   double kl = 0.0, ce = 0.0;
 };
 
-/// What both heads are compared on. Rows: [N, H], the last stage's states; targets: [N] int64.
+/// The inputs that both heads are compared on. Rows: [N, H], the last stage's states. Targets: [N]
+/// int64.
 struct HeadInputs {
-  modules::Executor* reference = nullptr;  ///< null where no KL is wanted (the control)
+  modules::Executor* reference = nullptr;  ///< null if no KL is wanted (the control)
   torch::Tensor reference_rows;
   modules::Executor* quantized = nullptr;
   torch::Tensor quantized_rows;
@@ -23,14 +24,16 @@ struct HeadInputs {
   std::int64_t chunk_rows = kChunkRows;  ///< rows at a time
 };
 
-/// KL(reference || quantized) and cross-entropy, over all rows, in chunks: [tokens, vocabulary]
-/// never exists whole, and the gradient is made in the same pass. `kl` and `ce` weigh the terms
-/// (already divided by the global count). Gradients of trained tensors inside the head are
-/// accumulated; the rows' own is returned: [N, H].
+/// The sums over all rows, and the gradient of the weighted losses in the rows.
 struct HeadGradient {
   HeadLosses losses;
-  torch::Tensor rows_gradient;
+  torch::Tensor rows_gradient;  ///< [N, H]
 };
+
+/// Computes KL(reference || quantized) and cross-entropy over all rows. Works in chunks, so
+/// [tokens, vocabulary] never exists whole, and makes the gradient in the same pass. `kl` and `ce`
+/// weigh the terms (already divided by the global count). Gradients of trained tensors inside the
+/// head are accumulated; the rows' own is returned.
 HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, double kl, double ce);
 
 }  // namespace dualpath::trainer

@@ -19,8 +19,8 @@ Tensor counted_positions(const data::Batch& batch) {
   return (batch.targets.flatten() != data::kNoTarget).nonzero().flatten();
 }
 
-/// The backward of both ends: the head's gradient arrives at the rows, the distances carry their
-/// own. Nothing to do where nothing before them is trained.
+/// Starts backward at both ends: the head's gradient arrives at the rows, the distances carry their
+/// own. Does nothing if nothing before them is trained.
 void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden) {
   if (!rows.requires_grad()) return;
   std::vector<Tensor> roots{rows}, gradients{rows_gradient};

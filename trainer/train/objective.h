@@ -11,34 +11,34 @@
 
 namespace dualpath::trainer {
 
-/// What losses are divided by: over all batches of one optimizer step, so that accumulation changes
-/// nothing.
+/// The counts that losses are divided by. They span all batches of one optimizer step, so
+/// accumulation changes nothing.
 struct GlobalCount {
   std::int64_t targets = 0;  ///< positions with a next token
   std::int64_t tokens = 0;   ///< real positions
 };
 
-/// Each a mean over the global count; `hidden` over all stages too, where a tower's stage has the
-/// mean over its own positions of each batch, which weighs as much as the batch has tokens (nothing
-/// where the batch shows the tower nothing).
+/// Means over the step's counts. `hidden` also averages over stages. A tower's stage takes the mean
+/// over its own positions in each batch; it counts by the batch's share of tokens, and as nothing
+/// if the batch shows the tower nothing.
 struct StepLosses {
   double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
-  /// The first term or stage whose value is not finite, empty if all are.
+  /// The first term or stage whose value is not finite; empty if all are.
   std::string not_finite;
 
   StepLosses& operator+=(const StepLosses& other);
 };
 
-/// What one optimizer step minimizes.
+/// The function that an optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
-  /// Runs one batch forward and backward; gradients are accumulated, its share of the losses is
-  /// returned.
+  /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
+  /// losses is returned.
   virtual StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) = 0;
 };
 
-/// kl · KL(reference || quantized) + ce · CE + hidden · distance: the repair. Executors must
-/// outlive it. chunk_rows: of the head, as chunk_rows() says.
+/// The repair: kl · KL(reference || quantized) + ce · CE + hidden · distance. Executors must
+/// outlive it. chunk_rows: the head's rows at a time, from chunk_rows().
 class PairedObjective : public Objective {
  public:
   PairedObjective(const modules::Network& network, modules::Executor& reference,
@@ -62,7 +62,8 @@ class PairedObjective : public Objective {
   std::int64_t chunk_rows_;
 };
 
-/// Cross-entropy of the corrected float model: what adaptation to the text alone gives.
+/// The control: cross-entropy of the corrected float model. It shows the gain of adapting to the
+/// text alone.
 class ControlObjective : public Objective {
  public:
   ControlObjective(const modules::Network& network, modules::Executor& corrected,
@@ -76,9 +77,9 @@ class ControlObjective : public Objective {
   modules::GradientCheckpointing checkpointing_;
 };
 
-/// Rows of hidden: [B, T, H] at positions that have a target -> [N, H].
+/// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].
 torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);
-/// [N] int64.
+/// Picks the targets of these positions: [N] int64.
 torch::Tensor counted_targets(const data::Batch& batch);
 
 }  // namespace dualpath::trainer

@@ -9,11 +9,11 @@
 
 namespace dualpath::trainer {
 
-/// log.jsonl: one object a line, each with "step". A resumed run goes on behind the checkpoint's
-/// step.
+/// Writes log.jsonl: one object a line, each with "step". A resumed run goes on behind the
+/// checkpoint's step.
 class RunLog {
  public:
-  /// Drops lines of later steps, which the resumed run writes again.
+  /// Opens the log and drops lines of later steps, which the resumed run writes again.
   RunLog(const std::filesystem::path& path, std::int64_t resumed_step);
   void write(const nlohmann::json& line);
   /// The newest line, of this run or an earlier one; an empty object if there is none.
@@ -25,8 +25,8 @@ class RunLog {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
-/// The lines of a log up to this step; none where there is no log. One that a kill cut short is
-/// left out.
+/// Reads the lines of a log up to this step; empty if there is no log. A line that a kill cut short
+/// is left out.
 std::vector<nlohmann::json> read_log(const std::filesystem::path& path, std::int64_t last_step);
 
 }  // namespace dualpath::trainer

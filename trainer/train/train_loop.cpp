@@ -73,7 +73,8 @@ class Loop {
     return losses;
   }
 
-  /// A site that meets a value that is not finite throws before there is a loss.
+  /// Accumulates a step's batches. A site that meets a value that is not finite throws before there
+  /// is a loss.
   StepLosses accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
                         const GlobalCount& count) {
     StepLosses losses;

@@ -14,23 +14,25 @@
 namespace dualpath::trainer {
 
 struct TrainJob {
-  std::string label;                ///< of the progress line: "train", "control"
-  std::filesystem::path directory;  ///< for checkpoints and log.jsonl
-  std::string fingerprint;          ///< of the run; a checkpoint with another is refused
-  std::optional<std::filesystem::path> events = {};   ///< for TensorBoard's event files, if wanted
-  const modules::Corrections* corrections = nullptr;  ///< whose norms they show
+  std::string label;                ///< the progress line's: "train", "control"
+  std::filesystem::path directory;  ///< holds checkpoints and log.jsonl
+  std::string fingerprint;          ///< the run's; a checkpoint with another is refused
+  /// Folder of TensorBoard's event files, if wanted.
+  std::optional<std::filesystem::path> events = {};
+  const modules::Corrections* corrections = nullptr;  ///< corrections whose norms the events show
 };
 
 struct LoopResult {
-  std::int64_t steps = 0;    ///< done in all
-  std::int64_t resumed = 0;  ///< of them by an earlier process
-  double seconds = 0.0;      ///< of this process
-  LoggedLosses last = {};    ///< the log's; an earlier process's where this one had nothing to do
+  std::int64_t steps = 0;    ///< all steps done
+  std::int64_t resumed = 0;  ///< steps done by an earlier process
+  double seconds = 0.0;      ///< time of this process
+  /// Newest logged losses; an earlier process's if this one had nothing to do.
+  LoggedLosses last = {};
 };
 
-/// Optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and at
-/// the end. SIGINT and SIGTERM finish the step, save and throw Interrupted. A loss that is not
-/// finite is an Error naming step, stage and the last good checkpoint. samples are visited in an
+/// Runs optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and
+/// at the end. SIGINT and SIGTERM finish the step, save and throw Interrupted. A loss that is not
+/// finite is an Error naming step, stage and the last good checkpoint. Samples are visited in an
 /// order that is a function of seed and step.
 LoopResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
                       const data::Samples& samples, Objective& objective, Optimizer& optimizer);
