@@ -21,7 +21,7 @@ constexpr const char* kCommands[] = {"plan",   "calibrate", "train",  "evaluate"
 
 Arguments set(const std::string& override) { return {"--set", override}; }
 
-/// What comes behind the progress: "dualpath: " and one line.
+/// The text behind the progress: "dualpath: " and one line.
 std::string only_line(const ProgramEnd& end) {
   constexpr std::string_view kName = "dualpath: ";
   const std::size_t start = end.err.find(kName);
@@ -30,7 +30,7 @@ std::string only_line(const ProgramEnd& end) {
   return one_line ? said.substr(0, said.size() - 1) : "not one line: " + end.err;
 }
 
-/// The one line of a command that must fail with `code` before it has written anything.
+/// The one line of a command that must fail with `code` before it writes anything.
 std::string refusal(const TinyRun& run, const ProgramEnd& end, int code) {
   CHECK(end.code == code);
   CHECK(end.out == "");
@@ -307,22 +307,25 @@ TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", 
       nlohmann::json::parse(plan({"--json", "--set", "quantize.smoothing={strength: 0.5}"}));
   CHECK(found["from_config_alone"] == "model/config.json");
   CHECK(found["parameters"]["model"] == 9'400'279'040);
-  // Of 4096 -> 512 -> 4096, with a bias, an alpha and 4096 betas; 8 is the recipe's reduction.
+  // Each correction is 4096 -> 512 -> 4096 with a bias, an alpha and 4096 betas; 8 is the recipe's
+  // reduction.
   CHECK(found["parameters"]["corrections"] == 40 * (2 * 4096 * 512 + 512 + 4096 + 1 + 4096));
   CHECK(found["sites"].size() == 40 * 6);
   CHECK(found["smoothed"].size() == 40 * 4);
   CHECK(found["bytes"]["fp"] == 2 * 9'400'279'040);
-  // A layer: codes, a scale for each output, one for each input.
+  // A layer holds codes, a scale for each output and one for each input.
   const std::int64_t codes = 40LL * 203'948'032, scales = 40LL * (40'192 + 6) * 4;
-  // bfloat16, but float32 for the two norms and the value bias that carry folded scales.
+  // The rest is bfloat16, but for the two norms and the value bias: they carry folded scales in
+  // float32.
   const std::int64_t rest = 2 * (9'400'279'040 - codes) + 2 * 40LL * (2 * 4096 + 256);
   CHECK(found["bytes"]["quantized"] == codes + scales + rest);
   CHECK(found["bytes"]["by_scheme"].size() == 2);
   CHECK(found["prediction"]["seconds"].is_null());
   const nlohmann::json& saved = found["prediction"]["saved_for_backward"];
   CHECK(saved["with_gradient_checkpointing"].get<double>() == Approx(4 * 4096 + 4).margin(0.5));
-  // The model, codes twice and transposed for the way back, corrections with their moments, the
-  // head's table packed both ways; beside these a small step and the process itself.
+  // The least memory is the sum of these. The model; codes twice and transposed for the way back;
+  // corrections with their moments; the head's table prepared both ways; a small step and the
+  // process itself.
   const double least = 2 * 9'400'279'040.0 + 3.0 * static_cast<double>(codes) +
                        16.0 * found["parameters"]["corrections"].get<double>() +
                        4.0 * 151'552 * 4'096;

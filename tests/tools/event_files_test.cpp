@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What TensorBoard itself reads: folder -> tag -> [[step, value], …].
+/// Curves as TensorBoard itself reads them: folder -> tag -> [[step, value], …].
 json curves_of(const TinyRun& run) {
   const ProgramEnd end = run_program(
       {{DUALPATH_PYTHON, "tests/reference/read_events.py", (run / "run/runs").string()}});
@@ -23,7 +23,7 @@ json curves_of(const TinyRun& run) {
   return json::parse(end.out);
 }
 
-/// The same, of a key of a log's lines; as the 32-bit floats that events hold.
+/// Curves from one key of a log's lines, as the 32-bit floats that events hold.
 json logged(const fs::path& log, const char* key) {
   std::istringstream lines(read_file(log));
   json curve = json::array();
@@ -41,7 +41,7 @@ const Arguments kEveryStep{"--set", "train.logging_steps=1"};
 TEST_CASE("TensorBoard reads a run that was killed as one curve, each step once",
           "[tools][events]") {
   const TinyRun run;
-  // Checkpoints lie at even steps: the fifth is done twice, and so is the control's seventh.
+  // Checkpoints lie at even steps, so the fifth is done twice, and so is the control's seventh.
   REQUIRE(run.run("train", kEveryStep, "train.step:6=kill").signal == SIGKILL);
   REQUIRE(run.run("train", kEveryStep, "train.step:12=kill").signal == SIGKILL);
   run.done("train", kEveryStep);

@@ -8,14 +8,14 @@
 
 namespace dualpath::testing {
 
-/// tests/reference/check_export.py as one process that answers for every export: importing
+/// Runs tests/reference/check_export.py as one process that answers for every export: importing
 /// transformers takes longer than a check.
 class ExportChecker {
  public:
-  /// The process of this test program, started at the first call and ended with the program.
+  /// The process of this test program. Started at the first call, it ends with the program.
   static ExportChecker& the_one();
 
-  /// The script's report on an export, or {"failure": message} where it finds a fault.
+  /// Returns the script's report on an export, or {"failure": message} if it finds a fault.
   nlohmann::json check(const std::string& directory, const std::string& logits);
 
   ExportChecker(const ExportChecker&) = delete;

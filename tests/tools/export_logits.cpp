@@ -2,7 +2,7 @@
 // tests/reference/check_export.py:
 //   export_logits EXPORT IDS OUT
 // IDS: a safetensors file with ids [B, T] int64. OUT gets ids, logits [B, T, V] and hidden [B, L +
-// 1, T, H] (the embeddings and each layer's output), float32, each row of ids run alone.
+// 1, T, H] (the embeddings and each layer's output), in float32. Each row of ids runs alone.
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>

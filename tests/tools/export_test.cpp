@@ -10,7 +10,7 @@ using namespace dualpath::testing;
 
 namespace {
 
-/// The report of tests/reference/check_export.py on an export of the run's; its failure fails the
+/// Returns the report of tests/reference/check_export.py on the run's export. Its failure fails the
 /// test.
 nlohmann::json check_export(const TinyRun& run, const std::string& model,
                             const std::string& script = "tiny_llama") {
@@ -37,8 +37,8 @@ TEST_CASE(
     "a run of mixed schemes goes through training, export and reload, and transformers reads it",
     "[tools][export]") {
   const TinyRun run("outliers");
-  // Layer 0: W8A8 attention, W4A8 MLP by group. Layer 1: in float
-  // but for its cache. Layer 2: W4A16, no correction.
+  // Layer 0 has W8A8 attention and a W4A8 MLP by group. Layer 1 is in float but for its cache.
+  // Layer 2 is W4A16 without a correction.
   const Arguments mixed{
       "--set",
       "quantize={ignore: [lm_head, 're:model[.]layers[.]1[.].*'], calibration: {num_samples: 6}, "
@@ -64,7 +64,7 @@ TEST_CASE(
   CHECK(report["packed"] == 3 + 7);
   CHECK(report["weight_only"] == 7);
   CHECK(report["dynamic"] == 0);
-  // Opened again it is the model that was evaluated.
+  // The export opens as the model that was evaluated.
   const nlohmann::json reloaded = nlohmann::json::parse(
       run.done("evaluate", {"--set", "model.path=export", "--json"}).out)["sets"]["in_domain"];
   for (const char* row : {"quantized", "corrected"}) {
@@ -118,8 +118,8 @@ TEST_CASE("transformers loads an export of every family and computes what our IN
                                                      {"qwen2", 7, "null"},
                                                      {"qwen3", 7, "null"}}));
   INFO(family << " " << smoothing);
-  // With 6 windows one of Qwen3's inputs lies at a tie: its flipped code is in a key that all later
-  // tokens see.
+  // With 6 windows one of Qwen3's inputs lies at a tie. Its flipped code would be in a key that all
+  // later tokens see.
   const Arguments calibration{"--set", "quantize.calibration.num_samples=5", "--set",
                               "quantize.smoothing=" + smoothing};
   const TinyRun run(family, "tiny_families");
@@ -130,7 +130,7 @@ TEST_CASE("transformers loads an export of every family and computes what our IN
   CHECK(report["linears"] == 3 * linears);
   CHECK(report["lock_step"]["kl"] <= 1e-4);
   CHECK(report["lock_step"]["agreement"] >= 0.999);
-  // Opened again it is the model that was evaluated; an export has no other INT8 model beside it.
+  // The export opens as the model that was evaluated; it has no other INT8 model beside it.
   const nlohmann::json rows = nlohmann::json::parse(table)["sets"]["in_domain"];
   const nlohmann::json reloaded = nlohmann::json::parse(
       run.done("evaluate", {"--set", "model.path=export", "--json"}).out)["sets"]["in_domain"];

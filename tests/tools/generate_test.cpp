@@ -25,7 +25,7 @@ ProgramEnd generate(Arguments arguments) {
   return run_dualpath(arguments);
 }
 
-/// The last line of what it says on stderr.
+/// The last line that the command writes to stderr.
 std::string last_line(const ProgramEnd& end) {
   const std::string text = end.err.substr(0, end.err.size() - 1);
   return text.substr(text.rfind('\n') + 1);
@@ -45,7 +45,7 @@ TEST_CASE("generate prints what transformers says, and how fast", "[tools][gener
 }
 
 TEST_CASE("SmolLM2 answers in a chat as it does in transformers", "[tools][generate][smollm2]") {
-  const TinyRun run;  // for a recipe alone: fp needs no run
+  const TinyRun run;  // a recipe is enough: fp needs no run
   const json expected = greedy_of("smollm2");
   const ProgramEnd end = run.run(
       "generate",

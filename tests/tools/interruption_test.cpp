@@ -23,7 +23,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// A run that was never stopped, up to and with the command `last`; made once.
+/// A run that was never stopped, up to and with the command `last`. Made once.
 const TinyRun& unbroken(const std::string& last) {
   static std::map<std::string, TinyRun> runs;
   const auto [entry, made_now] = runs.try_emplace(last);
@@ -35,7 +35,7 @@ const TinyRun& unbroken(const std::string& last) {
   return entry->second;
 }
 
-/// The files that one of the two lacks or that differ. Temporaries are among them.
+/// The files that one of the two lacks or that differ, temporaries included.
 Names differing_files(const TinyRun& a, const TinyRun& b) {
   auto x = a.results();
   const auto y = b.results();
@@ -70,7 +70,7 @@ void check_survives(const TinyRun& run, const std::string& command, const std::s
   CHECK(temporaries(run) == Names{});
 }
 
-/// Returns as soon as there is something in the file.
+/// Returns as soon as the file is not empty.
 void wait_for(const fs::path& file) {
   for (int i = 0; i < 3000; ++i) {
     if (fs::exists(file) && fs::file_size(file) > 0) return;
@@ -79,7 +79,8 @@ void wait_for(const fs::path& file) {
   FAIL(file.string() + " did not come");
 }
 
-/// Long enough to be met in the middle; a checkpoint only at the end, or where it is stopped.
+/// Settings for a run that is long enough to be met in the middle. It saves only at the end, or
+/// when stopped.
 const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_steps=1000",
                       "--set", "train.logging_steps=1"};
 
@@ -88,8 +89,8 @@ const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_step
 TEST_CASE("A calibration or training killed anywhere goes on to the same bytes",
           "[tools][interruption]") {
   const std::string failpoint =
-      GENERATE("calibrate.window:5", "train.step", "train.step:4", "train.step:8",  // of 8 steps
-               "control.start", "train.step:9", "train.step:13",                    // of 8 more
+      GENERATE("calibrate.window:5", "train.step", "train.step:4", "train.step:8",  // in 8 steps
+               "control.start", "train.step:9", "train.step:13",  // in 8 further steps
                "atomic_file.write:60", "atomic_file.fsync:2", "atomic_file.fsync:25",
                "atomic_file.rename:1", "atomic_file.rename:3", "atomic_file.rename:4",
                "atomic_file.rename:17", "atomic_file.done:30", "atomic_directory.fsync:1",
@@ -228,7 +229,7 @@ TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directo
 
 TEST_CASE("A disk that is full during a checkpoint leaves the last good one, from which it goes on",
           "[tools][interruption]") {
-  constexpr std::size_t kDisk = 160 * 1024;  // of the checkpoints, 50 kB each, two fit
+  constexpr std::size_t kDisk = 160 * 1024;  // two of the checkpoints, 50 kB each, fit
   constexpr int kNotPermitted = 77;
   const TinyRun run;
   fs::create_directory(run / "run");

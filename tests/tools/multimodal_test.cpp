@@ -77,8 +77,8 @@ TEST_CASE("a model with towers goes from pictures and clips to a table and an ex
 }
 
 TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][multimodal]") {
-  // Codes in words, names that torchaudio spells in its own way, and factors searched on samples
-  // of which the first shows the towers nothing.
+  // The settings test codes in words, names that torchaudio spells in its own way, and a search for
+  // factors. The search's first sample shows the towers nothing.
   const auto [model, setting] = GENERATE(table<std::string, std::string>(
       {{"model", "quantize.config_groups={all: {targets: [Linear], weights: {num_bits: 4}}}"},
        {"torchaudio", "quantize.calibration={num_samples: 6}"},

@@ -38,7 +38,7 @@ void write_book(const fs::path& path, std::uint64_t seed) {
   write_plain(path, lines);
 }
 
-/// What differs from run to run although the result is the same.
+/// Removes values that differ from run to run although the result is the same.
 void remove_measurements(json& value) {
   if (!value.is_structured()) return;
   if (value.is_object()) {

@@ -12,39 +12,39 @@ namespace dualpath::testing {
 
 using Arguments = std::vector<std::string>;
 
-/// A folder with a recipe for a tiny random model, two texts and room for a run, in which the real
-/// program is started. The recipe's paths are relative to it, so that whole runs compare equal:
+/// A folder with a recipe for a tiny random model, two texts and room for a run; the real program
+/// is started in it. The recipe's paths are relative to it, so that whole runs compare equal:
 ///   recipe.yaml, model/ (a link), book.jsonl, other.jsonl; then run/ and export/
 class TinyRun {
  public:
-  /// model: of those that this script of tests/reference makes.
+  /// model: one of those that this script of tests/reference makes.
   explicit TinyRun(const std::string& model = "outliers", const std::string& script = "tiny_llama");
 
   std::filesystem::path path() const { return folder_.path(); }
   std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }
 
-  /// `dualpath <command> recipe.yaml <more>`, with DUALPATH_FAILPOINT where one is given.
+  /// Prepares `dualpath <command> recipe.yaml <more>`, with DUALPATH_FAILPOINT if one is given.
   Program program(const std::string& command, const Arguments& more = {},
                   const std::string& failpoint = "") const;
   ProgramEnd run(const std::string& command, const Arguments& more = {},
                  const std::string& failpoint = "") const {
     return run_program(program(command, more, failpoint));
   }
-  /// The same, but a failure is a failed test.
+  /// Runs the command likewise; a failure is a failed test.
   ProgramEnd done(const std::string& command, const Arguments& more = {}) const;
 
-  /// Every file of run/ and export/ by name, with what is in it; without times, memory,
-  /// TensorBoard's event files (a stopped run has more of them) and what only the lock and the
-  /// temporaries of a running process hold.
+  /// The content of every file of run/ and export/, by name. Left out are times, memory, and
+  /// TensorBoard's event files (a stopped run has more of them). Left out are also files that only
+  /// a running process has: its lock and temporaries.
   std::map<std::string, std::string> results() const;
-  /// Takes over run/ and export/ as they are there.
+  /// Copies another's run/ and export/ here.
   void copy_results(const TinyRun& other) const;
 
  private:
   TemporaryDirectory folder_;
 };
 
-/// `dualpath <arguments>` in the project's root.
+/// Runs `dualpath <arguments>` in the project's root.
 ProgramEnd run_dualpath(const Arguments& arguments);
 
 }  // namespace dualpath::testing

@@ -15,7 +15,7 @@
 
 namespace dualpath::testing {
 
-/// Windows of tokens from a fixed sequence: as many as fit, the last one `rest` tokens long.
+/// Makes windows of tokens from a fixed sequence: as many as fit, the last one `rest` tokens long.
 inline data::WindowSamples made_windows(std::int64_t full, std::int64_t length,
                                         std::int64_t rest = 0) {
   std::vector<std::int32_t> stream;
@@ -54,7 +54,7 @@ inline modules::FloatExecutor reference_of(const trainer::Experiment& experiment
   return {experiment.model.weights, experiment.recipe.model.dtype};
 }
 
-/// Values as after some training: small, and not zero.
+/// Fills tensors as after some training: small values, none zero.
 inline void fill(const modules::NamedTensors& parameters) {
   const at::NoGradGuard no_grad;
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(/*seed=*/5);

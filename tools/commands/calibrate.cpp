@@ -13,7 +13,7 @@
 namespace dualpath::tools {
 namespace {
 
-/// "  text 96, image 32", where rows stand for more than one.
+/// Counts by modality, "  text 96, image 32"; empty if all rows stand for one.
 std::string counts_text(const quant::ModalityRanges& ranges) {
   if (ranges.size() < 2) return "";
   std::vector<std::string> counts;

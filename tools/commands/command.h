@@ -10,7 +10,7 @@
 
 namespace dualpath::tools {
 
-/// What every command that works on a recipe takes.
+/// The arguments of every command that works on a recipe.
 struct RecipeArguments {
   std::string recipe;
   std::vector<std::string> overrides;
@@ -23,8 +23,8 @@ struct RecipeArguments {
   }
 };
 
-/// What every command that works on a run opens, in this order: mistakes in recipe, model and text
-/// come before the directory is touched.
+/// The parts that every command on a run opens. Their order puts mistakes in recipe, model and text
+/// before the directory is touched.
 struct OpenRun {
   OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access);
   OpenRun(const trainer::Recipe& recipe, trainer::RunAccess access)
@@ -35,22 +35,23 @@ struct OpenRun {
   trainer::RunDirectory directory;
 };
 
-/// `dualpath <name> RECIPE [--set section.key=value]… [--json]`, with an example in --help.
+/// Adds a command `dualpath <name> RECIPE [--set section.key=value]… [--json]`, with an example in
+/// --help.
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments);
 
-/// The first line of a long run, to stderr: by which kernel (of INT8 per channel, see
-/// quant::integer_kernel) and how many threads it computes.
+/// Prints the first line of a long run to stderr: the kernel (of INT8 per channel, see
+/// quant::integer_kernel) and the number of threads.
 void announce_kernel(const trainer::Recipe& recipe);
 
 /// The project's version.
 std::string version();
 
-/// With --json the object, else the text that `table` makes of it. Bytes that are not UTF-8, as
-/// paths may have, are replaced in JSON. A result that does not arrive is an Error.
+/// Prints a result: the object with --json, else `table`. In JSON, bytes that are not UTF-8, as
+/// paths may have, are replaced. A result that cannot be written is an Error.
 void print(const nlohmann::json& result, bool json, const std::string& table);
 
-/// "9.6 GB", "134.5 MB".
+/// Writes bytes for people: "9.6 GB", "134.5 MB".
 std::string bytes_text(double bytes);
 
 void add_plan(CLI::App& app);

@@ -51,7 +51,7 @@ std::string table_of(const trainer::EvaluationTable& result) {
   for (const trainer::SetFigures& set : result.sets) table += set_table(set);
   table += fmt::format("windows of {0} tokens, stride {0}, a window's first token is {1}; {2}",
                        result.window, trainer::kFirstToken, result.dtype);
-  // A row may come from a run that was stopped: how far each got.
+  // A row may come from a run that was stopped, so its steps are shown.
   for (const auto& [row, steps] : result.steps)
     table += fmt::format("; {} after {} steps", row, steps);
   return table;

@@ -30,7 +30,7 @@ struct GenerateArguments {
   modules::GenerationOptions options;
 };
 
-/// What a row said, for the comparison and --json.
+/// The answer of one row, for the comparison and --json.
 struct Said {
   std::string row;
   modules::GeneratedText text;
@@ -68,8 +68,8 @@ trainer::Row row_named(const std::vector<trainer::Row>& rows, const std::string&
   throw UsageError("--path: there is no {} here, only {}", printable(name), known);
 }
 
-/// Those asked for; with --compare all but the control; else the one that is furthest on: trained,
-/// if there is one, else quantized, else the float model.
+/// Chooses the rows to run: those asked for, or with --compare all but the control. Else the one
+/// that is furthest on: the trained one, the quantized one or the float model.
 std::vector<trainer::Row> chosen_rows(std::vector<trainer::Row> rows,
                                       const GenerateArguments& arguments) {
   std::vector<trainer::Row> chosen;
@@ -79,13 +79,13 @@ std::vector<trainer::Row> chosen_rows(std::vector<trainer::Row> rows,
   return arguments.compare ? rows : std::vector{rows.back()};
 }
 
-/// Of the tokens after the first, since that one waits for the prompt to be read.
+/// The speed over the tokens after the first, since that one waits for the prompt to be read.
 double tokens_per_second(const modules::GeneratedText& text) {
   const auto timed = static_cast<double>(text.tokens.size()) - 1.0;
   return text.seconds > 0.0 ? timed / text.seconds : 0.0;
 }
 
-/// How many tokens b begins with that a begins with, too.
+/// The number of tokens that a and b both begin with.
 std::size_t common_tokens(const modules::GeneratedText& a, const modules::GeneratedText& b) {
   const auto differs = std::ranges::mismatch(a.tokens, b.tokens).in1;
   return static_cast<std::size_t>(differs - a.tokens.begin());
@@ -132,7 +132,7 @@ void check(const modules::GenerationOptions& options) {
     expect(!stop.empty(), "--stop", "a text", "an empty one");
 }
 
-/// A tokenizer would read U+FFFD where the bytes are none.
+/// Refuses bytes that are not UTF-8: a tokenizer would read U+FFFD there.
 void check_text(const char* option, const std::string& text) {
   const std::size_t bad = data::find_invalid_utf8(text);
   if (bad < text.size()) throw UsageError("{}: byte {} is not UTF-8", option, bad + 1);

@@ -34,7 +34,7 @@ json tensor_json(const std::string& name, std::string dtype, const Tensor& tenso
           {"bytes", tensor.bytes.size()}};
 }
 
-/// Also compares the file with the checksum inside, where there is one.
+/// Describes a safetensors file. Also compares it with its own checksum, if it has one.
 json inspect_safetensors(const data::SafetensorsReader& reader) {
   reader.verify();
   json tensors = json::array();
@@ -58,7 +58,8 @@ json inspect_gguf(const fs::path& path) {
   return {{"kind", "gguf"}, {"metadata", metadata}, {"tensors", tensors}};
 }
 
-/// Exports and checkpoints list the SHA-256 of their files. Returns how many were compared.
+/// Verifies the SHA-256 sums that exports and checkpoints list of their files. Returns how many
+/// were compared.
 std::size_t verify_listed(const fs::path& directory) {
   std::size_t compared = 0;
   for (const char* list : {"dualpath.json", "state.json"}) {
@@ -90,8 +91,8 @@ json inspect_directory(const fs::path& path) {
           {"verified", verified}};
 }
 
-/// Null where the build has no CUDA. The numbers are coded as their headers say: CUDA 13.1 is
-/// 13010, cuDNN 9.2.0 is 90200.
+/// The versions of libraries; null for CUDA if the build has none. The numbers are coded as their
+/// headers say: CUDA 13.1 is 13010, cuDNN 9.2.0 is 90200.
 json versions() {
   json result{
       {"dualpath", version()}, {"torch", TORCH_VERSION}, {"cuda", nullptr}, {"cudnn", nullptr}};

@@ -19,7 +19,7 @@ using Cells = std::vector<std::string>;
 
 std::string size_text(std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); }
 
-/// "14784 bytes (25.7 H)": of a token in a layer.
+/// Bytes of a token in a layer: "14784 bytes (25.7 H)".
 std::string saved_text(double bytes, std::int64_t hidden_size) {
   return fmt::format("{:.0f} bytes ({:.1f} H)", bytes, bytes / static_cast<double>(hidden_size));
 }
@@ -40,7 +40,7 @@ std::string predicted_line(const trainer::Prediction& prediction) {
       calibrate, train, control, evaluate);
 }
 
-/// "decoder 8.2 GB, in float 2.5 GB".
+/// Bytes by scheme: "decoder 8.2 GB, in float 2.5 GB".
 std::string schemes_text(const trainer::Prediction& prediction) {
   std::vector<std::string> parts;
   for (const auto& [name, bytes] : bytes_by_scheme(prediction))
@@ -48,7 +48,7 @@ std::string schemes_text(const trainer::Prediction& prediction) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// "134515008 parameters; corrections 345900 (0.26 %), 1.4 MB".
+/// Parameter counts: "134515008 parameters; corrections 345900 (0.26 %), 1.4 MB".
 std::string parameters_text(const trainer::PlanReport& report) {
   const auto model = static_cast<double>(report.parameters),
              corrections = static_cast<double>(report.prediction.correction_parameters);
@@ -63,7 +63,7 @@ std::string config_line(const trainer::PlanReport& report) {
       report.config->string(), size_text(report.prediction.peak_resident_bytes.value()));
 }
 
-/// What a person wants to know before the run.
+/// The facts that a person wants before the run.
 std::string summary_of(const trainer::PlanReport& report,
                        const std::vector<std::string>& in_float) {
   const trainer::Prediction& prediction = report.prediction;
@@ -107,7 +107,7 @@ std::string table_of(const std::vector<Cells>& lines) {
   return table;
 }
 
-/// all: each linear by itself, else those alike in a line.
+/// Writes the plan for people. all: lists each linear by itself, else those alike share a line.
 std::string text_of_plan(const trainer::PlanReport& report, bool all) {
   std::vector<Cells> lines{{"linear", "shape", "weights", "input", "group"}};
   const std::vector<Cells> sites =

@@ -57,7 +57,7 @@ Calibration calibrate_states(const std::vector<modules::State>& samples) {
                    [](std::int64_t) {});
 }
 
-/// Tokens 0 and 1 around token 2, which stands for a picture; token 3 is padding.
+/// Tokens 0 and 1 around token 2, which stands for a picture. Token 3 is padding.
 modules::State described_picture() {
   modules::State state = modules::make_state(torch::tensor({{0, 2, 1, 3}}, at::kLong),
                                              torch::tensor({{true, true, true, false}}));
@@ -65,7 +65,7 @@ modules::State described_picture() {
   return state;
 }
 
-/// A text of two tokens, and two positions of ones for each of these encoders.
+/// Calibrates on a text of two tokens, and two positions of ones for each of these encoders.
 Calibration calibrate_towers(const std::vector<Modality>& towers) {
   const modules::Network network = network_with_towers();
   QuantizeOptions options;

@@ -8,7 +8,7 @@ using torch::Tensor;
 
 namespace {
 
-/// Rows of one value each, and what they stand for.
+/// Shows rows of one value each, and what they stand for.
 void observe(GroupObserver& observer, const std::vector<float>& rows,
              const std::vector<Modality>& kinds) {
   std::vector<ModalityRows> counted;

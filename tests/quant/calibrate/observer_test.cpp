@@ -81,7 +81,7 @@ TEST_CASE("shards merged in their order are one pass in that order, to the bit",
     first->merge(*windows.seen(kind, cut, 7));
     CHECK(are_equal(first->range(), whole));
   }
-  // A shard may itself be merged of others.
+  // A shard may itself be a merge of others.
   const auto middle = windows.seen(kind, 2, 3);
   middle->merge(*windows.seen(kind, 3, 7));
   const auto all = windows.seen(kind, 0, 2);

@@ -116,7 +116,7 @@ TEST_CASE("the strength is part of the plan's fingerprint", "[quant][smoothing]"
 }
 
 TEST_CASE("folding leaves the float model's logits as they are", "[quant][smoothing]") {
-  // The second has biases and six query heads on one value head.
+  // The second model has biases and six query heads on one value head.
   for (const char* variant : {"tiny_llama/tied", "tiny_llama/untied_sharded"}) {
     const Smoothed smoothed(smoothing_by({.strength = 0.75}), variant);
     const Tensor plain = smoothed.float_logits(smoothed.model.weights);
@@ -128,8 +128,9 @@ TEST_CASE("folding leaves the float model's logits as they are", "[quant][smooth
 }
 
 TEST_CASE("folding leaves the logits of other families as they are", "[quant][smoothing]") {
-  // GLM-4: norms after attention and MLP, too, q, k, v with biases, five query heads on one value
-  // head, gate and up in one tensor; GLM: three heads of each; Qwen3: norms over q's and k's heads.
+  // GLM-4 has norms after attention and MLP, too, q, k, v with biases, five query heads on one
+  // value head, and gate and up in one tensor. GLM has three heads of each kind; Qwen3 norms q's
+  // and k's heads.
   const std::string family = GENERATE("glm4", "glm", "qwen2", "qwen3");
   INFO(family);
   const Smoothed smoothed(smoothing_by({.strength = 0.75}), "tiny_families/" + family);
@@ -152,7 +153,8 @@ TEST_CASE("GLM-4's norms behind attention and MLP are in no fold, and its gates 
   };
   for (const char* norm : {"post_self_attn_layernorm.weight", "post_mlp_layernorm.weight"})
     CHECK_FALSE(smoothed.weights()->is_changed(kLayer + norm));
-  // Columns of gate_up carry its norm's factors; only up's rows are divided, by those of down_proj.
+  // Columns of gate_up carry its norm's factors. Only up's rows are divided, by down_proj's
+  // factors.
   const Tensor factors =
       smoothed.calibration.smoothing().factors.at(kLayer + "mlp.gate_up_proj.input");
   const std::string gate_up = kLayer + "mlp.gate_up_proj.weight";

@@ -64,11 +64,12 @@ TEST_CASE("a distance and its gradient are the same bits on every device",
           "[quant][distance][cuda]") {
   const DistanceKind kind = GENERATE(DistanceKind::kSquared, DistanceKind::kRelative);
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  const std::int64_t width = GENERATE(1, 15, 576, 4099);  // rows that fill no sixteen lanes, too
+  // Also rows that do not fill sixteen lanes.
+  const std::int64_t width = GENERATE(1, 15, 576, 4099);
   torch::manual_seed(12);
   const Tensor fp = torch::randn({2, 19, width}).to(dtype);
   const Tensor q = (fp.to(at::kFloat) + 0.5 * torch::randn({2, 19, width})).to(dtype);
-  // One token only: how tokens are added up is each device's own affair.
+  // One token only: each device adds up tokens in its own order.
   Tensor mask = torch::zeros({2, 19}, at::kBool);
   mask[1][17] = true;
   const Tensor wide_fp = fp[1][17].to(at::kDouble);

@@ -45,7 +45,8 @@ SaturatedShares shares(const Plan& plan, const modules::NamedTensors& scales) {
 
 TEST_CASE("values beyond a scale's range are counted by what their positions stand for",
           "[quant][saturation]") {
-  // Codes go from -128 to 127: with a scale of 0.02 from -2.56 to 2.54, each with half a step more.
+  // Codes go from -128 to 127. With a scale of 0.02 that is -2.56 to 2.54, each with half a step
+  // more.
   CHECK(
       (shares(plan_of(ModalityScales::kShared), {{kGroup, torch::full({1}, 0.02f)}}) ==
        SaturatedShares{{Modality::kText, 0.0}, {Modality::kImage, 1.0}, {Modality::kAudio, 0.5}}));

@@ -15,7 +15,7 @@ using torch::Tensor;
 
 namespace {
 
-/// Corrections that only add beta.
+/// Makes corrections that only add beta.
 modules::Corrections adding(std::vector<float> first, std::vector<float> second) {
   const torch::NoGradGuard no_grad;
   modules::Corrections corrections(kStages,
@@ -30,7 +30,7 @@ modules::Corrections adding(std::vector<float> first, std::vector<float> second)
   return corrections;
 }
 
-/// On tokens 1 and 2 and a padded one: layer 0 moves [0, 2] to [0, 3] and [3, 4] to [3, 6].
+/// Selects on tokens 1 and 2 and a padded one: layer 0 moves [0, 2] to [0, 3] and [3, 4] to [3, 6].
 std::vector<SelectedStage> selected_by(modules::Corrections& corrections) {
   modules::FloatExecutor reference(hand_made_weights(), at::kFloat);
   modules::FloatExecutor skewed(skewed_weights(), at::kFloat);
@@ -51,8 +51,9 @@ std::vector<SelectedStage> selected_by(modules::Corrections& corrections) {
 
 TEST_CASE("a correction that brings its own stage closer is kept, one that does not is dropped",
           "[quant][selection]") {
-  // Without: 1 and 4 off, 2.5 a token. Less 1.5 in channel 1: 0.25 and 0.25.
-  // Layer 1 then sees -0.5 and 0.5, doubled: 1 and 1; plus 100 in channel 0 it is 10000 more.
+  // Uncorrected, the tokens are 1 and 4 off: 2.5 a token. Less 1.5 in channel 1, they are 0.25 and
+  // 0.25 off. Layer 1 then sees -0.5 and 0.5 and doubles them: 1 and 1. Another 100 in channel 0
+  // adds 10000.
   modules::Corrections corrections = adding({0.0f, -1.5f}, {100.0f, 0.0f});
   const std::vector<SelectedStage> selected = selected_by(corrections);
   REQUIRE(selected.size() == 2);

@@ -30,7 +30,7 @@ using torch::Tensor;
 
 namespace {
 
-/// A run at its end: calibrated, with corrections and a norm that were trained.
+/// A finished run: calibrated, with trained corrections and a trained norm.
 struct Run {
   modules::Model model;
   at::ScalarType dtype;
@@ -106,7 +106,7 @@ Run tiny_family_run(const std::string& family, at::ScalarType dtype) {
           dtype};
 }
 
-/// The same, opened from a directory.
+/// Logits of a model opened from a directory.
 Tensor exported_logits(const std::filesystem::path& directory, at::ScalarType dtype,
                        const Tensor& ids, Compute compute = Compute::kInteger) {
   const torch::NoGradGuard no_grad;
@@ -127,7 +127,7 @@ void damage(const std::filesystem::path& path) {
   file.put(static_cast<char>(byte ^ 1));
 }
 
-/// As if the export had been written with this content.
+/// Replaces a file of the export, as if it had been written with this content.
 void rewrite(const std::filesystem::path& directory, const std::string& name,
              const nlohmann::json& content) {
   write_file(directory / name, content.dump());
@@ -136,7 +136,7 @@ void rewrite(const std::filesystem::path& directory, const std::string& name,
   write_file(directory / "dualpath.json", description.dump());
 }
 
-/// All there is to train, by a few plain steps on a made loss.
+/// Trains everything trainable, by a few plain steps on a made loss.
 void train_weights(const Run& run) {
   torch::manual_seed(13);
   for (const std::string& name : run.weights->names())
@@ -284,7 +284,7 @@ TEST_CASE("an export of smoothed weights and quantized attention has the run's l
   const Run run = tiny_run("tied", dtype, options);
   run.export_to(directory / "export");
   CHECK(exported_logits(directory / "export", dtype, run.ids).equal(run.logits()));
-  // Opened again it is smooth: nothing is left to fold, all else is the plan that was.
+  // The export opens smooth: nothing is left to fold, and all else equals the first plan.
   ExportedModel exported = open_export(modules::open_model(directory / "export"));
   CHECK(exported.plan.folds.empty());
   exported.plan.folds = run.plan.folds;
@@ -613,7 +613,7 @@ TEST_CASE("the source's other files are copied, and what made the export is writ
   CHECK(correction["parameters"] == run.corrections.parameter_count());
   const nlohmann::json description = data::read_json(directory / "export/dualpath.json");
   CHECK(description["recipe"] == "what it was made with");
-  CHECK(description["sha256"].size() == names.size() - 1);  // all but itself
+  CHECK(description["sha256"].size() == names.size() - 1);  // all files but itself
 }
 
 TEST_CASE("corrections of several widths come back from an export", "[quant][export]") {

@@ -23,7 +23,7 @@ QuantizeOptions read(const json& config) {
   return read_quantization_config(data::JsonObject::parse(config.dump(), "config.json"));
 }
 
-/// One config group, two of whose linears have schemes of their own.
+/// One config group; two of its linears have schemes of their own.
 QuantizeOptions with_overrides() {
   QuantizeOptions options;
   options.overrides["model.layers.1.mlp.down_proj.weight"] =

@@ -137,7 +137,7 @@ TEST_CASE("operands of attention are a tensor group a head", "[quant][plan]") {
   CHECK(cache.attentions[1].head_groups(modules::Operand::kKey).front() ==
         "model.layers.1.self_attn.key.0");
 
-  // All operands of two layers; of the third what a cache holds.
+  // Two layers quantize all operands; the third quantizes what a cache holds.
   options.attention_scheme = kHeadInt8;
   options.ignore.push_back("model.layers.1.self_attn");
   const Plan plan = make_plan(tied().structure, options);
@@ -157,7 +157,7 @@ TEST_CASE("attentions may be ignored, but are no linear to target", "[quant][pla
   options.ignore.push_back("re:.*self_attn");
   const Plan plan = make_plan(tied().structure, options);
   CHECK(plan.attentions.empty());
-  // As an export is read again, which has no scheme then but still ignores them.
+  // An export read again has no scheme, but still ignores these.
   options.attention_scheme.reset();
   options.ignore = plan.ignored;
   CHECK(make_plan(tied().structure, options).linears.size() == plan.linears.size());
@@ -221,7 +221,7 @@ TEST_CASE("overrides are what config groups for single linears would be", "[quan
   CHECK(plan.fingerprint() == make_plan(tied().structure, grouped).fingerprint());
   CHECK(plan.linear(kMlp + "down_proj")->scheme == "group_0");
   CHECK(plan.sites.find(kMlp + "down_proj.input")->args == kTokenInt8);
-  // Of another scheme than its neighbours, so a tensor group of its own.
+  // A scheme unlike its neighbours' makes a tensor group of its own.
   CHECK(plan.linear(kAttention + "v_proj")->group == kAttention + "v_proj.input");
 }
 
@@ -293,7 +293,7 @@ TEST_CASE("linears of which only the weight is quantized have no tensor group", 
   const Plan plan = make_plan(tied().structure, mixed_schemes());
   CHECK(widths_of(plan.stages) ==
         std::vector<std::string>{"model.layers.0: 64", "model.layers.2: 64"});
-  CHECK(plan.groups.size() == 4);  // of layer 0: layer 1 is in float, layer 2's inputs are
+  CHECK(plan.groups.size() == 4);  // layer 0's: layer 1 and layer 2's inputs are in float
   const PlannedLinear* weight_only = plan.linear("model.layers.2.mlp.up_proj");
   REQUIRE(weight_only);
   CHECK_FALSE(weight_only->input_activations);
@@ -329,7 +329,7 @@ TEST_CASE("planned bytes of packed weights are words, scales, zero points and a 
   CHECK(planned(weights_of(4, Strategy::kGroup, 32, false), std::nullopt) ==
         std::vector<std::string>{"a.weight_packed I32 96", "a.weight_scale F32 24",
                                  "a.weight_shape I64 16", "a.weight_zero_point I32 8"});
-  // 64 codes of 3 bits are 6.
+  // 64 codes of 3 bits are 6 words.
   CHECK(planned(weights_of(3, Strategy::kChannel, 0, true), kInputInt8) ==
         std::vector<std::string>{"a.weight_packed I32 72", "a.weight_scale F32 12",
                                  "a.weight_shape I64 16", "a.input_scale F32 4"});
@@ -376,7 +376,7 @@ TEST_CASE("a dynamic input has no scale in an export", "[quant][plan]") {
   QuantizeOptions options = token_inputs();
   options.ignore = {"head", "model.layers.1.proj"};
   const Plan plan = make_plan(modules::structure_of(hand_made_network()), options);
-  // As above, less 4 bytes.
+  // Likewise, less 4 bytes.
   CHECK(total_bytes(planned_bytes(plan, *hand_made_weights(), at::kBFloat16)) == 92);
 }
 

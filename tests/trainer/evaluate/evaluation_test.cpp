@@ -10,7 +10,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// fp and quantized on 5 windows of 20 tokens and one of 4.
+/// Evaluates fp and quantized on 5 windows of 20 tokens and one of 4.
 std::vector<Metrics> evaluate(const EvaluateOptions& options) {
   static const Experiment experiment = tiny_experiment();
   static QuantizedPath quantized(experiment, calibrated(experiment), reference_of(experiment));
@@ -38,7 +38,7 @@ TEST_CASE("So many samples are taken that the asked-for tokens are scored, whate
           "[trainer][evaluate]") {
   std::vector<std::uint8_t> targets(10 * 4, 0);
   for (std::size_t window = 0; window < 10; ++window) {
-    targets[window * 4 + 1] = 1;  // one target each, and three in every fifth
+    targets[window * 4 + 1] = 1;  // one target each, three in every fifth
     if (window % 5 == 0) targets[window * 4 + 2] = targets[window * 4 + 3] = 1;
   }
   const data::WindowSamples samples(
@@ -46,10 +46,10 @@ TEST_CASE("So many samples are taken that the asked-for tokens are scored, whate
   const auto taken = [&](std::int64_t tokens) {
     return evaluated_samples(samples, {.num_tokens = tokens});
   };
-  CHECK(taken(1) == 1);  // the first has three
+  CHECK(taken(1) == 1);  // the first window has three
   CHECK(taken(3) == 1);
-  CHECK(taken(4) == 2);  // the first and the sixth
-  CHECK(taken(7) == 4);  // of three, evenly spaced, only the first has three
+  CHECK(taken(4) == 2);  // the first and the sixth window
+  CHECK(taken(7) == 4);  // three windows, evenly spaced; only the first has three
   CHECK(taken(14) == 10);
   CHECK(taken(1000) == 10);
 }
@@ -93,7 +93,7 @@ TEST_CASE("A batch of more rows than the head takes at once is scored as its win
 TEST_CASE(
     "Every token of a window but the first is scored, in whole windows, enough for num_tokens",
     "[trainer][evaluate]") {
-  CHECK(evaluate({.num_tokens = 1000})[0].tokens == 5 * 19 + 3);  // all there are
+  CHECK(evaluate({.num_tokens = 1000})[0].tokens == 5 * 19 + 3);  // all tokens there are
   CHECK(evaluate({.num_tokens = 38})[1].tokens == 2 * 19);
   CHECK(evaluate({.num_tokens = 39})[1].tokens == 3 * 19);
   CHECK(evaluated_samples(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);

@@ -6,8 +6,8 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// Ten windows of 100 tokens; per token `nll` and `kl`, per window `correct`; each with a share of
-/// `noise` added that differs from window to window, 44.5 / 101 on average.
+/// Makes ten windows of 100 tokens, with `nll` and `kl` per token and `correct` per window. Each
+/// gets a share of `noise` that differs from window to window, 44.5 / 101 on average.
 RowSums row(double nll, double kl, std::int64_t correct, double noise = 0.0) {
   RowSums row;
   for (int i = 0; i < 10; ++i) {
@@ -46,7 +46,7 @@ TEST_CASE("Recovery is the share of the loss that came back", "[trainer][metrics
   CHECK(r.accuracy->value == Approx(0.4));
   CHECK(r.kl->value == Approx(0.25));
   CHECK(r.nll->value == Approx(0.75));
-  CHECK(r.kl->low == Approx(0.25));  // every window says the same
+  CHECK(r.kl->low == Approx(0.25));  // all windows agree
   CHECK(r.kl->high == Approx(0.25));
 }
 
@@ -78,13 +78,13 @@ TEST_CASE("The bootstrap is a function of the seed", "[trainer][metrics]") {
 
 TEST_CASE("Where the loss itself is noise there is no recovery", "[trainer][metrics]") {
   RowSums quantized = row(2, 0.8, 40);
-  for (std::size_t i = 0; i < 10; ++i) {  // half of the windows won what the others lost
+  for (std::size_t i = 0; i < 10; ++i) {  // half of the windows win what the others lose
     quantized.windows[i].nll += i % 2 == 0 ? 30 : -30;
     quantized.windows[i].correct += i % 2 == 0 ? 3 : -3;
   }
   const Recovery r = recovery(row(2, 0, 40), quantized, row(2, 0.4, 40), 1000, 1);
   CHECK_FALSE(r.nll);
   CHECK_FALSE(r.accuracy);
-  CHECK(r.kl);  // of this there is no doubt
+  CHECK(r.kl);  // KL's loss is beyond doubt
   CHECK_FALSE(recovery(row(2, 0, 40), row(2, 0, 40), row(2, 0, 40), 100, 1).kl);
 }

@@ -11,7 +11,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// A run of these steps, of which nothing is on disk.
+/// Paths of a run after these steps; nothing is on disk.
 TrainedPaths paths_of(const Experiment& experiment, std::int64_t steps,
                       std::int64_t control_steps) {
   TrainedPaths paths;

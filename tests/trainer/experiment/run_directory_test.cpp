@@ -101,7 +101,8 @@ TEST_CASE("A larger max_steps and what training does not depend on go on", "[tra
   recipe.train.gradient_checkpointing = true;
   recipe.train.report_to = ReportTo::kNone;
   const RunDirectory directory(recipe);
-  CHECK(load_recipe(directory.resolved_recipe()) != recipe);  // until its inputs have been seen
+  // Unchanged until the run's inputs have been seen.
+  CHECK(load_recipe(directory.resolved_recipe()) != recipe);
   directory.keep_recipe();
   CHECK(load_recipe(directory.resolved_recipe()) == recipe);
 }
@@ -304,7 +305,7 @@ TEST_CASE("A recipe with notes is not replaced", "[trainer][run]") {
   { const RunDirectory directory(recipe); }
   const std::string noted = "# mine\n" + read_file(folder / "run/recipe.resolved.yaml");
   write_plain(folder / "run/recipe.resolved.yaml", noted);
-  { RunDirectory(recipe).keep_recipe(); }  // it says the same
+  { RunDirectory(recipe).keep_recipe(); }  // writes the same recipe
   Recipe longer = recipe;
   longer.train.max_steps = 300;
   CHECK_THAT(error_message([&] { RunDirectory(longer).keep_recipe(); }),
@@ -321,7 +322,7 @@ TEST_CASE("A restart that cannot write leaves the run before it as it was", "[tr
   const Names before = names_in(folder / "run");
   recipe.seed = 7;
   const ChildEnd end = in_child([&] {
-    limit_file_size(16);  // enough for the lock
+    limit_file_size(16);  // room for the lock
     return error_message([&] { RunDirectory(recipe, RunAccess::kRestart); }).find("cannot write") ==
                    std::string::npos
                ? 1

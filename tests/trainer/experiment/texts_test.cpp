@@ -35,7 +35,7 @@ json talk(const std::string& question, const std::string& answer) {
        {{{"role", "user"}, {"content", question}}, {{"role", "assistant"}, {"content", answer}}}}};
 }
 
-/// A tiny model that has a chat template, and a text of six lines, of which half train.
+/// A tiny model that has a chat template, and a text of six lines, half of which train.
 struct Talks {
   explicit Talks(const std::vector<json>& lines) {
     const std::filesystem::path source = kReference / "tiny_llama/outliers";
@@ -72,7 +72,7 @@ std::vector<json> some_talks() {
   return lines;
 }
 
-/// What is predicted of all samples together, in their order.
+/// The predicted tokens of all samples, in their order.
 std::string predicted(const Talks& talks, const data::Samples& samples) {
   std::vector<std::int32_t> ids;
   for (const data::Batch& batch : spread_samples(samples, samples.size())) {

@@ -10,7 +10,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// What is told of an experiment's model when only its config is looked at.
+/// Predicts for an experiment's model from its config alone.
 Prediction from_config(const Experiment& experiment, const Recipe& recipe) {
   const modules::Model& model = experiment.model;
   const at::ScalarType dtype =
@@ -41,7 +41,7 @@ void check_as_measured(const Experiment& experiment, std::int64_t tokens = 32) {
   const data::Batch batch = batch_of(made_windows(2, tokens), {0, 1});
   const SavedBytes saved = saved_bytes_of_layer(experiment.model, experiment.recipe.loss.distance,
                                                 batch, control.executor, path);
-  // A distance's sum is 4 bytes for all tokens, which are not equally many.
+  // A distance's sum is 4 bytes for all tokens, whose number differs.
   CHECK(told.saved.kept == Approx(saved.kept).margin(0.5));
   CHECK(told.saved.checkpointed == Approx(saved.checkpointed).margin(0.5));
 }
@@ -76,10 +76,10 @@ TEST_CASE("What is trained, and more tokens, take more memory", "[trainer][confi
   const auto peak = [](const std::function<void(Recipe&)>& change) {
     const Experiment experiment = tiny_experiment();
     Recipe recipe = experiment.recipe;
-    change(recipe);  // a window that the tiny model has no positions for, too
+    change(recipe);  // also a window that the tiny model has no positions for
     return from_config(experiment, recipe).peak_resident_bytes.value();
   };
-  // What the process holds at the time is part of it and may grow by a little in between.
+  // The process's own memory is a part and may grow a little in between.
   constexpr std::int64_t kMiB = 1 << 20;
   const std::int64_t frozen = peak([](Recipe&) {});
   CHECK(peak([](Recipe& recipe) { recipe.data.window = 32'768; }) > frozen + 100 * kMiB);

@@ -34,9 +34,9 @@ Experiment smollm2() {
   return open_experiment(std::move(recipe));
 }
 
-constexpr std::int64_t kTokens = 32;  // of a window
+constexpr std::int64_t kTokens = 32;  // tokens of a window
 
-/// A layer of the tiny model as the paths run it, its parts' bytes a token in float32.
+/// A layer of the tiny model as the paths run it: its parts' bytes a token in float32.
 struct Layer {
   explicit Layer(const modules::DecoderConfig& c)
       : hidden(4 * c.hidden_size),
@@ -46,8 +46,9 @@ struct Layer {
         scores(4 * c.num_attention_heads * kTokens),
         codes(c.num_attention_heads * c.head_dim + c.intermediate_size) {}
   std::int64_t hidden, queries, keys, product;
-  std::int64_t scores;  ///< in so short a window they are kept
-  std::int64_t codes;   ///< of the inputs of o_proj and down_proj; norms make the others' again
+  std::int64_t scores;  ///< kept, since the window is short
+  /// Codes of the inputs of o_proj and down_proj; norms make the others' again.
+  std::int64_t codes;
 };
 
 constexpr std::int64_t kNorms = 2 * 4, kDistance = 4;  // a float a token
@@ -85,8 +86,8 @@ TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[train
     return static_cast<double>(bytes) / static_cast<double>(batch.ids.numel());
   };
   const Layer of(paths.experiment.model.config);
-  // The layer's input, the MLP's, the correction's and the distance's difference; the attention's;
-  // gate and up.
+  // These floats are kept: the layer's input, the MLP's and the correction's inputs, the distance's
+  // difference, the attention's tensors, gate and up.
   const std::int64_t floats = 4 * of.hidden + of.queries + 2 * of.keys + of.scores + 2 * of.product;
   const double kept = of_third_layer(false), checkpointed = of_third_layer(true);
   // The distance's sum is 4 bytes for all tokens.
@@ -113,7 +114,7 @@ TEST_CASE("A frozen quantized linear keeps nothing larger than its input's codes
     const std::int64_t width = refs.front().in_features;
     const Tensor x = torch::zeros({1, kTokens, width}).requires_grad_();
     const auto kept_beside_outputs = [&](const auto& run) {
-      run();  // packs the weights
+      run();  // prepares the weights
       const AllocationWatch watch;
       const std::vector<Tensor> outputs = run();
       std::int64_t bytes = watch.bytes();
@@ -127,7 +128,7 @@ TEST_CASE("A frozen quantized linear keeps nothing larger than its input's codes
     modules::Executor& executor = paths.quantized.executor;
     CHECK(kept_beside_outputs([&] { return executor.linear(refs, x); }) <= kTokens * width);
     const modules::NormRef norm{"model.norm", paths.experiment.model.config.hidden_size, 1e-6};
-    if (norm.width == width) {  // behind a norm: a float a token, the codes are made again
+    if (norm.width == width) {  // behind a norm: a float a token, since the codes are made again
       CHECK(kept_beside_outputs([&] { return executor.norm_linear(norm, refs, x); }) <=
             kTokens * 4);
     }

@@ -9,7 +9,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// What gradients in float take more than those in INT8.
+/// The bytes that gradients in float take beyond those in INT8.
 double more_for_float(const std::function<void(Recipe&)>& change) {
   const auto bytes = [&](quant::InputGradients input_gradients) {
     const Experiment experiment = tiny_experiment([&](Recipe& recipe) {

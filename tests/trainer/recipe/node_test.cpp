@@ -11,7 +11,7 @@ using dualpath::testing::error_message;
 
 namespace {
 
-/// What is wrong with this YAML; "" if nothing is.
+/// The mistakes in this YAML; "" if there are none.
 std::string mistakes(std::string_view yaml) {
   RecipeErrors errors("r.yaml");
   parse_recipe(yaml, errors);
@@ -19,7 +19,7 @@ std::string mistakes(std::string_view yaml) {
   return error_message([&] { errors.throw_if_any(); });
 }
 
-/// The root after these overrides of an empty recipe, and no mistake.
+/// The root of an empty recipe after these overrides, which have no mistake.
 RecipeNode overridden(std::string_view yaml, const std::vector<std::string>& overrides) {
   RecipeErrors errors("r.yaml");
   RecipeNode root = parse_recipe(yaml, errors).value();

@@ -6,7 +6,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// The places of what is read from this YAML with these overrides.
+/// The places of a recipe read from this YAML with these overrides.
 RecipePlaces places_of(std::string_view yaml, const std::vector<std::string>& overrides = {}) {
   RecipeErrors errors("r.yaml");
   RecipeNode root = parse_recipe(yaml, errors).value();

@@ -44,7 +44,7 @@ std::string mistakes(const std::string& yaml, const Overrides& overrides = {}) {
   }
 }
 
-/// The same for one more line, the fourth, after the least recipe.
+/// The message for one more line, the fourth, after the least recipe.
 std::string mistake_in(const std::string& line) { return mistakes(kLeast + line); }
 
 }  // namespace
@@ -429,7 +429,7 @@ TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") 
 
 TEST_CASE("A scheme copied from an export is taken where it says what is done anyway",
           "[recipe][copied]") {
-  // As compressed-tensors 0.20 and older ones write it, and ours.
+  // The words of compressed-tensors 0.20, of older ones and ours.
   const std::string config = R"({
     "config_groups": {"group_0": {
       "targets": ["Linear"],

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// An optimizer over one tensor that has done a step.
+/// An optimizer over one tensor, after one step.
 struct Trained {
   explicit Trained(float value) : tensor(torch::full({4}, value).requires_grad_()) {
     tensor.mutable_grad() = torch::ones(4);
@@ -33,7 +33,7 @@ TEST_CASE("The newest checkpoint comes back, values and moments", "[trainer][che
   Trained first(1.0f), second(2.0f), loaded(0.0f);
   CHECK(checkpoints.load_last(loaded.optimizer, "f") == 0);
   checkpoints.save(9, first.optimizer, "f");
-  checkpoints.save(10, second.optimizer, "f");  // by number, not by name
+  checkpoints.save(10, second.optimizer, "f");  // sorted by number, not by name
   CHECK(checkpoints.load_last(loaded.optimizer, "f") == 10);
   CHECK(loaded.tensor.equal(second.tensor));
   CHECK(loaded.optimizer.state().at("p.exp_avg").equal(second.optimizer.state().at("p.exp_avg")));

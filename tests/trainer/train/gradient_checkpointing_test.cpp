@@ -18,7 +18,7 @@ constexpr std::int64_t kSteps = 3;
 
 struct Optimized {
   std::vector<double> losses;
-  modules::NamedTensors gradients;  ///< of the first step
+  modules::NamedTensors gradients;  ///< the first step's gradients
   modules::NamedTensors parameters;
 };
 
@@ -28,7 +28,7 @@ modules::NamedTensors copies(const modules::NamedTensors& tensors) {
   return result;
 }
 
-/// Three optimizer steps of two batches each.
+/// Takes three optimizer steps of two batches each.
 Optimized train(const Experiment& experiment, const std::vector<ParameterGroup>& groups,
                 Objective& objective) {
   Optimizer optimizer(groups, experiment.recipe.train);

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kHidden = 6, kWords = 40;
 
-/// A head of kWords words over rows of kHidden, and the same losses over the whole matrix at once.
+/// A head of kWords words over rows of kHidden. Computes losses in chunks and over the whole matrix
+/// at once.
 class HeadOfTwoPaths {
  public:
   explicit HeadOfTwoPaths(std::int64_t rows) {

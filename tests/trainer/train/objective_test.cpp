@@ -17,7 +17,7 @@ namespace {
 struct Paths {
   Paths() { fill(quantized.trainables.corrections.parameters()); }
 
-  /// Gradients of all that is trained, as one vector; they are cleared.
+  /// Takes the gradients of all that is trained, as one vector, and clears them.
   Tensor take_gradients() {
     std::vector<Tensor> all;
     for (const ParameterGroup& group : quantized.trainables.groups) {
@@ -99,7 +99,7 @@ TEST_CASE("The total's gradient is that of finite differences", "[trainer][objec
   PairedObjective objective(paths.experiment.model.network, paths.control.executor,
                             paths.quantized.corrected, kEveryTerm);
   const data::Batch batch = batch_of(made_windows(1, 24), {0});
-  // Behind the last quantized linear the loss is smooth; before it, codes jump.
+  // Behind the last quantized linear the loss is smooth; in front of it, codes jump.
   const Tensor beta = paths.quantized.trainables.corrections.parameters().at("model.layers.2.beta");
   objective.accumulate(batch, count_of(batch));
   const Tensor gradient = beta.grad().clone();
