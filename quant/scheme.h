@@ -82,8 +82,9 @@ enum class InputGradients { kInt8, kFloat };
 inline constexpr Named<InputGradients> kInputGradients[] = {{"int8", InputGradients::kInt8},
                                                             {"float", InputGradients::kFloat}};
 
-/// How many static scales a decoder input has: one for all rows, or one per modality that positions
-/// stand for. Inputs of the head and attention's operands always have one.
+/// The number of static scales of a decoder input: one for all rows, or one per modality that
+/// positions stand for. The rows of the head's input always share one scale, as do those of
+/// attention's operands.
 enum class ModalityScales { kShared, kSeparate };
 inline constexpr Named<ModalityScales> kModalityScales[] = {
     {"shared", ModalityScales::kShared}, {"separate", ModalityScales::kSeparate}};

@@ -28,7 +28,7 @@ struct CalibrationSource {
 
 /// The ranges that observers saw and the scales that follow, by static tensor group.
 struct Calibration {
-  std::map<std::string, ObservedRange> ranges;  ///< of the transformed model's groups
+  std::map<std::string, ObservedRange> ranges;  ///< ranges in the transformed model
   /// `ranges` divided by the rows' modality.
   std::map<std::string, ModalityRanges> modality_ranges;
   /// The scales by TensorGroup::scale_name(): [1] float32 each. Made once, then only copied.

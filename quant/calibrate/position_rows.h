@@ -13,8 +13,8 @@ namespace dualpath::quant {
 /// Marks all rows: [N] bool, all true.
 at::Tensor all_rows(const at::Tensor& x);
 
-/// Marks the real rows: [N] bool, true where the row's position is in the mask. x: [B, T, ..., C]
-/// or [B * T, C]. All rows are real if x has positions of its own (the distances of a relative
+/// Marks the real rows: [N] bool, true if the row's position is in the mask. x is [B, T, ..., C] or
+/// [B * T, C]. All rows are real if x has positions of its own (the distances of a relative
 /// attention) or mask is undefined.
 at::Tensor real_rows(const at::Tensor& x, const at::Tensor& mask);
 

@@ -327,7 +327,8 @@ class Planner {
   const Sites sites_;
   std::set<modules::Modality> modalities_;
   std::vector<Target> targets_, ignorable_;
-  std::map<std::string, const QuantArgs*> overrides_;  // by site; only those that can hold
+  // Overrides by site; only those that can hold.
+  std::map<std::string, const QuantArgs*> overrides_;
   std::set<std::string> used_overrides_;
   std::vector<Undivided> undivided_;
   std::vector<std::string> not_causal_;

@@ -24,7 +24,8 @@ inline constexpr Named<TransformKind> kTransforms[] = {{"smoothed", TransformKin
 
 /// Moves the range of inputs into the weights that read them (SmoothQuant).
 struct Smoothing {
-  modules::NamedTensors factors;  ///< by tensor group: [channels of the producer] float32, positive
+  /// Factors by tensor group: [channels of the producer] float32, positive.
+  modules::NamedTensors factors;
   /// The strengths of the groups that are smoothed; others' factors are 1.
   std::map<std::string, double> strengths;
 };

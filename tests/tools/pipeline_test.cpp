@@ -337,7 +337,7 @@ TEST_CASE("calibrate prints the scales of calibration.safetensors, which the run
     }
   };
   check_printed();
-  double_scales(file);  // as with an observer that does not take absmax / 127
+  double_scales(file);  // another observer need not take absmax / 127
   check_printed();
 }
 

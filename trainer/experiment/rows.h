@@ -15,10 +15,10 @@ namespace dualpath::trainer {
 /// The row of the model before anything is quantized.
 Row float_row(const modules::Model& model, at::ScalarType dtype, modules::Executor& executor);
 
-/// The rows that a run has so far, in the table's order. fp comes first, then quantized and, if the
-/// plan transforms weights, the transformed model's row (smoothed). Both are the models before
-/// anything is trained (which may be scales and norms, too). The trained rows follow; they have
-/// steps behind them.
+/// The rows that a run has so far, in the table's order. First come fp and quantized. If the plan
+/// transforms weights, the transformed model's row (smoothed) follows. Both quantized rows are the
+/// models before anything is trained (which may be scales and norms, too). The trained rows come
+/// last; they have steps behind them.
 class RunRows {
  public:
   /// Both arguments must outlive the rows.

@@ -19,7 +19,7 @@ struct Texts {
 };
 
 /// Loads the texts. A text that cannot be read or does not fill a window is an Error. With
-/// assistant_only_loss, text that is no conversation is an Error, too: it would be trained on whole
+/// assistant_only_loss, text that is no conversation is an Error, too. It would be trained on whole
 /// or not at all, and neither was asked for.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 

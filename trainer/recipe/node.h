@@ -27,8 +27,8 @@ struct RecipeNode {
 
 /// Reads one YAML document; an empty one is null. A key given twice is a mistake (the first one
 /// counts). Broken YAML is a mistake with nothing as the result. So is YAML that no recipe needs
-/// but attacks are made of: more than 10 000 keys and values, nesting deeper than 32, aliases,
-/// tags, several documents, control characters.
+/// but attacks are made of. That is: more than 10 000 keys and values, nesting deeper than 32,
+/// aliases, tags, several documents, control characters.
 std::optional<RecipeNode> parse_recipe(std::string_view yaml, RecipeErrors& errors);
 
 /// Puts "section.key=value" over root's value there; the value is YAML. An empty value (a script's

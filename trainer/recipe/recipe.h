@@ -11,9 +11,9 @@ namespace dualpath::trainer {
 
 /// Reads a recipe: defaults, then the file, then the overrides. An override is "section.key=value"
 /// with the value in YAML; it replaces the file's value there. Paths are not checked for existence.
-/// Throws one UsageError that holds every mistake, a line each: unknown keys (with the nearest
-/// known one), keys given twice or missing, values of the wrong type or out of range, values that
-/// do not fit together.
+/// Throws one UsageError that holds every mistake, a line each. Mistakes are unknown keys (with the
+/// nearest known one), keys given twice or missing, values of the wrong type or out of range, and
+/// values that do not fit together.
 Recipe load_recipe(const std::filesystem::path& path,
                    const std::vector<std::string>& overrides = {});
 

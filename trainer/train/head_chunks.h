@@ -8,8 +8,8 @@
 
 namespace dualpath::trainer {
 
-/// Rows of the head at a time. Enough for a product that does not wait for the table; few enough
-/// that their logits over 150 000 words stay below 80 MB in half precision.
+/// Rows of the head at a time. They are enough for a product that does not wait for the table.
+/// Their logits over 150 000 words stay below 80 MB in half precision.
 inline constexpr std::int64_t kChunkRows = 256;
 /// Rows at a time if the table is trained: its gradient, as large as itself, is added up once a
 /// chunk.

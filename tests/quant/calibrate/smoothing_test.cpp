@@ -128,9 +128,9 @@ TEST_CASE("folding leaves the float model's logits as they are", "[quant][smooth
 }
 
 TEST_CASE("folding leaves the logits of other families as they are", "[quant][smoothing]") {
-  // GLM-4 has norms after attention and MLP, too, q, k, v with biases, five query heads on one
-  // value head, and gate and up in one tensor. GLM has three heads of each kind; Qwen3 norms q's
-  // and k's heads.
+  // GLM-4 has norms after attention and MLP, too. Its q, k and v have biases, five query heads
+  // share one value head, and gate and up are one tensor. GLM has three heads of each kind; Qwen3
+  // norms q's and k's heads.
   const std::string family = GENERATE("glm4", "glm", "qwen2", "qwen3");
   INFO(family);
   const Smoothed smoothed(smoothing_by({.strength = 0.75}), "tiny_families/" + family);
