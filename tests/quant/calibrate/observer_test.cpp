@@ -54,7 +54,7 @@ TEST_CASE("an observer that saw only padding saw nothing", "[quant][observer]") 
 TEST_CASE("minmax keeps the smallest and the largest ever seen", "[quant][observer]") {
   const auto observer = make_observer(ObserverKind::kMinMax);
   observe(*observer, {1.0f, 3.0f});
-  CHECK(observer->range().min == 1.0f);  // not 0, where it began
+  CHECK(observer->range().min == 1.0f);  // not 0, the initial value
   observe(*observer, {-5.0f, 2.0f});
   observe(*observer, {0.0f, 1.0f});
   CHECK(observer->range().min == -5.0f);

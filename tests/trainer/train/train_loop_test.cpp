@@ -21,7 +21,7 @@ using namespace dualpath::trainer;
 
 namespace {
 
-/// Pulls a number towards the sum of the ids it sees; fails where it is told to.
+/// Pulls a number towards the sum of the ids it sees; fails at the batch `wrong_at`.
 class Pull : public Objective {
  public:
   explicit Pull(torch::Tensor number) : number_(std::move(number)) {}
