@@ -77,7 +77,7 @@ TEST_CASE("what an export says and cannot run is refused by its key", "[quant][e
   const auto refused = [](const json& changes) {
     return error_message([&] { read(with_weights(changes)); });
   };
-  CHECK(refused({{"num_bits", 9}}) == key + ".num_bits: expected an integer from 2 to 8, got 9");
+  CHECK(refused({{"num_bits", 9}}) == key + ".num_bits: expected an integer in [2, 8], got 9");
   CHECK(refused({{"type", "float"}}) == key + ".type: expected int, got float");
   CHECK(refused({{"strategy", "block"}}) ==
         key + ".strategy: expected channel or group, got block");
