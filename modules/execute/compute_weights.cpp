@@ -34,8 +34,8 @@ std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
   return entry->second;
 }
 
-/// One conversion serves all uses of a step: the gradient of each flows through it to the trained
-/// tensor. One that was made without a graph serves only where none is wanted.
+/// Converts once for all uses of a step: each use's gradient flows through it to the trained
+/// tensor. One converted without a graph serves only where no gradient is wanted.
 at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {
   const at::Tensor source = store_->get(key);
   if (source.scalar_type() == dtype && source.device().type() == device_.type()) return source;

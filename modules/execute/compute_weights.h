@@ -12,25 +12,24 @@
 
 namespace dualpath::modules {
 
-/// Whose weights are packed for products with many rows: tables' (see is_table()), where one
-/// product gains by it; or all linears', too, where they meet batch after batch. What a linear's
-/// packed weight was made from is not kept, so it takes no more memory, but for few products there
-/// would be nothing won.
+/// Which frozen weights are prepared for products with many rows. Tables (see is_table()) gain by
+/// it in one product, all linears if they serve many batches. A linear's plain weight is not kept,
+/// so preparing takes no more memory; with few products there would be nothing won.
 enum class Packing { kTables, kLinears };
 
 /// Reads a store in one compute dtype, onto one device. A frozen weight that is not finite there is
-/// an Error (see not_finite.h). Frozen tensors are converted once and kept (a conversion that
-/// changes nothing shares the mapping); trained ones when they have changed.
+/// an Error (see not_finite.h). Frozen tensors are converted once and kept; a conversion that
+/// changes nothing shares the mapping. Trained tensors are converted when they have changed.
 class ComputeWeights {
  public:
-  /// options: the dtype and the device, which is the CPU unless it says another.
+  /// options: the dtype, and the device if it is not the CPU.
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::TensorOptions options,
                  Packing packing = Packing::kTables)
       : store_(std::move(store)),
         dtype_(c10::typeMetaToScalarType(options.dtype())),
         device_(options.device()),
         packing_(packing) {}
-  /// Of a store over the one that `below` reads: what is not changed is shared with `below`.
+  /// Reads a store that lies over the one `below` reads. Unchanged weights are shared with `below`.
   ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
       : store_(std::move(store)),
         dtype_(below->dtype_),
@@ -42,12 +41,12 @@ class ComputeWeights {
   at::Device device() const { return device_; }
   Packing packing() const { return packing_; }
   const WeightStore& store() const { return *store_; }
-  /// In the compute dtype.
+  /// The tensor in the compute dtype.
   at::Tensor get(const std::string& name) { return get(name, dtype_); }
-  /// In another dtype (norm weights are used in float32).
+  /// The tensor in another dtype (norm weights are used in float32).
   at::Tensor get(const std::string& name, at::ScalarType dtype);
-  /// A frozen matrix, as a linear's weight is, packed and kept so; null where packing it changes
-  /// nothing, or it is trained.
+  /// A frozen matrix, such as a linear's weight, prepared for products and kept so. Null if
+  /// preparing changes nothing or the matrix is trained.
   std::shared_ptr<PackedMatrix> packed(const std::string& name);
 
  private:
@@ -55,10 +54,10 @@ class ComputeWeights {
   at::ScalarType dtype_;
   at::Device device_;
   Packing packing_;
-  std::shared_ptr<ComputeWeights> below_;  // null where nothing is shared
+  std::shared_ptr<ComputeWeights> below_;  // null if nothing is shared
   /// A frozen tensor on the device, in `dtype`.
   at::Tensor frozen(const std::string& key, at::ScalarType dtype) const;
-  /// Of a trained tensor: made again when the tensor has changed.
+  /// A trained tensor in `dtype`, converted again when the tensor has changed.
   at::Tensor converted(const std::string& key, at::ScalarType dtype);
 
   struct Kept {

@@ -29,7 +29,7 @@ bool is_table(const LinearRef& ref) {
 Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
   constexpr std::int64_t kManyRows = 64;
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
-  // A way back would want another layout, so that all would be there twice.
+  // Backward would want another layout, so all weights would be there twice.
   const bool one_way = !at::GradMode::is_enabled() || !x.requires_grad();
   const bool may_pack = is_table(ref) || (weights_->packing() == Packing::kLinears && one_way);
   if (may_pack && x.numel() >= kManyRows * ref.in_features && !bias.requires_grad()) {

@@ -12,7 +12,7 @@
 namespace dualpath::modules {
 
 /// Whether a linear's weight is a table, as a head's is: much wider than its input. A frozen one is
-/// always packed for its products with many rows, beside the plain one, which embeddings read.
+/// always prepared for products with many rows. Embeddings read the plain one beside it.
 bool is_table(const LinearRef& ref);
 
 Visibility visibility_of(const AttentionRef& ref, const AttentionContext& context);
@@ -47,7 +47,7 @@ class FloatExecutor : public Executor {
   at::Tensor scale(const at::Tensor& x, double factor) override;
   at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) override;
   at::Tensor activation(Activation kind, const at::Tensor& x) override;
-  /// With SiLU one kernel each way, see gated.h.
+  /// One kernel each way for SiLU, see gated.h.
   at::Tensor gated(Activation kind, const at::Tensor& gate, const at::Tensor& up) override;
   at::Tensor glu(const at::Tensor& x) override;
   at::Tensor arrange(const Arrangement& arrangement, const at::Tensor& x) override;
@@ -56,7 +56,7 @@ class FloatExecutor : public Executor {
   at::Tensor concatenate(const std::vector<at::Tensor>& parts, std::int64_t dim) override;
   at::Tensor cast(const at::Tensor& x) override;
   at::Tensor constant(const at::Tensor& value) override { return value; }
-  /// x itself if nothing is padding.
+  /// Returns x itself if nothing is padding.
   at::Tensor masked(const at::Tensor& x, const at::Tensor& mask, std::int64_t dim) override;
   at::Tensor conv_mask(const ConvRef& ref, const at::Tensor& mask) override;
   at::Tensor resize(const PositionResize& how, const at::Tensor& positions) override;

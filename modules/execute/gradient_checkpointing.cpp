@@ -15,11 +15,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-/// A stage and where it starts from; autograd holds it.
+/// A stage and the state it starts from. Autograd holds it.
 struct StageRun : torch::CustomClassHolder {
   StageRun(const Stage& its_stage, Executor& its_executor, const State& state)
       : stage(its_stage), executor(its_executor), start(state) {
-    start.stream(its_stage.stream).hidden = Tensor();  // autograd's to keep
+    start.stream(its_stage.stream).hidden = Tensor();  // kept by autograd
   }
 
   Tensor output(const Tensor& hidden, bool again) const {
@@ -36,7 +36,7 @@ struct StageRun : torch::CustomClassHolder {
   State start;
 };
 
-/// A trained tensor that checkpointing was not told of would silently stay as it is.
+/// Throws if a trained tensor is missing from `told`: it would silently stay untrained.
 void check_told(const Tensor& output, const variable_list& told, const std::string& stage) {
   std::vector<Node*> open{output.grad_fn().get()};
   std::unordered_set<Node*> seen;
@@ -56,7 +56,7 @@ void check_told(const Tensor& output, const variable_list& told, const std::stri
   }
 }
 
-/// One for each of `inputs`, undefined where there is none.
+/// Returns a gradient for each of `inputs`, undefined if there is none.
 variable_list gradients(const Tensor& output, const Tensor& of_output,
                         const variable_list& inputs) {
   variable_list result(inputs.size()), leaves;
@@ -73,9 +73,9 @@ variable_list gradients(const Tensor& output, const Tensor& of_output,
   return result;
 }
 
-/// The trained tensors are inputs beside the hidden state: else a stage whose input has no gradient
-/// would train nothing. Their gradients are returned, not accumulated, so that each is accumulated
-/// once, by the outer graph; only a hook on a trained tensor itself would see them twice.
+/// Runs a stage without its graph. Trained tensors are inputs beside the hidden state, else a stage
+/// whose input has no gradient would train nothing. Their gradients are returned, so the outer
+/// graph accumulates each once. Only a hook on a trained tensor itself would see them twice.
 struct CheckpointedStage : torch::autograd::Function<CheckpointedStage> {
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden, at::TensorList trained,
                         const c10::intrusive_ptr<StageRun>& stage_run) {
@@ -98,7 +98,7 @@ struct CheckpointedStage : torch::autograd::Function<CheckpointedStage> {
     }
     check_told(output, inputs, stage_run.stage.name);
     variable_list result = gradients(output, grads.front(), inputs);
-    result.emplace_back();  // of the run
+    result.emplace_back();  // `stage_run` gets no gradient
     return result;
   }
 };

@@ -12,9 +12,9 @@
 
 namespace dualpath::modules {
 
-// What a stage asks of an executor, as data: for exports to other engines and for replay(). Each
-// operation is one method of Executor, whose comment says what it does; a node's inputs and outputs
-// are the method's tensors, in order.
+// Operations that a stage asks of an executor, as data: for exports to other engines and for
+// replay(). Each is one method of Executor, whose comment says what it does. A node's inputs and
+// outputs are the method's tensors, in order.
 
 struct LinearOp {
   static constexpr std::string_view kName = "linear";
@@ -41,7 +41,7 @@ struct EmbeddingOp {
   static constexpr std::string_view kName = "embedding";
   EmbeddingRef ref;
 };
-/// Inputs: q, k, v, mask, bias. With `cached`, keys and values go behind those of the state's
+/// Inputs: q, k, v, mask, bias. With `cached`, keys and values go behind the ones in the state's
 /// cache.
 struct AttentionOp {
   static constexpr std::string_view kName = "attention";
@@ -109,7 +109,7 @@ struct InterpolateOp {
   static constexpr std::string_view kName = "interpolate";
   data::ImageGrid own;
 };
-/// Inputs: as PlaceholderOperands has them. Outputs: hidden, kinds.
+/// Inputs: the fields of PlaceholderOperands, in order. Outputs: hidden, kinds.
 struct FillOp {
   static constexpr std::string_view kName = "fill";
   Placeholder placeholder;
@@ -119,7 +119,7 @@ struct TapOp {
   SiteName site;
 };
 
-/// The arrangements are operations by themselves.
+/// One operation. Arrangements are operations by themselves.
 using Operation =
     std::variant<LinearOp, NormLinearOp, ConvOp, ParameterOp, NormOp, EmbeddingOp, AttentionOp,
                  RotationTableOp, RotateOp, AddOp, ScaleOp, MatmulOp, ActivationOp, GatedOp, GluOp,
@@ -130,7 +130,7 @@ std::string_view name_of(const Operation& operation);
 
 /// A place in Graph::values.
 using ValueId = std::int32_t;
-/// Stands for a tensor that is undefined.
+/// Stands for an undefined tensor.
 inline constexpr ValueId kNoValue = -1;
 
 struct GraphValue {
@@ -149,7 +149,7 @@ struct GraphPort {
   ValueId value;
 };
 
-/// A value that does not depend on any input.
+/// A value that depends on no input.
 struct GraphConstant {
   ValueId value;
   at::Tensor tensor;
@@ -158,11 +158,11 @@ struct GraphConstant {
 /// A stage's tensor operations in their order, each value made once. Weights are names (Refs).
 /// Shapes are those of the recorded run: some arrangements and constants hold its batch or length.
 ///
-/// Inputs are the state's fields before the stage. What the stage makes on the host (see
-/// is_made_on_host()) the graph cannot know: where such a field is read, it is an input that is
-/// taken from the state as the stage's own host work would leave it. A decoder's "positions" of
-/// pictures are such a field, and a tower's "places". A correction is no part of the graph:
-/// Corrected applies it behind the stage.
+/// A recorded stage. Inputs are the state's fields before the stage. The graph cannot know what the
+/// stage makes on the host (see is_made_on_host()). If such a field is read, it is an input, taken
+/// from the state as the stage's own host work would leave it. A decoder's "positions" of pictures
+/// and a tower's "places" are such fields. A correction is no part of the graph: Corrected applies
+/// it behind the stage.
 struct Graph {
   std::string stage;
   bool correctable = false;
@@ -171,19 +171,18 @@ struct Graph {
   std::vector<GraphPort> inputs = {}, outputs = {};
   std::vector<GraphConstant> constants = {};
   std::vector<GraphNode> nodes =
-      {};  ///< none for a tower's stage where the state had no stream for it
+      {};  ///< none for a tower's stage if the state had no stream for it
 };
 
-/// Runs the stage and returns what it asked of the executor. A tensor that the stage made beside
-/// the executor is an Error naming the stage. Over a ShapeExecutor the graph is found without data;
-/// kinds, which placeholders make, are missing then.
+/// Runs the stage and returns the operations it asked of the executor. A tensor that the stage made
+/// beside the executor is an Error naming the stage. Over a ShapeExecutor the graph is found
+/// without data, but lacks kinds, which placeholders make.
 Graph record(const Stage& stage, Executor& executor, State& state);
 
-/// Does what run(stage, executor, state) does to tensors, by the graph alone: reads its inputs from
+/// Does to tensors what run(stage, executor, state) does, by the graph alone. Reads its inputs from
 /// the state, asks the executor for each node, and writes its outputs to the state. Fields that the
-/// stage makes on the host must be in the state already; `leading` and a rotation's `interleaved`
-/// stay as they are. An input that is missing is an Error naming it. Inputs must have the recorded
-/// shapes.
+/// stage makes on the host must be in the state already. `leading` and a rotation's `interleaved`
+/// stay unchanged. A missing input is an Error naming it. Inputs must have the recorded shapes.
 void replay(const Graph& graph, Executor& executor, State& state);
 
 }  // namespace dualpath::modules

@@ -23,7 +23,7 @@ std::map<std::string, Tensor> defined_fields(State state) {
   return fields;
 }
 
-/// Tensors and their places in a graph. It holds the tensors, so that no two are one in memory.
+/// Maps tensors to their places in a graph. Holds the tensors, so that no two are one in memory.
 class RecordedValues {
  public:
   explicit RecordedValues(Graph& graph) : graph_(graph) {}
@@ -44,7 +44,7 @@ class RecordedValues {
   std::vector<Tensor> held_;
 };
 
-/// Writes down what a stage asks of an executor, with the tensors that go in and come out.
+/// Writes down the operations that a stage asks of an executor, with their inputs and outputs.
 class GraphRecorder : public ForwardingExecutor {
  public:
   GraphRecorder(Executor& executor, Graph& graph)

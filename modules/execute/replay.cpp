@@ -99,7 +99,7 @@ class Caller {
   KvCache* cache_;
 };
 
-/// Values by their ids.
+/// Finds values by their ids.
 class ReplayedValues {
  public:
   explicit ReplayedValues(const Graph& graph) : tensors_(graph.values.size()) {}

@@ -102,7 +102,7 @@ Tensor ShapeExecutor::interpolate(data::ImageGrid, const Tensor& positions, cons
   return floats({places.size(0), places.size(1), positions.size(1)});
 }
 
-/// No kinds: where placeholders are is not known.
+/// Returns no kinds: without data it is not known where placeholders are.
 FilledPlaceholders ShapeExecutor::fill(const Placeholder&, const PlaceholderOperands& operands) {
   return {operands.hidden, operands.kinds};
 }

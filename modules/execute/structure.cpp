@@ -19,7 +19,7 @@ namespace {
 
 using at::Tensor;
 
-/// Writes down what is asked of an executor.
+/// Writes down the calls of an executor.
 class Recorder : public ForwardingExecutor {
  public:
   Recorder(Executor& executor, Structure& structure)
@@ -80,14 +80,15 @@ class Recorder : public ForwardingExecutor {
 
 using Shape = std::vector<std::int64_t>;
 
-/// That of a convolution's weight as a linear of its patches.
+/// The shape of a convolution's weight as a linear of its patches.
 Shape matrix_of(const Shape& shape) {
   return {shape.front(),
           std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>())};
 }
 
-/// Tensors that files hold and no result depends on: tables and counters which are computed anew or
-/// only trained with, and a ViT's pooler, which nobody reads but a classifier of its own.
+/// Tensors that files hold and no result depends on. These are tables and counters, which are
+/// computed anew or only trained with, and a ViT's pooler, which only a classifier of its own
+/// reads.
 constexpr std::array kWithoutEffect{
     ".inv_freq",           "rotary_emb.cos_cached", "rotary_emb.sin_cached", "position_ids",
     "num_batches_tracked", "embeddings.mask_token", "pooler.dense.weight",   "pooler.dense.bias"};
@@ -97,7 +98,7 @@ bool is_without_effect(const std::string& name) {
                      [&](const char* ending) { return name.ends_with(ending); });
 }
 
-/// The first `count` of them, and how many more there are.
+/// Lists the first `count` items, and how many more there are.
 std::string listed(const std::vector<std::string>& items, std::size_t count) {
   count = std::min(count, items.size());
   const std::string rest =
@@ -119,7 +120,7 @@ class WeightCheck {
     }
   }
 
-  /// Or, where the file holds its codes packed into words, the shape that is written beside them.
+  /// Expects this shape or, if the file packs its codes into words, the shape written beside them.
   void expect_matrix(const std::string& weight, const Shape& shape) {
     const std::string stored = weight + "_shape";
     if (weights_.contains(weight) || !weights_.contains(stored)) return expect(weight, shape);

@@ -30,15 +30,15 @@ struct AttentionUse {
 /// A stage whose hidden states may be corrected.
 struct CorrectableStage {
   std::string name;
-  std::int64_t width = 0;  ///< of its hidden states
+  std::int64_t width = 0;  ///< channels of its hidden states
 };
 
-/// What a network is made of, in the order of execution, found by running it once on tensors
-/// without data. So every network that is written against Executor can be planned, checked and
-/// listed without code of its own.
+/// A network's parts in the order of execution, found by running it once on tensors without data.
+/// So every network written against Executor can be planned, checked and listed without code of its
+/// own.
 struct Structure {
   std::vector<CorrectableStage> stages;
-  std::map<std::string, Modality> streams;  ///< of every stage; the head's is the last stage's
+  std::map<std::string, Modality> streams;  ///< by stage; the head's is the last stage's
   std::vector<LinearUse> linears;           ///< the head last, with stage = its name
   std::vector<NormRef> norms;
   std::vector<EmbeddingRef> embeddings;
@@ -51,8 +51,8 @@ struct Structure {
 
 Structure structure_of(const Network& network);
 
-/// How many hidden states a tower makes of one sample without data: meta tensors, see
-/// Network::tower_samples.
+/// Number of hidden states that a tower makes of one sample. The sample is without data: meta
+/// tensors, see Network::tower_samples.
 std::int64_t hidden_states(const Network& network, Modality tower, const Stream& sample);
 
 /// A tensor that a network reads.
@@ -61,17 +61,17 @@ struct NamedShape {
   std::vector<std::int64_t> shape;
   bool may_be_packed = false;  ///< a file may hold its codes in words, see check_weights()
 };
-/// All of them, each as often as it is read.
+/// All tensors that the network reads, each as often as it is read.
 std::vector<NamedShape> tensors_of(const Structure& structure);
 
-/// Every weight the structure names must be in the store with the shape expected, else an Error
-/// that lists each case. `where` says whose weights they are.
+/// Checks that the store has every weight the structure names, with the shape expected. Otherwise
+/// throws an Error that lists each case. `where` says whose weights they are.
 void check_weights(const Structure& structure, const WeightStore& weights,
                    const std::string& where);
 
-/// Every weight of the store must be one that the structure names, or be known to have no effect
-/// (rotation tables, counters), else an Error that names the first few: without what they say the
-/// network would be another one.
+/// Checks that the structure names every weight of the store, or that the weight is known to have
+/// no effect (rotation tables, counters). Otherwise throws an Error that names the first few: an
+/// unread weight may mean another network.
 void check_all_read(const Structure& structure, const WeightStore& weights,
                     const std::string& where);
 

@@ -9,7 +9,7 @@
 
 namespace dualpath::modules {
 
-// Ways to arrange a tensor's elements anew, none changed. Dimensions may be counted from the end.
+// Ways to rearrange a tensor's elements, none changed. Dimensions may be counted from the end.
 
 /// Makes dimensions `first` to `last` one.
 struct Flatten {
@@ -17,7 +17,7 @@ struct Flatten {
   std::int64_t first = 0, last = -1;
 };
 
-/// Makes dimension `dim` several. One of the sizes may be -1: what remains.
+/// Makes dimension `dim` several. One of the sizes may be -1 and takes what remains.
 struct Unflatten {
   static constexpr std::string_view kName = "unflatten";
   std::int64_t dim = 0;
@@ -50,7 +50,7 @@ struct Pad {
 
 using Arrangement = std::variant<Flatten, Unflatten, Permute, Slice, Expand, Pad>;
 
-/// A view of x wherever there can be one; Pad, and Flatten where elements lie apart, copy.
+/// Returns a view of x if there can be one. Pad copies, and so does Flatten of strided elements.
 at::Tensor arranged(const Arrangement& arrangement, const at::Tensor& x);
 
 }  // namespace dualpath::modules

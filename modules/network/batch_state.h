@@ -5,7 +5,7 @@
 
 namespace dualpath::modules {
 
-/// A batch at the first stage, on a device, with the towers that have something to do. Grids of
+/// The state of a batch at the first stage, on a device, with the towers that have work. Grids of
 /// patches stay on the CPU.
 State make_state(const data::Batch& batch, at::Device device);
 

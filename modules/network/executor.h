@@ -24,8 +24,8 @@ struct LinearRef {
   std::string name;
   std::int64_t in_features = 0, out_features = 0;
   bool bias = false;
-  /// Of a convolution that is a linear of its patches, because they do not overlap: its weight is
-  /// stored as [out_features, in_features / product, kernel...]. Empty for a linear.
+  /// Kernel of a convolution that is a linear of its patches, because they do not overlap. Its
+  /// weight is stored as [out_features, in_features / product, kernel...]. Empty for a linear.
   std::vector<std::int64_t> kernel = {};
 
   std::vector<std::int64_t> weight_shape() const;
@@ -37,11 +37,11 @@ struct LinearRef {
 /// Several consumers of one x (q, k, v; gate, up): their inputs are one tensor group.
 using LinearRefs = std::vector<LinearRef>;
 
-/// kRms: over the last dimension, without a bias; kLayer: the same with mean and bias; kBatch: each
-/// channel by the mean and variance that training left.
+/// kRms goes over the last dimension, without a bias. kLayer also has a mean and a bias. kBatch
+/// norms each channel by the mean and variance that training left.
 enum class NormKind { kRms, kLayer, kBatch };
 
-/// Its tensors are [width] each: "<name>.weight"; of all but kRms "<name>.bias"; of kBatch
+/// Tensors of [width] each: "<name>.weight"; but for kRms also "<name>.bias"; for kBatch also
 /// "<name>.running_mean" and ".running_var".
 struct NormRef {
   std::string name;
@@ -71,7 +71,7 @@ struct ConvRef {
 
 /// A tensor of its own: class tokens, positions, biases of attention scores.
 struct ParameterRef {
-  std::string name;  ///< the whole of it: "embeddings.cls_token"
+  std::string name;  ///< the whole name: "embeddings.cls_token"
   std::vector<std::int64_t> shape;
 };
 
@@ -94,119 +94,119 @@ struct AttentionRef {
   }
 };
 
-/// What an attention is given beside its operands.
+/// Inputs of an attention beside its operands.
 struct AttentionContext {
   KvCache* cache = nullptr;
   at::Tensor mask =
-      {};  ///< [B, S] bool, false = padding, on the right; undefined: all keys are real
-  at::Tensor bias = {};  ///< [B or 1, heads, T, S], added to the scaled scores; undefined: nothing
+      {};  ///< [B, S] bool, false = padding, on the right; if undefined, all keys are real
+  at::Tensor bias = {};  ///< [B or 1, heads, T, S], added to the scaled scores if defined
 };
 
-/// Learned positions that lie row by row are read at another size, by bicubic interpolation.
+/// Reads learned positions, which lie row by row, at another size by bicubic interpolation.
 struct PositionResize {
   data::ImageGrid from, to;
-  bool antialiased = false;  ///< as timm does it; else as transformers
+  bool antialiased = false;  ///< timm's way; else transformers'
 };
 
-/// What placeholder tokens are found by, and what they are replaced with.
+/// Inputs that find placeholder tokens, and the hidden states that replace them.
 struct PlaceholderOperands {
   at::Tensor hidden;        ///< [B, T, H], the decoder's
   at::Tensor ids, mask;     ///< [B, T] int64, bool
-  at::Tensor kinds;         ///< [B, T] int8, see State; undefined: all positions are of text
+  at::Tensor kinds;         ///< [B, T] int8, see State; if undefined, all positions are text
   at::Tensor tower_hidden;  ///< [samples, S, H]
-  at::Tensor tower_mask;    ///< [samples, S] bool; undefined: all are real
+  at::Tensor tower_mask;    ///< [samples, S] bool; if undefined, all are real
 };
 
-/// What placeholders have become: hidden states, and kinds that say so.
+/// Result of filling placeholders: hidden states, and the kinds that say which they are.
 struct FilledPlaceholders {
   at::Tensor hidden, kinds;
 };
 
-/// What carries a network out. A network is written once against this interface and never asks how
-/// it is computed: in float, observed, simulated in integers, as shapes alone, recorded as a graph.
-/// Whatever a stage computes on tensors goes through it. What a stage finds out on the host (a grid
-/// of patches, positions of pictures) does not: it reads and writes the State's other fields.
+/// Carries a network out. A network is written once against this interface and never asks how it is
+/// computed: in float, observed, simulated in integers, as shapes alone, or recorded as a graph.
+/// All of a stage's work on tensors goes through it. Its work on the host (a grid of patches,
+/// positions of pictures) does not: that reads and writes the State's other fields.
 ///
-/// Every method is pure: what computes derives from FloatExecutor, what wraps another executor from
-/// ForwardingExecutor, and neither can miss a method that is added here.
+/// Every method is pure. Executors that compute derive from FloatExecutor, wrappers of another one
+/// from ForwardingExecutor. So neither can miss a method that is added here.
 struct Executor {
   virtual ~Executor() = default;
 
-  /// What hidden states are in; a tower's first stage brings its input into it.
+  /// Dtype of hidden states. A tower's first stage casts its input to it.
   virtual at::ScalarType compute_dtype() const = 0;
-  /// Where its weights are, and where it expects a state's tensors.
+  /// Device of its weights. A state's tensors are expected there, too.
   virtual at::Device device() const = 0;
 
-  // With tensors of the model's own.
+  // Operations with tensors of the model's own.
 
   /// x: [..., in]. One result [..., out] for each ref, in order.
   virtual std::vector<at::Tensor> linear(const LinearRefs& refs, const at::Tensor& x) = 0;
-  /// Norm, then linear. The norm feeds only these linears, so an executor may fuse the two; the
-  /// bits are those of the two apart.
+  /// Norms, then multiplies. The norm feeds only these linears, so an executor may fuse the two;
+  /// the bits are the same as apart.
   virtual std::vector<at::Tensor> norm_linear(const NormRef& norm_ref, const LinearRefs& refs,
                                               const at::Tensor& x) = 0;
   /// x: [B, in_channels, sizes...]. Result: [B, out_channels, sizes...].
   virtual at::Tensor conv(const ConvRef& ref, const at::Tensor& x) = 0;
-  /// In compute_dtype().
+  /// The tensor in compute_dtype().
   virtual at::Tensor parameter(const ParameterRef& ref) = 0;
   /// x: [..., width], dtype kept.
   virtual at::Tensor norm(const NormRef& ref, const at::Tensor& x) = 0;
   /// ids: int64 [...]. Result: [..., width].
   virtual at::Tensor embedding(const EmbeddingRef& ref, const at::Tensor& ids) = 0;
 
-  // Between them. Dtypes are kept.
+  // Operations between activations. Dtypes are kept.
 
-  /// q: [B, heads, T, D]; k, v: [B, kv_heads, T, D], which go behind what the cache holds, if there
-  /// is one: S keys in all. If it is causal, row t of q sees keys up to S - T + t.
+  /// q: [B, heads, T, D]; k, v: [B, kv_heads, T, D]. If there is a cache, they go behind what it
+  /// holds: S keys in all. If causal, row t of q sees keys up to S - T + t.
   virtual at::Tensor attention(const AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v, const AttentionContext& context) = 0;
   /// positions: [B, T] int64, or with sections [3, B, T]. Result: float32, see RotationTable.
   virtual RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions) = 0;
-  /// x: [B, T, heads, D], its pairs turned by the table.
+  /// x: [B, T, heads, D]. Turns its pairs by the table.
   virtual at::Tensor rotate(const at::Tensor& x, const RotationTable& table) = 0;
-  /// x + times * y, of shapes that broadcast.
+  /// x + times * y. The shapes must broadcast.
   virtual at::Tensor add(const at::Tensor& x, const at::Tensor& y, double times = 1.0) = 0;
   virtual at::Tensor scale(const at::Tensor& x, double factor) = 0;
   /// x: [..., M, K]; y: [..., K, N].
   virtual at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) = 0;
   virtual at::Tensor activation(Activation kind, const at::Tensor& x) = 0;
-  /// activation(gate) * up, of one shape.
+  /// activation(gate) * up. Both have one shape.
   virtual at::Tensor gated(Activation kind, const at::Tensor& gate, const at::Tensor& up) = 0;
   /// x: [..., 2 H], values and their gates. Result: [..., H], values * sigmoid(gates).
   virtual at::Tensor glu(const at::Tensor& x) = 0;
   virtual at::Tensor arrange(const Arrangement& arrangement, const at::Tensor& x) = 0;
-  /// Parts of the last dimension, of these sizes.
+  /// Splits the last dimension into these sizes.
   virtual std::vector<at::Tensor> split(const at::Tensor& x,
                                         const std::vector<std::int64_t>& sizes) = 0;
   virtual at::Tensor concatenate(const std::vector<at::Tensor>& parts, std::int64_t dim) = 0;
 
-  // Inputs, padding and positions.
+  // Operations on inputs, padding and positions.
 
   /// x in compute_dtype().
   virtual at::Tensor cast(const at::Tensor& x) = 0;
-  /// A tensor that sizes alone make (a mask without padding, sines of distances): whoever looks at
-  /// a stage need not know how.
+  /// Returns a tensor that depends on sizes alone (a mask without padding, sines of distances).
+  /// Executors that look at a stage need not know how it was made.
   virtual at::Tensor constant(const at::Tensor& value) = 0;
-  /// x with zeros where mask [B, T] is false; its first dimension is B, its dimension `dim` T.
+  /// x with zeros where mask [B, T] is false. Its first dimension is B, its dimension `dim` is T.
   virtual at::Tensor masked(const at::Tensor& x, const at::Tensor& mask, std::int64_t dim) = 0;
-  /// Which positions of a convolution's result are real. mask: [B, T], padding on the right, over
-  /// the first of the dimensions it convolves. Result: [B, T'].
+  /// Tells which positions of a convolution's result are real. mask: [B, T], padding on the right,
+  /// over the first dimension it convolves. Result: [B, T'].
   virtual at::Tensor conv_mask(const ConvRef& ref, const at::Tensor& mask) = 0;
   /// positions: [1, from.rows * from.columns, H]. Result: [1, to.rows * to.columns, H].
   virtual at::Tensor resize(const PositionResize& how, const at::Tensor& positions) = 0;
-  /// Learned positions [own.rows * own.columns, H] read where the patches of images of other sizes
+  /// Reads learned positions [own.rows * own.columns, H] where the patches of images of other sizes
   /// lie on them, by bicubic interpolation. places: [B, T, 2] int64; grid: [B, 2] int64. Result:
   /// [B, T, H].
   virtual at::Tensor interpolate(data::ImageGrid own, const at::Tensor& positions,
                                  const at::Tensor& places, const at::Tensor& grid) = 0;
-  /// Replaces placeholder tokens by a tower's real hidden states, in order. If there are not as
-  /// many, an Error.
+  /// Replaces placeholder tokens by a tower's real hidden states, in order. Throws an Error if
+  /// their numbers differ.
   virtual FilledPlaceholders fill(const Placeholder& placeholder,
                                   const PlaceholderOperands& operands) = 0;
 
-  // Who looks on.
+  // Hooks for observers.
 
-  /// A place to look at or to quantize that belongs to no linear (residual stream, FFN product).
+  /// Shows a tensor of no linear (residual stream, FFN product), to look at or to quantize.
   virtual at::Tensor tap(const SiteName& site, const at::Tensor& x) = 0;
 
   /// Called by run(stage, executor, state), before and after the stage.

@@ -7,8 +7,8 @@
 
 namespace dualpath::modules {
 
-/// Asks another executor, which must outlive it, for everything. What wraps an executor derives
-/// from it and says only what it does otherwise.
+/// Forwards everything to another executor, which must outlive it. A wrapper of an executor derives
+/// from it and overrides only what differs.
 class ForwardingExecutor : public Executor {
  public:
   explicit ForwardingExecutor(Executor& executor) : executor_(executor) {}

@@ -19,33 +19,33 @@ struct Stage {
   /// Whether the stage's hidden output may be compared with the reference's and corrected.
   bool correctable = false;
   std::function<void(Executor&, State&)> forward;
-  Modality stream = Modality::kText;  ///< whose hidden state it makes
-  /// Whether it changes the stream's mask or grid beside its hidden state, as what merges positions
+  Modality stream = Modality::kText;  ///< the stream whose hidden state it makes
+  /// Whether it changes the stream's mask or grid beside its hidden state, as merging positions
   /// does. Gradient checkpointing leaves such a stage alone.
   bool merges = false;
 };
 
 /// The only way to run a stage: the executor's begin and end cannot be forgotten. A tower's stage
-/// does nothing where the state has no stream for it.
+/// does nothing if the state has no stream for it.
 void run(const Stage& stage, Executor& executor, State& state);
 
-/// Logits are not a stage: they are made for chunks of rows, so that [tokens, vocabulary] never
-/// exists whole.
+/// Makes logits. It is no stage: it makes them for chunks of rows, so that [tokens, vocabulary]
+/// never exists whole.
 struct Head {
-  LinearRef ref;  ///< no name: there is no head, as of a tower alone
+  LinearRef ref;  ///< no name: there is no head, as for a tower alone
   bool exists() const { return !ref.name.empty(); }
   /// rows: [N, H], the last stage's hidden states. Result: [N, vocabulary].
   at::Tensor logits(Executor& executor, const at::Tensor& rows) const;
 };
 
-/// Channels that can be scaled without changing what the network computes: what the producer makes
-/// of each is divided by a factor, what its only consumers take is multiplied by it.
+/// Channels that can be scaled without changing the network's result. Each channel is divided by a
+/// factor at its producer and multiplied by it at its only consumers.
 struct ChannelFold {
-  std::string weight;  ///< the producer's: a norm's [channels], or of a linear [rows, in]
+  std::string weight;  ///< the producer's: a norm's [channels], or a linear's [rows, in]
   std::string bias;    ///< a linear's [rows]; empty if it has none
-  std::int64_t first_row = 0, channels = 0;  ///< those of the producer's outputs that are meant
-  LinearRefs consumers;                      ///< of one x
-  /// Where x holds each `block` of channels `repeats` times in a row (grouped heads), else 1.
+  std::int64_t first_row = 0, channels = 0;  ///< the producer's outputs that are scaled
+  LinearRefs consumers;                      ///< all read one x
+  /// If x holds each `block` of channels `repeats` times in a row (grouped heads); else 1.
   std::int64_t block = 1, repeats = 1;
 };
 
@@ -55,14 +55,14 @@ struct Network {
   std::vector<Stage> stages;
   Head head;
   std::vector<ChannelFold> folds = {};
-  /// A sample of each tower's input, without data (meta): what its structure is found with.
+  /// A sample of each tower's input, without data (meta), for finding the tower's structure.
   std::map<Modality, Stream> tower_samples = {};
 };
 
-/// Puts the stages of `tower` behind those there are; a head that it has becomes the network's.
+/// Puts the stages of `tower` behind the present ones. A head that it has becomes the network's.
 void append(Network& network, Network tower);
 
-/// What a tower without data is run on.
+/// An input for running a tower without data.
 at::Tensor input_without_data(std::vector<std::int64_t> shape);
 
 /// A norm of a stream's hidden state, behind its layers.

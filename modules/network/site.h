@@ -17,13 +17,13 @@ inline SiteName site(const std::string& module, std::string_view word) {
   return module + "." + std::string(word);
 }
 
-/// What an attention multiplies, its probabilities apart.
+/// Operands of an attention's products, probabilities apart.
 enum class Operand { kQuery, kKey, kValue };
 inline constexpr Named<Operand> kOperands[] = {
     {"query", Operand::kQuery}, {"key", Operand::kKey}, {"value", Operand::kValue}};
 inline std::string_view name_of(Operand operand) { return name_in(kOperands, operand); }
 
-/// What a tensor is to its consumer.
+/// A tensor's role at its consumer.
 enum class Role { kInput, kWeight, kQuery, kKey, kValue };
 inline constexpr Named<Role> kRoles[] = {{"input", Role::kInput},
                                          {"weight", Role::kWeight},
@@ -36,9 +36,9 @@ inline std::string_view name_of(Role role) { return name_in(kRoles, role); }
 struct Site {
   SiteName name;  ///< ends in the role's word
   Role role = Role::kInput;
-  std::string stage;                     ///< which reads it; the head's is the head's name
+  std::string stage;                     ///< the stage that reads it; the head's is the head's name
   Modality stream = Modality::kText;     ///< the stage's
-  std::vector<std::int64_t> shape = {};  ///< a weight's own; else of a position: [in], [heads, D]
+  std::vector<std::int64_t> shape = {};  ///< a weight's own; else one position's: [in], [heads, D]
 };
 
 }  // namespace dualpath::modules

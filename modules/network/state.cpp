@@ -8,8 +8,8 @@
 namespace dualpath::modules {
 namespace {
 
-/// Puts `more` [B, heads, T, D] behind the first `length` positions of `held`, which moves to where
-/// there is twice the room when it is full. Returns all that is held then.
+/// Puts `more` [B, heads, T, D] behind the first `length` positions of `held`, which moves to twice
+/// the room when it is full. Returns all that is then held.
 at::Tensor put(at::Tensor& held, std::int64_t length, const at::Tensor& more) {
   const std::int64_t wanted = length + more.size(2);
   if (!held.defined() || wanted > held.size(2)) {

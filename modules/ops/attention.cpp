@@ -38,14 +38,15 @@ struct Sizes {
 
   std::int64_t group() const { return heads / kv_heads; }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(width)); }
-  /// Queries at a time; fewer where later ones see more keys, for of the scores made then some are
-  /// of keys not seen.
+  /// Queries per block. Fewer if causal, since scores of keys that a query does not see are
+  /// computed in vain.
   std::int64_t block() const {
     const std::int64_t most = causal ? 128 : 256;
     const std::int64_t blocks = std::max<std::int64_t>(1, (queries + most - 1) / most);
     return std::max<std::int64_t>(1, (queries + blocks - 1) / blocks);
   }
-  /// Key heads of a window at a time: as many as leave their scores in a core's second-level cache.
+  /// Key heads of a window at a time: so many that their scores fit into a core's second-level
+  /// cache.
   std::int64_t chunk() const {
     constexpr std::int64_t kScores = 1 << 18;
     const std::int64_t of_head = group() * block() * std::max<std::int64_t>(1, keys);
@@ -54,13 +55,13 @@ struct Sizes {
   std::int64_t blocks() const { return (queries + block() - 1) / block(); }
 };
 
-/// Some key heads of a window, and the query heads that go with them.
+/// Some key heads of a window, and their query heads.
 struct Chunk {
   std::int64_t window, first, size;
 
-  /// Of [B, kv_heads, ...] -> [size, ...], a view.
+  /// Selects from [B, kv_heads, ...]: [size, ...], a view.
   Tensor keys(const Tensor& k) const { return k.select(0, window).narrow(0, first, size); }
-  /// Of [B, heads, T, D] -> [size, group, T, D], a view.
+  /// Selects from [B, heads, T, D]: [size, group, T, D], a view.
   Tensor queries(const Tensor& q, const Sizes& sizes) const {
     return q.select(0, window).unflatten(0, {sizes.kv_heads, sizes.group()}).narrow(0, first, size);
   }
@@ -72,8 +73,8 @@ struct Block {
   std::int64_t begin, size, keys;
 };
 
-/// Calls visit(chunk) for all of them, on several threads where that keeps them busy; else what it
-/// does may use them.
+/// Calls visit(chunk) for all chunks, on several threads if that keeps them busy; otherwise visit()
+/// may use the threads.
 template <class Visit>
 void for_each_chunk(const Sizes& sizes, const Visit& visit) {
   const std::int64_t step = sizes.chunk(), chunks = (sizes.kv_heads + step - 1) / step;
@@ -99,7 +100,7 @@ void for_each_block(const Sizes& sizes, const Visit& visit) {
   }
 }
 
-/// Of a chunk's queries [size, group, T, D] -> [size, group * block, D], contiguous.
+/// Rows of a chunk's queries: [size, group, T, D] -> [size, group * block, D], contiguous.
 Tensor rows_of(const Tensor& queries, const Block& block) {
   return queries.narrow(2, block.begin, block.size).flatten(1, 2).contiguous();
 }
@@ -109,7 +110,7 @@ void put_rows(const Tensor& queries, const Tensor& rows, const Block& block) {
   view.copy_(rows.view(view.sizes()));
 }
 
-/// Calls kernel(rows), from several threads if it is not called on one of them. scores: [size,
+/// Calls kernel(rows), from several threads unless it is already on one of them. scores: [size,
 /// group * block, keys], contiguous.
 template <class Kernel>
 void for_score_rows(const Tensor& scores, const Sizes& sizes, const Chunk& chunk,
@@ -126,13 +127,13 @@ void for_score_rows(const Tensor& scores, const Sizes& sizes, const Chunk& chunk
   });
 }
 
-/// For softmax(q k^T / sqrt(D)) of a block in all windows.
+/// Room for softmax(q k^T / sqrt(D)) of a block in all windows.
 Tensor empty_weights(const Tensor& q, const Sizes& sizes, const Block& block) {
   return at::empty({sizes.windows, sizes.kv_heads, sizes.group() * block.size, block.keys},
                    q.options());
 }
 
-/// That of a chunk: [size, group * block, keys], in `kept` if that is defined.
+/// Softmax of a chunk: [size, group * block, keys], written to `kept` if that is defined.
 Tensor weights_of(const Tensor& queries, const Tensor& keys, const Sizes& sizes, const Chunk& chunk,
                   const Block& block, const Tensor& kept = {}) {
   Tensor scores = kept.defined()
@@ -209,10 +210,10 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
   }
 
  private:
-  static constexpr std::size_t kWeights = 4;  // where each block's begin among what is saved
+  static constexpr std::size_t kWeights = 4;  // where the blocks' weights begin in what is saved
 };
 
-/// [B or 1, 1, T or 1, S]: the keys that a query sees; undefined where it sees all.
+/// The keys that a query sees: [B or 1, 1, T or 1, S]. Undefined if it sees all.
 Tensor seen_keys(const Tensor& q, const Tensor& k, const Visibility& visibility) {
   const std::int64_t queries = q.size(2), keys = k.size(2);
   Tensor seen;
@@ -225,7 +226,7 @@ Tensor seen_keys(const Tensor& q, const Tensor& k, const Visibility& visibility)
   return seen.defined() ? seen.logical_and(real) : real;
 }
 
-/// torch's own, on other devices.
+/// torch's own attention, for other devices.
 Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   const bool plain = visibility.causal && q.size(2) == k.size(2) && !visibility.lengths.defined();
   std::optional<Tensor> mask;
@@ -236,7 +237,7 @@ Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Visibil
                                           /*enable_gqa=*/q.size(1) != k.size(1));
 }
 
-/// Scores are made whole and in float32.
+/// Attention with a bias. Scores are whole and in float32.
 Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   const std::int64_t group = q.size(1) / k.size(1);
   const auto repeated = [&](const Tensor& x) {

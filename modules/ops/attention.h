@@ -4,13 +4,13 @@
 
 namespace dualpath::modules {
 
-/// Which keys a query sees.
+/// The keys that a query sees.
 struct Visibility {
   bool causal = true;  ///< row t of T queries sees keys up to S - T + t of S
-  /// [B] int64: how many keys of each window are real, and seen at all; undefined: all.
+  /// [B] int64: how many keys of each window are real, and so seen. If undefined, all are.
   at::Tensor lengths = {};
-  /// [B or 1, heads, T, S], added to the scaled scores, e.g. for relative positions; undefined:
-  /// nothing. It makes the attention one of plain operations.
+  /// [B or 1, heads, T, S], added to the scaled scores if defined, e.g. for relative positions.
+  /// With a bias the attention is made of plain operations.
   at::Tensor bias = {};
 };
 
@@ -18,16 +18,16 @@ struct Visibility {
 /// D]; k, v: [B, kv_heads, S, D] with heads a multiple of kv_heads, and S >= T if it is causal.
 /// Result: [B, heads, T, D] in q's dtype.
 ///
-/// On the CPU it goes by blocks of queries: two batched products and a softmax that reads and
-/// writes q's dtype and computes in float32. Backward keeps q, k and v, and see keeps_softmax().
-/// (torch's own kernel stands on MKL's bfloat16 product, which on processors that are not Intel's
-/// is several times slower.) On CUDA it is torch's scaled_dot_product_attention.
+/// The CPU's goes by blocks of queries: two batched products and a softmax that reads and writes
+/// q's dtype and computes in float32. Backward keeps q, k and v; see keeps_softmax(), too. (torch's
+/// own kernel stands on MKL's bfloat16 product, several times slower on processors that are not
+/// Intel's.) CUDA's is torch's scaled_dot_product_attention.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const Visibility& visibility = {});
 
-/// Whether on the CPU backward gets the softmax's results, too, instead of making them again: they
-/// grow with the square of the length, and are kept while they are at most twice as large as q, k,
-/// v and the result.
+/// Whether backward on the CPU also gets the softmax's results instead of computing them again.
+/// They grow with the square of the length, so they are kept while they are at most twice as large
+/// as q, k, v and the result.
 bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
                    std::int64_t keys);
 

@@ -39,7 +39,7 @@ Tensor convolved(const Tensor& x, const Tensor& taps, const Tensor& bias, std::i
   return y;
 }
 
-/// [C, 1, kernel] -> [kernel, C].
+/// Taps of a weight: [C, 1, kernel] -> [kernel, C].
 Tensor taps_of(const Tensor& weight) { return weight.squeeze(1).t().to(at::kFloat).contiguous(); }
 
 struct Depthwise : torch::autograd::Function<Depthwise> {

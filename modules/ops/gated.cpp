@@ -56,7 +56,7 @@ struct GatedSilu : torch::autograd::Function<GatedSilu> {
   }
 };
 
-/// The same without a second factor, on the CPU.
+/// SiLU without a second factor, on the CPU.
 struct Silu : torch::autograd::Function<Silu> {
   static Tensor forward(AutogradContext* ctx, const Tensor& any_x) {
     const Tensor x = any_x.contiguous(), y = at::empty_like(x);

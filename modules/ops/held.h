@@ -7,7 +7,7 @@
 
 namespace dualpath::modules {
 
-// Objects travel from a node's forward to its backward in its saved data, by shared ownership.
+// Holds an object in a node's saved data, by shared ownership, from its forward to its backward.
 
 template <class T>
 struct Holder : torch::CustomClassHolder {
@@ -20,7 +20,7 @@ c10::IValue held(std::shared_ptr<T> object) {
   return c10::IValue::make_capsule(c10::make_intrusive<Holder<T>>(std::move(object)));
 }
 
-/// What held<T>() was given; valid while `value` lives.
+/// The object that held<T>() was given. Valid while `value` lives.
 template <class T>
 T& held_in(const c10::IValue& value) {
   return *static_cast<Holder<T>&>(*value.toCapsule()).object;

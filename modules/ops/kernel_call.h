@@ -12,9 +12,9 @@
 
 namespace dualpath::modules {
 
-// What it takes to call a kernel on tensors.
+// Helpers that call kernels on tensors.
 
-/// What kernels call a float dtype; another dtype is an error of the caller's.
+/// Kernels' name of a float dtype. Another dtype is an error of the caller's.
 inline data::Element element_of(at::ScalarType type) {
   switch (type) {
     case at::kFloat:
@@ -28,28 +28,28 @@ inline data::Element element_of(at::ScalarType type) {
   }
 }
 
-/// Where row `row` begins. A row is a contiguous tensor's last dimension.
+/// Address of row `row`. A row is a contiguous tensor's last dimension.
 inline std::byte* row_at(const at::Tensor& tensor, std::int64_t row) {
   return static_cast<std::byte*>(tensor.data_ptr()) +
          row * tensor.size(-1) * static_cast<std::int64_t>(tensor.element_size());
 }
 
-/// Where element i of a contiguous tensor is.
+/// Address of element i of a contiguous tensor.
 inline std::byte* element_at(const at::Tensor& tensor, std::int64_t i) {
   return static_cast<std::byte*>(tensor.data_ptr()) +
          i * static_cast<std::int64_t>(tensor.element_size());
 }
 
-/// Elements that a thread takes at least, where each costs a few operations.
+/// Fewest elements for a thread, if each costs a few operations.
 inline constexpr std::int64_t kGrain = 1 << 14;
 
-/// As many rows as that is.
+/// Rows that hold so many elements.
 inline std::int64_t rows_of_grain(std::int64_t width) {
   return std::max<std::int64_t>(1, kGrain / width);
 }
 
-/// Calls kernel(begin, end) from several threads, begin a multiple of 64: threads share no byte of
-/// a mask of bits, and no line of the cache.
+/// Calls kernel(begin, end) from several threads. begin is a multiple of 64, so threads share no
+/// byte of a mask of bits, and no line of the cache.
 template <class Kernel>
 void for_elements(std::int64_t n, const Kernel& kernel) {
   constexpr std::int64_t kUnit = 64;
@@ -59,7 +59,7 @@ void for_elements(std::int64_t n, const Kernel& kernel) {
                    });
 }
 
-/// Where a tensor's elements are; null if it is undefined.
+/// Address of a tensor's elements; null if it is undefined.
 template <class T>
 T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;

@@ -14,12 +14,12 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
 
-/// A batch norm whose statistics stay as training left them (Ioffe and Szegedy 2015); each tensor
-/// [H] float32.
+/// A batch norm's tensors, whose statistics stay as training left them (Ioffe and Szegedy 2015).
+/// Each is [H] float32.
 struct FrozenStatistics {
   at::Tensor weight, bias, mean, variance;
 };
-/// The same formula over x's last dimension, channel by channel: [..., H], dtype kept.
+/// layer_norm()'s formula with frozen statistics, channel by channel. x: [..., H], dtype kept.
 at::Tensor frozen_batch_norm(const at::Tensor& x, const FrozenStatistics& norm, double eps);
 
 }  // namespace dualpath::modules

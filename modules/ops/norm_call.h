@@ -8,7 +8,7 @@
 
 namespace dualpath::modules {
 
-// What it takes to call kernels over the rows of a norm.
+// Helpers that call kernels over the rows of a norm.
 
 /// x: [..., width] and weight: [width] float32, both contiguous.
 inline NormRows norm_rows_of(const at::Tensor& x, const at::Tensor& weight) {

@@ -15,10 +15,10 @@ inline void* stream_of(const at::Tensor& x) {
   return c10::impl::VirtualGuardImpl(x.device().type()).getStream(x.device()).native_handle();
 }
 
-/// The one place where a device's kernel is chosen. Returns on_cpu(), or on_cuda(stream), by where
-/// x lies; both return the same type. In a build without CUDA on_cuda is compiled but never called,
-/// so that nothing asks the linker for its kernels. Functions that on_cuda calls are inline: GCC's
-/// -O0 keeps others.
+/// The one place that chooses a device's kernel. Returns on_cpu(), or on_cuda(stream), by x's
+/// device; both return the same type. In a build without CUDA on_cuda is compiled but never called,
+/// so nothing asks the linker for its kernels. Functions that on_cuda calls are inline: GCC's -O0
+/// keeps others.
 template <class OnCpu, class OnCuda>
 auto on_device(const at::Tensor& x, const OnCpu& on_cpu, [[maybe_unused]] const OnCuda& on_cuda) {
   if constexpr (kHasCuda) {

@@ -11,16 +11,16 @@
 
 namespace dualpath::modules {
 
-/// A frozen W [out, in] that is multiplied again and again, so that preparing it for each product
-/// would cost a good part of the product. Each direction's layout is made when it is first asked
-/// for; the plain matrix is not kept.
+/// Prepares a frozen W [out, in] once for many products: preparing it for each would cost a good
+/// part of the product. Each direction's layout is made when it is first asked for. The plain
+/// matrix is not kept.
 class PackedMatrix {
  public:
   explicit PackedMatrix(std::function<at::Tensor()> plain) : plain_(std::move(plain)) {}
 
-  /// x W^T.
+  /// W for x W^T.
   const RightOperand& forward();
-  /// gradients W.
+  /// W for gradients W.
   const RightOperand& backward();
 
  private:

@@ -32,7 +32,7 @@ Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& packed)
               {x, sum, packed, /*bias=*/c10::IValue(), "add"});
 }
 
-/// A processor or build without the ops throws.
+/// Tries the ops: they throw on a processor or build without them.
 bool packing_works() {
   constexpr std::int64_t kSize = 16;
   try {

@@ -9,10 +9,10 @@ namespace dualpath::modules {
 /// The right operand W [N, K] of products x W^T.
 class RightOperand {
  public:
-  /// As it is: for a matrix that changes before it would pay to prepare it.
+  /// Keeps W plain: for matrices that change too often for preparing to pay.
   static RightOperand plain(const at::Tensor& matrix) { return {matrix, {}}; }
-  /// In the processor's own layout, where packs(its dtype, device): oneDNN brings a plain one into
-  /// it at every product. The products are the plain one's, up to the order of their sums.
+  /// Prepares W in the processor's own layout; needs packs(its dtype, device). oneDNN would bring a
+  /// plain one into it at every product. Products equal the plain one's, up to the order of sums.
   static RightOperand packed(const at::Tensor& matrix);
 
   /// x: [M, K]; bias: [N], added before the one rounding, or undefined. Result: [M, N].
@@ -24,11 +24,11 @@ class RightOperand {
   RightOperand(at::Tensor plain, at::Tensor packed)
       : plain_(std::move(plain)), packed_(std::move(packed)) {}
 
-  at::Tensor plain_, packed_;  // one of them
+  at::Tensor plain_, packed_;  // one is defined
 };
 
-/// Whether there is a layout to pack such a matrix into: it is bfloat16 on the CPU, and oneDNN
-/// serves.
+/// Whether the processor has a layout to prepare such a matrix in: for bfloat16 on the CPU, if
+/// oneDNN serves.
 bool packs(at::ScalarType dtype, at::Device device);
 
 }  // namespace dualpath::modules

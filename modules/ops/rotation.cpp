@@ -62,7 +62,7 @@ struct Rotate : torch::autograd::Function<Rotate> {
   }
 };
 
-/// angles: [3, B, T, dim / 2] -> [B, T, dim / 2], each section from the next of the three.
+/// Takes each section of the angles from the next of three: [3, B, T, dim / 2] -> [B, T, dim / 2].
 Tensor by_sections(const Tensor& angles, const std::vector<std::int64_t>& sections) {
   std::vector<Tensor> parts = angles.split_with_sizes(sections, -1);
   for (std::size_t i = 0; i < parts.size(); ++i)

@@ -10,9 +10,9 @@ namespace dualpath::modules {
 /// positions: [B, T] int64, or with sections [3, B, T].
 RotationTable rotation_table(const Rotation& rotation, const at::Tensor& positions);
 
-/// x: [B, T, heads, D]; the first dimensions of a head, as many as the table has for them, turn in
-/// pairs, in float32, and are cast back; the others stay as they are. Differentiable in x; keeps
-/// nothing but the table.
+/// x: [B, T, heads, D]. Turns the first dimensions of a head, as many as the table has, in pairs.
+/// They turn in float32 and are cast back; the others stay. Differentiable in x. Saves nothing but
+/// the table.
 at::Tensor rotate(const at::Tensor& x, const RotationTable& table);
 
 }  // namespace dualpath::modules
