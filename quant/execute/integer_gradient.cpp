@@ -13,7 +13,7 @@ using torch::Tensor;
 
 namespace {
 
-/// As many of two codes of at most 127 and 128 fit into an int32.
+/// The most products of two codes, of at most 127 and 128, whose sum fits into an int32.
 constexpr std::int64_t kMostProducts = 131'071;
 
 /// The largest power of two, but at most 1, by which no sum of so many products leaves float16.

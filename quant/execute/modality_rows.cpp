@@ -13,7 +13,7 @@ struct Part {
   Tensor rows;  // [n] int64, their numbers
 };
 
-/// Those that there are.
+/// The modalities that occur, with their rows.
 std::vector<Part> parts_of(const Tensor& kinds) {
   std::vector<Part> parts;
   for (const auto& [name, modality] : modules::kModalities) {

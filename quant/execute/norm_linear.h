@@ -9,10 +9,9 @@
 
 namespace dualpath::quant {
 
-/// quantized_linear(rms_norm(x, weight, eps), scale, group) with norm and quantize as one kernel
-/// each way and the same bits; x and each row's 1 / rms are saved, and where weights are trained
-/// the codes. x:
-/// [..., in]; weight: [in] float32, frozen.
+/// quantized_linear(rms_norm(x, weight, eps), scale, group) with the same bits, norm and quantize
+/// being one kernel each way. Saves x and each row's 1 / rms, and if weights are trained the codes.
+/// x: [..., in]; weight: [in] float32, frozen.
 std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
                                                  const torch::Tensor& weight, double eps,
                                                  float scale,

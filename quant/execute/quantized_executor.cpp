@@ -16,7 +16,7 @@
 namespace dualpath::quant {
 namespace {
 
-/// The store that `weights` reads; lives as long as they do.
+/// The store that `weights` reads. It lives as long as they do.
 std::shared_ptr<const modules::WeightStore> store_of(
     const std::shared_ptr<modules::ComputeWeights>& weights) {
   return {weights, &weights->store()};
@@ -193,7 +193,7 @@ std::shared_ptr<QuantizedGroup> QuantizedExecutor::first_weights(
   return weights;
 }
 
-/// What is trained is taken from the store again; codes that have changed are prepared again.
+/// Takes trained weights from the store again. Prepares again the codes that have changed.
 void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs& refs) {
   const modules::WeightStore& store = weights().store();
   for (std::size_t i = 0; i < refs.size(); ++i) {

@@ -14,19 +14,19 @@
 
 namespace dualpath::quant {
 
-/// For which product a planned weight is prepared on `device`: kCodes where `compute` asks for no
-/// kernel or there is none, and where the input stays in float.
+/// The product that a planned weight is prepared for on `device`. kCodes if `compute` asks for no
+/// kernel, if there is none, or if the input stays in float.
 WeightKind kind_of(const PlannedLinear& linear, Compute compute, at::Device device);
 
 /// Computes planned linears in integers: exact codes, exact int32 sums, scaled as a device scales
-/// them (those of which only the weight is quantized in float, by the weight's values); all else in
-/// float. `compute` says by which kernel; the bits are the same. Weights are prepared for their
-/// products when they are first met. Those that the store calls trained are prepared again when
-/// they have changed since. Gradients are float's unless input_gradients says otherwise.
+/// them. If only the weight is quantized, it multiplies in float by the weight's values. All else
+/// is in float. `compute` picks the kernel; the bits are the same. Weights are prepared when first
+/// met, trained ones again when they have changed since. Gradients are float's unless
+/// input_gradients says otherwise.
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
-  /// options: the dtype and the device. plan and scales must outlive the executor. codes: of the
-  /// store that `weights` reads; if null, the executor has a CodeStore of its own.
+  /// options: the dtype and the device. plan and scales must outlive the executor. codes: over the
+  /// store that `weights` reads. If null, the executor has a CodeStore of its own.
   QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
                     const Plan& plan, const ActivationScales& scales,
                     Compute compute = Compute::kInteger,
@@ -41,31 +41,31 @@ class QuantizedExecutor : public modules::FloatExecutor {
 
   std::vector<at::Tensor> linear(const modules::LinearRefs& refs, const at::Tensor& x) override;
   using FloatExecutor::linear;
-  /// One kernel normalizes and quantizes, unless the norm's weight or the scale is trained, or each
-  /// token has a scale of its own.
+  /// Normalizes and quantizes in one kernel, unless the norm's weight or the scale is trained, or
+  /// each token has a scale of its own.
   std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
                                       const modules::LinearRefs& refs,
                                       const at::Tensor& x) override;
-  /// The rows of a table that is a planned head's, too, are its codes' values.
+  /// Reads a planned head's table from its codes.
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
   at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
   void begin(const modules::Stage& stage, const modules::State& state) override;
-  /// A cache holds the codes of keys and values.
+  /// Keeps the codes of keys and values in a cache.
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
 
  private:
-  /// Null if it stays in float.
+  /// The planned linear, or null if it stays in float.
   const PlannedLinear* planned(const modules::LinearRef& ref) const;
-  /// The first linears that are quantized alike, or not at all.
+  /// Number of linears from `first` on that are quantized alike, or not at all.
   std::size_t alike(const modules::LinearRefs& refs, std::size_t first) const;
   std::vector<at::Tensor> linear_alike(const modules::LinearRefs& refs, const at::Tensor& x);
-  /// of_rows(rows, scale), of all rows of x where they share the group's scale, else of those of
-  /// each modality.
+  /// Calls of_rows(rows, scale) on all rows of x if they share the group's scale, else on each
+  /// modality's rows.
   std::vector<at::Tensor> by_scale(
       const std::string& group, const at::Tensor& x,
       const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows);
-  /// A tensor group's weights as they are now. refs: the same at each call.
+  /// A tensor group's weights as they are now. refs must be the same at each call.
   const std::shared_ptr<QuantizedGroup>& weights_of(const std::string& group,
                                                     const modules::LinearRefs& refs);
   std::shared_ptr<QuantizedGroup> first_weights(const std::string& group,
@@ -84,9 +84,9 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::map<std::string, const PlannedConv*> convs_;
   std::map<std::string, ConvWeight> conv_weights_;
   std::map<std::string, const PlannedAttention*> attentions_;
-  std::map<std::string, const TensorGroup*> separate_;  // those of a scale a modality
-  at::Tensor kinds_;  // what the decoder's positions stand for, as of the stage's begin
-  const ActivationScales& scales_;  // of static groups
+  std::map<std::string, const TensorGroup*> separate_;  // groups with a scale a modality
+  at::Tensor kinds_;                // kinds of the decoder's positions at the stage's begin
+  const ActivationScales& scales_;  // static groups' scales
   Compute compute_;
   InputGradients input_gradients_;
   std::shared_ptr<CodeStore> codes_;

@@ -16,7 +16,7 @@ using torch::Tensor;
 
 Tensor rows_of(const Tensor& grad) { return grad.reshape({-1, grad.size(-1)}); }
 
-/// Of all weights' outputs; zeros where y has no gradient. One at least has.
+/// Gradients of all weights' outputs as rows; zeros if y has no gradient. At least one has.
 std::vector<Tensor> rows_of(const std::vector<Tensor>& grads,
                             const std::vector<QuantizedWeight>& weights) {
   const Tensor like = rows_of(*std::ranges::find_if(grads, &Tensor::defined));
@@ -29,8 +29,8 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& grads,
   return rows;
 }
 
-/// An input's values as factors of a weight's gradient: where all rows have one scale it is left
-/// for later, and the codes are exact in every float dtype; else it is in them.
+/// An input's values as factors of a weight's gradient. If all rows have one scale, it is left for
+/// later, and the codes are exact in every float dtype. Otherwise the values are scaled.
 Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType dtype) {
   const bool each = scale.rows.defined();
   return dequantize(codes, each ? scale.rows : torch::ones({1}, codes.device()), dtype);

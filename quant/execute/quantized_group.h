@@ -20,21 +20,21 @@ namespace dualpath::quant {
 struct QuantizedGroup {
   std::string site;  ///< the group's input, for errors
   std::vector<QuantizedWeight> weights;
-  /// Transposes of codes * scale, one a weight: what the gradient is multiplied by. Made at the
-  /// first backward, in the gradient's dtype.
+  /// Transposes of codes * scale, one a weight: backward multiplies by them. Made at the first
+  /// backward, in the gradient's dtype.
   std::vector<modules::RightOperand> dequantized = {};
   torch::ScalarType dequantized_dtype = torch::kFloat;
-  /// Codes * scale, one a weight (undefined where it is trained): what an input that is not
-  /// quantized is multiplied by.
+  /// Codes * scale, one a weight, for inputs that are not quantized. Undefined for a trained
+  /// weight.
   std::vector<torch::Tensor> values = {};
-  /// kInt8: for weights by channel, and while they are frozen.
+  /// kInt8 needs weights by channel that are frozen.
   InputGradients input_gradients = InputGradients::kFloat;
-  /// Made at the first backward that takes them.
+  /// Codes for integer input gradients, made at the first backward that takes them.
   std::optional<TransposedCodes> transposes = {};
 
-  /// Whether the weights' kernel wants its input as uint8 with zero point 128, instead of int8.
+  /// Whether the weights' kernel takes its input as uint8 with zero point 128 instead of int8.
   bool takes_unsigned() const;
-  /// The grid that the weights' kernel wants its input on.
+  /// Input grid of the weights' kernel.
   Grid input_grid(float scale) const {
     return takes_unsigned() ? unsigned_activation_grid(scale) : activation_grid(scale);
   }
@@ -45,25 +45,25 @@ struct QuantizedGroup {
 
   /// Weights and biases that get a gradient, in their order: each weight, then its bias.
   std::vector<torch::Tensor> trained() const;
-  /// weights[index].set(), and what was computed from the codes before is forgotten or made anew.
+  /// Calls weights[index].set(). Forgets or recomputes all that came from the old codes.
   void set(std::size_t index, std::shared_ptr<const GridWeight> codes, WeightKind kind);
 };
 
-/// One y [..., out] of `dtype` for each weight, from codes on the group's input grid, [rows, in];
-/// shape: of x, whose last size becomes each weight's out.
+/// Returns y [..., out] of `dtype` for each weight, from codes [rows, in] on the group's input
+/// grid. shape: of x, whose last size becomes each weight's out.
 std::vector<torch::Tensor> multiply(const torch::Tensor& codes, const InputScale& scale,
                                     const QuantizedGroup& group, torch::IntArrayRef shape,
                                     torch::ScalarType dtype);
 
-/// The gradient of the quantized input, [rows, in], 0 where in_range (of quantize.h, or
-/// undefined) has a 0; undefined where no y has a gradient.
+/// Gradient of the quantized input, [rows, in], 0 where in_range (see quantize.h; may be undefined)
+/// has a 0. Undefined if no y has a gradient.
 torch::Tensor input_gradient(const std::vector<torch::Tensor>& grads, QuantizedGroup& group,
                              const torch::Tensor& in_range = {});
 
-/// The gradients of group.trained(), float32, in that order: of a weight, y's gradient times the
-/// dequantized input, multiplied in the gradient's dtype (straight through the weight's own
-/// rounding, which saturates nothing; that its scale follows its largest value is left out); of a
-/// bias, the sum over rows. Undefined where it is not wanted(position) or y has no gradient.
+/// Gradients of group.trained(), float32, in that order. A weight's is y's gradient times the
+/// dequantized input, multiplied in the gradient's dtype. It passes straight through the rounding,
+/// which saturates nothing; that the scale follows the largest value is left out. A bias's is the
+/// sum over rows. Undefined unless wanted(position) and y has a gradient.
 std::vector<torch::Tensor> trained_gradients(const std::vector<torch::Tensor>& grads,
                                              const torch::Tensor& codes, const InputScale& scale,
                                              const QuantizedGroup& group,

@@ -26,8 +26,8 @@ Tensor gradient_of_scale(const Tensor& grad, const Tensor& x, Grid grid) {
   return ((grad.to(torch::kFloat) * slope).sum() * lsq).reshape({1});
 }
 
-/// Straight through quantization, exact through the integer product. `trained` is what autograd is
-/// to see of the group.
+/// Passes gradients straight through quantization, exactly through the integer product. `trained`
+/// shows autograd the group's trained tensors.
 struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
   static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& scale,
                                at::TensorList trained,
@@ -53,7 +53,7 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0) || ctx->needs_input_grad(1)) {
       const Tensor &in_range = saved[0], &rows = saved[1];
-      const bool trains_scale = rows.defined();  // by saturated values, too
+      const bool trains_scale = rows.defined();  // saturated values train it, too
       const Tensor grad = input_gradient(grads, group, trains_scale ? Tensor() : in_range);
       if (grad.defined() && trains_scale) {
         results[1] = gradient_of_scale(grad, rows, activation_grid(scale));

@@ -9,7 +9,7 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A trained weight's values on its grid, with the gradient going to what it was rounded from.
+/// Rounds a trained weight to its grid's values. The gradient goes straight to the trained tensor.
 struct RoundedWeight : torch::autograd::Function<RoundedWeight> {
   static Tensor forward(AutogradContext*, const Tensor& /*source*/, const GridWeight& weight,
                         torch::ScalarType dtype) {

@@ -8,10 +8,10 @@
 
 namespace dualpath::quant {
 
-/// x: [..., in] float. One y [..., out] in x's dtype for each weight: x times the weight's values
-/// (code * scale in float32, cast once to x's dtype), + bias, multiplied in that dtype. Gradients
-/// go straight through a trained weight's rounding. Saved for backward: the weight's values, of a
-/// frozen one those that the group keeps; x where weights are trained.
+/// Returns y [..., out] in x's dtype for each weight: x times the weight's values, + bias,
+/// multiplied in that dtype. Values are code * scale in float32, cast once to x's dtype. x: [...,
+/// in] float. Gradients go straight through a trained weight's rounding. Saves the weights' values,
+/// for frozen ones the group's own, and x if weights are trained.
 std::vector<torch::Tensor> weight_only_linear(const torch::Tensor& x, QuantizedGroup& group);
 
 }  // namespace dualpath::quant

@@ -8,16 +8,16 @@
 
 namespace dualpath::quant {
 
-/// A linear's weight on its integer grid, always whole: codes * scale are its values.
+/// A linear's weight on its integer grid, always whole. Its values are codes * scale.
 struct GridWeight {
   torch::Tensor codes;  ///< [out, in] int8, less the zero point: a value is code * scale
-  torch::Tensor scale;  ///< float32, [out], or by group [out, groups]
-  /// int8 like scale; undefined where args.symmetric. code + zero_point is a code of args.num_bits,
-  /// which an export stores.
+  torch::Tensor scale;  ///< float32: [out], or [out, groups] for groups
+  /// int8, shaped like scale; undefined if args.symmetric. code + zero_point is a code of
+  /// args.num_bits, which an export stores.
   torch::Tensor zero_point = {};
   QuantArgs args = kWeightInt8;
 
-  /// codes * scale in `dtype`: what the gradient flows back through.
+  /// codes * scale in `dtype`. Gradients flow back through these values.
   torch::Tensor dequantized(torch::ScalarType dtype) const;
   /// The rows of dequantized(dtype) that `ids` (int64, [...]) name: [..., in].
   torch::Tensor dequantized_rows(const torch::Tensor& ids, torch::ScalarType dtype) const;

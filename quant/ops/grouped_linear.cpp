@@ -17,7 +17,7 @@ std::int64_t panel_bytes(const PackedGroups& panels) {
   return panels.panels() * kPanel * (panels.inputs + panels.groups() * sides);
 }
 
-/// A weight's panels without their memory. scale: [outputs, groups].
+/// A weight's panels without memory of their own. scale: [outputs, groups].
 PackedGroups panels_without_data(std::int64_t inputs, const Tensor& scale) {
   return {.outputs = scale.size(0),
           .inputs = inputs,
@@ -37,7 +37,7 @@ PackedGroups panels_in(const Tensor& data, std::int64_t inputs, const Tensor& sc
   return panels;
 }
 
-/// The rows begin .. begin + rows.
+/// Rows begin .. begin + rows of `in`.
 GroupedRows part_of(GroupedRows in, std::int64_t inputs, std::int64_t begin, std::int64_t rows) {
   in.codes += begin * inputs;
   in.rows = rows;
@@ -45,7 +45,8 @@ GroupedRows part_of(GroupedRows in, std::int64_t inputs, std::int64_t begin, std
   return in;
 }
 
-/// Threads take a panel of a chunk of rows at a time: few rows are shared by panels, many by both.
+/// Threads take a panel of a chunk of rows at a time. Panels split few rows; chunks, too, split
+/// many.
 Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const PreparedWeight& weight,
                  const Tensor& bias, at::ScalarType dtype) {
   constexpr std::int64_t kRows = 192;

@@ -7,15 +7,15 @@
 
 namespace dualpath::quant {
 
-// Products with weights that have a scale a group of inputs: int32 sums by group, each times its
-// scales, added in float32 from the first group to the last.
+// Products with weights that have a scale a group of inputs. int32 sums by group are multiplied by
+// their scales and added in float32, from the first group to the last.
 
-/// Lays codes and scales of a grouped weight on the CPU out as panels for the processor's vectors.
-/// Groups are a multiple of kQuad inputs. panels: of other codes of the same shape, written to in
-/// place, or undefined.
+/// Prepares a grouped weight on the CPU: codes and scales in panels for the processor's vectors.
+/// Groups are a multiple of kQuad inputs. panels: of other codes of the same shape, which are
+/// overwritten in place, or undefined.
 void prepare_panels(const GridWeight& weight, at::Tensor& panels);
 
-/// integer_linear() of a grouped weight: from its panels, or in a portable way from its codes.
+/// integer_linear() for a grouped weight: from its panels, or portably from its codes.
 at::Tensor grouped_linear(const at::Tensor& codes, const InputScale& input_scale,
                           const PreparedWeight& weight, const at::Tensor& bias,
                           at::ScalarType dtype);

@@ -11,10 +11,10 @@ struct InputScale {
   InputScale(float all) : value(all) {}
   InputScale(const torch::Tensor& each) : rows(each.contiguous()) {}
 
-  float value = 0.0f;  ///< of all rows, if `rows` is undefined
+  float value = 0.0f;  ///< for all rows, if `rows` is undefined
   torch::Tensor rows;  ///< float32 on the codes' device: one a row, [M], or [1] for all
 
-  /// What kernels read. Valid while this scale lives.
+  /// The scale as kernels read it. Valid while this scale lives.
   InputScaleView view() const {
     if (!rows.defined()) return {.value = value};
     return {.values = rows.const_data_ptr<float>(), .step = rows.numel() == 1 ? 0 : 1};

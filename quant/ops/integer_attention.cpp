@@ -17,14 +17,14 @@ using torch::Tensor;
 constexpr int kProbabilityQmax = 255;
 constexpr float kProbabilityScale = 1.0f / kProbabilityQmax;
 
-/// [T, S]: the keys that a row does not see.
+/// The keys that a row does not see: [T, S].
 Tensor unseen(const Tensor& scores) {
   const std::int64_t rows = scores.size(-2), keys = scores.size(-1);
   return at::ones({rows, keys}, scores.options().dtype(at::kBool)).triu(keys - rows + 1);
 }
 
-/// Of probabilities' codes and values', which float32 sums exactly up to 512 keys: beyond, the sums
-/// of so many are added in float64.
+/// Multiplies codes of probabilities and of values. float32 sums them exactly up to 512 keys;
+/// beyond, sums of 512 are added in float64.
 Tensor exact_product(const Tensor& probabilities, const Tensor& values) {
   constexpr std::int64_t kExact = 512;  // 512 * 255 * 128 < 2^24
   const std::int64_t keys = values.size(-2);
@@ -40,7 +40,7 @@ Tensor exact_product(const Tensor& probabilities, const Tensor& values) {
   return sum.to(at::kFloat);
 }
 
-/// All queries against the keys that the last of them sees.
+/// Attends with all queries to the keys that the last of them sees.
 Tensor attend(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
   const std::int64_t heads = query.codes.size(1), rows = query.codes.size(2),
                      width = query.codes.size(3), kv_heads = key.codes.size(1),
@@ -72,7 +72,7 @@ HeadCodes quantize_heads(const Tensor& x, const Tensor& scale, const std::string
 
 Tensor integer_attention(const HeadCodes& query, const HeadCodes& key, const HeadCodes& value) {
   constexpr std::int64_t kWidest = 1024;  // 1024 * 128 * 128 = 2^24
-  constexpr std::int64_t kBlock = 128;    // queries: bounds what is held at a time
+  constexpr std::int64_t kBlock = 128;    // queries a block: bounds the memory held at a time
   const std::int64_t width = query.codes.size(3);
   TORCH_CHECK(width <= kWidest, "heads are ", width, " wide, expected at most ", kWidest);
   const std::int64_t rows = query.codes.size(2), before = key.codes.size(2) - rows;

@@ -12,8 +12,8 @@ namespace {
 
 using at::Tensor;
 
-/// int32; from oneDNN, float32 that they are rounded to. The op takes one input scale. With 1 for
-/// both scales its floats are the sums, rounded once, as the law rounds them.
+/// int32 sums, or from oneDNN the float32 they are rounded to. The op takes one input scale. With 1
+/// for both scales its floats are the sums, rounded once, as the law rounds them.
 Tensor sums_of(const Tensor& codes, const PreparedWeight& weight) {
   if (weight.kind == WeightKind::kOneDnn)
     return onednn_linear(codes, at::ones({1}), weight.data, /*bias=*/{}, at::kFloat);

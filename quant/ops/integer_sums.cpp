@@ -15,9 +15,8 @@ namespace {
 
 using at::Tensor;
 
-/// Without VNNI, pairs of products are added in 16 bits, which saturate: seen only with codes at
-/// their ends, and, since one operand is shifted to unsigned, only with some of the four pairs of
-/// ends.
+/// Without VNNI, pairs of products are added in 16 bits, which saturate. Only codes at their ends
+/// show it, and, since one operand is shifted to unsigned, only some of the four pairs of ends.
 bool int_mm_is_exact(at::Device device) {
   constexpr std::int64_t kSize = 256;
   const at::TensorOptions codes = at::TensorOptions(device).dtype(at::kChar);
@@ -36,7 +35,7 @@ bool int_mm_is_exact(at::Device device) {
   }
 }
 
-/// Looked at once in a process, for each kind of device.
+/// Tried once in a process for each kind of device.
 bool serves_int_mm(at::DeviceType type) {
   if (type == at::kCUDA) {
     static const bool exact_on_cuda = int_mm_is_exact(at::kCUDA);
@@ -47,14 +46,14 @@ bool serves_int_mm(at::DeviceType type) {
 }
 
 // torch 2.11 multiplies on CUDA only with more than 16 rows on the left, and widths that are
-// multiples of 8. Rows of K that begin at multiples of 16 bytes are what tensor cores read best.
+// multiples of 8. Tensor cores read rows of K best if they begin at multiples of 16 bytes.
 constexpr std::int64_t kFewestRows = 32, kColumnsMultiple = 8, kInnerMultiple = 16;
 
 std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-/// Codes with zeros added up to this shape.
+/// Adds zeros to codes up to this shape.
 Tensor padded(const Tensor& codes, std::int64_t rows, std::int64_t columns) {
   if (codes.size(0) == rows && codes.size(1) == columns) return codes.contiguous();
   return at::constant_pad_nd(codes, {0, columns - codes.size(1), 0, rows - codes.size(0)});
@@ -66,7 +65,7 @@ Tensor sums_on_cuda(const Tensor& a, const Tensor& b) {
   return at::_int_mm(input, weight.t()).narrow(0, 0, a.size(0)).narrow(1, 0, b.size(0));
 }
 
-/// Of a's width: columns that were added to b count nothing.
+/// Cuts b to a's width: the columns added to b count nothing.
 Tensor without_padding(const Tensor& b, std::int64_t columns) {
   return b.size(1) == columns ? b : b.narrow(1, 0, columns);
 }
@@ -95,7 +94,7 @@ Tensor scaled(const Tensor& sums, const InputScaleView& input, const Tensor& wei
     scale_sums_cpu(part, element, modules::row_at(y, begin));
   };
   const auto on_cpu = [&] {
-    constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at a time
+    constexpr std::int64_t kGrain = 1 << 15;  // elements that a thread takes at a time
     const std::int64_t grain = std::max<std::int64_t>(1, kGrain / all.columns);
     at::parallel_for(0, all.rows, grain, scale_part);
   };

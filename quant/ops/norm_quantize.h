@@ -8,7 +8,7 @@
 
 namespace dualpath::quant {
 
-/// RMSNorm and quantize as one kernel, with the bits of the two apart.
+/// RMSNorm and quantize as one kernel. The bits are those of the two apart.
 struct NormCodes {
   at::Tensor codes;        ///< [rows, width]; int8, or uint8 on an unsigned grid
   at::Tensor inverse_rms;  ///< [rows] float32
@@ -17,7 +17,7 @@ struct NormCodes {
 /// Error naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
 NormCodes norm_quantize(const at::Tensor& x, const at::Tensor& weight, double eps, Grid grid,
                         const std::string& site);
-/// grad: [rows, width] in x's dtype, of the quantized values. Result: of x, in its shape.
+/// Gradient of x, in its shape. grad: [rows, width] in x's dtype, of the quantized values.
 at::Tensor norm_quantize_gradient(const at::Tensor& grad, const at::Tensor& x,
                                   const at::Tensor& weight, const at::Tensor& inverse_rms,
                                   Grid grid);

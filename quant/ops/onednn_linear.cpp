@@ -15,7 +15,7 @@
 #include "quant/kernels/pack_blocks.h"
 
 namespace at::native {
-// Of libtorch_cpu, in no header of the wheel.
+// Part of libtorch_cpu, but in no header of the wheel.
 TORCH_API void* data_ptr_from_mkldnn(const Tensor& mkldnn_tensor);
 TORCH_API std::int64_t nbytes_from_mkldnn(const Tensor& mkldnn_tensor);
 }  // namespace at::native
@@ -52,10 +52,10 @@ bool has_our_bytes(const Tensor& codes, const Tensor& prepared) {
                      static_cast<std::size_t>(ours.numel())) == 0;
 }
 
-/// What has been seen of each shape of weight in this process.
+/// Remembers each shape of weight seen in this process.
 class Shapes {
  public:
-  /// Nothing if the shape is met for the first time.
+  /// Returns nothing if the shape is met for the first time.
   std::optional<bool> ours(const Tensor& codes) {
     const std::lock_guard lock(mutex_);
     const auto found = seen_.find(key(codes));
@@ -79,7 +79,7 @@ Shapes& shapes() {
   return shapes;
 }
 
-/// A processor or build without the op throws.
+/// Tries the op: it throws on a processor or build without it.
 bool onednn_is_exact() {
   constexpr std::int64_t kSize = 64;
   const Tensor scale = at::full({kSize}, 0.1f);
@@ -121,8 +121,9 @@ void onednn_prepare_again(const Tensor& codes, Tensor& prepared) {
   if (!ours) shapes().set(codes, has_our_bytes(codes, prepared));
 }
 
-/// The op would multiply by its two scales one after the other, and round in between. So it gets 1
-/// as the input's, and the product of both, which is the law's, as the weight's.
+/// Passes 1 as the input's scale and the product of both scales, which is the law's, as the
+/// weight's. The op itself would multiply by its two scales one after the other and round in
+/// between.
 Tensor onednn_linear(const Tensor& codes, const Tensor& scale, const Tensor& prepared,
                      const Tensor& bias_or_none, at::ScalarType dtype) {
   const Tensor weight_zero_point = at::zeros({1}, at::kLong);

@@ -15,8 +15,8 @@ struct Codes {
                         ///< passes; undefined unless asked for
 };
 
-/// All of x on one grid. x: float32, bfloat16 or float16. A value that is not finite is an Error
-/// naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
+/// Quantizes all of x on one grid. x: float32, bfloat16 or float16. A value that is not finite is
+/// an Error naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
 Codes quantize(const at::Tensor& x, Grid grid, const std::string& site, bool want_in_range = false);
 
 /// Room for codes on a grid, in the shape of `like`: int8, or uint8 if the grid is unsigned.

@@ -19,7 +19,7 @@ using at::Tensor;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-/// A row of several tensors side by side, its columns scaled. y: as many floats as factors.
+/// Scales the columns of a row of several tensors side by side. y: as many floats as factors.
 void scale_columns(const std::vector<Tensor>& grads, std::int64_t row, const float* factors,
                    float* y) {
   for (const Tensor& grad : grads) {
@@ -31,7 +31,7 @@ void scale_columns(const std::vector<Tensor>& grads, std::int64_t row, const flo
   }
 }
 
-/// A few rows at a time, so that they stay in the cache.
+/// Quantizes a few rows at a time, so that they stay in the cache.
 void quantize_gradients_on_cpu(const std::vector<Tensor>& any_grads, const Tensor& factors,
                                Grid like, const ScaledCodes& codes) {
   constexpr std::int64_t kRows = 8;
@@ -56,7 +56,7 @@ void quantize_gradients_on_cpu(const std::vector<Tensor>& any_grads, const Tenso
   if (non_finite > 0) codes.scale.fill_(kNaN);
 }
 
-/// Side by side, in float32.
+/// Scaled columns side by side, in float32.
 Tensor scaled_columns(const std::vector<Tensor>& grads, const Tensor& factors) {
   Tensor all = at::empty({grads.front().size(0), factors.size(0)}, factors.options());
   std::int64_t first = 0;

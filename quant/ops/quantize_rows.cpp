@@ -22,8 +22,8 @@ Tensor one_a_row(const Tensor& x, at::ScalarType dtype) {
   return at::empty({x.size(0)}, x.options().dtype(dtype));
 }
 
-/// Calls kernel(first row, rows, number of the first) from several threads; it returns how many of
-/// their values were not finite.
+/// Calls kernel(first row, rows, number of the first) from several threads. It returns how many
+/// values were not finite.
 template <class Kernel>
 void for_finite_rows(const Tensor& x, const std::string& site, const Kernel& kernel) {
   std::atomic<std::int64_t> non_finite = 0;

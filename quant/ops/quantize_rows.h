@@ -14,17 +14,16 @@ namespace dualpath::quant {
 struct ScaledCodes {
   at::Tensor values;      ///< shape of x; int8, or uint8 with zero point 128
   at::Tensor scale;       ///< float32, one a row or group
-  at::Tensor zero_point;  ///< int8, as scale, where it is asymmetric: what values are less by
+  at::Tensor zero_point;  ///< int8, like scale, if asymmetric: the codes are less by it
 };
 /// x: [..., K] float; scale: one a token, its largest magnitude over 127.
 ScaledCodes quantize_tokens(const at::Tensor& x, bool unsigned_codes, const std::string& site);
-/// A weight x: [N, K] float, by channel (scale: [N]) or group (K a multiple of its size; scale:
-/// [N, K / group_size]). value = code * scale; of b bits, symmetric codes are within
-/// 2^(b-1) - 1 of zero, and with their zero point added asymmetric ones lie in
-/// [-2^(b-1), 2^(b-1) - 1].
+/// A weight x: [N, K] float, by channel (scale: [N]) or group (K a multiple of its size; scale: [N,
+/// K / group_size]). value = code * scale. Symmetric codes of b bits are within 2^(b-1) - 1 of
+/// zero. Asymmetric ones, with their zero point added, lie in [-2^(b-1), 2^(b-1) - 1].
 ScaledCodes quantize_by(const QuantArgs& args, const at::Tensor& x, const std::string& site);
 
-/// The grid of a token's codes, but for the scale, which is the token's own.
+/// The grid of a token's codes but for the scale, which is the token's own.
 inline Grid token_grid(bool unsigned_codes) {
   return unsigned_codes ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
 }

@@ -10,13 +10,13 @@ namespace {
 
 using torch::Tensor;
 
-/// Values of codes that float32 sums exactly for so many products, float64 for all there can be.
+/// Dtype that sums so many products of codes exactly: float32, or float64 for more.
 torch::ScalarType exact_dtype(std::int64_t products) {
   constexpr std::int64_t kExact = 1024;  // 1024 * 128 * 127 < 2^24
   return products <= kExact ? torch::kFloat : torch::kDouble;
 }
 
-/// One value a channel, beside [B, channels, sizes...].
+/// Shapes one value a channel to go with [B, channels, sizes...].
 Tensor by_channel(const Tensor& each, std::int64_t dimensions) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(dimensions), 1);
   shape[1] = -1;

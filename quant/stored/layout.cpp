@@ -16,7 +16,7 @@ namespace {
 using modules::LinearRef;
 using modules::Structure;
 
-/// compressed-tensors' words.
+/// The words in compressed-tensors' names.
 constexpr Named<modules::Operand> kScaleNames[] = {{"q_scale", modules::Operand::kQuery},
                                                    {"k_scale", modules::Operand::kKey},
                                                    {"v_scale", modules::Operand::kValue}};
@@ -32,8 +32,8 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
           .bytes = numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
-/// What an export holds of a quantized weight, under the names by which it is found again, and of
-/// its input.
+/// Adds an export's tensors of a quantized weight, under the names by which they are found again,
+/// and of its input.
 void append_quantized(const Plan& plan, const PlannedLinear& linear,
                       const modules::WeightStore& weights, std::vector<PlannedBytes>& planned) {
   const LinearRef& ref = linear.ref;

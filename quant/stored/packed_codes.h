@@ -6,9 +6,9 @@
 
 namespace dualpath::quant {
 
-// Codes as compressed-tensors' pack-quantized files hold them: each plus 2^(num_bits - 1), one
-// behind the other from the lowest bit of int32 words up, over their borders; a row ends with its
-// last word.
+// Codes as compressed-tensors' pack-quantized files hold them. Each code plus 2^(num_bits - 1)
+// stands behind the last, from the lowest bit of int32 words up, over their borders. A row ends
+// with its last word.
 
 /// Words that so many codes take.
 constexpr std::int64_t words_of(std::int64_t codes, int num_bits) {
@@ -20,7 +20,7 @@ constexpr std::int64_t words_of(std::int64_t codes, int num_bits) {
 /// int32.
 at::Tensor pack_codes(const at::Tensor& codes, int num_bits);
 
-/// packed: of pack_codes(). Result: [rows, columns] int8.
+/// packed: from pack_codes(). Result: [rows, columns] int8.
 at::Tensor unpack_codes(const at::Tensor& packed, int num_bits, std::int64_t columns);
 
 }  // namespace dualpath::quant

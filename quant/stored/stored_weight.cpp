@@ -21,7 +21,7 @@ Tensor read(const WeightStore& weights, const std::string& name,
   return tensor;
 }
 
-/// The columns of codes [rows, columns] are packed, not their rows.
+/// Packs the columns of codes [rows, columns] instead of their rows.
 Tensor pack_columns(const Tensor& codes, int num_bits) {
   return pack_codes(codes.t(), num_bits).t().contiguous();
 }
@@ -30,16 +30,16 @@ Tensor unpack_columns(const Tensor& packed, int num_bits, std::int64_t rows) {
   return unpack_codes(packed.t(), num_bits, rows).t().contiguous();
 }
 
-/// [outputs] becomes [outputs, 1].
+/// Makes [outputs] a matrix [outputs, 1].
 Tensor matrix(const Tensor& each) { return each.dim() == 1 ? each.unsqueeze(1) : each; }
 
-/// ref: of a linear or a convolution.
+/// ref: a linear's or a convolution's.
 template <class Ref>
 Tensor float_bias(const WeightStore& weights, const Ref& ref) {
   return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
 }
 
-/// The codes that an export holds of a linear's weight.
+/// Reads a linear's codes from an export.
 class StoredWeight {
  public:
   StoredWeight(const WeightStore& weights, const PlannedLinear& linear)
@@ -62,7 +62,7 @@ class StoredWeight {
   }
 
  private:
-  /// A tied table's tensors are stored under its other name: the store knows.
+  /// The stored tensor's name. The store knows a tied table's other name.
   std::string name(const char* tensor) const { return linear_.ref.name + tensor; }
 
   Tensor codes(std::int64_t outputs, std::int64_t inputs) const {

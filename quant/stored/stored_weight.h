@@ -16,13 +16,13 @@ GridWeight grid_weight(const modules::WeightStore& weights, const PlannedLinear&
 /// A planned convolution's weight, quantized from its values: codes [out_channels, the rest].
 GridWeight grid_weight(const modules::WeightStore& weights, const PlannedConv& conv);
 
-/// A linear's weight as a matrix, [out_features, in_features], however it is stored.
+/// A linear's weight as a matrix, [out_features, in_features], whatever its stored shape.
 at::Tensor matrix_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
-/// The bias in float32; undefined where there is none.
+/// The bias in float32; undefined if there is none.
 at::Tensor bias_of(const modules::WeightStore& weights, const modules::LinearRef& ref);
 at::Tensor bias_of(const modules::WeightStore& weights, const modules::ConvRef& ref);
 
-/// The tensors an export holds of a weight, by their names behind the module's, in the order of
+/// An export's tensors of a weight, by their names behind the module's, in the order of
 /// planned_bytes().
 modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedLinear& linear);
 
