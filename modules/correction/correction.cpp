@@ -25,7 +25,7 @@ DualPathCorrectionImpl::DualPathCorrectionImpl(std::int64_t hidden_size,
     down->weight.uniform_(-bound, bound, generator);
     down->bias.uniform_(-bound, bound, generator);
   }
-  up->weight.set_data(torch::zeros({width, hidden_size}).t());  // as the kernels read it
+  up->weight.set_data(torch::zeros({width, hidden_size}).t());  // the layout that kernels read
   torch::nn::init::zeros_(up->bias);
   alpha = register_parameter("alpha", torch::ones(1));
   beta = register_parameter(

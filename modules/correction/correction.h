@@ -25,24 +25,24 @@ struct CorrectionOptions {
   std::int64_t reduction = 64;  ///< width of the head: max(1, H / reduction)
   CorrectionInput input = CorrectionInput::kRmsNorm;
   CorrectionBeta beta = CorrectionBeta::kChannel;
-  std::vector<std::string> ignore;  ///< stages without one: a name, or "re:" and a pattern
+  std::vector<std::string> ignore;  ///< stages without a correction: a name, or "re:" and a pattern
 
   bool operator==(const CorrectionOptions&) const = default;
 };
 
 /// y = x + r * (alpha * head(x / r) + beta), head = Linear(H, H/reduction) -> ReLU ->
-/// Linear(H/reduction, H). With raw input r is 1, the design's own form; with kRmsNorm r is the
-/// token's root mean square, so that tokens of a hundredfold size (the first of a window) are
-/// corrected as finely as the rest. The exact identity until trained: the up-projection and beta
-/// start at zero, alpha at 1, and all can learn.
+/// Linear(H/reduction, H). With raw input r is 1, the design's own form. With kRmsNorm r is the
+/// token's root mean square: tokens of a hundredfold size (a window's first) are corrected as
+/// finely as the rest. The exact identity until trained: the up-projection and beta start at zero,
+/// alpha at 1, and all can learn.
 struct DualPathCorrectionImpl : torch::nn::Module {
-  /// seed: of the down-projection's first values (uniform within 1/sqrt(H), as torch's Linear).
+  /// seed: for the down-projection's first values (uniform within 1/sqrt(H), as in torch's Linear).
   DualPathCorrectionImpl(std::int64_t hidden_size, const CorrectionOptions& options,
                          std::uint64_t seed);
   /// x: [..., H], computed in float32, dtype kept. Fused (fused_correction.h): saves x alone for
   /// backward.
   torch::Tensor forward(const torch::Tensor& x);
-  /// The same out of torch's own operations: what tests compare with.
+  /// Computes forward() by torch's own operations, for tests to compare with.
   torch::Tensor composed(const torch::Tensor& x);
 
   torch::nn::Linear down{nullptr}, up{nullptr};  ///< up's weight lies transposed in memory

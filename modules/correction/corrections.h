@@ -13,15 +13,16 @@
 
 namespace dualpath::modules {
 
-/// `correction.ignore` names at least one of `stages` with every entry, else a UsageError.
+/// Checks that every entry of `correction.ignore` names at least one of `stages`, else throws a
+/// UsageError.
 void check_ignored(const CorrectionOptions& options, const std::vector<CorrectableStage>& stages);
 
 /// The corrections of a model, by stage. A stage without one passes unchanged.
 class Corrections {
  public:
   Corrections() = default;
-  /// One for each of `stages` that options.ignore does not name, of the stage's width; a pattern
-  /// there that names none is a UsageError.
+  /// Makes one for each of `stages` that options.ignore does not name, of the stage's width. A
+  /// pattern there that names none is a UsageError.
   Corrections(const std::vector<CorrectableStage>& stages, const CorrectionOptions& options,
               std::uint64_t seed);
 
@@ -30,12 +31,12 @@ class Corrections {
   std::vector<std::string> stages() const;
   std::int64_t width(const std::string& stage) const;
 
-  /// "<stage>.down.weight", …; the tensors themselves, to be trained or saved.
+  /// "<stage>.down.weight", …: the tensors themselves, to be trained or saved.
   NamedTensors parameters() const;
-  /// Copies values in; a missing tensor or a wrong shape is an Error naming it and `where`.
+  /// Copies values in. A missing tensor or a wrong shape is an Error naming it and `where`.
   void load(const NamedTensors& values, const std::string& where);
   std::int64_t parameter_count() const;
-  /// How far a stage's correction is from the identity: the L2 norm of alpha times its
+  /// Distance of a stage's correction from the identity: the L2 norm of alpha times its
   /// up-projection, and of beta.
   double norm(const std::string& stage) const;
   std::int64_t bytes() const { return parameter_count() * 4; }  // float32
@@ -44,8 +45,8 @@ class Corrections {
   std::map<std::string, DualPathCorrection> by_stage_;
 };
 
-/// An executor with corrections: applies the stage's at its end, so that training, evaluation,
-/// generation and export cannot forget it. Both must outlive it. The control is Corrected(float).
+/// Applies each stage's correction at its end, so that training, evaluation, generation and export
+/// cannot forget it. Executor and corrections must outlive it. The control is Corrected(float).
 class Corrected : public ForwardingExecutor {
  public:
   Corrected(Executor& executor, const Corrections& corrections)

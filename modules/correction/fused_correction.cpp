@@ -20,7 +20,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The parameters as the kernels want them.
+/// The parameters in the kernels' layout.
 struct Operands {
   Tensor down, down_bias, up, up_bias, alpha, beta;
   bool normalized;
@@ -38,8 +38,8 @@ struct Operands {
   }
 };
 
-/// Copies nothing where up lies transposed in memory. parameters: down, its bias, up, its bias,
-/// alpha, beta.
+/// Copies nothing if up lies transposed in memory. parameters: down, its bias, up, its bias, alpha,
+/// beta.
 Operands operands(const variable_list& parameters, bool normalized) {
   const Tensor &down = parameters[0], &beta = parameters[5];
   return {down.contiguous(), parameters[1], parameters[2].t().contiguous(),
@@ -47,7 +47,7 @@ Operands operands(const variable_list& parameters, bool normalized) {
           normalized};
 }
 
-/// Gradients of the parameters, one set for each share of the rows: sets are added in order, so
+/// Gradients of the parameters, one set for each share of the rows. Sets are added in order, so
 /// that the bits depend on the number of shares alone.
 struct GradientSets {
   GradientSets(std::int64_t sets, const Operands& of)
@@ -74,12 +74,12 @@ struct GradientSets {
 
 std::int64_t rows_of(const Tensor& x) { return x.numel() / x.size(-1); }
 
-/// All threads on one row.
+/// Computes one row on all threads.
 void run_row(data::Element element, const CorrectionWeights& weights, const std::byte* x,
              std::byte* y) {
   std::vector<float> active(static_cast<std::size_t>(weights.width));
   std::atomic<float> r = 1.0f;              // each thread finds the same
-  constexpr std::int64_t kGrain = 1 << 14;  // weights a thread takes at least
+  constexpr std::int64_t kGrain = 1 << 14;  // the fewest weights for a thread
   at::parallel_for(0, weights.width, std::max<std::int64_t>(1, kGrain / weights.hidden),
                    [&](std::int64_t begin, std::int64_t end) {
                      r = correction_units_cpu(element, weights, x, begin, end, active.data());
@@ -148,7 +148,7 @@ GradientSets run_backward_on_cpu(const Tensor& x, const Tensor& grad, const Oper
   return sums;
 }
 
-/// grad: of y. Fills grad_x.
+/// Fills grad_x. grad: y's gradient.
 GradientSets run_backward(const Tensor& x, const Tensor& grad, const Operands& of,
                           const Tensor& grad_x) {
   return on_device(

@@ -14,13 +14,13 @@ namespace {
 
 using at::Tensor;
 
-/// [batch, length] bool.
+/// A mask without padding: [batch, length] bool.
 Tensor all_real(Executor& executor, const Tensor& x, std::int64_t length) {
   return executor.constant(at::ones({x.size(0), length}, x.options().dtype(at::kBool)));
 }
 
-/// Squares of size x size patches, as [channels, rows, columns]; the stream's grid becomes theirs.
-/// All images of a stream that has patches row by row are of one size.
+/// Merges squares of size x size patches, as [channels, rows, columns]. The stream's grid becomes
+/// theirs. All images of a stream that has patches row by row are of one size.
 Tensor merged_patches(Executor& executor, Stream& stream, const Tensor& x, std::int64_t size) {
   const Tensor squares = merged_grid(stream.grid, size);
   const auto grid = stream.grid.accessor<std::int64_t, 2>();
@@ -36,7 +36,7 @@ Tensor merged_patches(Executor& executor, Stream& stream, const Tensor& x, std::
   return merged;
 }
 
-/// `size` frames side by side.
+/// Puts `size` frames side by side.
 Tensor stacked_frames(Executor& executor, Stream& stream, const Tensor& x, std::int64_t size) {
   const std::int64_t missing = (size - x.size(1) % size) % size;
   const Tensor real = executor.masked(x, stream.mask, /*dim=*/1);
@@ -45,7 +45,7 @@ Tensor stacked_frames(Executor& executor, Stream& stream, const Tensor& x, std::
   return executor.arrange(Flatten{2}, executor.arrange(Unflatten{1, {-1, size}}, padded));
 }
 
-/// Learned queries that read what was projected.
+/// Reads the projected states by learned queries.
 struct Resampler {
   ParameterRef queries;  ///< [1, Q, width]
   LinearRef query, output;

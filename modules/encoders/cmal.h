@@ -8,8 +8,8 @@
 
 namespace dualpath::modules {
 
-/// The cross-modal alignment layer of one modality: what makes an encoder's hidden states [B, T,
-/// in_features] into a decoder's [B, S, out_features]. One stage, of that modality's stream:
+/// The cross-modal alignment layer of one modality. Makes an encoder's hidden states [B, T,
+/// in_features] a decoder's [B, S, out_features]. It is one stage of that modality's stream:
 ///
 ///   norm       a layer norm, "norm"
 ///   merge      n = merge_size: squares of n x n patches of the stream's grid become one of n²
@@ -19,11 +19,11 @@ namespace dualpath::modules {
 ///   projection two linears with GELU between, "fc1" and "fc2" (LLaVA-1.5, Liu et al. 2024,
 ///              section 3.3)
 ///   resampler  by option: num_queries learned queries "queries" [1, Q, out_features] attend to
-///              what was projected and are added what they find: "query", "key", "value",
+///              the projected states, and the result is added to them: "query", "key", "value",
 ///              "output" (Flamingo, Alayrac et al. 2022, section 2.1); S is Q then
 ///   embedding  the modality's, "modality" [1, 1, out_features], is added
 ///
-/// Padding stays without effect. `name` is the module path, and that of its stage. A grid that
+/// Padding stays without effect. `name` is the path of the module and of its stage. A grid that
 /// merge_size does not divide is an Error.
 Network make_cmal(const CmalConfig& config, Modality modality, std::int64_t in_features,
                   std::int64_t out_features, const std::string& name);

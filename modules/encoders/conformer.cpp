@@ -9,7 +9,7 @@
 namespace dualpath::modules {
 namespace {
 
-/// What a checkpoint calls the parts of a layer, behind the layer's name.
+/// A checkpoint's names for a layer's parts, behind the layer's name.
 struct Names {
   const char* layer;
   const char *first_norm, *first_up, *first_down, *second_norm, *second_up, *second_down;
@@ -166,7 +166,7 @@ Stage input_stage(const ConformerConfig& config, const std::string& prefix) {
 }  // namespace
 
 Network make_conformer(const ConformerConfig& config, const std::string& prefix) {
-  constexpr std::int64_t kSomeFrames = 64;  // more than any subsampling makes one of
+  constexpr std::int64_t kSomeFrames = 64;  // more than any subsampling merges into one
   Network network;
   network.tower_samples[Modality::kAudio].input =
       input_without_data({1, kSomeFrames, config.num_mel_bins});

@@ -8,15 +8,15 @@
 
 namespace dualpath::modules {
 
-/// A speech encoder's stages, of the stream kAudio: the subsampling (of torchaudio's form: nothing
-/// but the input itself), then the layers. The stream's input is [B, T, num_mel_bins], its mask
-/// [B, T]; undefined: all frames are real. A clip's hidden
-/// states do not depend on the batch or its padding. (torchaudio's own do: it does not mask before
-/// its convolution.) prefix: of every name, e.g. "encoder.".
+/// A speech encoder's stages, in the stream kAudio: the subsampling (torchaudio's form has none and
+/// takes the input itself), then the layers. The stream's input is [B, T, num_mel_bins], its mask
+/// [B, T]; if undefined, all frames are real. A clip's hidden states do not depend on the batch or
+/// its padding. (torchaudio's own do: it does not mask before its convolution.) prefix: before
+/// every name, e.g. "encoder.".
 Network make_conformer(const ConformerConfig& config, const std::string& prefix = "");
 
-/// Our names for the tensors that torchaudio's attention keeps under names of no module:
-/// "….in_proj.weight" -> "….in_proj_weight". See TiedWeights.
+/// Our names for tensors of torchaudio's attention whose names have no module: "….in_proj.weight"
+/// -> "….in_proj_weight". See TiedWeights.
 std::map<std::string, std::string> conformer_aliases(const ConformerConfig& config,
                                                      const std::string& prefix = "");
 

@@ -72,7 +72,7 @@ class Glm4vVisionBuilder {
   std::string prefix_;
 };
 
-/// Half of each head's pairs turn by the row, the others by the column.
+/// Turns half of each head's pairs by the row, the others by the column.
 RotationTable rotation_of(Executor& executor, const Tensor& places, const Rotation& half) {
   const auto table = [&](std::int64_t side) {
     const Tensor place = executor.arrange(Slice{2, side, 1}, places);
@@ -110,7 +110,7 @@ Stage Glm4vVisionBuilder::embedding_stage() const {
   return {prefix_ + "patch_embed", /*correctable=*/false, forward, Modality::kImage};
 }
 
-/// A convolution whose kernel is a merged square: a linear of its patches.
+/// Convolves with a merged square as the kernel: a linear of its patches.
 Stage Glm4vVisionBuilder::downsample_stage() const {
   const std::int64_t side = config_.spatial_merge_size, square = side * side;
   const LinearRef conv{prefix_ + "downsample",
@@ -131,7 +131,7 @@ Stage Glm4vVisionBuilder::downsample_stage() const {
 }
 
 Stage Glm4vVisionBuilder::merger_stage() const {
-  constexpr double kEps = 1e-5;  // of torch's LayerNorm
+  constexpr double kEps = 1e-5;  // torch's LayerNorm's
   const std::string name = prefix_ + "merger";
   const std::int64_t width = config_.out_hidden_size, inner = config_.intermediate_size;
   const LinearRef first{name + ".proj", width, width}, gate{name + ".gate_proj", width, inner},

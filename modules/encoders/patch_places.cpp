@@ -9,7 +9,7 @@ namespace {
 
 using at::Tensor;
 
-/// [rows * columns, 2].
+/// Row and column of each patch: [rows * columns, 2].
 Tensor places_of(data::ImageGrid grid, std::int64_t merge) {
   const auto by_square = [&](const Tensor& of_patches) {
     return of_patches.expand({grid.rows, grid.columns})
@@ -22,7 +22,7 @@ Tensor places_of(data::ImageGrid grid, std::int64_t merge) {
   return at::stack({by_square(rows.unsqueeze(1)), by_square(columns)}, -1);
 }
 
-/// Of the range [-1, 1] over a side of so many patches, at a patch's middle.
+/// The middle of a patch in [-1, 1], for a side of so many patches.
 Tensor normalized(const Tensor& place, const Tensor& patches) {
   return (place.to(at::kFloat) + 0.5) / patches.to(at::kFloat).unsqueeze(1) * 2 - 1;
 }

@@ -27,7 +27,7 @@ Subsampling::Subsampling(const ConformerConfig& c, const std::string& name)
   first_ = conv(0, 1, 1);
   std::int64_t bands = conv_length(first_, c.num_mel_bins);
   for (std::int64_t i = 1; i < sizes_.halvings; ++i) {
-    const std::int64_t place = 3 * i - 1;  // behind each pair stands a ReLU
+    const std::int64_t place = 3 * i - 1;  // a ReLU stands behind each pair
     steps_.push_back({conv(place, channels, channels),
                       {fmt::format("{}.layers.{}", name, place + 1),
                        channels,

@@ -7,14 +7,13 @@
 
 namespace dualpath::modules {
 
-/// Fewer frames out of convolutions over time and mel bands, each but the first one depthwise and
-/// one pointwise, with ReLU between (Rekesh et al. 2023).
+/// Makes fewer frames by convolutions over time and mel bands, with ReLU between (Rekesh et al.
+/// 2023). Each but the first is one depthwise and one pointwise.
 class Subsampling {
  public:
   Subsampling(const ConformerConfig& config, const std::string& name);
 
-  /// stream.input: [B, T, mels]. Makes hidden [B, T', H], and of mask [B, T]
-  /// one that is [B, T'].
+  /// stream.input: [B, T, mels]. Makes hidden [B, T', H], and of mask [B, T] one that is [B, T'].
   void forward(Executor& executor, Stream& stream) const;
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 using at::Tensor;
 
-/// What a checkpoint calls its parts; those of a layer behind its name.
+/// A checkpoint's names for the parts. A layer's stand behind its name.
 struct VitNames {
   const char *class_token, *positions, *patches, *embeddings;
   const char *layer, *attention_norm, *query, *key, *value, *qkv, *attention, *output;
@@ -61,7 +61,7 @@ class VitBuilder {
       : config_(config),
         names_(config.naming == VitNaming::kTimm ? kTimm : kHuggingFace),
         outer_(std::move(prefix)) {
-    // transformers' classifier holds the encoder as "vit"
+    // transformers' classifier holds the encoder as "vit".
     const bool is_within = config.naming == VitNaming::kHuggingFace && config.num_labels > 0;
     prefix_ = outer_ + (is_within ? "vit." : "");
   }

@@ -5,10 +5,10 @@
 
 namespace dualpath::modules {
 
-/// The image encoder. Its stages work on the stream kImage: from pixels [B, 3, H, W], whose sides
-/// patches divide, to hidden states [B, 1 + patches, hidden_size], the class token first. Images of
-/// other sizes than the config's have their positions interpolated. `prefix` stands before every
-/// name ("model.vision."). The head is the classifier, if there is one: of the class token.
+/// The image encoder, with stages of the stream kImage. Goes from pixels [B, 3, H, W], whose sides
+/// patches divide, to hidden states [B, 1 + patches, hidden_size], the class token first. If images
+/// have another size than the config's, positions are interpolated. `prefix` stands before every
+/// name ("model.vision."). The head is the class token's classifier, if there is one.
 Network make_vit(const VitConfig& config, const std::string& prefix = "");
 
 }  // namespace dualpath::modules

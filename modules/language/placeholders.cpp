@@ -11,10 +11,10 @@ namespace {
 
 using at::Tensor;
 
-/// Walks through a text's tokens and says where each is.
+/// Walks through a text's tokens and gives the place of each.
 class Places {
  public:
-  /// grid: [images, 2], from which images are taken one by one.
+  /// grid: [images, 2]. Images are taken from it one by one.
   explicit Places(const Tensor& grid) : grid_(grid.accessor<std::int64_t, 2>()) {}
 
   struct Place {

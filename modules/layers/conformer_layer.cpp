@@ -12,23 +12,23 @@ namespace {
 
 using at::Tensor;
 
-/// [B, T, heads * D] -> [B, heads, T, D].
+/// Splits heads: [B, T, heads * D] -> [B, heads, T, D].
 Tensor heads(Executor& executor, const AttentionRef& ref, const Tensor& x) {
   return swap_heads(executor, split_heads(executor, x, ref.num_heads));
 }
 
-/// [B, T, H] -> [B, H, T], and back.
+/// Swaps time and channels: [B, T, H] -> [B, H, T], and back.
 Tensor transposed(Executor& executor, const Tensor& x) {
   return executor.arrange(Permute{{0, 2, 1}}, x);
 }
 
-/// q [B, heads, T, D] plus a bias [heads, D].
+/// Adds a bias [heads, D] to q [B, heads, T, D].
 Tensor biased(Executor& executor, const Tensor& q, const ParameterRef& bias) {
   const Tensor row = executor.arrange(Unflatten{1, {1, -1}}, executor.parameter(bias));
   return executor.add(q, row);
 }
 
-/// What the distances add to the scores of q [B, heads, T, D]: [B, heads, T, T].
+/// The distances' part of q's scores: q [B, heads, T, D] -> [B, heads, T, T].
 Tensor distance_scores(Executor& executor, const ConformerLayer::Attention& attention,
                        const Tensor& q, const Tensor& x) {
   const ConformerLayer::RelativePositions& positions = *attention.positions;

@@ -9,15 +9,15 @@
 namespace dualpath::modules {
 
 /// One layer of a Conformer: half a feed-forward step, attention and convolution in either order,
-/// the other half, a norm. The names are whatever the checkpoint calls them.
+/// the other half, a norm. The names are the checkpoint's.
 struct ConformerLayer {
   struct FeedForward {
     NormRef norm;
     LinearRef up, down;
   };
-  /// What a score gains by the distance of query and key (Dai et al. 2019).
+  /// A score's gain by the distance of query and key (Dai et al. 2019).
   struct RelativePositions {
-    LinearRef keys;                            ///< of the distances' sines and cosines
+    LinearRef keys;                            ///< reads the distances' sines and cosines
     ParameterRef content_bias, distance_bias;  ///< [heads, head_dim] each, added to the query
   };
   struct Attention {
@@ -43,7 +43,7 @@ struct ConformerLayer {
   Activation activation = Activation::kSilu;
   bool convolution_first = false;
 
-  /// stream.hidden: [B, T, H]. Where stream.mask is false nothing is read.
+  /// stream.hidden: [B, T, H]. Reads nothing where stream.mask is false.
   void forward(Executor& executor, Stream& stream) const;
 
  private:

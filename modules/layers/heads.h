@@ -8,13 +8,13 @@
 
 namespace dualpath::modules {
 
-/// [B, T, heads * D] -> [B, T, heads, D].
+/// Splits heads: [B, T, heads * D] -> [B, T, heads, D].
 at::Tensor split_heads(Executor& executor, const at::Tensor& x, std::int64_t heads);
 
-/// [B, T, heads, D] -> [B, heads, T, D], and back.
+/// Swaps time and heads: [B, T, heads, D] -> [B, heads, T, D], and back.
 at::Tensor swap_heads(Executor& executor, const at::Tensor& x);
 
-/// [B, heads, T, D] -> [B, T, heads * D].
+/// Merges heads: [B, heads, T, D] -> [B, T, heads * D].
 at::Tensor merge_heads(Executor& executor, const at::Tensor& x);
 
 }  // namespace dualpath::modules

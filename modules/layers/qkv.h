@@ -8,8 +8,8 @@
 
 namespace dualpath::modules {
 
-/// q, k and v, [..., heads * head_dim] each: as they were made, or out of one linear whose outputs
-/// are theirs, one behind another.
+/// q, k and v, [..., heads * head_dim] each. Returns three results unchanged; splits one linear's
+/// result, which has theirs one behind another.
 std::vector<at::Tensor> split_qkv(Executor& executor, const std::vector<at::Tensor>& made,
                                   const AttentionRef& ref);
 

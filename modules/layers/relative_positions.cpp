@@ -20,8 +20,9 @@ Tensor relative_positions(const Tensor& x, std::int64_t width) {
   return at::stack({angles.sin(), angles.cos()}, -1).flatten(1).unsqueeze(0).to(x.scalar_type());
 }
 
-/// Row t's score of key s stands at T - 1 - t + s. With one element before each row, rows of T
-/// elements less the first are the same rows of 2T - 1, each begun one element later than the last.
+/// Row t's score of key s stands at T - 1 - t + s. Put one element before each row and cut rows of
+/// T elements less the first: they are the rows of 2T - 1, each begun one element later than the
+/// last.
 Tensor by_key(Executor& executor, const Tensor& scores) {
   const std::int64_t length = scores.size(2);
   const auto rows_of = [&](const Tensor& x, std::vector<std::int64_t> sizes) {

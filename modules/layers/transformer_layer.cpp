@@ -24,7 +24,8 @@ ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
           .consumers = consumers};
 }
 
-/// The last `channels` outputs: a fused gate and up_proj ends with up's, a fused qkv with v's.
+/// Folds the last `channels` outputs: a fused gate and up_proj ends with up's, a fused qkv with
+/// v's.
 ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearRefs& consumers) {
   return {.weight = producer.weight_name(),
           .bias = producer.bias ? producer.bias_name() : "",
@@ -42,9 +43,9 @@ void TransformerLayer::forward(Executor& executor, Stream& stream, KvCache* cach
   stream.hidden = residual(executor, site(name, "mlp"), stream.hidden, update);
 }
 
-/// The gate passes through a function that is not linear, so it is up_proj that carries the factors
-/// of their product, and an MLP without a gate has nothing that could; attention mixes the rows of
-/// values but not their channels.
+/// up_proj carries the factors of gate * up, because the gate passes through a function that is not
+/// linear. An MLP without a gate has nothing to carry them. Attention mixes the rows of values but
+/// not their channels.
 std::vector<ChannelFold> TransformerLayer::folds() const {
   ChannelFold values = fold(qkv.back(), attention.num_key_value_heads * attention.head_dim, output);
   values.block = attention.head_dim;

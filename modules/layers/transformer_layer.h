@@ -9,27 +9,27 @@
 
 namespace dualpath::modules {
 
-/// One layer of a transformer: attention and MLP, each behind a norm and added to what came in.
-/// What families do differently is a field; the names are whatever the checkpoint calls them.
+/// One layer of a transformer: attention and MLP, each behind a norm and added to its input. Fields
+/// tell families apart. The names are the checkpoint's.
 struct TransformerLayer {
   std::string name;
   NormRef attention_norm;
-  LinearRefs qkv;  ///< q, k and v; or one linear whose outputs are theirs, one behind another
+  LinearRefs qkv;  ///< q, k and v; or one linear with all three, one behind another
   std::optional<NormRef> query_norm, key_norm;  ///< over each head, before the rotation
   bool rotates = false;                         ///< q and k, by the stream's rotation
   AttentionRef attention;
   LinearRefs output;
-  std::optional<NormRef> after_attention_norm;  ///< over what attention adds
+  std::optional<NormRef> after_attention_norm;  ///< over attention's result, before it is added
   NormRef mlp_norm;
-  /// Gate and up; or one linear: of an MLP without a gate, or (`gated`) with both as halves.
+  /// Gate and up; or one linear: an MLP's without a gate, or (`gated`) both as halves.
   LinearRefs up;
   bool gated = true;
   Activation activation = Activation::kSilu;
   LinearRefs down;
-  std::optional<NormRef> after_mlp_norm;  ///< over what the MLP adds
+  std::optional<NormRef> after_mlp_norm;  ///< over the MLP's result, before it is added
 
-  /// stream.hidden: [B, T, H]. What attention sees of the keys is the ref's and the stream's mask's
-  /// to say; a causal one needs no mask.
+  /// stream.hidden: [B, T, H]. The ref and the stream's mask say which keys attention sees. A
+  /// causal one needs no mask.
   void forward(Executor& executor, Stream& stream, KvCache* cache = nullptr) const;
   std::vector<ChannelFold> folds() const;
 

@@ -14,7 +14,7 @@
 namespace dualpath::modules {
 namespace {
 
-/// A module of a file, and under Hugging Face's name; only linears of a layer may have a bias.
+/// A module's name in the file and Hugging Face's. Only a layer's linears may have a bias.
 struct Module {
   std::string_view theirs, ours;
   bool may_have_bias = false;
@@ -61,7 +61,7 @@ std::optional<std::string> hugging_face_name(std::string_view name) {
   return fmt::format("model.layers.{}.{}", module.substr(4, index_end - 4), *ours);
 }
 
-/// llama.cpp keeps the frequency factors of scaled rotation there; plain rotation has none, or all
+/// The tensor of scaled rotation's frequency factors in llama.cpp. Plain rotation has none, or all
 /// ones.
 constexpr std::string_view kRotationFactors = "rope_freqs.weight";
 
@@ -76,7 +76,7 @@ void require_plain_rotation(const data::GgufReader& reader) {
   }
 }
 
-/// [heads * dim, ...]: row (h, i, side) of the file is row (h, side, i) of Hugging Face.
+/// Permutes rows of [heads * dim, ...]: the file's (h, i, side) is Hugging Face's (h, side, i).
 at::Tensor undo_permutation(const at::Tensor& weight, std::int64_t heads) {
   if (weight.size(0) % (2 * heads) != 0) {
     throw Error("q or k of {} rows cannot hold {} heads", weight.size(0), heads);

@@ -12,8 +12,8 @@ namespace dualpath::modules {
 
 /// The weights of a GGUF file of architecture "llama", decoded to float32 when asked for. llama.cpp
 /// keeps the rows of q and k permuted for interleaved rotation: get() gives them in Hugging Face's
-/// order. transformers' Llama has biases in all of attention or in none: beside those of q, k and v
-/// a bias of o that the file lacks is zero.
+/// order. transformers' Llama has biases in all of attention or in none. So if q, k and v have
+/// biases, a bias of o that the file lacks is zero.
 class GgufStore : public WeightStore {
  public:
   explicit GgufStore(const std::filesystem::path& path);
@@ -32,7 +32,7 @@ class GgufStore : public WeightStore {
 
   data::GgufReader reader_;
   std::map<std::string, std::string> file_names_;    // by Hugging Face's name
-  std::map<std::string, std::int64_t> zero_biases_;  // to their sizes
+  std::map<std::string, std::int64_t> zero_biases_;  // their sizes, by name
   std::vector<std::string> names_;
 };
 

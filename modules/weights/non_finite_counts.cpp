@@ -7,7 +7,7 @@
 namespace dualpath::modules {
 namespace {
 
-constexpr std::int64_t kBlock = 256;  // counters that are made together
+constexpr std::int64_t kBlock = 256;  // counters a block, made together
 
 }  // namespace
 

@@ -26,8 +26,8 @@ std::int64_t not_finite_count(const at::Tensor& values) {
   return not_finite_sum(values).item<std::int64_t>();
 }
 
-/// One pass and no copy: a value that is not finite makes the sum so, too. A sum may overflow by
-/// itself, so it can only say yes for sure.
+/// Sums in one pass without a copy: a value that is not finite makes the sum so, too. A sum may
+/// overflow by itself, so only a finite one is sure.
 bool is_finite_by_sum(const at::Tensor& values) {
   return values.is_meta() || std::isfinite(values.detach().sum(at::kFloat).item<float>());
 }

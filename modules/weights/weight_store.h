@@ -13,29 +13,28 @@
 namespace dualpath::modules {
 
 struct WeightInfo {
-  at::ScalarType dtype;  ///< of the values get() gives
+  at::ScalarType dtype;  ///< dtype of get()'s values
   std::vector<std::int64_t> shape;
-  /// Values in no dtype of a file's: it holds blocks (GGUF), which get() decodes, or they are
-  /// trained.
+  /// Whether the values have no dtype of a file: get() decodes blocks (GGUF), or they are trained.
   bool decoded = false;
 };
 
-/// Names to tensors, under Hugging Face's names whatever the file calls them. Tensors are mapped
-/// from the file or decoded when asked for; the store keeps no copies. Thread-safe.
+/// Finds tensors by Hugging Face's names, whatever the file calls them. They are mapped from the
+/// file or decoded when asked for; the store keeps no copies. Thread-safe.
 class WeightStore {
  public:
   virtual ~WeightStore() = default;
 
-  /// Sorted; aliases are not listed.
+  /// All names, sorted, without aliases.
   virtual const std::vector<std::string>& names() const = 0;
   virtual bool contains(const std::string& name) const = 0;
-  /// An unknown name is an Error.
+  /// Throws an Error if the name is unknown.
   virtual WeightInfo info(const std::string& name) const = 0;
-  /// The source's values: mapped as they are, or decoded to float32 where the file holds blocks.
+  /// The source's values: mapped, or decoded to float32 if the file holds blocks.
   virtual at::Tensor get(const std::string& name) const = 0;
   /// The name under which a tied tensor is stored: "lm_head.weight" -> "model.embed_tokens.weight".
   virtual std::string canonical(const std::string& name) const { return name; }
-  /// The file that a tensor lies in, where there are several. For messages.
+  /// The file that a tensor lies in, for messages, if there are several.
   virtual std::optional<std::string> file_with(const std::string&) const { return std::nullopt; }
   /// Whether get() gives a trained tensor instead of the file's.
   virtual bool is_trained(const std::string&) const { return false; }
@@ -44,11 +43,11 @@ class WeightStore {
   virtual bool is_changed(const std::string& name) const { return is_trained(name); }
 };
 
-/// Of all tensors, a tied one once.
+/// Number of all tensors' elements, a tied one once.
 std::int64_t parameter_count(const WeightStore& weights);
 
-/// A store over another one. Every method asks the store below, under name_below(), so a layer says
-/// only what it does otherwise.
+/// A store over another one. Every method asks the store below, under name_below(), so a layer
+/// overrides only what differs.
 class LayeredStore : public WeightStore {
  public:
   explicit LayeredStore(std::shared_ptr<const WeightStore> below) : below_(std::move(below)) {}
@@ -74,14 +73,14 @@ class LayeredStore : public WeightStore {
 
  protected:
   const WeightStore& below() const { return *below_; }
-  /// What the store below calls the tensor.
+  /// The tensor's name in the store below.
   virtual std::string name_below(const std::string& name) const { return name; }
 
  private:
   std::shared_ptr<const WeightStore> below_;
 };
 
-/// One tensor under two names, with what is stored beside it (its scale: the name and an ending).
+/// Gives one tensor two names, also what is stored beside it (its scale: the name and an ending).
 class TiedWeights : public LayeredStore {
  public:
   TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);
@@ -96,7 +95,7 @@ class TiedWeights : public LayeredStore {
   std::vector<std::string> names_;  // a file may hold an alias, too, which counts for nothing
 };
 
-/// A store with one tensor under another name than the file's.
+/// Gives one tensor another name than the file's.
 class RenamedWeight : public LayeredStore {
  public:
   RenamedWeight(std::shared_ptr<const WeightStore> below, std::string theirs, std::string ours);
@@ -117,13 +116,13 @@ class RenamedWeight : public LayeredStore {
   std::vector<std::string> names_;
 };
 
-/// What is trained, over a store that stays as it is: only the quantized path reads through it, the
+/// Trained tensors over a store that stays unchanged. Only the quantized path reads through it; the
 /// reference reads the store below. Export reads this one.
 class WeightOverlay : public LayeredStore {
  public:
   using LayeredStore::LayeredStore;
 
-  /// Puts a trained tensor over `name`; its shape must be the one below.
+  /// Puts a trained tensor over `name`. Its shape must be that of the one below.
   void set(const std::string& name, at::Tensor value);
   const std::map<std::string, at::Tensor>& trained() const { return trained_; }
 

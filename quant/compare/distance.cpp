@@ -49,7 +49,7 @@ Squares squares_of(const Tensor& any_fp, const Tensor& any_q) {
   return result;
 }
 
-/// slope: [B, T] float32.
+/// Scales each row of the difference. slope: [B, T] float32.
 Tensor scaled_rows(const Tensor& difference, const Tensor& slope) {
   const Tensor grad = torch::empty_like(difference);
   const auto* slopes = slope.const_data_ptr<float>();
@@ -69,14 +69,14 @@ Tensor scaled_rows(const Tensor& difference, const Tensor& slope) {
   return grad;
 }
 
-/// [B, T] float32: what a token's squared difference counts.
+/// Weight of each token's squared difference: [B, T] float32.
 Tensor token_weights(DistanceKind kind, const Tensor& fp_squares, const Tensor& mask) {
   if (kind == DistanceKind::kSquared) return mask.to(torch::kFloat);
   constexpr double kEps = 1e-6;  // a token of zeros has no relative distance
   return mask / (fp_squares + kEps);
 }
 
-/// sum over tokens of weight * |q - fp|^2; keeps q - fp and the weights, nothing of fp.
+/// Sum over tokens of weight * |q - fp|^2. Saves q - fp and the weights, nothing of fp.
 struct WeightedSquares : torch::autograd::Function<WeightedSquares> {
   static Tensor forward(AutogradContext* ctx, const Tensor& q, const Tensor& fp, const Tensor& mask,
                         bool relative) {

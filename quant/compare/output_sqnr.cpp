@@ -16,8 +16,8 @@ namespace {
 
 using at::Tensor;
 
-/// The reference; beside each planned linear it also runs the quantized one and keeps how far that
-/// is away, and what the scales cut off.
+/// Runs the reference. For each planned linear also runs the quantized one on the same input; sums
+/// relative error and saturated share.
 class Comparison : public modules::ForwardingExecutor {
  public:
   Comparison(modules::Executor& reference, modules::Executor& quantized, const Plan& plan,
@@ -50,11 +50,11 @@ class Comparison : public modules::ForwardingExecutor {
     stream_ = stage.stream;
   }
 
-  /// Over the rows that count.
+  /// Sums over the rows that count.
   struct Noise {
-    double sum = 0.0, rows = 0.0;  // of relative squared errors
+    double sum = 0.0, rows = 0.0;  // sum of relative squared errors
   };
-  /// By linear.
+  /// Noise by linear.
   const std::map<std::string, Noise>& noise() const { return noise_; }
   const Saturation& saturation() const { return saturation_; }
 
@@ -81,7 +81,7 @@ class Comparison : public modules::ForwardingExecutor {
   modules::Executor& quantized_;
   const Plan& plan_;
   Saturation saturation_;
-  const modules::State* state_ = nullptr;  // whose masks a stage may change on the way
+  const modules::State* state_ = nullptr;  // the stage may change its masks on the way
   modules::Modality stream_ = modules::Modality::kText;
   std::map<std::string, Noise> noise_;
 };

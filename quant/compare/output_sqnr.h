@@ -11,22 +11,22 @@
 
 namespace dualpath::quant {
 
-/// What quantizing one linear's weight and input does to its own output, and how much of its input
-/// a static scale cuts off.
+/// Noise that quantizing one linear's weight and input adds to its own output, and the share of its
+/// input that a static scale cuts off.
 struct OutputSqnr {
   std::string linear, stage;
   double decibels = 0.0;
-  SaturatedShares saturated = {};  ///< empty where the input has no static scale
+  SaturatedShares saturated = {};  ///< empty if the input has no static scale
 };
 
-/// Of outputs that are equal.
+/// Ratio of equal outputs.
 inline constexpr double kMostDecibels = 200.0;
 
-/// The signal-to-quantization-noise ratio of every planned linear of a stage, in the plan's order:
-/// -10 log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream (each
-/// counts alike, the huge first one of a window too). Each linear alone: both executors are given
-/// the input that `reference` has there. They must compute from the same weights (smoothed, trained
-/// or not), by these scales. Called after each batch.
+/// Signal-to-quantization-noise ratio of every planned linear of a stage, in the plan's order: -10
+/// log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream. (Each
+/// position counts alike, the huge first one of a window, too.) Each linear stands alone: both
+/// executors are given the input that `reference` has there. They must compute from the same
+/// weights (smoothed, trained or not), by these scales. Called after each batch.
 std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,
                                     const ActivationScales& scales, modules::Executor& reference,

@@ -13,7 +13,7 @@ using at::Tensor;
 
 static_assert(sizeof(RowLoss) == 4 * sizeof(float), "a row of the losses' tensor");
 
-/// The same rows from `row` on.
+/// Part of the rows, from `row` on.
 HeadRows part(HeadRows in, std::int64_t row, std::int64_t rows, std::int64_t element_size) {
   const auto from = [&](const void* start) -> const void* {
     return start ? static_cast<const std::byte*>(start) + row * in.words * element_size : nullptr;

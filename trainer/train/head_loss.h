@@ -6,13 +6,13 @@
 
 namespace dualpath::trainer {
 
-/// What kernels/head_loss.h gives of each row, each [rows] float32 (views of one tensor).
+/// Losses of each row by kernels/head_loss.h, each [rows] float32 (views of one tensor).
 struct RowLosses {
   at::Tensor kl, nll, correct, agreed;
 };
 
-/// reference: [rows, words], undefined where there is none; quantized: the same shape and dtype;
-/// targets: [rows] int64; gradient: undefined, or as quantized, which it may share its memory with.
+/// reference: [rows, words], or undefined. quantized: in the reference's shape and dtype; targets:
+/// [rows] int64. gradient: undefined, or like quantized, whose memory it may share.
 RowLosses head_loss(const at::Tensor& reference, const at::Tensor& quantized,
                     const at::Tensor& targets, LossWeights weights = {},
                     const at::Tensor& gradient = {});

@@ -26,8 +26,8 @@ struct Share {
   std::int64_t begin, size;
 };
 
-/// All elements of all tensors. The cuts do not depend on the number of threads, and so neither
-/// does a sum over them in their order.
+/// Cuts all tensors' elements into shares. The cuts do not depend on the number of threads, and so
+/// neither does a sum over them in their order.
 std::vector<Share> shares_of(const std::vector<Tensor>& tensors) {
   std::vector<Share> shares;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -46,7 +46,7 @@ void for_each_share(const std::vector<Share>& shares, const Visit& visit) {
                    });
 }
 
-/// With the elements in memory as those of `like`.
+/// Lays the elements out in memory like those of `like`.
 Tensor laid_out_as(const Tensor& like, const Tensor& tensor) {
   return tensor.strides() == like.strides() ? tensor : torch::empty_like(like).copy_(tensor);
 }
@@ -103,13 +103,13 @@ inline void run_on_cuda(const std::vector<Update>& updates, void* stream) {
   }
 }
 
-/// All parameters lie on one device.
+/// Runs the updates. All parameters lie on one device.
 void run(const std::vector<Update>& updates) {
   if (updates.empty()) return;
   modules::on_device(
       updates.front().parameter, [&] { run_on_cpu(updates); },
       [&](void* stream) { run_on_cuda(updates, stream); });
-  // Kernels write behind torch's back; what is made from a parameter looks at its version.
+  // Kernels write behind torch's back, but values made from a parameter look at its version.
   for (const Update& update : updates) update.parameter.unsafeGetTensorImpl()->bump_version();
 }
 
@@ -157,7 +157,7 @@ double Optimizer::step(std::int64_t step) {
   const double factor =
       schedule_factor(options_.lr_scheduler_type, options_.warmup_ratio, step, options_.max_steps);
   const double norm = gradient_norm();
-  // As torch's clip_grad_norm_ has it.
+  // torch's clip_grad_norm_ scales so, too.
   const double scale = std::min(1.0, options_.max_grad_norm / (norm + 1e-6));
   std::vector<Update> updates;
   for (const ParameterGroup& group : groups_) {

@@ -11,34 +11,34 @@
 
 namespace dualpath::trainer {
 
-/// learning_rate's share at a step, in [0, 1]: linear warm-up over warmup_ratio of the steps, then
+/// Share of learning_rate at a step, in [0, 1]: linear warm-up over warmup_ratio of the steps, then
 /// by type. step counts from 0 to max_steps - 1.
 double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
                        std::int64_t max_steps);
 
-/// What is trained together: named tensors with one learning rate and decay.
+/// Tensors that are trained together, by name, with one learning rate and decay.
 struct ParameterGroup {
   modules::NamedTensors parameters;
   double learning_rate = 0.0, weight_decay = 0.0;
 };
 
-/// AdamW over groups, with clipping by the global norm, and its state by parameter name so that it
-/// can be saved. Parameters are float32; a step is one pass over each, clipping included
+/// AdamW over groups, with clipping by the global norm. Its state goes by parameter name, so that
+/// it can be saved. Parameters are float32. A step is one pass over each, clipping included
 /// (kernels/adamw.h).
 class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options);
 
   /// Clips, steps with the schedule's rate for `step` (from 0), clears the gradients. Returns the
-  /// norm before clipping. A parameter without a gradient stays as it is.
+  /// norm before clipping. A parameter without a gradient stays unchanged.
   double step(std::int64_t step);
-  double learning_rate(std::int64_t step) const;  ///< of the first group
+  double learning_rate(std::int64_t step) const;  ///< the first group's
 
   /// Every trained tensor, by name.
   const modules::NamedTensors& parameters() const { return parameters_; }
-  /// "<parameter>.exp_avg", ".exp_avg_sq" and ".step".
+  /// Moments and steps: "<parameter>.exp_avg", ".exp_avg_sq" and ".step".
   modules::NamedTensors state() const;
-  /// Values and state as saved; a missing tensor or wrong shape is an Error naming it and `where`.
+  /// Loads values and state. A missing tensor or wrong shape is an Error naming it and `where`.
   void load(const modules::NamedTensors& parameters, const modules::NamedTensors& state,
             const std::string& where);
 
@@ -53,7 +53,7 @@ class Optimizer {
   TrainOptions options_;
   std::vector<ParameterGroup> groups_;
   modules::NamedTensors parameters_;
-  std::map<std::string, Moments> moments_;  // of parameters that have had a gradient
+  std::map<std::string, Moments> moments_;  // parameters that have had a gradient
 };
 
 }  // namespace dualpath::trainer
