@@ -19,8 +19,8 @@ namespace dualpath::modules {
 ///   projection two linears with GELU between, "fc1" and "fc2" (LLaVA-1.5, Liu et al. 2024,
 ///              section 3.3)
 ///   resampler  by option: num_queries learned queries "queries" [1, Q, out_features] attend to
-///              the projected states, and the result is added to them: "query", "key", "value",
-///              "output" (Flamingo, Alayrac et al. 2022, section 2.1); S is Q then
+///              the projected states; the results are added to the queries: "query", "key",
+///              "value", "output" (Flamingo, Alayrac et al. 2022, section 2.1); S is Q then
 ///   embedding  the modality's, "modality" [1, 1, out_features], is added
 ///
 /// Padding stays without effect. `name` is the path of the module and of its stage. A grid that

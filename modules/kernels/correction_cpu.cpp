@@ -29,7 +29,7 @@ DP_INLINE float normalize_row(const CorrectionWeights& w, const typename Type::S
   return rms;
 }
 
-/// relu(down input + down_bias) of unit k.
+/// relu(down input + down_bias) for unit k.
 DP_INLINE float unit(const CorrectionWeights& w, std::int64_t k, const float* input) {
   const float value = dot(w.down + k * w.hidden, input, w.hidden) + w.down_bias[k];
   return value > 0.0f ? value : 0.0f;
@@ -40,7 +40,7 @@ DP_INLINE void add_scaled(float factor, const float* x, std::int64_t n, float* y
   for (std::int64_t i = 0; i < n; ++i) y[i] += factor * x[i];
 }
 
-/// The elements begin .. end of one row; head: room for as many.
+/// Makes elements begin .. end of one row. head: room for as many.
 template <class Type>
 DP_INLINE void finish_row(const CorrectionWeights& w, const typename Type::Stored* x,
                           const float* active, float rms, std::int64_t begin, std::int64_t end,
@@ -87,12 +87,12 @@ DP_INLINE void columns(const CorrectionWeights& w, const void* x, const float* a
                    head.data(), static_cast<typename Type::Stored*>(y));
 }
 
-/// Rows that go through the backward pass together: a gradient of the parameters that is loaded and
-/// stored serves all of them.
+/// Rows that go through the backward pass together. A parameter's gradient is loaded and stored
+/// once for all of them.
 constexpr int kTogether = 4;
 
-/// What the backward pass has of such rows: those of the width of x one after the other; the units
-/// by unit, then by row.
+/// Backward's values of such rows. Arrays of x's width go row by row; units go by unit, then by
+/// row.
 struct BackwardRows {
   explicit BackwardRows(const CorrectionWeights& w)
       : hidden(w.hidden),
@@ -107,8 +107,8 @@ struct BackwardRows {
   float* of_input_of(int r) { return of_input.data() + r * hidden; }
 
   std::int64_t hidden;
-  std::vector<float> input, of_head, of_input;  // of_head: of alpha * z + beta
-  std::vector<float> active, of_active;         // of_active: before the ReLU
+  std::vector<float> input, of_head, of_input;  // of_head: the gradient of alpha * z + beta
+  std::vector<float> active, of_active;         // of_active: the gradient before the ReLU
   float rms[kTogether] = {}, of_alpha[kTogether] = {};
 };
 
@@ -137,7 +137,7 @@ DP_INLINE void start_rows(const CorrectionWeights& w, const typename Type::Store
   }
 }
 
-/// Gradients of the parameters; leaves of_active and of_alpha in the rows.
+/// Adds up the parameters' gradients. Leaves of_active and of_alpha in the rows.
 template <int Rows>
 DP_INLINE void add_gradients(const CorrectionWeights& w, BackwardRows& rows,
                              const CorrectionGradients& gradients) {

@@ -11,18 +11,18 @@ using device::store;
 using device::to_float;
 using device::visit_stored;
 
-// A block takes kRows rows, so that what it reads of the two matrices serves all of them; where
-// there are fewer, the rest counts as zeros. Along the hidden dimension, a sum is made by a group
-// of sixteen threads; what has no sum along it, by a thread for each channel.
+// A block takes kRows rows, so that what it reads of the two matrices serves all of them. If there
+// are fewer, the rest counts as zeros. A group of sixteen threads makes a sum along the hidden
+// dimension. Without such a sum, each channel has a thread.
 
 constexpr int kGroups = kThreads / kSumLanes;
-constexpr int kTileFloats = 2048;  // of the rows, in shared memory at a time
+constexpr int kTileFloats = 2048;  // floats of the rows in shared memory at a time
 constexpr int kUnitsAGroup = 5;    // sums that a group makes of each row at a time
 static_assert(kTileFloats / 8 % kSumLanes == 0, "a tile must not cut the order of a sum");
 
-constexpr int kUnitsAThread = 16;  // of the sums over rows
+constexpr int kUnitsAThread = 16;  // units a thread in sums over rows
 
-/// Units that a row of the trace has, those past the width with it.
+/// Units of a row of the trace, with the ones past its width.
 __host__ __device__ constexpr int padded_units(std::int64_t width) {
   return static_cast<int>((width + kUnitsAThread - 1) / kUnitsAThread) * kUnitsAThread;
 }
@@ -42,8 +42,8 @@ struct Block {
   }
 };
 
-/// dot(vector(k), row r of value(r, i)) for k < count and each row, handed to emit(k, r, sum) by
-/// one thread of a group. All threads of the block take part.
+/// Hands dot(vector(k), row r of value(r, i)) for k < count and each row to emit(k, r, sum), by one
+/// thread of a group. All threads of the block take part.
 template <int kRows, class Value, class Vector, class Emit>
 __device__ void dots(float* tile, std::int64_t length, int count, const Value& value,
                      const Vector& vector, const Emit& emit) {
@@ -91,7 +91,7 @@ __device__ void dots(float* tile, std::int64_t length, int count, const Value& v
   }
 }
 
-/// rms: [kRows]; 1 for rows that are not there, and for all where the input is not normalized.
+/// rms: [kRows]; 1 for rows that are not there, and for all if the input is not normalized.
 template <int kRows, class T>
 __device__ void sizes(const CorrectionWeights& w, const Block<T>& block, float* tile, float* rms) {
   constexpr int kColumns = kTileFloats / kRows;
@@ -168,8 +168,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// Makes along, which begins as dots of the head's gradient with each row of up, with up_bias and
-/// with beta, the gradients of the units before their ReLU; along_x: [kRows], the slope of x's
+/// Turns along into the gradients of the units before their ReLU. It begins as dots of the head's
+/// gradient with each row of up, with up_bias and with beta. along_x: [kRows], the slope of x's
 /// gradient along x / rms. A group takes a row.
 template <int kRows, class T>
 __device__ void trace_rows(const CorrectionWeights& w, const Block<T>& block, const float* rms,
@@ -247,7 +247,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// How the sums over rows are laid out: a thread has one channel and kUnitsAThread units; a block
+/// Layout of the sums over rows. A thread has one channel and kUnitsAThread units; a block
 /// `columns` channels and `groups` times as many units; the grid channels, shares of the rows,
 /// units.
 struct SumGrid {
@@ -277,7 +277,7 @@ __device__ void add_scaled(float4 factors, float value, float* sums) {
   sums[3] = fmaf(factors.w, value, sums[3]);
 }
 
-/// The sum of values[row * stride] over a share of the rows.
+/// Sums values[row * stride] over a share of the rows.
 __device__ float column_sum(const float* values, std::int64_t stride, std::int64_t begin,
                             std::int64_t end) {
   float sum = 0.0f;
@@ -285,7 +285,7 @@ __device__ float column_sum(const float* values, std::int64_t stride, std::int64
   return sum;
 }
 
-/// Set blockIdx.y of each gradient.
+/// Selects set blockIdx.y of each gradient.
 __device__ CorrectionGradients set_of(const CorrectionGradients& all, const CorrectionWeights& w) {
   const std::int64_t set = blockIdx.y, matrix = set * w.width * w.hidden;
   return {all.down + matrix,         all.down_bias + set * w.width,
@@ -332,7 +332,7 @@ __global__ void __launch_bounds__(kThreads)
       sums.up_bias[i] = alpha * beta;
     }
   }
-  // What has no channels is the first column of blocks' to add.
+  // The first column of blocks adds all that has no channels.
   const int k = first_of_block + threadIdx.x;
   if (blockIdx.x == 0 && threadIdx.x < grid.groups * kUnitsAThread && k < w.width)
     sums.down_bias[k] = column_sum(trace.of_active + k, units, begin, end);
@@ -340,12 +340,13 @@ __global__ void __launch_bounds__(kThreads)
     *sums.alpha = column_sum(trace.of_alpha, 1, begin, end);
 }
 
-/// Dynamic shared memory: the tile, and some arrays of the head's size.
+/// Bytes of dynamic shared memory: the tile, and some arrays of the head's size.
 std::size_t shared_bytes(std::int64_t floats_a_row, int rows_a_block) {
   return (kTileFloats + static_cast<std::size_t>(floats_a_row * rows_a_block)) * sizeof(float);
 }
 
-/// Many where many rows fill the device anyway, if they fit what every device has.
+/// Rows a block: many if many rows fill the device anyway, and if they fit into every device's
+/// memory.
 int rows_a_block(std::int64_t rows, std::int64_t floats_a_row) {
   constexpr std::size_t kSharedBytes = (48 << 10) - 256;
   if (rows >= 1024 && shared_bytes(floats_a_row, 8) <= kSharedBytes) return 8;

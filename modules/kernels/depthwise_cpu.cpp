@@ -16,9 +16,9 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kTogether = 4;  // moments that share what is read of x
+constexpr std::int64_t kTogether = 4;  // moments that share the values read from x
 
-/// The taps of one vector of channels, side by side, with zeros before and behind: so each x that
+/// The taps of one vector of channels, side by side, with zeros before and behind. So each x that
 /// one of the moments sees can be multiplied for all of them.
 class Column {
  public:
@@ -31,7 +31,7 @@ class Column {
       hn::StoreU(load<Float32Row>(d, of_.taps + k * of_.channels, channel, of_.channels), d,
                  values_.data() + (k + kEdge) * lanes());
   }
-  /// Of tap k, from -kEdge to kernel + kEdge - 1.
+  /// Tap k, from -kEdge to kernel + kEdge - 1.
   V tap(std::int64_t k) const {
     return hn::LoadU(Floats(), values_.data() + (k + kEdge) * lanes());
   }
@@ -44,7 +44,7 @@ class Column {
   std::vector<float> values_;
 };
 
-/// One vector of channels at up to kTogether moments from t.
+/// Convolves one vector of channels at up to kTogether moments from t.
 template <class Row>
 void convolve(const DepthwiseTaps& of, const Column& column, const typename Row::Stored* x,
               std::int64_t time, std::int64_t channel, std::int64_t t, std::int64_t end,

@@ -12,18 +12,18 @@
 #include "data/formats/element.h"
 #include "modules/kernels/lane_sum.h"
 
-/// What the CUDA kernels share: loads, stores, launches.
+/// Shared parts of the CUDA kernels: loads, stores, launches.
 namespace dualpath::modules::device {
 
 inline constexpr int kThreads = 256;
 
-/// A thread takes elements a grid apart, so that neighbours read neighbours.
+/// Blocks for n elements. A thread takes elements a grid apart, so that neighbours read neighbours.
 inline int blocks_for(std::int64_t n) {
   constexpr std::int64_t kMostBlocks = 4096;
   return static_cast<int>(std::clamp<std::int64_t>((n + kThreads - 1) / kThreads, 1, kMostBlocks));
 }
 
-/// A thread takes a column of a few rows (blockIdx.y and on, gridDim.y apart).
+/// Blocks for a matrix. A thread takes a column of a few rows (blockIdx.y and on, gridDim.y apart).
 inline dim3 blocks_for_matrix(std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t kMostRows = 1024;
   return dim3(static_cast<unsigned>((columns + kThreads - 1) / kThreads),
@@ -54,7 +54,7 @@ __device__ inline void store(float value, float* y) { *y = value; }
 __device__ inline void store(float value, __nv_bfloat16* y) { *y = __float2bfloat16_rn(value); }
 __device__ inline void store(float value, __half* y) { *y = __float2half_rn(value); }
 
-/// The sum over a row's sixteen threads, in the order of the law (lane_sum.h); each of them gets
+/// The sum over a row's sixteen threads, in the order of the law (lane_sum.h). Each of them gets
 /// it.
 __device__ inline float lane_sum(float partial) {
   for (int half = kSumLanes / 2; half > 0; half /= 2) {
@@ -63,7 +63,7 @@ __device__ inline float lane_sum(float partial) {
   return __shfl_sync(0xffffffffu, partial, 0, kSumLanes);
 }
 
-/// Kernels of which sixteen threads take a row.
+/// Rows of a block in kernels with sixteen threads a row.
 inline constexpr int kRowsABlock = kThreads / kSumLanes;
 inline int blocks_for_rows(std::int64_t rows) {
   return static_cast<int>((rows + kRowsABlock - 1) / kRowsABlock);

@@ -15,10 +15,11 @@ struct GatedRows {
 
 /// SwiGLU's product: y = gate * sigmoid(gate) * up, in float32, then one cast (Shazeer 2020).
 void gated_silu_cpu(const GatedRows& in, void* y);
-/// grad: of y. grad_up: null where up is.
+/// grad: y's gradient. grad_up: null if up is null.
 void gated_silu_backward_cpu(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up);
 
-/// The same on device memory, within float32's rounding of exp; stream is a cudaStream_t.
+/// The functions above on device memory, within float32's rounding of exp. stream is a
+/// cudaStream_t.
 void gated_silu_cuda(const GatedRows& in, void* y, void* stream);
 void gated_silu_backward_cuda(const GatedRows& in, const void* grad, void* grad_gate, void* grad_up,
                               void* stream);

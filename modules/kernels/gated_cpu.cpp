@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
-/// 0 where e^-x would leave float32's normal numbers.
+/// Sigmoid; 0 where e^-x would leave float32's normal numbers.
 HWY_INLINE V sigmoid(V x) {
   const Floats d;
   const V one = hn::Set(d, 1.0f), least = hn::Set(d, -87.0f);

@@ -6,8 +6,8 @@
 
 namespace dualpath::modules {
 
-/// The order in which kernels add up a row: partial sum j takes elements j, j + 16, j + 32 … one
-/// after the other, then the upper half is added to the lower until one is left. So a sum has the
+/// The order in which kernels add up a row. Partial sum j takes elements j, j + 16, j + 32 … one
+/// after the other. Then the upper half is added to the lower until one is left. So a sum has the
 /// same bits on every processor and device, and in every kernel.
 inline constexpr int kSumLanes = 16;
 
@@ -16,7 +16,7 @@ DP_INLINE void fold(float* sums) {
   for (int lane = 0; lane < kHalf; ++lane) sums[lane] += sums[lane + kHalf];
 }
 
-/// The sum of term(i) for i < n.
+/// Sums term(i) for i < n.
 template <class Term>
 DP_INLINE float lane_sum(std::int64_t n, const Term& term) {
   float sums[kSumLanes] = {};

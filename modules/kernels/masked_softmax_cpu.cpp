@@ -18,8 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
-/// One row of scores, of which the first `visible` keys count. Whole vectors are read up to the
-/// row's end: what is not visible there is masked away, which is faster than a shorter load.
+/// One row of scores, of which the first `visible` keys count. Reads whole vectors up to the row's
+/// end and masks invisible keys away, which is faster than a shorter load.
 template <class Row>
 struct MaskedRow {
   using Stored = typename Row::Stored;
@@ -31,7 +31,7 @@ struct MaskedRow {
     const V values = modules::HWY_NAMESPACE::load<Row>(d, row, i, keys);
     return hn::IfThenElse(seen(i), values, hn::Set(d, hidden));
   }
-  /// What it stores where a key is not visible is cleared later, with the rest of the row.
+  /// Stores values. Those of invisible keys are cleared later, with the rest of the row.
   void store(V values, Stored* row, std::int64_t i) const {
     modules::HWY_NAMESPACE::store<Row>(values, row, i, keys);
   }

@@ -14,16 +14,16 @@ struct NormRows {
   std::int64_t rows, width;
 };
 
-/// The order of the sums (kernels/lane_sum.h) is part of RMSNorm's law: alone or fused with what
-/// follows, it gives the same bits. y = x * inverse_rms * weight in float32, then one cast;
-/// inverse_rms: [rows], 1 / sqrt(mean(x^2) + eps).
+/// y = x * inverse_rms * weight in float32, then one cast; inverse_rms: [rows], 1 / sqrt(mean(x^2)
+/// + eps). The order of the sums (kernels/lane_sum.h) is part of RMSNorm's law: alone or fused with
+/// what follows, it gives the same bits.
 void rms_norm_cpu(const NormRows& in, float eps, void* y, float* inverse_rms);
 
-/// grad: of y. grad_x = inverse_rms * (g - x * inverse_rms^2 * mean(g * x)) with g = grad * weight.
+/// grad: y's. grad_x = inverse_rms * (g - x * inverse_rms^2 * mean(g * x)) with g = grad * weight.
 void rms_norm_backward_cpu(const NormRows& in, const float* inverse_rms, const void* grad,
                            void* grad_x);
 
-/// As the two above, on device memory; stream is a cudaStream_t.
+/// The two functions above on device memory. stream is a cudaStream_t.
 void rms_norm_cuda(const NormRows& in, float eps, void* y, float* inverse_rms, void* stream);
 void rms_norm_backward_cuda(const NormRows& in, const float* inverse_rms, const void* grad,
                             void* grad_x, void* stream);

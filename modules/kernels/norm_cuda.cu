@@ -13,7 +13,7 @@ using device::store;
 using device::to_float;
 using device::visit_stored;
 
-// Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
+// Sixteen threads take a row. Threads past the last row add nothing to the shuffles.
 
 template <class T>
 __global__ void norm_kernel(const T* x, const float* weight, std::int64_t rows, std::int64_t width,

@@ -11,7 +11,7 @@ using device::store;
 using device::to_float;
 using device::visit_stored;
 
-/// A thread takes a pair of channels: two that turn together, or two of those that stay.
+/// A thread takes a pair of channels: two that turn together, or two that stay.
 template <class T>
 __global__ void rotate_kernel(RotationRows in, T* y) {
   const T* x = static_cast<const T*>(in.x);

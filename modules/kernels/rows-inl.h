@@ -23,8 +23,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::ScalableTag<float>;
 using V = hn::Vec<Floats>;
 
-/// Some lanes of one row in float32. Past the row's end it reads the type's lowest value: of no
-/// weight in a softmax.
+/// Some lanes of one row in float32. Past the row's end it reads the type's lowest value, which has
+/// no weight in a softmax.
 struct Float32Row {
   using Stored = float;
   using Bits = Floats;
@@ -41,8 +41,8 @@ struct BFloat16Row {
     const hn::Rebind<std::uint32_t, Floats> d32;
     return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(d32, stored)));
   }
-  /// To nearest, ties to even, as data::float_to_bfloat16; of NaNs those that processors make stay
-  /// what they are.
+  /// Rounds to nearest, ties to even, like data::float_to_bfloat16. NaNs that processors make stay
+  /// unchanged.
   static hn::Vec<Bits> narrow(V v) {
     const hn::Rebind<std::uint32_t, Floats> d32;
     const auto bits = hn::BitCast(d32, v);
@@ -61,8 +61,8 @@ struct Float16Row {
     return hn::PromoteTo(Floats(), hn::BitCast(d16, stored));
   }
 #if HWY_ARCH_X86 && HWY_TARGET >= HWY_SSE4
-  /// Without the instruction Highway cuts bits off. To nearest, ties to even, as
-  /// data::float_to_float16.
+  /// Rounds to nearest, ties to even, like data::float_to_float16. Without the instruction Highway
+  /// cuts bits off.
   static hn::Vec<Bits> narrow(V v) {
     const hn::RebindToUnsigned<Floats> d;
     const hn::RebindToSigned<Floats> ordered;
@@ -71,7 +71,7 @@ struct Float16Row {
     const auto is_less = [&](std::int32_t limit) {
       return hn::RebindMask(d, hn::Lt(hn::BitCast(ordered, magnitude), hn::Set(ordered, limit)));
     };
-    // The steps of its subnormals are those of float32 just above 0.5.
+    // Float16's subnormals have the steps of float32 just above 0.5.
     const V raised = hn::Add(hn::BitCast(Floats(), magnitude), hn::Set(Floats(), 0.5f));
     const auto subnormal = hn::Sub(hn::BitCast(d, raised), hn::Set(d, 0x3f000000u));
     const auto odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(d, 1u));
@@ -111,7 +111,7 @@ void store(V v, typename Row::Stored* y) {
   hn::StoreU(Row::narrow(v), typename Row::Bits(), y);
 }
 
-/// Row i of `words`, whose end may be among the lanes.
+/// Row i of `words`. Its end may be among the lanes.
 template <class Row>
 V load(Floats d, const typename Row::Stored* row, std::int64_t i, std::int64_t words) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));

@@ -17,7 +17,7 @@ struct CodeRows {
 /// y = (code - zero_point) * scale[row] in float32, then one cast to the element type.
 void dequantize_cpu(const CodeRows& in, data::Element element, void* y);
 
-/// The same on device memory; stream is a cudaStream_t.
+/// dequantize_cpu() on device memory. stream is a cudaStream_t.
 void dequantize_cuda(const CodeRows& in, data::Element element, void* y, void* stream);
 
 }  // namespace dualpath::quant

@@ -16,7 +16,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace modules::HWY_NAMESPACE;
 
-/// What turns a code's byte into int8 with zero point 0.
+/// Bits that flip a code's byte into int8 with zero point 0.
 constexpr std::int8_t sign_flip(bool is_unsigned) {
   return is_unsigned ? static_cast<std::int8_t>(-kUnsignedShift) : std::int8_t{0};
 }

@@ -15,7 +15,7 @@ using modules::device::store;
 using modules::device::to_float;
 using modules::device::visit_stored;
 
-/// Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
+/// Sixteen threads take a row. Threads past the last row add nothing to the shuffles.
 template <class T>
 __global__ void distance_kernel(const T* fp, const T* q, std::int64_t rows, std::int64_t width,
                                 T* difference, float* squares, float* fp_squares) {

@@ -5,7 +5,7 @@
 
 namespace dualpath::quant {
 
-/// std::isfinite as plain integer arithmetic, which every compiler puts into vectors.
+/// std::isfinite as plain integer arithmetic, which every compiler vectorizes.
 inline bool is_finite(float x) {
   return (std::bit_cast<std::uint32_t>(x) & 0x7f800000u) != 0x7f800000u;
 }

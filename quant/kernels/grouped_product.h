@@ -7,16 +7,15 @@
 
 namespace dualpath::quant {
 
-// Products with a weight whose inputs come in groups, each with a scale of its own for each output.
+// Products with a weight whose inputs come in groups; each group has a scale for each output.
 
-/// Outputs that lie together in a packed weight.
+/// Outputs that lie together in a prepared weight.
 inline constexpr std::int64_t kPanel = 32;
-/// Inputs that are multiplied at once: a group is a multiple.
+/// Inputs that are multiplied at once. A group is a multiple of it.
 inline constexpr std::int64_t kQuad = 4;
 
 /// A weight as the kernel reads it: panels of outputs, in a panel quads of inputs, in a quad the
-/// panel's outputs, of each its 4 inputs. Where the last panel has outputs too many, they are
-/// zeros.
+/// panel's outputs with their 4 inputs each. A last panel is filled up with zeros.
 struct PackedGroups {
   std::int64_t outputs, inputs, group_size;
   std::int8_t* codes;    ///< [panels, inputs / 4, kPanel, 4]
@@ -31,7 +30,7 @@ struct PackedGroups {
 void pack_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
                      std::int64_t end, const PackedGroups& packed);
 
-/// What meets it: rows of uint8 codes with zero point 128.
+/// The inputs: rows of uint8 codes with zero point 128.
 struct GroupedRows {
   const std::uint8_t* codes;  ///< [rows, inputs]
   std::int64_t rows;
@@ -40,12 +39,12 @@ struct GroupedRows {
 };
 
 /// y = the sum over the groups, in ascending order, of scaled_sum(sum, input_scale, weight_scale),
-/// + bias, then one cast; y: [rows, outputs] of the element type, of which the columns of panels
-/// begin .. end are written. The int32 sums of a group are exact.
+/// + bias, then one cast. y: [rows, outputs] of the element type; only columns of panels begin ..
+/// end are written. The int32 sums of a group are exact.
 void grouped_product_cpu(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
                          std::int64_t end, data::Element element, void* y);
 
-/// Whether this processor has vectors for it: elsewhere it is a plain loop.
+/// Whether this processor has vectors for it. If not, it is a plain loop.
 bool has_grouped_product();
 
 }  // namespace dualpath::quant

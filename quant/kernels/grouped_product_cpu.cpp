@@ -36,7 +36,7 @@ I load_quads(const std::int8_t* codes) {
   return hn::BitCast(Ints(), hn::LoadU(hn::Repartition<std::int8_t, Ints>(), codes));
 }
 
-/// One quad of a row's codes in every lane.
+/// Puts one quad of a row's codes in every lane.
 I same_quads(const std::uint8_t* codes) {
   std::int32_t quad;
   std::memcpy(&quad, codes, sizeof quad);
@@ -50,7 +50,7 @@ using Weights = I;
 using Inputs = I;
 Weights weights_of(I quads) { return quads; }
 Inputs inputs_of(I quads) { return quads; }
-/// With the intrinsic, GCC 12 copies every sum twice.
+/// Adds by assembly: with the intrinsic, GCC 12 copies every sum twice.
 I add_products(I sum, Inputs x, Weights w) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(w.raw));
   return sum;
@@ -59,7 +59,7 @@ I add_products(I sum, Inputs x, Weights w) {
 #else
 constexpr int kMostRows = 2;
 
-/// Even and odd codes apart, in 16 bits: whose products no instruction saturates.
+/// Holds even and odd codes apart, in 16 bits, so that no instruction saturates their products.
 using Shorts = hn::Repartition<std::int16_t, Ints>;
 struct Halves {
   hn::Vec<Shorts> even, odd;
@@ -76,7 +76,7 @@ Inputs inputs_of(I quads) {
   return {hn::BitCast(Shorts(), hn::And(pairs, hn::Set(bits, 0xff))),
           hn::BitCast(Shorts(), hn::ShiftRight<8>(pairs))};
 }
-/// On x86 the products of two neighbours go into their own lane.
+/// Adds the products of two neighbours, on x86 to their own lane.
 I add_products(I sum, Inputs x, Weights w) {
   I none = hn::Zero(Ints());
   sum = hn::ReorderWidenMulAccumulate(Ints(), x.even, w.even, sum, none);
@@ -84,7 +84,7 @@ I add_products(I sum, Inputs x, Weights w) {
 }
 #endif
 
-/// kRows rows by two vectors of outputs, the first of them `output` of the panel.
+/// Multiplies kRows rows by two vectors of outputs, the first of them `output` of the panel.
 template <class Row, int kRows>
 void multiply_tile(const GroupedRows& in, std::int64_t row, const PackedGroups& weight,
                    std::int64_t panel, std::int64_t output, typename Row::Stored* y) {
@@ -142,7 +142,7 @@ void multiply_rows(const GroupedRows& in, std::int64_t row, const PackedGroups& 
     multiply_tile<Row, kRows>(in, row, weight, panel, output, y);
 }
 
-/// As many rows as are left, at most kRows.
+/// Multiplies as many rows as are left, at most kRows.
 template <class Row, int kRows>
 void multiply_last(const GroupedRows& in, std::int64_t row, const PackedGroups& weight,
                    std::int64_t panel, typename Row::Stored* y) {
@@ -213,7 +213,7 @@ namespace {
 HWY_EXPORT(grouped_product);
 HWY_EXPORT(has_vectors);
 
-/// One output's codes into its place in a panel; place: of its first quad.
+/// Puts one output's codes into a panel. place: of its first quad.
 void pack_output(const std::int8_t* codes, std::int64_t inputs, std::int8_t* place) {
   for (std::int64_t i = 0; i < inputs; i += kQuad)
     std::memcpy(place + i * kPanel, codes + i, static_cast<std::size_t>(kQuad));

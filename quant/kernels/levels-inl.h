@@ -23,22 +23,23 @@ namespace dualpath::quant::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace modules::HWY_NAMESPACE;
 
-// A processor without vectors has no lanes of half the width either: there the law's plain loops
-// do everything.
+// A processor without vectors has no lanes of half the width either. There the law's plain loops do
+// everything.
 #if HWY_TARGET != HWY_SCALAR
 
 using Ints = hn::RebindToSigned<Floats>;
 using I = hn::Vec<Ints>;
-/// Twice as many lanes: what two vectors of floats become.
+/// Twice as many lanes, for two vectors of floats.
 using Shorts = hn::Repartition<std::int16_t, Floats>;
 using S = hn::Vec<Shorts>;
 
-/// How many values are taken at a time.
+/// Number of values taken at a time.
 inline std::int64_t step() { return static_cast<std::int64_t>(hn::Lanes(Shorts())); }
 constexpr std::int64_t kMostStep = HWY_MAX_BYTES / sizeof(std::int16_t);
 
-// One step of stored values as two vectors of floats, and how their levels come back into order.
-// Magnitudes are compared as integers, which order them just so: infinity and NaN are the largest.
+// One step of stored values as two vectors of floats, and the way their levels come back into
+// order. Magnitudes are compared as integers, which order them alike: infinity and NaN are the
+// largest.
 
 struct Float32Step : Float32Row {
   using Law = data::Float32;
@@ -66,7 +67,7 @@ struct Float32Step : Float32Row {
   }
 };
 
-/// What the 16-bit types share.
+/// Shared steps of the 16-bit types.
 template <class Row, class LawOf>
 struct ShortStep : Row {
   using Law = LawOf;
@@ -91,7 +92,7 @@ struct Float16Step : ShortStep<Float16Row, data::Float16> {
   static S join(I first, I second) { return Float32Step::join(first, second); }
 };
 
-/// The even elements, then the odd ones: nothing moves from lane to lane.
+/// Takes the even elements, then the odd ones: nothing moves from lane to lane.
 struct BFloat16Step : ShortStep<BFloat16Row, data::BFloat16> {
   using Pairs = hn::RebindToUnsigned<Ints>;
   static V first(const Stored* x) { return hn::BitCast(Floats(), hn::ShiftLeft<16>(pairs(x))); }
@@ -109,16 +110,16 @@ struct BFloat16Step : ShortStep<BFloat16Row, data::BFloat16> {
   }
 };
 
-/// Where levels saturate: at the ends of the codes' own type, which packing does (zero point 0 for
-/// int8, 128 for uint8), or where the grid says.
+/// Bounds at which levels saturate: the ends of the codes' own type, where narrowing saturates by
+/// itself (zero point 0 for int8, 128 for uint8), or the grid's.
 enum class Ends { kInt8, kUint8, kGrid };
 
-/// One grid, a step of finite values of at most kMostLevels scales at a time. Other values, and
-/// grids that it does not serve, no network has: they go by the plain loops.
+/// One grid, for a step of finite values of at most kMostLevels scales at a time. Networks have no
+/// other values, nor grids that it does not serve: those go by the plain loops.
 template <Ends kEnds>
 class LevelLanes {
  public:
-  static constexpr float kMostLevels = 0x1p14f;  // what fits into 16 bits with the zero point added
+  static constexpr float kMostLevels = 0x1p14f;  // fits into 16 bits with the zero point added
 
   static bool serves(Grid g) {
     constexpr float kLeast = 0x1p-64f, kMost = 0x1p64f;  // no product underflows
@@ -136,7 +137,7 @@ class LevelLanes {
         qmax_(set(g.qmax)),
         count_(set(g.qmax - g.qmin + 1)) {}
 
-  /// level() of a step.
+  /// level() for a step.
   template <class Step>
   S levels(const typename Step::Stored* x) const {
     const V first = quotient<Step>(Step::first(x)), second = quotient<Step>(Step::second(x));
@@ -158,7 +159,8 @@ class LevelLanes {
     }
   }
 
-  /// Of two steps. AVX-512 packs both at once, for which Highway 1.0 has no name.
+  /// Stores the codes of two steps. AVX-512 narrows both at once, for which Highway 1.0 has no
+  /// name.
   void store_codes(S first, S second, std::int8_t* codes) const {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
     if constexpr (kEnds != Ends::kGrid) {
@@ -173,7 +175,7 @@ class LevelLanes {
     store_codes(second, codes + step());
   }
 
-  /// A bit each where in_range() holds.
+  /// Stores a bit for each level: 1 where in_range() holds.
   void store_in_range(S levels, std::uint8_t* bits) const {
     const S above = kEnds == Ends::kUint8 ? levels : hn::Sub(levels, qmin_);
     std::uint8_t bytes[kMostStep / 8 + sizeof(std::uint64_t)];  // Highway may write 8 at once
@@ -193,8 +195,8 @@ class LevelLanes {
   }
 
   /// x / scale. With fused multiply-add, a 16-bit type's x times the reciprocal in two parts is
-  /// either that (Brisebarre, Muller and Raina 2004), or, for 14 pairs of all their significands, a
-  /// neighbour that is no tie and beside none below kMostLevels: the level is the same.
+  /// exactly that (Brisebarre, Muller and Raina 2004). For 14 pairs of all their significands it is
+  /// a neighbour that is no tie and beside none below kMostLevels: the level is the same.
   template <class Step>
   V quotient(V x) const {
 #if HWY_NATIVE_FMA
@@ -203,8 +205,8 @@ class LevelLanes {
     return hn::Div(x, scale_);
   }
 
-  /// Half to even into the lower half of each lane, uint8's zero point added: an even one, which
-  /// leaves ties what they are. Floats of this size have the unit in their last place.
+  /// Rounds half to even into the lower half of each lane, with uint8's zero point added: an even
+  /// one, so ties stay ties. Floats of this size have the unit in their last place.
   static I rounded(V quotient) {
     constexpr float kUnitInLastPlace = 0x1.8p23f,
                     kShift = kEnds == Ends::kUint8 ? kUnsignedShift : 0;

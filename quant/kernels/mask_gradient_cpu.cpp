@@ -12,7 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::quant::HWY_NAMESPACE {
 namespace {
 
-/// Gradients only move, whatever their type: Word is an unsigned integer of their size.
+/// Moves gradients, whatever their type. Word is an unsigned integer of their size.
 template <class Word>
 void mask_words(const void* grad_in, const std::uint8_t* bits, std::int64_t n, void* y_out) {
   const auto* grad = static_cast<const Word*>(grad_in);

@@ -8,7 +8,7 @@ using modules::device::blocks_for;
 using modules::device::check_launch;
 using modules::device::kThreads;
 
-/// Gradients only move, whatever their type: Word is an unsigned integer of their size.
+/// Moves gradients, whatever their type. Word is an unsigned integer of their size.
 template <class Word>
 __global__ void mask_gradient_kernel(const Word* grad, const std::uint8_t* bits, std::int64_t n,
                                      Word* y) {

@@ -13,12 +13,13 @@ namespace dualpath::quant {
 std::int64_t norm_quantize_cpu(const modules::NormRows& in, float eps, Grid grid,
                                std::int8_t* codes, float* inverse_rms);
 
-/// grad: of the quantized values, of the element type; it passes where the rounded level is in
-/// range. Normalizes again instead of keeping the range.
+/// grad: the quantized values' gradient, of the element type. It passes where the rounded level is
+/// in range. Normalizes again instead of keeping the range.
 void norm_quantize_backward_cpu(const modules::NormRows& in, const float* inverse_rms, Grid grid,
                                 const void* grad, void* grad_x);
 
-/// As the two above, on device memory; stream is a cudaStream_t. non_finite: one int32, added to.
+/// The two functions above on device memory. non_finite: one int32, added to. stream is a
+/// cudaStream_t.
 void norm_quantize_cuda(const modules::NormRows& in, float eps, Grid grid, std::int8_t* codes,
                         float* inverse_rms, std::int32_t* non_finite, void* stream);
 void norm_quantize_backward_cuda(const modules::NormRows& in, const float* inverse_rms, Grid grid,

@@ -19,14 +19,14 @@ std::int64_t size_of(data::Element element) {
   return element == data::Element::kFloat32 ? sizeof(float) : sizeof(std::uint16_t);
 }
 
-/// Takes a batch apart into some rows at a time, whose values between the two kernels stay in the
-/// cache: the kernels are the very ones that run alone, and so are their bits.
+/// Cuts a batch into blocks of rows, whose values stay in the cache between the two kernels. The
+/// kernels are the very ones that run alone, and so are their bits.
 class Blocks {
  public:
   explicit Blocks(const NormRows& in)
       : in_(in), row_bytes_(in.width * size_of(in.element)), rows_(rows_of(in.width)) {}
 
-  /// Calls body(rows, first) for each block; first is its first row's number.
+  /// Calls body(rows, first) for each block. first is its first row's number.
   template <class Body>
   void each(const Body& body) const {
     for (std::int64_t first = 0; first < in_.rows; first += rows_) {
@@ -58,7 +58,7 @@ class Blocks {
   std::int64_t row_bytes_, rows_;
 };
 
-/// The norm again, from the sums there are.
+/// Computes the norm again, from the saved sums.
 template <class Type>
 DP_INLINE void normalize_rows(const NormRows& in, const float* inverse_rms, void* y_out) {
   const auto* x = static_cast<const typename Type::Stored*>(in.x);

@@ -23,7 +23,7 @@ __device__ float normalized(T x, float inverse, float weight) {
   return to_float(rounded);
 }
 
-// Sixteen threads take a row. Those past the last row take part in the shuffles with nothing.
+// Sixteen threads take a row. Threads past the last row add nothing to the shuffles.
 
 template <class T>
 __global__ void norm_quantize_kernel(const T* x, const float* weight, std::int64_t rows,

@@ -4,13 +4,14 @@
 
 namespace dualpath::quant {
 
-/// The blocks in which oneDNN's integer products read a weight ("BA16a64b4a"): 64 outputs by 64
-/// inputs, in them 16 groups of 4 inputs, in these 64 outputs, of each its 4 inputs. Behind all
-/// blocks stands for each output what an input's zero point asks for: minus the sum of its codes.
+/// Blocks in which oneDNN's integer products read a weight ("BA16a64b4a"): 64 outputs by 64 inputs.
+/// A block has 16 groups of 4 inputs, a group 64 outputs with their 4 inputs each. Behind all
+/// blocks stands for each output the compensation of an input's zero point: minus the sum of its
+/// codes.
 inline constexpr std::int64_t kPackedBlock = 64;
 
 /// codes: [outputs, inputs], both multiples of 64. Writes the blocks of outputs begin .. end
-/// (multiples of 64) to packed, all of which is outputs * inputs bytes, and their part of
+/// (multiples of 64) to packed, which has outputs * inputs bytes in all, and their part of
 /// compensation: [outputs].
 void pack_blocks_cpu(const std::int8_t* codes, std::int64_t inputs, std::int64_t begin,
                      std::int64_t end, std::int8_t* packed, std::int32_t* compensation);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kGroup = 4, kGroups = kPackedBlock / kGroup;
 
-/// A group moves as one word: a block is a transposed matrix of words.
+/// Moves a group as one word: a block is a transposed matrix of words.
 DP_INLINE void pack_block(const std::int8_t* codes, std::int64_t inputs, std::int8_t* packed) {
   std::uint32_t words[kGroups][kPackedBlock];
   for (std::int64_t output = 0; output < kPackedBlock; ++output) {

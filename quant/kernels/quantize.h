@@ -16,14 +16,14 @@ namespace dualpath::quant {
 std::int64_t quantize_cpu(data::Element element, const void* x, std::int64_t n, Grid grid,
                           std::int8_t* codes, std::uint8_t* in_range);
 
-/// x: [rows, width] of the element type, each row on a grid of its own: `like` with the scale that
-/// the row's largest magnitude asks for (symmetric_scale), written to scale: [rows]. A row is a
-/// token, a weight's channel, or a group of one. Values that are not finite are counted and
-/// returned; they make no scale, and their codes are zero's.
+/// x: [rows, width] of the element type. Each row has a grid of its own: `like` with the scale for
+/// its largest magnitude (symmetric_scale), written to scale: [rows]. A row is a token, a weight's
+/// channel, or a group of one. Values that are not finite are counted and returned; they make no
+/// scale, and their codes are zero's.
 std::int64_t quantize_rows_cpu(data::Element element, const void* x, std::int64_t rows,
                                std::int64_t width, Grid like, std::int8_t* codes, float* scale);
 
-/// x: [rows, width] of the element type, each row (a weight's channel, or a group of one) on the
+/// x: [rows, width] of the element type. Each row (a weight's channel, or a group of one) has the
 /// asymmetric grid of its own range, written to scale and zero_point: [rows]. codes: less the zero
 /// point. num_bits: at most 7, so that they fit. Values that are not finite are counted and
 /// returned; they are not in the range, and their codes are zero's.
@@ -31,7 +31,7 @@ std::int64_t quantize_asymmetric_rows_cpu(data::Element element, const void* x, 
                                           std::int64_t width, int num_bits, std::int8_t* codes,
                                           float* scale, std::int8_t* zero_point);
 
-/// As those above, on device memory. non_finite: one int32 on the device, added to; stream is a
+/// The functions above on device memory. non_finite: one int32 on the device, added to; stream is a
 /// cudaStream_t.
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
                    std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,

@@ -16,8 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::quant::HWY_NAMESPACE {
 namespace {
 
-// The plain loops: the law itself, with which the lanes are compared, and which serve what lanes do
-// not.
+// Plain loops: the law itself. Lanes are compared with them, and they serve what lanes do not.
 
 template <class Law>
 std::int64_t quantize_plainly(const typename Law::Stored* x, std::int64_t n, Grid grid,
@@ -36,7 +35,7 @@ std::int64_t quantize_plainly(const typename Law::Stored* x, std::int64_t n, Gri
   return non_finite;
 }
 
-/// The largest of the finite magnitudes.
+/// Finds the largest of the finite magnitudes.
 template <class Law>
 float absmax_plainly(const typename Law::Stored* x, std::int64_t n) {
   float absmax = 0.0f;
@@ -47,7 +46,7 @@ float absmax_plainly(const typename Law::Stored* x, std::int64_t n) {
   return absmax;
 }
 
-/// The grid of the range of the finite values and zero.
+/// Finds the grid for the range of the finite values and zero.
 template <class Law>
 Grid asymmetric_row_grid(const typename Law::Stored* x, std::int64_t n, int num_bits) {
   float min = 0.0f, max = 0.0f;
@@ -59,7 +58,7 @@ Grid asymmetric_row_grid(const typename Law::Stored* x, std::int64_t n, int num_
   return asymmetric_grid(min, max, num_bits);
 }
 
-/// `like` with the scale of a row.
+/// Returns `like` with a row's scale.
 Grid row_grid(Grid like, float absmax) {
   like.scale = symmetric_scale(absmax, like.qmax - like.zero_point);
   return like;
@@ -97,14 +96,14 @@ std::int64_t quantize_each_row(const typename Step::Law::Stored* x, std::int64_t
 
 #else
 
-/// The end of a span that is shorter than a step, followed by zeros.
+/// Holds the end of a span that is shorter than a step, followed by zeros.
 template <class Stored>
 struct Rest {
   Rest(const Stored* from, std::int64_t n) { std::copy_n(from, n, x); }
   Stored x[kMostStep] = {};
 };
 
-/// A step's length of results that are not all wanted.
+/// Room for a step of results that are not all wanted.
 struct RestCodes {
   std::int8_t codes[kMostStep];
   std::uint8_t bits[kMostStep / 8];
@@ -117,7 +116,7 @@ struct RestCodes {
   }
 };
 
-/// Memory is slower than the lanes: what is read next is asked for early.
+/// Asks early for memory that is read next: memory is slower than the lanes.
 template <class Stored>
 void prefetch(const Stored* x) {
   constexpr std::int64_t kLine = 64, kEarly = 8192 / sizeof(Stored);
@@ -125,9 +124,9 @@ void prefetch(const Stored* x) {
     hwy::Prefetch(x + kEarly + i);
 }
 
-/// Quantizes x and looks at the magnitudes of `ahead`, both [n], which may be x itself or what
-/// comes later: one pass serves both. Returns the largest of these. What was written holds if x is
-/// finite and of at most kMostLevels scales.
+/// Quantizes x and looks at the magnitudes of `ahead`, both [n]. `ahead` may be x itself or a later
+/// row: one pass serves both. Returns its largest magnitude. The codes hold if x is finite and of
+/// at most kMostLevels scales.
 template <class Step, Ends kEnds, bool kBits>
 float quantize_lanes(const typename Step::Stored* x, const typename Step::Stored* ahead,
                      std::int64_t n, Grid grid, std::int8_t* codes, std::uint8_t* bits) {
@@ -165,7 +164,7 @@ float quantize_lanes(const typename Step::Stored* x, const typename Step::Stored
   return Step::largest(magnitudes);
 }
 
-/// Looks at magnitudes after so many values, and does those again that lanes do not serve.
+/// Looks at magnitudes after so many values, and does again the blocks that lanes do not serve.
 constexpr std::int64_t kBlock = 4096;
 
 template <class Step, Ends kEnds, bool kBits>
@@ -221,8 +220,8 @@ float largest_magnitude(const typename Step::Stored* x, std::int64_t n) {
   return Step::largest(magnitudes);
 }
 
-/// While a row is quantized, the one two below is looked at: its scale is known when its turn
-/// comes, and each row is read from memory once.
+/// Looks at the row two below while a row is quantized: its scale is known when its turn comes, and
+/// each row is read from memory once.
 template <class Step, Ends kEnds>
 std::int64_t quantize_rows_on(const typename Step::Stored* x, std::int64_t rows, std::int64_t width,
                               Grid like, std::int8_t* codes, float* scale) {
@@ -248,7 +247,7 @@ std::int64_t quantize_rows_on(const typename Step::Stored* x, std::int64_t rows,
   return non_finite;
 }
 
-/// A row's own scale keeps its levels within symmetric bounds: packing has nothing to saturate.
+/// A row's own scale keeps its levels within symmetric bounds: narrowing has nothing to saturate.
 template <class Step>
 std::int64_t quantize_each_row(const typename Step::Stored* x, std::int64_t rows,
                                std::int64_t width, Grid like, std::int8_t* codes, float* scale) {

@@ -15,7 +15,7 @@ using modules::device::visit_stored;
 constexpr int kWarp = 32;
 constexpr unsigned kWholeWarp = 0xffffffffu;
 
-/// The level of one value before it is saturated, zero's where it is not finite.
+/// Level of one value before it is saturated; zero's if it is not finite.
 template <class T>
 __device__ float level_of(T x, Grid grid, bool* finite) {
   const float value = to_float(x);
@@ -23,8 +23,8 @@ __device__ float level_of(T x, Grid grid, bool* finite) {
   return level(*finite ? value : 0.0f, grid);
 }
 
-// A thread takes elements a grid apart. Whole warps go round together, so that 32 neighbours vote
-// on four bytes of the mask.
+// Each thread takes elements a grid apart. Whole warps go round together, so that 32 neighbours
+// vote on four bytes of the mask.
 
 template <class T>
 __global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8_t* codes,
@@ -47,7 +47,7 @@ __global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8
   }
 }
 
-/// The largest over the threads of a row, blockDim.x of them; each of them gets it.
+/// Returns to all blockDim.x threads of a row the largest of their values.
 __device__ inline float row_max(float largest) {
   __shared__ float of_warp[kThreads / kWarp];
   for (int half = kWarp / 2; half > 0; half /= 2)
@@ -60,7 +60,7 @@ __device__ inline float row_max(float largest) {
   return largest;
 }
 
-// A warp takes a narrow row, eight of them in a block; a block takes a wide one.
+// A warp takes a narrow row, eight of them in a block. A block takes a wide one.
 
 template <class T>
 __global__ void quantize_rows_kernel(const T* x, std::int64_t rows, std::int64_t width, Grid grid,
@@ -91,7 +91,7 @@ __global__ void quantize_asymmetric_rows_kernel(const T* x, std::int64_t rows, s
   if (row >= rows) return;
   x += row * width;
   codes += row * width;
-  float below = 0.0f, above = 0.0f;  // how far the range reaches on both sides of zero
+  float below = 0.0f, above = 0.0f;  // the range's reach on both sides of zero
   for (std::int64_t i = threadIdx.x; i < width; i += blockDim.x) {
     const float value = to_float(x[i]);
     if (!isfinite(value)) continue;

@@ -18,8 +18,8 @@ namespace dualpath::quant::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Of as many elements as d has lanes; the first is element i, where a byte or, of fewer lanes, its
-/// half begins.
+/// Mask of as many elements as d has lanes. The first is element i, where a byte begins or, for
+/// fewer lanes, its half.
 template <class D>
 hn::Mask<D> mask_at(D d, const std::uint8_t* bits, std::int64_t i) {
   std::uint8_t here[HWY_MAX_BYTES / 8 + sizeof(std::uint64_t)] = {};  // Highway may read 8 at once

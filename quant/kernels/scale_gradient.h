@@ -11,12 +11,12 @@ struct GradientRows {
   data::Element element;
   void* grad;
   std::int64_t rows, width;
-  const float* scale;            ///< [rows]: what their integers are worth
-  const std::uint8_t* in_range;  ///< of the whole tensor, as quantize.h has it; null: all are
-  std::int64_t first;            ///< which of the tensor's elements is the first of these
+  const float* scale;            ///< [rows]: scales of their integers
+  const std::uint8_t* in_range;  ///< the whole tensor's, see quantize.h; if null, all are
+  std::int64_t first;            ///< index in the tensor of the first of these elements
 };
 
-/// grad = grad * scale in float32, then one cast, where in_range has a 1, else 0; in place.
+/// In place: grad = grad * scale in float32, then one cast, where in_range has a 1, else 0.
 void scale_gradient_cpu(const GradientRows& in);
 
 }  // namespace dualpath::quant

@@ -17,7 +17,7 @@ namespace {
 
 using namespace modules::HWY_NAMESPACE;
 
-/// The same of n elements, wherever the first is: bit by bit.
+/// Mask of n elements, wherever the first is: gathered bit by bit.
 hn::Mask<Floats> gathered_mask(const std::uint8_t* bits, std::int64_t i, std::int64_t n) {
   const Floats d;
   float ones[kMostLanes] = {};

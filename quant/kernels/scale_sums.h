@@ -13,7 +13,7 @@ struct InputScaleView {
   std::int64_t step = 0;  ///< 1: values has one a row; 0: one for all
 };
 
-/// Int32 sums of products of codes, and what makes values of them.
+/// Int32 sums of products of codes, and the scales and biases that turn them into values.
 struct SumRows {
   const void* sums;  ///< [rows, columns], a row every `stride` sums
   bool rounded;      ///< float32 instead of int32: a kernel has made them floats already (CPU)
@@ -26,7 +26,7 @@ struct SumRows {
 /// element type, without gaps.
 void scale_sums_cpu(const SumRows& in, data::Element element, void* y);
 
-/// The same bits, on device memory; stream is a cudaStream_t.
+/// scale_sums_cpu() on device memory, with the same bits. stream is a cudaStream_t.
 void scale_sums_cuda(const SumRows& in, data::Element element, void* y, void* stream);
 
 }  // namespace dualpath::quant

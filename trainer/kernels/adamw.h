@@ -7,17 +7,17 @@
 
 namespace dualpath::trainer {
 
-/// What one step of AdamW is for all elements of a tensor (Loshchilov and Hutter 2019, algorithm 2;
-/// the order of torch.optim.AdamW): the decay stands apart from the gradient.
+/// Factors of one AdamW step, the same for all elements of a tensor (Loshchilov and Hutter 2019,
+/// algorithm 2; the order of torch.optim.AdamW). The decay stands apart from the gradient.
 struct AdamWStep {
-  float decay;              ///< what is left of a parameter: 1 - learning_rate * weight_decay
-  float beta1, beta2, eps;  ///< of the moments, and what keeps the quotient finite
+  float decay;              ///< share of a parameter that stays: 1 - learning_rate * weight_decay
+  float beta1, beta2, eps;  ///< the moments', and the one that keeps the quotient finite
   float step_size;          ///< learning_rate / (1 - beta1^t)
   float root_correction2;   ///< sqrt(1 - beta2^t)
-  float gradient_scale;     ///< of clipping; 1 where nothing is clipped
+  float gradient_scale;     ///< by clipping; 1 if nothing is clipped
 };
 
-/// The same on host and device.
+/// Updates one element, alike on host and device.
 DP_HOST_DEVICE inline void adamw_element(const AdamWStep& step, float gradient, float& parameter,
                                          float& exp_avg, float& exp_avg_sq) {
   const float g = gradient * step.gradient_scale;
@@ -31,10 +31,10 @@ DP_HOST_DEVICE inline void adamw_element(const AdamWStep& step, float gradient, 
 void adamw_cpu(const AdamWStep& step, std::int64_t n, const float* gradient, float* parameter,
                float* exp_avg, float* exp_avg_sq);
 
-/// The sum of the squares of n elements, in double, in sixteen lanes of a fixed order.
+/// Sums the squares of n elements, in double, in sixteen lanes of a fixed order.
 double squared_norm_cpu(const float* x, std::int64_t n);
 
-/// As adamw_cpu, on device memory; stream is a cudaStream_t.
+/// adamw_cpu() on device memory. stream is a cudaStream_t.
 void adamw_cuda(const AdamWStep& step, std::int64_t n, const float* gradient, float* parameter,
                 float* exp_avg, float* exp_avg_sq, void* stream);
 

@@ -20,7 +20,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using namespace modules::HWY_NAMESPACE;
 
-/// NaN where a logit is not finite, which exp would take for nothing: the losses become NaN, too.
+/// Returns NaN if a logit is not finite, which exp would take for nothing: the losses become NaN,
+/// too.
 template <class Row>
 float maximum(const typename Row::Stored* row, std::int64_t words) {
   const Floats d;
@@ -47,8 +48,8 @@ std::int64_t first_with(float value, const typename Row::Stored* row, std::int64
 
 /// Sums over a row, relative to each path's largest logit.
 struct Sums {
-  float p = 0.0f, q = 0.0f;  // of exp(logit - max)
-  float cross = 0.0f;        // of exp(reference - max) * (reference - quantized)
+  float p = 0.0f, q = 0.0f;  // sums of exp(logit - max)
+  float cross = 0.0f;        // sum of exp(reference - max) * (reference - quantized)
 };
 
 /// Blocks are added up by themselves: the rounding of 150 000 terms in a row would show.
@@ -79,10 +80,10 @@ Sums sums_of(const typename Row::Stored* p, float p_max, const typename Row::Sto
   return sums;
 }
 
-/// log of the sum of exp of a row's logits.
+/// log of the sum of exp over a row's logits.
 float log_sum(float max, float sum) { return max + std::log(sum); }
 
-/// (kl + ce) * q - kl * p; the target's ce is not subtracted yet.
+/// (kl + ce) * q - kl * p. The target's ce is not subtracted yet.
 template <class Row>
 void write_gradient(const typename Row::Stored* p, float log_sum_p, const typename Row::Stored* q,
                     float log_sum_q, LossWeights weights, std::int64_t words,

@@ -20,7 +20,7 @@ struct Largest {
   static __device__ float join(float a, float b) { return fmaxf(a, b); }
 };
 
-/// Joins a value of each thread of the block, in a fixed order; every thread gets the result.
+/// Joins a value of each thread of the block, in a fixed order. Every thread gets the result.
 template <class Join>
 __device__ float over_block(float value) {
   __shared__ float shared[kThreads];
@@ -43,7 +43,7 @@ __device__ float maximum(const T* row, std::int64_t words) {
   return over_block<Largest>(best);
 }
 
-/// The first word that has this value. A vocabulary is far below 2^24, where float32 stops
+/// Finds the first word that has this value. A vocabulary is far below 2^24, where float32 stops
 /// counting.
 template <class T>
 __device__ float first_with(float value, const T* row, std::int64_t words) {
