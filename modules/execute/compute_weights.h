@@ -12,9 +12,9 @@
 
 namespace dualpath::modules {
 
-/// Which frozen weights are prepared for products with many rows. Tables (see is_table()) gain by
-/// it in one product, all linears if they serve many batches. A linear's plain weight is not kept,
-/// so preparing takes no more memory; with few products there would be nothing won.
+/// Frozen weights that are prepared for products with many rows. Tables (see is_table()) gain by it
+/// in one product, all linears if they serve many batches. A linear's plain weight is not kept, so
+/// preparing takes no more memory; with few products there would be nothing won.
 enum class Packing { kTables, kLinears };
 
 /// Reads a store in one compute dtype, onto one device. A frozen weight that is not finite there is

@@ -31,7 +31,7 @@ struct MaskedRow {
     const V values = modules::HWY_NAMESPACE::load<Row>(d, row, i, keys);
     return hn::IfThenElse(seen(i), values, hn::Set(d, hidden));
   }
-  /// Stores values. Those of invisible keys are cleared later, with the rest of the row.
+  /// Stores values. An invisible key's is cleared later, with the rest of the row.
   void store(V values, Stored* row, std::int64_t i) const {
     modules::HWY_NAMESPACE::store<Row>(values, row, i, keys);
   }

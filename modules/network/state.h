@@ -60,7 +60,7 @@ struct Stream {
   /// Places of images of several sizes: [B, T, 2] int64, row and column of each patch. The first
   /// stage makes them from the grid.
   at::Tensor places;
-  RotationTable rotation;  ///< of the positions; made by the first stage
+  RotationTable rotation;  ///< the positions'; made by the first stage
 };
 
 /// A batch's state between stages: the decoder's stream, and one for each tower that has work. A

@@ -9,7 +9,7 @@
 
 namespace dualpath::quant {
 
-/// y = float(sum) * (input_scale * weight.scale) + bias, then one cast. By group, such products are
+/// y = float(sum) * (input_scale * weight.scale) + bias, then one cast. Products of groups are
 /// added from the first to the last. Every kind of weight gives the same bits. codes: [M, K], uint8
 /// if takes_unsigned(weight.kind), else int8; bias: [N] float32 or undefined. Result: [M, N] of
 /// `dtype`.

@@ -11,9 +11,9 @@ namespace dualpath::quant {
 /// The product that a weight is prepared for, and so its codes' layout. All give the same bits.
 enum class WeightKind {
   kCodes,        ///< the codes themselves: products that are exact on any device
-  kOneDnn,       ///< by channel on the CPU: oneDNN's blocks, for AMX or VNNI
-  kPanels,       ///< by group on the CPU: panels with their scales (kernels/grouped_product.h)
-  kPaddedCodes,  ///< by channel on CUDA: codes padded to shapes that the tensor cores take
+  kOneDnn,       ///< weights by channel on the CPU: oneDNN's blocks, for AMX or VNNI
+  kPanels,       ///< weights by group on the CPU: panels with scales (kernels/grouped_product.h)
+  kPaddedCodes,  ///< weights by channel on CUDA: padded to shapes that tensor cores take
 };
 
 /// Whether the product takes its input on the unsigned grid (uint8) instead of int8.

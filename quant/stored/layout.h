@@ -23,7 +23,7 @@ std::string scale(const PlannedAttention& attention, modules::Operand operand);
 struct PlannedBytes {
   std::string name;
   std::vector<std::int64_t> shape;
-  std::string dtype;  ///< as safetensors spells it: "I8", "BF16", "F32"
+  std::string dtype;  ///< in safetensors' spelling: "I8", "BF16", "F32"
   std::int64_t bytes = 0;
   std::string scheme = {};  ///< the config group's name; empty if it stays in float
 };

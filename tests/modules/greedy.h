@@ -22,7 +22,8 @@ inline torch::Tensor continue_greedily(const modules::Network& network, modules:
   return continue_greedily(network, executor, modules::make_state(prompt.unsqueeze(0)), steps);
 }
 
-/// How far logits may lie from transformers': three times what its own two attentions differ by.
+/// The largest distance of logits from transformers': three times that between its own two
+/// attentions.
 inline float logit_bound(const torch::Tensor& attention_difference) {
   return std::max(1e-4f, 3.0f * attention_difference.max().item<float>());
 }

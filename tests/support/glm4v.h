@@ -16,7 +16,7 @@ namespace dualpath::testing {
 
 inline const std::filesystem::path kGlm4v = kReference / "glm4v";
 
-/// The pictures first to last of what tests/reference/glm4v.py made, side by side.
+/// Pictures first to last of tests/reference/glm4v.py's output, side by side.
 inline modules::Stream pictures(modules::NamedTensors& expected, std::int64_t first,
                                 std::int64_t last, std::int64_t padding = 0) {
   std::vector<at::Tensor> patches;
@@ -44,7 +44,7 @@ inline modules::State glm4v_state(modules::NamedTensors& expected, std::int64_t 
   return state;
 }
 
-/// The same shapes with other words, patches and grids: columns are rows.
+/// A state with the same shapes and other words, patches and grids: columns are rows.
 inline modules::State other_glm4v_state(const modules::State& state) {
   constexpr std::int64_t kImageToken = 512, kWords = 500;
   modules::State other = state;

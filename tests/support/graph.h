@@ -11,7 +11,7 @@
 
 namespace dualpath::testing {
 
-/// Gives `to` what the stages have made on the host.
+/// Gives `to` the fields that stages have made on the host.
 inline void take_host_fields(modules::State& from, modules::State& to) {
   modules::NamedTensors made;
   modules::for_each_field(from, [&](const std::string& name, at::Tensor& tensor) {
@@ -22,7 +22,7 @@ inline void take_host_fields(modules::State& from, modules::State& to) {
   });
 }
 
-/// The two states' field of that name has the same bits.
+/// Whether the two states' field of that name has the same bits.
 inline bool is_equal(modules::State& a, modules::State& b, const std::string& field) {
   at::Tensor first, second;
   modules::for_each_field(a, [&](const std::string& name, at::Tensor& tensor) {
@@ -49,8 +49,8 @@ inline void run_stage_and_replay(const modules::Stage& stage, const modules::Gra
   }
 }
 
-/// Every stage is recorded from the first of `starts`. Replayed from each of them it makes the
-/// fields that the stage itself makes, bit for bit.
+/// Checks that every stage, recorded from the first of `starts` and replayed from each of them,
+/// makes its own fields bit for bit.
 inline void check_replays(const modules::Network& network, modules::Executor& executor,
                           const std::vector<modules::State>& starts) {
   std::vector<modules::Graph> graphs;
@@ -68,7 +68,7 @@ inline void check_replays(const modules::Network& network, modules::Executor& ex
   CHECK(recorded.stream(last).hidden.equal(direct.stream(last).hidden));
 }
 
-/// Two texts of each 9 tokens below `vocab_size`, and others.
+/// Two texts of 9 tokens each below `vocab_size`, and others.
 inline std::vector<modules::State> text_starts(std::int64_t vocab_size) {
   const at::Tensor ids = at::arange(18, at::kLong).view({2, 9});
   const at::Tensor mask = at::arange(9).lt(at::tensor({9, 6}).unsqueeze(1));

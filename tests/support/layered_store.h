@@ -12,7 +12,7 @@
 
 namespace dualpath::testing {
 
-/// A store of which no method answers as WeightStore's default does: "plain.weight", which is
+/// A store whose methods all answer otherwise than WeightStore's defaults: "plain.weight", which is
 /// "other.weight", too, "changed.weight" and "trained.weight".
 class TellingStore : public modules::WeightStore {
  public:
@@ -36,7 +36,8 @@ class TellingStore : public modules::WeightStore {
   at::Tensor value_ = at::ones(2);
 };
 
-/// Of what a layer over `below` does not change it says what `below` does, by every method.
+/// Checks every method of a layer over `below`: it answers as `below` does for all that it does not
+/// change.
 inline void check_tells(const modules::WeightStore& layer, const TellingStore& below) {
   CHECK(layer.names() == below.names());
   CHECK(layer.contains("plain.weight"));

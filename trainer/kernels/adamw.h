@@ -11,10 +11,10 @@ namespace dualpath::trainer {
 /// algorithm 2; the order of torch.optim.AdamW). The decay stands apart from the gradient.
 struct AdamWStep {
   float decay;              ///< share of a parameter that stays: 1 - learning_rate * weight_decay
-  float beta1, beta2, eps;  ///< the moments', and the one that keeps the quotient finite
+  float beta1, beta2, eps;  ///< decays of the moments; keeps the quotient finite
   float step_size;          ///< learning_rate / (1 - beta1^t)
   float root_correction2;   ///< sqrt(1 - beta2^t)
-  float gradient_scale;     ///< by clipping; 1 if nothing is clipped
+  float gradient_scale;     ///< factor of clipping; 1 if nothing is clipped
 };
 
 /// Updates one element, alike on host and device.

@@ -235,7 +235,7 @@ namespace {
 
 using namespace dualpath::data::testing;
 
-/// A GGUF file of a Llama of three layers: 4 heads of 16 on 2, and tensors of one value each.
+/// A GGUF file of a Llama with three layers: 4 heads of 16 on 2, and tensors of one value each.
 class GgufFile {
  public:
   GgufFile() {
@@ -273,7 +273,7 @@ class GgufFile {
     pairs_.erase(key);
     return *this;
   }
-  /// In all layers.
+  /// Adds biases in all layers.
   GgufFile& add_biases(const std::vector<std::string>& linears) {
     for (int layer = 0; layer < 3; ++layer) {
       for (const std::string& linear : linears)
@@ -297,7 +297,7 @@ class GgufFile {
     write_plain(path(), padded(bytes) + std::string(offset, '\0'));
     return DecoderConfig::from_gguf(data::GgufReader(path()));
   }
-  /// What reading it says, without the path.
+  /// The error of reading it, without the path.
   std::string mistake() const {
     const std::string message = error_message([&] { config(); });
     REQUIRE_THAT(message, Catch::StartsWith(path().string() + ": "));
@@ -382,7 +382,7 @@ TEST_CASE("a GGUF file's biases are the config's", "[modules][config]") {
   GgufFile file;
   file.add_biases({"attn_q", "attn_k", "attn_v"});
   CHECK(file.config().qkv_bias);
-  CHECK(file.config().output_bias);  // zeros, see GgufStore
+  CHECK(file.config().output_bias);  // they are zeros, see GgufStore
   file.add_biases({"attn_output", "ffn_gate", "ffn_up", "ffn_down"});
   CHECK(file.config().to_json()["attention_bias"] == true);
   CHECK(file.config().to_json()["mlp_bias"] == true);

@@ -21,7 +21,7 @@ at::Tensor random_hidden(at::ScalarType dtype) {
   return (torch::randn({2, 5, 64}) * 30.0).to(dtype);
 }
 
-/// H = 2: down adds [0, -2], up swaps the two and adds [0.5, -0.5], alpha 2, beta [0.25, -0.4].
+/// Has H = 2: down adds [0, -2], up swaps the two and adds [0.5, -0.5], alpha 2, beta [0.25, -0.4].
 DualPathCorrection made_by_hand(CorrectionInput input) {
   const torch::NoGradGuard no_grad;
   DualPathCorrection correction(2, options(input, CorrectionBeta::kChannel, /*reduction=*/1), 0);
@@ -34,7 +34,7 @@ DualPathCorrection made_by_hand(CorrectionInput input) {
   return correction;
 }
 
-/// Of no training, so that no parameter is zero.
+/// An untrained correction in which no parameter is zero.
 DualPathCorrection random_correction(std::int64_t hidden, const CorrectionOptions& options) {
   DualPathCorrection correction(hidden, options, /*seed=*/1);
   torch::manual_seed(5);
@@ -43,7 +43,7 @@ DualPathCorrection random_correction(std::int64_t hidden, const CorrectionOption
   return correction;
 }
 
-/// The fused operation against torch's own; x: on the CPU, float32.
+/// Compares the fused operation with torch's own. x: on the CPU, float32.
 void check_gradients(DualPathCorrection correction, const at::Tensor& x) {
   std::vector<at::Tensor> leaves = correction->parameters();
   const at::Device device = leaves.front().device();
@@ -81,8 +81,8 @@ TEST_CASE("a correction of the raw input is the formula", "[modules][correction]
 
 TEST_CASE("a correction of the normalized input is the formula times the token's size",
           "[modules][correction]") {
-  // rms([1, 7]) = 5; down([0.2, 1.4]) = [0.2, -0.6], of which ReLU leaves [0.2, 0];
-  // up = [0, 0.2] + [0.5, -0.5]; twice that and beta: [1.25, -1], times 5.
+  // rms([1, 7]) = 5; down([0.2, 1.4]) = [0.2, -0.6], and ReLU leaves [0.2, 0]; up = [0, 0.2] +
+  // [0.5, -0.5]; twice that and beta: [1.25, -1], times 5.
   DualPathCorrection correction = made_by_hand(CorrectionInput::kRmsNorm);
   CHECK(at::allclose(correction(torch::tensor({{1.0f, 7.0f}})), torch::tensor({{7.25f, 2.0f}})));
   CHECK(at::allclose(correction(torch::tensor({{1000.0f, 7000.0f}})),
@@ -124,7 +124,7 @@ TEST_CASE("a correction's first values depend on its seed alone", "[modules][cor
   };
   torch::manual_seed(1);
   const at::Tensor first = down(5);
-  torch::manual_seed(2);  // the global generator has no say
+  torch::manual_seed(2);  // the global generator does not matter
   CHECK(first.equal(down(5)));
   CHECK_FALSE(first.equal(down(6)));
   CHECK(first.abs().max().item<float>() <= 1.0f / 8.0f);
@@ -153,7 +153,7 @@ TEST_CASE("the fused correction and its gradients are those of torch's own opera
           "[modules][correction][cuda]") {
   const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
   const auto beta = GENERATE(CorrectionBeta::kScalar, CorrectionBeta::kChannel);
-  const std::int64_t hidden = GENERATE(64, 67);  // 67: rows that do not fill the kernels' lanes
+  const std::int64_t hidden = GENERATE(64, 67);  // 67 does not fill the kernels' lanes
   const at::Device device = GENERATE(from_range(devices()));
   DualPathCorrection correction = random_correction(hidden, options(input, beta, 8));
   correction->to(device);
@@ -162,8 +162,8 @@ TEST_CASE("the fused correction and its gradients are those of torch's own opera
 
 TEST_CASE("the fused correction takes rows and heads of every size",
           "[modules][correction][cuda]") {
-  // Rows that the blocks of a GPU share in ones, fours and eights; heads wider than what a block
-  // sums up at a time.
+  // A GPU's blocks share these rows in ones, fours and eights. Some heads are wider than a block's
+  // sums at a time.
   const auto [rows, hidden, reduction] = GENERATE(table<std::int64_t, std::int64_t, std::int64_t>(
       {{1, 576, 64}, {31, 4096, 64}, {33, 300, 3}, {1029, 128, 64}, {45, 520, 2}, {5, 16384, 64}}));
   const at::Device device = GENERATE(from_range(devices()));
@@ -212,7 +212,7 @@ TEST_CASE("a token alone, shared by all threads, has the bits it has in a batch"
   const torch::NoGradGuard no_grad;
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   const auto input = GENERATE(CorrectionInput::kRaw, CorrectionInput::kRmsNorm);
-  constexpr std::int64_t kHidden = 2048;  // enough for each thread to get a share
+  constexpr std::int64_t kHidden = 2048;  // each thread gets a share
   DualPathCorrection correction =
       random_correction(kHidden, options(input, CorrectionBeta::kChannel, /*reduction=*/64));
   const at::Tensor batch = (torch::randn({64, kHidden}) * 30.0).to(dtype), y = correction(batch);
@@ -252,7 +252,7 @@ TEST_CASE("a correction's gradients in half precision are close to float32's",
     INFO("gradient of leaf " << i);
     CHECK(ours[i].scalar_type() == leaves[i].scalar_type());
     const at::Tensor difference = ours[i].to(at::kFloat) - theirs[i];
-    // The parameters' are sums in float32; x's is rounded once.
+    // The parameters' gradients are sums in float32; x's is rounded once.
     const double tolerance = i + 1 < leaves.size() ? 1e-5 : dtype == at::kHalf ? 1e-3 : 5e-3;
     CHECK((difference.norm() / theirs[i].norm()).item<double>() < tolerance);
   }

@@ -92,7 +92,7 @@ TEST_CASE("half precision moves a Conformer's hidden states a little", "[modules
 }
 
 TEST_CASE("scores by distance become scores by key", "[modules][conformer]") {
-  // Of two queries: distances 1, 0, -1.
+  // Two queries have the distances 1, 0, -1.
   const at::Tensor scores = torch::tensor({{1, 2, 3}, {4, 5, 6}}).view({1, 1, 2, 3});
   FloatExecutor executor(weights_of("parakeet"), at::kFloat);
   CHECK(by_key(executor, scores).view({2, 2}).equal(torch::tensor({{2, 3}, {4, 5}})));
@@ -101,7 +101,7 @@ TEST_CASE("scores by distance become scores by key", "[modules][conformer]") {
 TEST_CASE("a Conformer's structure lists its sites under the checkpoint's names",
           "[modules][conformer]") {
   const Structure structure = structure_of(make_conformer(config_of("parakeet"), "encoder."));
-  // subsampling: pointwise and linear; a layer: 2 x 2, q k v, relative k, o, 2 pointwise
+  // subsampling: pointwise and linear; a layer: 2 x 2, q k v, relative k, o, 2 pointwise.
   CHECK(structure.linears.size() == 2 + 3 * 9);
   CHECK(structure.convs.size() == 2 + 3);
   CHECK(structure.attentions.size() == 3);

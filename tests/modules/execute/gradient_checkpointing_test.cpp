@@ -13,7 +13,7 @@ using torch::Tensor;
 
 namespace {
 
-/// hidden * factor, squared: of 3 with factor 2 it is 36, and its slopes are 24 and 36.
+/// Squares hidden * factor: for 3 and factor 2 it is 36, and its slopes are 24 and 36.
 struct Squarer {
   Stage stage(const std::string& name) {
     return {name, /*correctable=*/true, [this](Executor&, State& state) {
@@ -87,7 +87,7 @@ TEST_CASE("A stage whose input has no gradient still trains its tensors, each ac
   State state = state_at(torch::full({1}, 3.0));
   int accumulated = 0;
   const auto accumulator = torch::autograd::impl::grad_accumulator(squarer.factor);
-  accumulator->add_post_hook(std::make_unique<Count>(accumulated));  // as c10d's Reducer does
+  accumulator->add_post_hook(std::make_unique<Count>(accumulated));  // like c10d's Reducer
   GradientCheckpointing({{"layer.factor", squarer.factor}}).run(stage, executor, state);
   state.hidden.backward();
   CHECK(accumulated == 1);

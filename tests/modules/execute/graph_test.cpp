@@ -39,12 +39,12 @@ State tower_state(Modality modality, const Tensor& input, const Tensor& mask = {
   return state;
 }
 
-/// Of so many real frames among `frames`.
+/// A mask of so many real frames among `frames`.
 Tensor mask_of(std::int64_t frames, const std::vector<std::int64_t>& lengths) {
   return at::arange(frames).lt(torch::tensor(lengths).unsqueeze(1));
 }
 
-/// A stage of the decoder's that does what is given.
+/// A stage of the decoder's that calls `forward`.
 Stage stage_of(std::function<void(Executor&, State&)> forward) {
   return {"stage", /*correctable=*/false, std::move(forward)};
 }

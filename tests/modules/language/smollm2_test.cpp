@@ -15,14 +15,14 @@ using namespace dualpath::testing;
 
 namespace {
 
-/// Opened and decoded once: its executor keeps 540 MB.
+/// SmolLM2, opened and decoded once: its executor keeps 540 MB.
 struct SmolLM2 {
   Model model = open_model(kSmolLM2);
   FloatExecutor executor{model.weights, at::kFloat};
   NamedTensors expected = expected_tensors("smollm2/smollm2_logits.safetensors");
   float bound = logit_bound(expected["attention_difference"]);
 
-  /// How far the executor's logits are from transformers'.
+  /// The executor's largest distance from transformers' logits.
   float difference(Executor& other) {
     const torch::NoGradGuard no_grad;
     return largest_difference(logits_of(model.network, other, expected["ids"]), expected["logits"]);

@@ -86,8 +86,8 @@ TEST_CASE("each way to bend the gate is the one that its name says", "[modules][
                                          {Activation::kGelu, -0.15865525f},
                                          {Activation::kGeluTanh, -0.15880801f},
                                          {Activation::kRelu, 0.0f}}));
-  // One layer whose attention adds nothing, and whose gate sees -1 and whose up sees 1:
-  // the MLP adds activation(-1) to a hidden state of ones.
+  // The one layer's attention adds nothing, its gate sees -1 and its up sees 1. So the MLP adds
+  // activation(-1) to a hidden state of ones.
   DecoderConfig config;
   config.vocab_size = config.num_hidden_layers = config.num_attention_heads = 1;
   config.num_key_value_heads = 1;

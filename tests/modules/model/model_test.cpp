@@ -32,7 +32,7 @@ class EditedModel {
     write_plain(path() / "config.json", config.dump());
   }
   std::filesystem::path path() const { return directory_ / "model"; }
-  /// What open_model says, without the path.
+  /// The error of open_model, without the path.
   std::string mistake() const {
     const std::string message = error_message([&] { open_model(path()); });
     REQUIRE_THAT(message, Catch::StartsWith(path().string()));
@@ -43,7 +43,7 @@ class EditedModel {
   TemporaryDirectory directory_;
 };
 
-/// What an action writes to stderr.
+/// The text that an action writes to stderr.
 std::string standard_error_of(const std::function<void()>& action) {
   const TemporaryDirectory directory;
   const auto path = directory / "stderr";
@@ -109,7 +109,7 @@ TEST_CASE("a head that the file has beside a tied table is used, if it is anothe
   NamedTensors tensors = read_tensors(data::SafetensorsReader(path));
   const at::Tensor embedded = tensors.at(table).clone();
 
-  tensors[head] = embedded.to(at::kDouble);  // the same values
+  tensors[head] = embedded.to(at::kDouble);  // has the same values
   write_tensors(path, tensors);
   {
     std::optional<Model> tied;
@@ -184,7 +184,7 @@ TEST_CASE("a link to nothing is an error where a model's file is read", "[module
   const EditedModel model("tied", nlohmann::json::object());
   const std::size_t companions = open_model(model.path()).companion_files.size();
   std::filesystem::create_symlink("me@host.123:1", model.path() / ".#config.json");
-  std::filesystem::create_symlink("README.md", model.path() / "README.md");  // to itself
+  std::filesystem::create_symlink("README.md", model.path() / "README.md");  // a link to itself
   CHECK(open_model(model.path()).companion_files.size() == companions);
   for (const char* name : {"chat_template.jinja", "special_tokens_map.json"}) {
     const std::filesystem::path file = model.path() / name;
@@ -290,7 +290,8 @@ TEST_CASE("config.json alone describes the tensors that transformers makes of it
     CHECK(info.shape == shape.get<std::vector<std::int64_t>>());
     CHECK(info.dtype == at::kBFloat16);
   }
-  // 40 layers of 203 948 032 in linears, 4 608 biases and 4 norms; two tables and the last norm.
+  // 40 layers have 203 948 032 in linears, 4 608 biases and 4 norms; add two tables and the last
+  // norm.
   CHECK(parameter_count(*model.weights) ==
         40LL * (203'948'032 + 4'608 + 4 * 4'096) + 2LL * 151'552 * 4'096 + 4'096);
   CHECK_THAT(error_message([&] { model.weights->get("model.norm.weight"); }),

@@ -14,7 +14,7 @@ namespace {
 
 using Tokens = std::set<std::int64_t>;
 
-/// A small model whose two files say these ends; the tokenizer's is 0.
+/// Stop tokens of a small model whose two files name these ends; the tokenizer's is 0.
 Tokens ends(const nlohmann::json& config, const nlohmann::json& generation) {
   Model model = tiny_llama("tied");
   model.config_json["eos_token_id"] = config;

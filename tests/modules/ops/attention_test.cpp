@@ -27,12 +27,12 @@ Tensor plain(const Tensor& q, const Tensor& k, const Tensor& v) {
 TEST_CASE("attention and its gradients are those of torch's own operations",
           "[modules][attention]") {
   // windows, heads, key heads, queries, keys: a step, several blocks, a token and a prompt behind a
-  // cache
+  // cache.
   const auto [b, h, kv, t, s] =
       GENERATE(table<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>(
           {{2, 6, 2, 5, 5}, {1, 3, 3, 300, 300}, {2, 4, 1, 1, 33}, {1, 4, 2, 140, 201}}));
   torch::manual_seed(16);
-  const auto random = [&](std::int64_t heads, std::int64_t length) {  // laid out as the decoder's
+  const auto random = [&](std::int64_t heads, std::int64_t length) {  // laid out like the decoder's
     return (torch::randn({b, length, heads, 16}) * 2.0).transpose(1, 2).detach().requires_grad_();
   };
   const Tensor q = random(h, t), k = random(kv, s), v = random(kv, s);
@@ -47,7 +47,8 @@ TEST_CASE("attention and its gradients are those of torch's own operations",
 
 TEST_CASE("attention takes heads chunk by chunk on as many threads as there are",
           "[modules][attention]") {
-  // 300 queries and keys of 12 heads are too many scores for one chunk; 6 key heads are 4 and 2.
+  // 300 queries and keys of 12 heads are too many scores for one chunk; 6 key heads are cut into 4
+  // and 2.
   const bool causal = GENERATE(true, false);
   const int threads = GENERATE(1, 4);
   const int before = at::get_num_threads();

@@ -27,7 +27,7 @@ Tensor plain(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int
 }  // namespace
 
 TEST_CASE("a depthwise convolution and its gradients are torch's", "[modules][depthwise]") {
-  // channels, kernel, padding, time: vectors' ends, blocks' ends, clips shorter than the kernel
+  // channels, kernel, padding, time: vectors' ends, blocks' ends, clips shorter than the kernel.
   const auto [channels, kernel, padding, time] =
       GENERATE(table<std::int64_t, std::int64_t, std::int64_t, std::int64_t>({{16, 31, 15, 130},
                                                                               {37, 9, 4, 64},

@@ -44,9 +44,9 @@ TEST_CASE("a packed right operand multiplies as the plain one", "[modules][packe
   }
 }
 
-// What is trained is multiplied plainly, and packed once it is exported and opened again. Where the
-// plain product is another library's (MKL's, on Intel's processors) the order of its sums differs,
-// and with it the last bit of some results.
+// Trained weights are multiplied plainly, and prepared once they are exported and opened again. If
+// the plain product is another library's (MKL's, on Intel's processors), the order of its sums
+// differs, and with it the last bit of some results.
 TEST_CASE("a packed right operand gives the plain one's values to the last bit",
           "[modules][packed]") {
   torch::manual_seed(2);
@@ -76,7 +76,7 @@ TEST_CASE("a packed linear adds its bias before it rounds", "[modules][packed]")
 TEST_CASE("a table's linear and its gradient are the plain linear's", "[modules][packed]") {
   const Tensor table = integers({400, 40}, at::kBFloat16);
   FloatExecutor executor(store_of(table), at::kBFloat16);
-  const std::int64_t rows = GENERATE(63, 64, 130);  // few rows, and enough to be worth packing
+  const std::int64_t rows = GENERATE(63, 64, 130);  // few rows, and enough for preparing
   const Tensor x = integers({rows, 40}, at::kBFloat16).requires_grad_();
   const Tensor plain_x = x.detach().clone().requires_grad_();
   const Tensor y = executor.linear(LinearRefs{head(40, 400)}, x).front();
@@ -101,8 +101,8 @@ TEST_CASE("linears that meet batch after batch are packed, and give the plain on
     CHECK(executor.linear(LinearRefs{up}, x).front().equal(at::linear(x, weight, bias)));
   };
   check(integers({2, 32, 40}, at::kBFloat16));
-  CHECK(is_kept() == !packs(at::kBFloat16, at::kCPU));  // the plain weight is not
-  // Few rows are not worth it, and a way back would want another layout.
+  CHECK(is_kept() == !packs(at::kBFloat16, at::kCPU));  // the plain weight is dropped
+  // Few rows do not pay, and backward would want another layout.
   check(integers({2, 31, 40}, at::kBFloat16));
   CHECK(is_kept());
   const Tensor x = integers({2, 70, 40}, at::kBFloat16).requires_grad_();

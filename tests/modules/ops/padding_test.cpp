@@ -8,7 +8,7 @@ using namespace dualpath::modules;
 
 namespace {
 
-/// Of so many real positions among `size`.
+/// A mask of so many real positions among `size`.
 at::Tensor mask_of(std::int64_t size, const std::vector<std::int64_t>& lengths) {
   return at::arange(size).lt(at::tensor(lengths).unsqueeze(1));
 }

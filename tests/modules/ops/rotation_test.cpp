@@ -8,7 +8,7 @@ using namespace dualpath::modules;
 
 namespace {
 
-/// x: the one head's dimensions, at one position.
+/// Rotates one head at one position. x: the head's dimensions.
 at::Tensor rotated(std::vector<float> x, std::int64_t position) {
   const auto dim = static_cast<std::int64_t>(x.size());
   const Rotation rotation{.theta = 100.0, .dim = dim};  // for 4 dimensions: angles 1 and 0.1

@@ -61,10 +61,10 @@ TEST_CASE("top-p keeps the fewest that have so much together, and at least one",
 }
 
 TEST_CASE("top-p counts what temperature and top-k have left", "[modules][sampling]") {
-  // After top-k 2: 5/8 and 3/8.
+  // Top-k 2 leaves 5/8 and 3/8.
   check_close(drawn({0.1, 0.5, 0.3, 0.1}, {.temperature = 1.0, .top_k = 2, .top_p = 0.6}),
               {0, 1, 0, 0});
-  // Squared: 25/36, 9/36, 1/36, 1/36.
+  // Squares are 25/36, 9/36, 1/36, 1/36.
   check_close(drawn({0.1, 0.5, 0.3, 0.1}, {.temperature = 0.5, .top_p = 0.65}), {0, 1, 0, 0});
 }
 

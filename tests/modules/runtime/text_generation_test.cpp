@@ -16,7 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-/// What transformers says greedily behind a prompt, by model.
+/// Text that transformers generates greedily behind a prompt, by model.
 json greedy_of(const std::string& model) {
   const json all = data::read_json(kReference / "generation.json");
   for (const json& g : all["greedy"])
@@ -68,7 +68,7 @@ TEST_CASE("greedy text is that of transformers' generate(), to its stop token",
 TEST_CASE("a text ends before a stop string that straddles tokens", "[modules][generation]") {
   Tiny tiny;
   const std::string whole = tiny.say({.max_tokens = 48}).text;
-  const std::size_t place = whole.find("earP");  // of the tokens "The", "ar" and "P"
+  const std::size_t place = whole.find("earP");  // made of the tokens "The", "ar" and "P"
   REQUIRE(place != whole.npos);
   CHECK(tiny.say({.max_tokens = 48, .stop = {"ear Q", "earP"}}).text == whole.substr(0, place));
   CHECK(tiny.streamed == whole.substr(0, place));

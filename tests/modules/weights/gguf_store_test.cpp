@@ -33,7 +33,7 @@ class OneTensor {
                             padded(data));
   }
   std::filesystem::path path() const { return directory_ / "model.gguf"; }
-  /// What opening it says, without the path.
+  /// The error of opening it, without the path.
   std::string mistake() const {
     const std::string message = error_message([&] { GgufStore store(path()); });
     REQUIRE_THAT(message, Catch::StartsWith(path().string() + ": "));

@@ -13,7 +13,7 @@ using at::Tensor;
 
 namespace {
 
-// Counters on the CPU stand for a device's: what reads them cannot tell.
+// Counts on the CPU, which stands for a device: the reader cannot tell.
 
 void count(const std::string& what, std::int64_t broken) {
   const Tensor values = torch::zeros({3, 5}, at::kBFloat16);
@@ -34,7 +34,7 @@ TEST_CASE("Counts are read together, and the first site that has one is named",
   for (int i = 0; i < 600; ++i) count("site " + std::to_string(i), i >= 300 ? i : 0);
   CHECK(error_message([&] { counts.check(); }) ==
         "site 300: 300 of 15 values are not finite in bfloat16 (model.dtype)");
-  CHECK_NOTHROW(counts.check());  // they are forgotten
+  CHECK_NOTHROW(counts.check());  // counts are forgotten
   count("again", 0);
   CHECK_NOTHROW(counts.check());
 }

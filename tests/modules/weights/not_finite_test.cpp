@@ -21,7 +21,7 @@ TEST_CASE("A weight that the compute dtype cannot hold is named with the dtype",
 TEST_CASE("A weight that is not finite in its file is named with the file", "[modules][finite]") {
   const float kInfinity = std::numeric_limits<float>::infinity();
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  // Two infinities of different signs, so that no sum hides them.
+  // Two infinities of different signs: no sum hides them.
   const at::Tensor stored = torch::tensor({1.0f, kInfinity, -kInfinity});
   CHECK(error_message([&] { finite_weight("a.weight", stored, dtype); }) ==
         "a.weight: 2 of 3 values are not finite in the model's file");

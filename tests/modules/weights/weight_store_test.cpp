@@ -121,13 +121,13 @@ TEST_CASE("one conversion of a trained weight serves a whole step, and no longer
     CHECK(weights.get("a.weight").is_same(without_graph));
   }
   const at::Tensor converted = weights.get("a.weight");
-  CHECK(converted.requires_grad());  // the one made without a graph would let no gradient through
+  CHECK(converted.requires_grad());  // a tensor made without a graph would let no gradient through
   CHECK(weights.get("a.weight").is_same(converted));
   {
     const torch::NoGradGuard no_grad;
     CHECK(weights.get("a.weight").is_same(converted));
   }
-  // Two batches of one step: each flows through it.
+  // The step's two batches each flow through it.
   for (const double slope : {1.0, 3.0}) (weights.get("a.weight").sum() * slope).backward();
   CHECK(trained.grad().equal(at::tensor({4.0f, 4.0f})));
   {

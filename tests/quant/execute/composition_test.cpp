@@ -41,7 +41,7 @@ struct Composition {
     return calibrate(model.network, model.weights, at::kFloat, plan, std::vector{state},
                      [](std::int64_t) {});
   }
-  /// Of real tokens.
+  /// Logits of real tokens.
   Tensor logits(modules::Executor& executor) const {
     modules::State run_state = state;
     modules::run(model.network, executor, run_state);

@@ -15,7 +15,7 @@ using torch::Tensor;
 
 namespace {
 
-/// Of so many real frames among `frames`.
+/// A mask of so many real frames among `frames`.
 Tensor mask_of(std::int64_t frames, std::vector<std::int64_t> lengths) {
   return at::arange(frames).lt(torch::tensor(lengths).unsqueeze(1));
 }
@@ -46,7 +46,7 @@ QuantizeOptions with_targets(std::vector<std::string> targets) {
   return options;
 }
 
-/// All that can be: convolutions by name, too.
+/// Quantizes all that can be: convolutions by name, too.
 QuantizeOptions everything() {
   return with_targets({"Linear", "Conv2d", "re:.*(depthwise_conv|layers.2)$"});
 }

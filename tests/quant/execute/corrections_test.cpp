@@ -56,8 +56,8 @@ TEST_CASE("a correction is applied at the end of its own stage and nowhere else"
     modules::run(network.stages[stage], corrected, state);
     return state.hidden.flatten();
   };
-  CHECK(after(0).equal(torch::tensor({3.f, 4.f})));    // the table, which carries none
-  CHECK(after(1).equal(torch::tensor({8.f, 9.f})));    // + 5
+  CHECK(after(0).equal(torch::tensor({3.f, 4.f})));    // the table carries none
+  CHECK(after(1).equal(torch::tensor({8.f, 9.f})));    // plus 5
   CHECK(after(2).equal(torch::tensor({16.f, 18.f})));  // doubled; the new one is the identity
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("encoders and decoder are corrected in widths of their own", "[quant][
                                                            "model.layers.0: 2",
                                                            "model.layers.1: 2"});
   const modules::Corrections corrections(plan.stages, raw_scalar(), /*seed=*/3);
-  // Each: down and up of width x width + width, alpha, one beta.
+  // Each has down and up of width x width + width, alpha, one beta.
   CHECK(corrections.parameter_count() == (2 * 12 + 2) + (2 * 30 + 2) + 2 * (2 * 6 + 2));
   fill(corrections, "visual.0.beta", 5.0f);
   fill(corrections, "audio.0.beta", 7.0f);
@@ -123,7 +123,7 @@ TEST_CASE("each stage starts from values of its own, whatever the others", "[qua
 }
 
 TEST_CASE("parameters and bytes are counted", "[quant][corrections]") {
-  // Each of two stages: down and up of 2 x 2 + 2, alpha, one beta.
+  // Each of two stages has down and up of 2 x 2 + 2, alpha, one beta.
   CHECK(made().parameter_count() == 2 * (6 + 6 + 1 + 1));
   CHECK(made().bytes() == 4 * 28);
 }

@@ -10,7 +10,7 @@ using torch::Tensor;
 
 namespace {
 
-/// Text ten times, images a hundred times as large; and both twice beside themselves.
+/// Returns text times ten and images times a hundred, and both twice side by side.
 std::vector<Tensor> scaled(const Tensor& rows, Modality modality) {
   const Tensor y = rows * (modality == Modality::kText ? 10.0 : 100.0);
   return {y, at::cat({y, y}, -1)};

@@ -43,7 +43,7 @@ Calibration calibrated(ModalityScales how, const modules::State& state = mixed()
                    std::vector{state}, [](std::int64_t) {});
 }
 
-/// What the decoder makes of the three tokens: [3, 2].
+/// The decoder's output for the three tokens: [3, 2].
 Tensor run(modules::Executor& executor, modules::State state) {
   modules::run(network_with_towers(), executor, state);
   return state.hidden[0];
@@ -72,7 +72,7 @@ TEST_CASE("calibration finds each modality's scale", "[quant][modality]") {
   CHECK(own.get(kGroup + ".image").item<float>() == 4.0f / 127.0f);
   CHECK(own.get(kGroup + ".audio").item<float>() == 2.0f / 127.0f);
   CHECK_FALSE(own.contains(kGroup));
-  CHECK(own.get("head.input").item<float>() == 8.0f / 127.0f);  // of all: the second layer doubles
+  CHECK(own.get("head.input").item<float>() == 8.0f / 127.0f);  // shared: the second layer doubles
   CHECK(calibrated(ModalityScales::kShared).scales().get(kGroup).item<float>() == 4.0f / 127.0f);
   CHECK(error_message([] {
           calibrated(ModalityScales::kSeparate, mixed({0, 1, 1}));

@@ -17,7 +17,7 @@ using torch::Tensor;
 
 namespace {
 
-/// The scales that a directory made by others carries beside its codes.
+/// The scales that a directory from another tool carries beside its codes.
 ActivationScales stored_scales(const Plan& plan, const modules::WeightStore& weights) {
   modules::NamedTensors scales;
   for (const PlannedLinear& linear : plan.linears) {
@@ -26,12 +26,12 @@ ActivationScales stored_scales(const Plan& plan, const modules::WeightStore& wei
   return ActivationScales(scales);
 }
 
-/// How far each token's hidden state is off, relative to its size.
+/// The largest difference of a token's hidden state, relative to its size.
 double largest_relative_difference(const Tensor& hidden, const Tensor& expected) {
   return ((hidden - expected).norm(2, {-1}) / expected.norm(2, {-1})).max().item<double>();
 }
 
-/// Logits and gradients by integer kernels and by simulation.
+/// Compares logits and gradients by integer kernels with simulated ones.
 void check_computes(const modules::Model& model, const Plan& plan, const ActivationScales& scales,
                     const Tensor& ids, at::ScalarType dtype) {
   const auto run = [&](Compute compute, InputGradients input_gradients) {
@@ -83,7 +83,7 @@ TEST_CASE("codes and scales made by others give the logits of their integer arit
   const Tensor logits = logits_of(model.network, executor, expected["ids"]);
   const double kl = mean_kl(expected["logits"], logits);
   // A norm or an attention that adds in another order moves a few inputs over a tie to the next
-  // code; all else is the same integers.
+  // code. All else is the same integers.
   WARN(variant << ": KL to the reference's integer logits " << kl << ", largest difference "
                << largest_difference(logits, expected["logits"]));
   CHECK(kl < 1e-5);

@@ -28,13 +28,13 @@ std::shared_ptr<QuantizedGroup> group_of(Weights weights) {
       QuantizedGroup{.site = "x.input", .weights = std::move(weights)});
 }
 
-/// One output: codes * scale are its weights.
+/// A weight of one output, with the values codes * scale.
 QuantizedWeight one_row(std::vector<int> codes, float scale) {
   return weight_of(
       {.codes = torch::tensor(codes, at::kChar).unsqueeze(0), .scale = torch::tensor({scale})});
 }
 
-/// y of one row of x, by the scalar header and int32 sums.
+/// y for one row of x, by the scalar header and int32 sums.
 Tensor plain_linear(const Tensor& x, float scale, const QuantizedWeight& weight) {
   const Tensor wide = x.to(at::kFloat);
   const Tensor y = torch::empty(weight.outputs());
@@ -51,7 +51,7 @@ Tensor plain_linear(const Tensor& x, float scale, const QuantizedWeight& weight)
   return y.to(x.scalar_type());
 }
 
-/// The same group, its input's gradient by integers.
+/// group_of() with its input's gradient by integers.
 std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool by_kernel) {
   for (QuantizedWeight& weight : weights) {
     if (by_kernel) weight.prepared = prepare(*weight.grid, fastest_kind(at::kCPU, 0));
@@ -61,7 +61,7 @@ std::shared_ptr<QuantizedGroup> integer_group_of(Weights weights, bool by_kernel
   return group;
 }
 
-/// By sums in float64 of the codes that quantize_tokens makes.
+/// Sums in float64 the codes that quantize_tokens makes.
 Tensor plain_input_gradient(const std::vector<Tensor>& grads, const Weights& weights) {
   std::vector<Tensor> codes, scales;
   for (const QuantizedWeight& weight : weights) {
@@ -72,7 +72,7 @@ Tensor plain_input_gradient(const std::vector<Tensor>& grads, const Weights& wei
   const ScaledCodes made = quantize_tokens(scaled, /*unsigned_codes=*/false, "x");
   const Tensor sums = made.values.to(at::kDouble).matmul(at::cat(codes).to(at::kDouble));
   const at::ScalarType dtype = grads.front().scalar_type();
-  constexpr double kPower = 0x1p-7;  // what keeps 200 products within float16
+  constexpr double kPower = 0x1p-7;  // keeps 200 products within float16
   const Tensor rounded = (sums * kPower).to(dtype).to(at::kFloat);
   return (rounded * (made.scale / kPower).unsqueeze(1)).to(dtype);
 }
@@ -130,7 +130,7 @@ TEST_CASE("a weight is quantized from float32 whatever dtype it comes in", "[qua
 }
 
 TEST_CASE("the gradient passes to x where the rounded level is in range", "[quant][linear]") {
-  // Levels by scale 0.5: 3, 127, 128 (out), -128, -129 (out).
+  // Levels for scale 0.5 are 3, 127, 128 (out), -128, -129 (out).
   Tensor x = torch::tensor({{1.5f, 63.7f, 63.8f, -64.2f, -64.3f}}).requires_grad_();
   const auto group = group_of({one_row({1, 2, 3, 4, 5}, 10.0f)});
   quantized_linear(x, torch::tensor({0.5f}), group).front().backward(torch::tensor({{7.0f}}));
@@ -158,8 +158,8 @@ TEST_CASE("the gradient of x is the slope of y over whole steps of the grid", "[
 }
 
 TEST_CASE("the scale's gradient is the rounding error, or the end of the grid", "[quant][linear]") {
-  // Levels 2.25 and -3.5 in range: rounding moves them by -0.25 and -0.5 (to even: -4);
-  // 300 saturates at 127. Each times its weight, summed, times 1 / sqrt(3 * 127).
+  // Levels 2.25 and -3.5 are in range: rounding moves them by -0.25 and -0.5 (to even: -4). 300
+  // saturates at 127. Each counts times its weight; the sum counts times 1 / sqrt(3 * 127).
   Tensor scale = torch::tensor({2.0f}).requires_grad_();
   const Tensor x = torch::tensor({{4.5f, -7.0f, 600.0f}});
   quantized_linear(x, scale, group_of({one_row({4, 6, 1}, 1.0f)})).front().sum().backward();
@@ -285,7 +285,7 @@ TEST_CASE("integer gradients are off by a hundredth", "[quant][linear]") {
   const Tensor exact = of_x(group_of(weights)), made = of_x(integer_group_of(weights, true));
   const double error = ((made - exact).norm() / exact.norm()).item<double>();
   CHECK(error < 0.01);
-  CHECK(error > 0.001);  // it was not computed in float
+  CHECK(error > 0.001);  // so it was not computed in float
 }
 
 TEST_CASE("integer gradients of a result that the loss does not use are zeros", "[quant][linear]") {

@@ -18,7 +18,7 @@ using torch::Tensor;
 namespace {
 
 constexpr std::int64_t kWidth = 48, kTokens = 6;
-constexpr float kScale = 0.02f;  // a part of the inputs saturates
+constexpr float kScale = 0.02f;  // saturates a part of the inputs
 constexpr double kEps = 1e-5;
 
 Tensor leaf(const Tensor& values) { return values.clone().requires_grad_(); }
@@ -49,12 +49,12 @@ struct Consumers {
   }
 };
 
-/// Values of `quantized`, the gradient of `x`.
+/// Has the values of `quantized` and the gradient of `x`.
 Tensor straight_through(const Tensor& x, const Tensor& quantized) {
   return x + (quantized - x).detach();
 }
 
-/// What a quantized input is worth, in float32, as autograd sees it.
+/// A quantized input's values in float32, as autograd sees them.
 Tensor fake_quantized(const Tensor& x, bool by_token) {
   if (by_token) {
     const Tensor scale = x.detach().abs().amax(-1, true) / 127.0f;
@@ -73,7 +73,7 @@ Tensor fake_quantized_weight(const Tensor& weight, const QuantArgs& args = kWeig
 /// Gradients of x, q.weight, q.bias and v.weight.
 using Gradients = std::vector<Tensor>;
 
-/// slopes: what the loss weighs each y with.
+/// slopes: the loss's weights of each y.
 Gradients gradients_of(const Consumers& consumers, const Tensor& x, const std::vector<Tensor>& y,
                        const std::vector<Tensor>& slopes) {
   Tensor loss = torch::zeros({});
@@ -83,7 +83,7 @@ Gradients gradients_of(const Consumers& consumers, const Tensor& x, const std::v
       {loss}, {x, trained.at("q.weight"), trained.at("q.bias"), trained.at("v.weight")});
 }
 
-/// Few bits, groups, zero points, inputs in float: of weights, then inputs.
+/// Few bits, groups, zero points, inputs in float: for weights, then for inputs.
 struct Scheme {
   QuantArgs weights;
   std::optional<QuantArgs> inputs;
@@ -186,13 +186,13 @@ TEST_CASE("a weight's gradient is y's times what the input was quantized to", "[
   const Tensor slopes = torch::tensor({{2.0f}, {3.0f}});
   SECTION("static, saturated where x was") {
     quantized_linear(x, torch::tensor({0.5f}), group).front().backward(slopes);
-    // x by 0.5: 1.5, 63.5, -0.5 (level -0.8) and 0, 10, 0 (level 0.4)
+    // x in steps of 0.5 is 1.5, 63.5, -0.5 (level -0.8) and 0, 10, 0 (level 0.4).
     CHECK(weight.source.grad().equal(torch::tensor({{3.0f, 127.0f + 30.0f, -1.0f}})));
   }
   SECTION("by token") {
     const Tensor tokens = torch::tensor({{127.0f, -3.2f, 0.4f}, {0.0f, 254.0f, 4.8f}});
     token_quantized_linear(tokens, group).front().backward(slopes);
-    // 127, -3, 0 and, by 2: 0, 254, 4
+    // Codes are 127, -3, 0 and, in steps of 2, values 0, 254, 4.
     CHECK(weight.source.grad().equal(torch::tensor({{254.0f, -6.0f + 762.0f, 12.0f}})));
   }
   CHECK(weight.bias.grad().equal(torch::tensor({5.0f})));
@@ -208,7 +208,7 @@ TEST_CASE("what needs no gradient is not computed", "[quant][trained]") {
   const auto y = by_token ? token_quantized_linear(x, group) : quantized_linear(x, scale, group);
   (y[0].sum() + y[1].sum()).backward();
   CHECK(trained.source.grad().defined());
-  CHECK(group->dequantized.empty());  // only x's gradient takes them
+  CHECK(group->dequantized.empty());  // only x's gradient reads them
 
   const Tensor leaf_x = leaf(x);
   const auto again =

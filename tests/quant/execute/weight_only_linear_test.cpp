@@ -16,7 +16,7 @@ namespace {
 
 const modules::LinearRef kRef{"a", 64, 5, true};
 
-/// One linear of which only the weight is quantized.
+/// One linear with only its weight quantized.
 struct WeightOnly {
   std::shared_ptr<modules::WeightOverlay> weights;
   Plan plan;

@@ -1,4 +1,4 @@
-// The kernels themselves, on every kind of vectors this processor has, beside the scalar header.
+// Compares the kernels, on every kind of vectors of this processor, with the scalar header.
 
 #include <algorithm>
 #include <cmath>
@@ -35,7 +35,7 @@ constexpr Element kElement<Float16> = Element::kFloat16;
 template <class Type>
 using Values = std::vector<typename Type::Stored>;
 
-/// What a kernel writes, or should.
+/// A kernel's output, or the one it should have.
 struct Result {
   std::vector<std::int8_t> codes;
   std::vector<std::uint8_t> bits;
@@ -45,7 +45,7 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-/// The scalar header, an element at a time.
+/// Runs the scalar header, an element at a time.
 template <class Type>
 Result lawful(const typename Type::Stored* x, std::size_t n, Grid grid) {
   Result law{std::vector<std::int8_t>(n), std::vector<std::uint8_t>((n + 7) / 8), {}, 0};
@@ -66,7 +66,7 @@ Result by_kernel(const typename Type::Stored* x, std::size_t n, Grid grid) {
   return result;
 }
 
-/// The scalar header, a row at a time.
+/// Runs the scalar header, a row at a time.
 template <class Type>
 Result lawful_rows(const Values<Type>& x, std::size_t rows, Grid like) {
   const std::size_t width = x.size() / rows;
@@ -96,7 +96,7 @@ Result rows_by_kernel(const Values<Type>& x, std::size_t rows, Grid like) {
   return result;
 }
 
-/// Every bit pattern of a 16-bit type, by magnitude: what is not finite comes last.
+/// Every bit pattern of a 16-bit type, by magnitude. Values that are not finite come last.
 std::vector<std::uint16_t> every_pattern() {
   std::vector<std::uint16_t> patterns;
   for (unsigned magnitude = 0; magnitude < 0x8000u; ++magnitude) {
@@ -106,9 +106,9 @@ std::vector<std::uint16_t> every_pattern() {
   return patterns;
 }
 
-/// Of any size; powers of two and small odd numbers, on which many values are ties; quotients of a
-/// value and a tie, on which that value comes closest to one; significands whose reciprocal rounds
-/// badly; and the ends of float32.
+/// Scales of any size; powers of two and small odd numbers, which make many values ties; quotients
+/// of a value and a tie, which bring that value closest to one; significands whose reciprocal
+/// rounds badly; and the ends of float32.
 template <class Type>
 std::vector<float> many_scales(std::mt19937& random) {
   std::vector<float> scales{0x1p-149f, 1e-40f, 0x1p-126f, 0x1p-64f, 0x1p64f, 1e30f, 3e38f};
@@ -125,8 +125,8 @@ std::vector<float> many_scales(std::mt19937& random) {
   return scales;
 }
 
-/// Values on both sides of a limit are quantized apart: one value that is too large for lanes sends
-/// its neighbours by the plain loops, too.
+/// Quantizes values on both sides of a limit apart: one value too large for lanes sends its
+/// neighbours by the plain loops, too.
 template <class Type>
 void check_patterns(const std::vector<std::uint16_t>& patterns, Grid grid, const Result& law) {
   const auto too_large = [&](std::uint16_t x) { return !(Type::load(x) <= 16384.0f * grid.scale); };
@@ -214,7 +214,7 @@ void check_rows() {
   }
 }
 
-/// What the asymmetric kernel writes, or should; codes with their zero point added.
+/// The asymmetric kernel's output, or the one it should have. Codes have their zero point added.
 struct Asymmetric {
   std::vector<int> codes, zero_point;
   std::vector<float> scale;
@@ -223,7 +223,7 @@ struct Asymmetric {
   bool operator==(const Asymmetric&) const = default;
 };
 
-/// The scalar header, a row at a time.
+/// Runs the scalar header, a row at a time.
 template <class Type>
 Asymmetric lawful_asymmetric(const Values<Type>& x, std::size_t rows, int num_bits) {
   const std::size_t width = x.size() / rows;
@@ -299,7 +299,7 @@ void check_mask_gradient() {
   }
 }
 
-/// Two rows of every width, their bits at every place in a byte.
+/// Checks two rows of every width, with their bits at every place in a byte.
 template <class Type>
 void check_scale_gradient() {
   constexpr std::int64_t kRows = 2;
@@ -333,7 +333,7 @@ void check_scale_gradient() {
   }
 }
 
-/// Scales that reach the type's subnormal numbers and its infinity.
+/// Checks scales that reach the type's subnormal numbers and its infinity.
 template <class Type>
 void check_dequantize(bool is_unsigned) {
   const std::vector<float> scales{1.0f, 0.0371f, 3e-5f, 1e-6f, 5e-8f, 700.0f, 3e36f, 1e-40f};

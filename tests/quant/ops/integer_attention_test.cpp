@@ -21,7 +21,7 @@ Tensor scales(std::int64_t heads) {
   return torch::linspace(0.01, 0.03, heads, torch::kFloat).view({heads, 1, 1});
 }
 
-/// Query, key and value on their grids, random.
+/// Random query, key and value on their grids.
 struct Operands {
   HeadCodes query, key, value;
 
@@ -38,7 +38,7 @@ Tensor long_of(const HeadCodes& operand, std::int64_t repeats) {
   return operand.codes.to(torch::kLong).repeat_interleave(repeats, 1);
 }
 
-/// The same in 64-bit integers, where a sum cannot be rounded.
+/// Attention in 64-bit integers, where a sum cannot be rounded.
 Tensor by_long_sums(const Operands& operands) {
   const std::int64_t heads = operands.query.codes.size(1), rows = operands.query.codes.size(2),
                      keys = operands.key.codes.size(2),
@@ -79,7 +79,7 @@ TEST_CASE("codes round half to even and saturate; the gradient passes where they
   CHECK(heads.codes.flatten().equal(torch::tensor({0.f, 2.f, -2.f, 127.f, -128.f})));
   heads.dequantized(torch::kFloat).sum().backward();
   CHECK(x.grad().flatten().equal(torch::tensor({1.f, 1.f, 1.f, 0.f, 1.f})));
-  // In range code - level, beyond it the code: -0.5 + 0.5 + 0.5 + 127 + 0.4.
+  // In range it is code - level, beyond it the code: -0.5 + 0.5 + 0.5 + 127 + 0.4.
   CHECK(scale.grad().item<float>() == Approx(127.9f));
 }
 

@@ -1,4 +1,4 @@
-// Before Highway is included: targets of the kernel that uses VNNI.
+// Must precede Highway: targets of the kernel that uses VNNI.
 #define HWY_WANT_AVX3_DL
 
 #include "quant/ops/integer_linear.h"
@@ -40,7 +40,7 @@ Weight integer_weight(const Tensor& codes, bool with_bias) {
           with_bias ? torch::randn(rows) : Tensor()};
 }
 
-/// By group: scales for `groups` of a row.
+/// A weight by group: scales for `groups` of a row.
 Weight grouped_weight(const Tensor& codes, std::int64_t groups, bool with_bias) {
   Weight weight = integer_weight(codes, with_bias);
   weight.grid.scale = torch::rand({codes.size(0), groups}) * 1e-3 + 1e-5;
@@ -76,13 +76,13 @@ Tensor unsigned_codes(const Tensor& codes) {
   return (codes.to(at::kInt) + kUnsignedShift).to(at::kByte);
 }
 
-/// A kind's codes of the input, from int8 codes on its device.
+/// Codes of the input for a kind of product, from int8 codes on its device.
 Tensor shown_to(WeightKind kind, const Tensor& codes) {
   return takes_unsigned(kind) ? unsigned_codes(codes) : codes;
 }
 
-/// Each device's kernel against plain sums, scaled by the law: with one scale for all of the input,
-/// and with one a row.
+/// Compares each device's kernel with plain sums, scaled by the law: with one scale for all of the
+/// input, and with one a row.
 void check_product(const Tensor& codes, const Weight& plain, at::ScalarType dtype) {
   constexpr float kScale = 0.0371f;
   const Tensor scales = torch::rand(codes.size(0)) * 0.05f + 1e-4f;
@@ -103,7 +103,7 @@ void check_product(const Tensor& codes, const Weight& plain, at::ScalarType dtyp
     check(prepare(grid, WeightKind::kCodes));
     PreparedWeight weight = prepare(grid, kind);
     check(weight);
-    for (const int shift : {1, 2, 3}) {  // again: as the library does it, then in place
+    for (const int shift : {1, 2, 3}) {  // again: first by the library's way, then in place
       const GridWeight other{.codes = grid.codes.roll(shift), .scale = grid.scale};
       weight = prepare(other, kind, std::move(weight));
     }
@@ -172,7 +172,7 @@ TEST_CASE("integer products by group are plain loops over int32 sums, to the bit
     };
     check(prepare(grid, WeightKind::kCodes));
     const GridWeight other{.codes = grid.codes.roll(1), .scale = grid.scale};
-    check(prepare(grid, kind, prepare(other, kind)));  // in place of another's
+    check(prepare(grid, kind, prepare(other, kind)));  // in place of the other's
   }
 }
 

@@ -33,7 +33,7 @@ Tensor random_codes(std::int64_t rows, std::int64_t columns) {
   return torch::randint(-128, 128, {rows, columns}, at::kChar);
 }
 
-/// Both routes, on each device.
+/// Checks both routes on each device.
 void check_sums(const Tensor& a, const Tensor& b) {
   INFO("[" << a.size(0) << ", " << a.size(1) << "] times [" << b.size(0) << ", " << b.size(1)
            << "]");
@@ -46,7 +46,7 @@ void check_sums(const Tensor& a, const Tensor& b) {
   }
 }
 
-/// The scalar header, then one cast. input_scale: one a row.
+/// Scales by the scalar header, then casts once. input_scale: one a row.
 Tensor plain_scaled(const Tensor& sums, const Tensor& input_scale, const Tensor& weight_scale,
                     const Tensor& bias, at::ScalarType dtype) {
   const Tensor y = torch::empty(sums.sizes(), at::kFloat);

@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::int64_t kPatterns = 65536;
 
-/// Every bit pattern of a 16-bit float type; 0 where it is not finite.
+/// Every bit pattern of a 16-bit float type; 0 if it is not finite.
 torch::Tensor every_pattern(at::ScalarType dtype) {
   const torch::Tensor bits = torch::arange(kPatterns, at::kInt).to(at::kShort);
   const torch::Tensor values = bits.view(dtype);
   return torch::where(values.isfinite(), values, torch::zeros({}, dtype));
 }
 
-/// The scalar header, an element at a time.
+/// Runs the scalar header, an element at a time.
 struct ScalarLoop {
   std::vector<std::int8_t> codes;
   std::vector<std::uint8_t> in_range;  // a bit an element

@@ -69,7 +69,7 @@ TEST_CASE("each group of a row has its own scale, on 3, 4 or 8 bits", "[quant][k
 }
 
 TEST_CASE("an asymmetric weight's codes are less their zero point", "[quant][kernels]") {
-  // Ranges of 0 to 15, -3 to 12, -30 to 0 and of nothing, in 15 steps.
+  // Ranges are 0 to 15, -3 to 12, -30 to 0 and empty, in 15 steps.
   const Tensor weight =
       torch::tensor({{15.f, 1.f, 6.5f}, {-3.f, 12.f, 4.f}, {-30.f, -1.f, -5.f}, {0.f, 0.f, 0.f}});
   const ScaledCodes made = quantize_by(kAsymmetricInt4, weight, "w");

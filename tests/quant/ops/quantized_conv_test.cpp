@@ -53,7 +53,7 @@ Plan plan_of(const modules::Network& network, const std::string& target) {
   return make_plan(modules::structure_of(network), options_for(target));
 }
 
-/// im2col, int32 sums, and the law's scaling.
+/// Convolves by im2col, int32 sums, and the law's scaling.
 Tensor in_integers(const Tensor& x, float scale, const GridWeight& weight, const Tensor& bias,
                    const modules::ConvRef& ref) {
   const Tensor codes =
@@ -77,7 +77,7 @@ modules::State with_input(const Tensor& x) {
 TEST_CASE("a quantized convolution gives the bits of integer sums", "[quant][conv]") {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(3);
-  const Tensor x = torch::randn({2, 96, 9, 11});  // 96 * 15 products: more than float32 sums
+  const Tensor x = torch::randn({2, 96, 9, 11});  // 96 * 15 products: too many for float32
   const GridWeight weight =
       quantize_weight(torch::randn(kFull.weight_shape()).flatten(1), "conv.weight");
   const Tensor bias = torch::randn({8});

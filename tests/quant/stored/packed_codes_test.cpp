@@ -17,7 +17,7 @@ PlannedLinear linear_of(const QuantArgs& weights, std::optional<QuantArgs> input
   return {{"a", 96, 5, true}, "stage", "a.input", weights, inputs};
 }
 
-/// A store that holds what an export of the weight would.
+/// A store with the tensors of the weight's export.
 std::shared_ptr<MemoryStore> exported(const GridWeight& weight, const PlannedLinear& linear) {
   modules::NamedTensors tensors{{"a.bias", torch::arange(5, at::kFloat)}};
   for (const auto& [name, tensor] : stored_tensors(weight, linear)) tensors["a" + name] = tensor;
