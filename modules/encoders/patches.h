@@ -16,8 +16,8 @@ at::Tensor patches_of(Executor& executor, const at::Tensor& pixels, std::int64_t
 /// Executor::resize: returns positions themselves if the sizes are the same.
 at::Tensor resized_positions(const at::Tensor& positions, const PositionResize& how);
 
-/// Rows and columns of merged squares, each of size x size patches. grid: [B, 2] int64, those of
-/// patches. An Error if `size` does not divide them.
+/// Rows and columns of merged squares, each of size x size patches. grid: [B, 2] int64, in patches.
+/// An Error if `size` does not divide them.
 at::Tensor merged_grid(const at::Tensor& grid, std::int64_t size);
 
 /// Takes the first of every `size` positions: mask [B, T] -> [B, T / size].

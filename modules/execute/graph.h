@@ -156,7 +156,7 @@ struct GraphConstant {
 };
 
 /// A stage's tensor operations in their order, each value made once. Weights are names (Refs).
-/// Shapes are those of the recorded run: some arrangements and constants hold its batch or length.
+/// Shapes are the recorded run's: some arrangements and constants hold its batch or length.
 ///
 /// A recorded stage. Inputs are the state's fields before the stage. The graph cannot know what the
 /// stage makes on the host (see is_made_on_host()). If such a field is read, it is an input, taken

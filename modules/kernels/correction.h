@@ -31,7 +31,7 @@ struct CorrectionGradients {
 void correction_cpu(data::Element element, const CorrectionWeights& weights, const void* x,
                     std::int64_t rows, void* y);
 
-/// One row in two steps, with the same bits, for several threads: a lone token reads the matrices
+/// One row in two steps, with the same bits, for several threads. A lone token reads the matrices
 /// from memory, and one thread would wait for them. This first step makes units begin .. end of
 /// active, [width], each after its ReLU. Returns r.
 float correction_units_cpu(data::Element element, const CorrectionWeights& weights, const void* x,

@@ -11,8 +11,8 @@ using device::store;
 using device::to_float;
 using device::visit_stored;
 
-// A block takes kRows rows, so that what it reads of the two matrices serves all of them. If there
-// are fewer, the rest counts as zeros. A group of sixteen threads makes a sum along the hidden
+// A block takes kRows rows, so that parts read of the two matrices serve all of them. If there are
+// fewer, the rest counts as zeros. A group of sixteen threads makes a sum along the hidden
 // dimension. Without such a sum, each channel has a thread.
 
 constexpr int kGroups = kThreads / kSumLanes;

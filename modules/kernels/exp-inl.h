@@ -16,8 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 
 /// e^x within 4e-7 of itself, for x up to 88. It is 0 below -87, where float32's normal numbers
-/// end, and NaN for NaN. e^x = 2^n e^r, and e^r by the polynomial of Cephes' expf (Moshier 1989):
-/// two thirds of the instructions of Highway's own, which has subnormal results, too.
+/// end, and NaN for NaN. e^x = 2^n e^r, and e^r by the polynomial of Cephes' expf (Moshier 1989).
+/// That is two thirds of the instructions of Highway's own, which has subnormal results, too.
 HWY_INLINE V exp(V x) {
   const Floats d;
   const hn::RebindToSigned<Floats> bits;

@@ -18,8 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::modules::HWY_NAMESPACE {
 namespace {
 
-/// One row of scores, of which the first `visible` keys count. Reads whole vectors up to the row's
-/// end and masks invisible keys away, which is faster than a shorter load.
+/// One row of scores. The first `visible` keys count. Reads whole vectors up to the row's end and
+/// masks invisible keys away, which is faster than a shorter load.
 template <class Row>
 struct MaskedRow {
   using Stored = typename Row::Stored;

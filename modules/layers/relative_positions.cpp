@@ -20,8 +20,8 @@ Tensor relative_positions(const Tensor& x, std::int64_t width) {
   return at::stack({angles.sin(), angles.cos()}, -1).flatten(1).unsqueeze(0).to(x.scalar_type());
 }
 
-/// Row t's score of key s stands at T - 1 - t + s. Put one element before each row and cut rows of
-/// T elements less the first: they are the rows of 2T - 1, each begun one element later than the
+/// Row t's score of key s stands at T - 1 - t + s. Put one element before each row, and cut rows of
+/// T elements less the first. They are the rows of 2T - 1, each begun one element later than the
 /// last.
 Tensor by_key(Executor& executor, const Tensor& scores) {
   const std::int64_t length = scores.size(2);

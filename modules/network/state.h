@@ -13,7 +13,7 @@ namespace dualpath::modules {
 
 /// Keys and values seen so far, by attention name. Each is [B, kv_heads, S, D], in the dtype that
 /// the executor keeps. There is room for as many again, so that n tokens, one at a time, cost n
-/// appends and not n². Bits are those of one cat.
+/// appends and not n². Bits equal one cat's.
 class KvCache {
  public:
   /// Appends k, v: [B, kv_heads, T, D] and returns all so far, as views. The next append() leaves

@@ -210,7 +210,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
   }
 
  private:
-  static constexpr std::size_t kWeights = 4;  // the first block's weights in what is saved
+  static constexpr std::size_t kWeights = 4;  // place of the first block's weights in `saved`
 };
 
 /// The keys that a query sees: [B or 1, 1, T or 1, S]. Undefined if it sees all.

@@ -26,7 +26,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                      const Visibility& visibility = {});
 
 /// Whether backward on the CPU also gets the softmax's results instead of computing them again.
-/// They grow with the square of the length, so they are kept while they are at most twice as large
+/// They grow with the square of the length. So they are kept while they are at most twice as large
 /// as q, k, v and the result.
 bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
                    std::int64_t keys);

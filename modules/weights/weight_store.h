@@ -80,7 +80,7 @@ class LayeredStore : public WeightStore {
   std::shared_ptr<const WeightStore> below_;
 };
 
-/// Gives one tensor two names, also what is stored beside it (its scale: the name and an ending).
+/// Gives one tensor two names, and also its companions (its scale: the name and an ending).
 class TiedWeights : public LayeredStore {
  public:
   TiedWeights(std::shared_ptr<const WeightStore> below, std::map<std::string, std::string> aliases);

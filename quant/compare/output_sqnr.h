@@ -25,7 +25,7 @@ inline constexpr double kMostDecibels = 200.0;
 /// Signal-to-quantization-noise ratio of every planned linear of a stage, in the plan's order: -10
 /// log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream. (Each
 /// position counts alike, the huge first one of a window, too.) Each linear stands alone: both
-/// executors are given the input that `reference` has there. They must compute from the same
+/// executors are given the input that `reference` has there. Both must compute from the same
 /// weights (smoothed, trained or not), by these scales. Called after each batch.
 std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,

@@ -65,7 +65,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::vector<at::Tensor> by_scale(
       const std::string& group, const at::Tensor& x,
       const std::function<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&)>& of_rows);
-  /// A tensor group's weights as they are now. refs must be the same at each call.
+  /// A tensor group's current weights. refs must be the same at each call.
   const std::shared_ptr<QuantizedGroup>& weights_of(const std::string& group,
                                                     const modules::LinearRefs& refs);
   std::shared_ptr<QuantizedGroup> first_weights(const std::string& group,

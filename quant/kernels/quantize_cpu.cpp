@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace dualpath::quant::HWY_NAMESPACE {
 namespace {
 
-// Plain loops: the law itself. Lanes are compared with them, and they serve what lanes do not.
+// Plain loops: the law itself. Lanes are compared with them, and they serve all that lanes do not.
 
 template <class Law>
 std::int64_t quantize_plainly(const typename Law::Stored* x, std::int64_t n, Grid grid,

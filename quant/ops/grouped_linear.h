@@ -8,7 +8,7 @@
 namespace dualpath::quant {
 
 // Products with weights that have a scale a group of inputs. int32 sums by group are multiplied by
-// their scales and added in float32, from the first group to the last.
+// their scales. Results are added in float32, from the first group to the last.
 
 /// Prepares a grouped weight on the CPU: codes and scales in panels for the processor's vectors.
 /// Groups are a multiple of kQuad inputs. panels: of other codes of the same shape, which are

@@ -8,7 +8,7 @@
 
 namespace dualpath::quant {
 
-/// RMSNorm and quantize as one kernel. The bits are those of the two apart.
+/// RMSNorm and quantize as one kernel, with the same bits as apart.
 struct NormCodes {
   at::Tensor codes;        ///< [rows, width]; int8, or uint8 on an unsigned grid
   at::Tensor inverse_rms;  ///< [rows] float32

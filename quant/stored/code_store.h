@@ -25,10 +25,10 @@ class CodeStore {
 
   const modules::WeightStore& weights() const { return *weights_; }
 
-  /// The codes as they are now: one object while somebody holds it. A trained weight's are made
-  /// anew if the store has another tensor for it, or the tensor another version. Whoever writes to
-  /// a trained tensor past torch must bump its version. A value that is not finite, or an export's
-  /// tensor of another shape than planned, is an Error naming it.
+  /// The current codes: one object while somebody holds it. A trained weight's are made anew if the
+  /// store has another tensor for it, or the tensor another version. Whoever writes to a trained
+  /// tensor past torch must bump its version. A value that is not finite, or an export's tensor of
+  /// another shape than planned, is an Error naming it.
   std::shared_ptr<const GridWeight> get(const PlannedLinear& linear);
 
   /// Replaces a frozen weight's codes by ones that come from more than rounding (as GPTQ's). They

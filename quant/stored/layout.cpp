@@ -32,8 +32,7 @@ PlannedBytes bytes_of(const std::string& name, const std::vector<std::int64_t>& 
           .bytes = numel * static_cast<std::int64_t>(data::size_of(stored))};
 }
 
-/// Adds an export's tensors of a quantized weight, under the names by which they are found again,
-/// and of its input.
+/// Adds an export's tensors of a quantized weight and of its input, under their stored names.
 void append_quantized(const Plan& plan, const PlannedLinear& linear,
                       const modules::WeightStore& weights, std::vector<PlannedBytes>& planned) {
   const LinearRef& ref = linear.ref;

@@ -11,7 +11,7 @@ namespace dualpath::trainer {
 /// algorithm 2; the order of torch.optim.AdamW). The decay stands apart from the gradient.
 struct AdamWStep {
   float decay;              ///< share of a parameter that stays: 1 - learning_rate * weight_decay
-  float beta1, beta2, eps;  ///< decays of the moments; keeps the quotient finite
+  float beta1, beta2, eps;  ///< decays of the moments; eps keeps the quotient finite
   float step_size;          ///< learning_rate / (1 - beta1^t)
   float root_correction2;   ///< sqrt(1 - beta2^t)
   float gradient_scale;     ///< factor of clipping; 1 if nothing is clipped

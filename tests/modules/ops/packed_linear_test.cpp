@@ -44,8 +44,8 @@ TEST_CASE("a packed right operand multiplies as the plain one", "[modules][packe
   }
 }
 
-// Trained weights are multiplied plainly, and prepared once they are exported and opened again. If
-// the plain product is another library's (MKL's, on Intel's processors), the order of its sums
+// Trained weights are multiplied plainly, and prepared once they are exported and opened again. The
+// plain product may be another library's (MKL's, on Intel's processors). Then the order of its sums
 // differs, and with it the last bit of some results.
 TEST_CASE("a packed right operand gives the plain one's values to the last bit",
           "[modules][packed]") {

@@ -17,7 +17,7 @@
 
 namespace dualpath::bench {
 
-// Arrays of which host and device each have a copy, random values to fill them with, and a clock.
+// Arrays with a copy on host and device each, random values to fill them with, and a clock.
 
 inline void check(cudaError_t status) {
   if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));

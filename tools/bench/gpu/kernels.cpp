@@ -52,8 +52,7 @@ class Report {
   bool all_right_ = true;
 };
 
-/// Compares in three element types and some shapes, none of which fills whole blocks; times in
-/// bfloat16.
+/// Compares in three element types and some shapes, which fill no whole blocks; times in bfloat16.
 template <class Kernel>
 void measure(Report& report, const std::string& name, Bounds bounds,
              const std::vector<Shape>& compared, Shape timed) {
