@@ -18,9 +18,9 @@ class PackedMatrix {
  public:
   explicit PackedMatrix(std::function<at::Tensor()> plain) : plain_(std::move(plain)) {}
 
-  /// W for x W^T.
+  /// Right operand of x W^T.
   const RightOperand& forward();
-  /// W for gradients W.
+  /// Right operand of gradients W.
   const RightOperand& backward();
 
  private:

@@ -46,7 +46,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::vector<at::Tensor> norm_linear(const modules::NormRef& norm_ref,
                                       const modules::LinearRefs& refs,
                                       const at::Tensor& x) override;
-  /// Reads a planned head's table from its codes.
+  /// Returns values of codes for a table that is also a planned head's.
   at::Tensor embedding(const modules::EmbeddingRef& ref, const at::Tensor& ids) override;
   at::Tensor conv(const modules::ConvRef& ref, const at::Tensor& x) override;
   void begin(const modules::Stage& stage, const modules::State& state) override;

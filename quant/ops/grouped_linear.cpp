@@ -45,7 +45,7 @@ GroupedRows part_of(GroupedRows in, std::int64_t inputs, std::int64_t begin, std
   return in;
 }
 
-/// Threads take a panel of a chunk of rows at a time. Panels split few rows; chunks, too, split
+/// Threads take a panel of a chunk of rows at a time. Few rows are split by panels, many by both.
 /// many.
 Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const PreparedWeight& weight,
                  const Tensor& bias, at::ScalarType dtype) {
