@@ -345,8 +345,7 @@ std::size_t shared_bytes(std::int64_t floats_a_row, int rows_a_block) {
   return (kTileFloats + static_cast<std::size_t>(floats_a_row * rows_a_block)) * sizeof(float);
 }
 
-/// Rows a block: many if many rows fill the device anyway, and if they fit into every device's
-/// memory.
+/// Rows a block: many if many rows fill the device anyway and any device's shared memory has room.
 int rows_a_block(std::int64_t rows, std::int64_t floats_a_row) {
   constexpr std::size_t kSharedBytes = (48 << 10) - 256;
   if (rows >= 1024 && shared_bytes(floats_a_row, 8) <= kSharedBytes) return 8;
