@@ -182,7 +182,7 @@ Graph record(const Stage& stage, Executor& executor, State& state);
 /// Does to tensors what run(stage, executor, state) does, by the graph alone. Reads its inputs from
 /// the state, asks the executor for each node, and writes its outputs to the state. Fields that the
 /// stage makes on the host must be in the state already. `leading` and a rotation's `interleaved`
-/// stay unchanged. A missing input is an Error naming it. Inputs must have the recorded shapes.
+/// stay unchanged. An input that is missing or has not its recorded shape is an Error.
 void replay(const Graph& graph, Executor& executor, State& state);
 
 }  // namespace dualpath::modules

@@ -138,6 +138,8 @@ void replay(const Graph& graph, Executor& executor, State& state) {
     const auto found = fields.find(field);
     if (found == fields.end() || !found->second->defined())
       throw Error("{}: the state has no {}, which its graph reads", graph.stage, field);
+    if (found->second->sizes() != graph.values[static_cast<std::size_t>(value)].shape)
+      throw Error("{}: {} has another shape than when its graph was recorded", graph.stage, field);
     values.set(value, *found->second);
   }
   for (const auto& [value, tensor] : graph.constants) values.set(value, tensor);

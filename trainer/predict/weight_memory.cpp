@@ -35,7 +35,7 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
   }
   for (const quant::PlannedLinear& linear : plan.linears) {
     const bool is_shared =
-        quant::kind_of(linear, recipe.compute, at::kCPU) == quant::WeightKind::kCodes;
+        quant::kind_of(linear, recipe.compute, recipe.model.device) == quant::WeightKind::kCodes;
     const double codes = is_shared ? 1.0 : 2.0;
     const double transposed = has_integer_gradients(recipe, linear) ? 1.0 : element;
     bytes += static_cast<double>(linear.ref.in_features * linear.ref.out_features) *
