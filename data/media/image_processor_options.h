@@ -34,7 +34,7 @@ struct ImageProcessorOptions {
   std::array<double, 3> image_mean{0.5, 0.5, 0.5};
   std::array<double, 3> image_std{0.5, 0.5, 0.5};
 
-  /// How often an image is repeated for a model that takes clips.
+  /// Frames that an image is repeated to, for a model that takes clips.
   int temporal_patch_size() const { return limits.frames; }
 
   static ImageProcessorOptions glm4v();

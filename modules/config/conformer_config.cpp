@@ -12,7 +12,7 @@ namespace {
 
 using data::JsonObject;
 
-/// How often a factor of 2, 4, 8, … halves.
+/// Counts the halvings in a factor of 2, 4, 8, …
 std::int64_t halvings_of(std::int64_t factor, const std::string& where) {
   const auto bits = static_cast<std::uint64_t>(factor);
   if (factor < 2 || !std::has_single_bit(bits))

@@ -8,8 +8,8 @@
 
 namespace dualpath::modules {
 
-/// What a model is asked: a text to go on with or a turn of a conversation, and what it is to see
-/// and hear.
+/// A question to a model: a text to go on with or a turn of a conversation, with the pictures and
+/// clips that belong to it.
 struct Prompt {
   std::string text;
   bool chat = false;            ///< the text is the user's turn, which the chat template writes

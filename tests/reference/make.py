@@ -73,7 +73,7 @@ def shared_hash(assets: Path) -> str:
 
 
 def import_libraries() -> None:
-    """Imports what takes seconds and most scripts need. Nothing is computed here: a fork would lack torch's threads."""
+    """Imports, once, what takes seconds and most scripts need. Nothing is computed here: a fork would lack torch's threads."""
     import timm  # noqa: F401
     import torchaudio  # noqa: F401
     from transformers import AutoTokenizer, Glm4vForConditionalGeneration, LlamaForCausalLM, ViTModel  # noqa: F401
@@ -123,16 +123,13 @@ def main() -> None:
     made = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
     shared = shared_hash(arguments.assets)
     hashes = {}
-    is_prepared = False
     for name, (output, inputs) in JOBS.items():
         sources = [hashes[source].encode() for source in inputs.values()]
         hashes[name] = hash_of(shared.encode(), (HERE / f"{name}.py").read_bytes(), *sources)
         if name not in arguments.anew and made.get(name) == hashes[name] and (arguments.out / output).exists():
             print(f"{name}: up to date")
             continue
-        if not is_prepared:
-            import_libraries()
-            is_prepared = True
+        import_libraries()
         run(name, arguments)
         made[name] = hashes[name]
         record.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

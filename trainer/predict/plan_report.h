@@ -12,7 +12,7 @@
 
 namespace dualpath::trainer {
 
-/// What a recipe will quantize, how, and what that costs, before anything runs.
+/// Says before anything runs which tensors a recipe quantizes, how, and at what cost.
 struct PlanReport {
   quant::Plan plan;
   Prediction prediction;

@@ -127,7 +127,7 @@ struct Costs {
   bool control;            ///< whether there is one to train
 };
 
-/// What a run will have when it is done, before anything is trained.
+/// Makes the paths of a finished run before anything is trained.
 TrainedPaths planned_paths(const Experiment& experiment) {
   const Recipe& recipe = experiment.recipe;
   TrainedPaths paths;
