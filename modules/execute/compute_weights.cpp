@@ -20,16 +20,16 @@ at::Tensor ComputeWeights::frozen(const std::string& key, at::ScalarType dtype) 
   return finite_weight(key, store_->get(key).to(device_), dtype);
 }
 
-std::shared_ptr<PackedMatrix> ComputeWeights::packed(const std::string& name) {
+std::shared_ptr<PreparedMatrix> ComputeWeights::prepared(const std::string& name) {
   const std::string key = store_->canonical(name);
   if (store_->is_trained(key)) return nullptr;
-  if (below_ && !store_->is_changed(key)) return below_->packed(key);
-  const auto [entry, is_new] = packed_.try_emplace(key);
-  if (is_new && packs(dtype_, device_)) {
+  if (below_ && !store_->is_changed(key)) return below_->prepared(key);
+  const auto [entry, is_new] = prepared_.try_emplace(key);
+  if (is_new && can_prepare(dtype_, device_)) {
     const auto plain = [store = store_, dtype = dtype_, key] {
       return finite_weight(key, store->get(key), dtype).flatten(1);
     };
-    entry->second = std::make_shared<PackedMatrix>(plain);
+    entry->second = std::make_shared<PreparedMatrix>(plain);
   }
   return entry->second;
 }

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "modules/ops/packed_linear.h"
+#include "modules/ops/prepared_linear.h"
 #include "modules/weights/weight_store.h"
 
 namespace dualpath::modules {
@@ -15,7 +15,7 @@ namespace dualpath::modules {
 /// Frozen weights that are prepared for products with many rows. Tables (see is_table()) gain by it
 /// in one product, all linears if they serve many batches. A linear's plain weight is not kept, so
 /// preparing takes no more memory; with few products there would be nothing won.
-enum class Packing { kTables, kLinears };
+enum class Preparation { kTables, kLinears };
 
 /// Reads a store in one compute dtype, onto one device. A frozen weight that is not finite there is
 /// an Error (see not_finite.h). Frozen tensors are converted once and kept; a conversion that
@@ -24,22 +24,22 @@ class ComputeWeights {
  public:
   /// options: the dtype, and the device if it is not the CPU.
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::TensorOptions options,
-                 Packing packing = Packing::kTables)
+                 Preparation preparation = Preparation::kTables)
       : store_(std::move(store)),
         dtype_(c10::typeMetaToScalarType(options.dtype())),
         device_(options.device()),
-        packing_(packing) {}
+        preparation_(preparation) {}
   /// Reads a store that lies over the one `below` reads. Unchanged weights are shared with `below`.
   ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
       : store_(std::move(store)),
         dtype_(below->dtype_),
         device_(below->device_),
-        packing_(below->packing_),
+        preparation_(below->preparation_),
         below_(std::move(below)) {}
 
   at::ScalarType dtype() const { return dtype_; }
   at::Device device() const { return device_; }
-  Packing packing() const { return packing_; }
+  Preparation preparation() const { return preparation_; }
   const WeightStore& store() const { return *store_; }
   /// The tensor in the compute dtype.
   at::Tensor get(const std::string& name) { return get(name, dtype_); }
@@ -47,13 +47,13 @@ class ComputeWeights {
   at::Tensor get(const std::string& name, at::ScalarType dtype);
   /// A frozen matrix, such as a linear's weight, prepared for products and kept so. Null if
   /// preparing changes nothing or the matrix is trained.
-  std::shared_ptr<PackedMatrix> packed(const std::string& name);
+  std::shared_ptr<PreparedMatrix> prepared(const std::string& name);
 
  private:
   std::shared_ptr<const WeightStore> store_;
   at::ScalarType dtype_;
   at::Device device_;
-  Packing packing_;
+  Preparation preparation_;
   std::shared_ptr<ComputeWeights> below_;  // null if nothing is shared
   /// A frozen tensor on the device, in `dtype`.
   at::Tensor frozen(const std::string& key, at::ScalarType dtype) const;
@@ -66,7 +66,7 @@ class ComputeWeights {
     std::uint32_t version = 0;  // at this version
   };
   std::map<std::string, Kept> kept_;
-  std::map<std::string, std::shared_ptr<PackedMatrix>> packed_;
+  std::map<std::string, std::shared_ptr<PreparedMatrix>> prepared_;
 };
 
 }  // namespace dualpath::modules

@@ -31,10 +31,11 @@ Tensor FloatExecutor::linear(const LinearRef& ref, const Tensor& x) {
   const Tensor bias = ref.bias ? weights_->get(ref.bias_name()) : Tensor();
   // Backward would want another layout, so all weights would be there twice.
   const bool one_way = !at::GradMode::is_enabled() || !x.requires_grad();
-  const bool may_pack = is_table(ref) || (weights_->packing() == Packing::kLinears && one_way);
-  if (may_pack && x.numel() >= kManyRows * ref.in_features && !bias.requires_grad()) {
-    if (const auto packed = weights_->packed(ref.weight_name()))
-      return packed_linear(x, packed, bias);
+  const bool may_prepare =
+      is_table(ref) || (weights_->preparation() == Preparation::kLinears && one_way);
+  if (may_prepare && x.numel() >= kManyRows * ref.in_features && !bias.requires_grad()) {
+    if (const auto prepared = weights_->prepared(ref.weight_name()))
+      return prepared_linear(x, prepared, bias);
   }
   return at::linear(x, weights_->get(ref.weight_name()).flatten(1), bias);
 }

@@ -23,8 +23,8 @@ class FloatExecutor : public Executor {
  public:
   /// options: the dtype and the device.
   FloatExecutor(std::shared_ptr<const WeightStore> weights, at::TensorOptions options,
-                Packing packing = Packing::kTables)
-      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), options, packing)) {}
+                Preparation preparation = Preparation::kTables)
+      : FloatExecutor(std::make_shared<ComputeWeights>(std::move(weights), options, preparation)) {}
   /// Several executors may share weights.
   explicit FloatExecutor(std::shared_ptr<ComputeWeights> weights) : weights_(std::move(weights)) {}
 

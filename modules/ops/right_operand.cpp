@@ -15,30 +15,30 @@ Tensor call(const char* name, const char* overload, c10::Stack arguments) {
   return arguments.front().toTensor();
 }
 
-Tensor pack(const Tensor& matrix) {
+Tensor prepare(const Tensor& matrix) {
   const c10::IValue any_batch_size;
   return call("mkldnn::_reorder_linear_weight", "", {matrix, any_batch_size});
 }
 
-Tensor product(const Tensor& x, const Tensor& packed, const Tensor& bias_or_none) {
+Tensor product(const Tensor& x, const Tensor& prepared, const Tensor& bias_or_none) {
   const c10::IValue bias = bias_or_none.defined() ? c10::IValue(bias_or_none) : c10::IValue();
   const c10::List<std::optional<at::Scalar>> no_scalars;
   return call("mkldnn::_linear_pointwise", "",
-              {x, packed, bias, "none", no_scalars, /*algorithm=*/""});
+              {x, prepared, bias, "none", no_scalars, /*algorithm=*/""});
 }
 
-Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& packed) {
+Tensor product_and_sum(const Tensor& x, const Tensor& sum, const Tensor& prepared) {
   return call("mkldnn::_linear_pointwise", "binary",
-              {x, sum, packed, /*bias=*/c10::IValue(), "add"});
+              {x, sum, prepared, /*bias=*/c10::IValue(), "add"});
 }
 
 /// Tries the ops: they throw on a processor or build without them.
 bool packing_works() {
   constexpr std::int64_t kSize = 16;
   try {
-    const Tensor one = at::eye(kSize, at::kBFloat16), packed = pack(one);
-    return product(one, packed, {}).equal(one) &&
-           product_and_sum(one, one.clone(), packed).equal(one + one);
+    const Tensor one = at::eye(kSize, at::kBFloat16), prepared = prepare(one);
+    return product(one, prepared, {}).equal(one) &&
+           product_and_sum(one, one.clone(), prepared).equal(one + one);
   } catch (const std::exception&) {
     return false;
   }
@@ -46,23 +46,23 @@ bool packing_works() {
 
 }  // namespace
 
-bool packs(at::ScalarType dtype, at::Device device) {
+bool can_prepare(at::ScalarType dtype, at::Device device) {
   static const bool works = packing_works();
   return works && device.is_cpu() && dtype == at::kBFloat16;
 }
 
-RightOperand RightOperand::packed(const Tensor& matrix) {
-  return packs(matrix.scalar_type(), matrix.device()) ? RightOperand({}, pack(matrix))
-                                                      : plain(matrix);
+RightOperand RightOperand::prepared(const Tensor& matrix) {
+  return can_prepare(matrix.scalar_type(), matrix.device()) ? RightOperand({}, prepare(matrix))
+                                                            : plain(matrix);
 }
 
 Tensor RightOperand::multiply(const Tensor& x, const Tensor& bias) const {
-  return packed_.defined() ? product(x, packed_, bias) : at::linear(x, plain_, bias);
+  return prepared_.defined() ? product(x, prepared_, bias) : at::linear(x, plain_, bias);
 }
 
 void RightOperand::add_product(const Tensor& x, Tensor& sum) const {
-  if (packed_.defined()) {
-    sum = product_and_sum(x, sum, packed_);
+  if (prepared_.defined()) {
+    sum = product_and_sum(x, sum, prepared_);
   } else {
     sum.addmm_(x, plain_.t());
   }

@@ -12,8 +12,8 @@
 #include "quant/calibrate/activation_scales.h"
 #include "quant/calibrate/calibration_samples.h"
 #include "quant/calibrate/group_observer.h"
-#include "quant/calibrate/smoothing.h"
 #include "quant/plan/plan.h"
+#include "quant/transform/transform.h"
 
 namespace dualpath::quant {
 

@@ -11,7 +11,7 @@ using modules::Operand;
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::TensorOptions options, const Plan& plan)
-    : FloatExecutor(std::move(weights), options, modules::Packing::kLinears), plan_(plan) {
+    : FloatExecutor(std::move(weights), options, modules::Preparation::kLinears), plan_(plan) {
   for (const TensorGroup& group : plan.groups) {
     if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }

@@ -38,7 +38,7 @@ Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType d
 
 RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) {
   const Tensor matrix = weight.grid->dequantized(dtype).t();
-  return weight.is_trained() ? RightOperand::plain(matrix) : RightOperand::packed(matrix);
+  return weight.is_trained() ? RightOperand::plain(matrix) : RightOperand::prepared(matrix);
 }
 
 Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {

@@ -16,7 +16,7 @@ inline constexpr std::int64_t kQuad = 4;
 
 /// A weight as the kernel reads it: panels of outputs, in a panel quads of inputs, in a quad the
 /// panel's outputs with their 4 inputs each. A last panel is filled up with zeros.
-struct PackedGroups {
+struct GroupPanels {
   std::int64_t outputs, inputs, group_size;
   std::int8_t* codes;    ///< [panels, inputs / 4, kPanel, 4]
   float* scale;          ///< [panels, groups, kPanel]
@@ -26,9 +26,10 @@ struct PackedGroups {
   std::int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
 };
 
-/// codes: [outputs, inputs]; scale: [outputs, groups]. Writes the panels begin .. end of `packed`.
-void pack_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
-                     std::int64_t end, const PackedGroups& packed);
+/// codes: [outputs, inputs]; scale: [outputs, groups]. Writes the panels begin .. end of
+/// `prepared`.
+void prepare_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
+                        std::int64_t end, const GroupPanels& prepared);
 
 /// The inputs: rows of uint8 codes with zero point 128.
 struct GroupedRows {
@@ -41,7 +42,7 @@ struct GroupedRows {
 /// y = the sum over the groups, in ascending order, of scaled_sum(sum, input_scale, weight_scale),
 /// + bias, then one cast. y: [rows, outputs] of the element type; only columns of panels begin ..
 /// end are written. The int32 sums of a group are exact.
-void grouped_product_cpu(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
+void grouped_product_cpu(const GroupedRows& in, const GroupPanels& weight, std::int64_t begin,
                          std::int64_t end, data::Element element, void* y);
 
 /// Whether this processor has vectors for it. If not, it is a plain loop.

@@ -86,7 +86,7 @@ I add_products(I sum, Inputs x, Weights w) {
 
 /// Multiplies kRows rows by two vectors of outputs, the first of them `output` of the panel.
 template <class Row, int kRows>
-void multiply_tile(const GroupedRows& in, std::int64_t row, const PackedGroups& weight,
+void multiply_tile(const GroupedRows& in, std::int64_t row, const GroupPanels& weight,
                    std::int64_t panel, std::int64_t output, typename Row::Stored* y) {
   const Floats d;
   const Ints ints;
@@ -135,7 +135,7 @@ void multiply_tile(const GroupedRows& in, std::int64_t row, const PackedGroups& 
 }
 
 template <class Row, int kRows>
-void multiply_rows(const GroupedRows& in, std::int64_t row, const PackedGroups& weight,
+void multiply_rows(const GroupedRows& in, std::int64_t row, const GroupPanels& weight,
                    std::int64_t panel, typename Row::Stored* y) {
   const auto step = 2 * static_cast<std::int64_t>(hn::Lanes(Floats()));
   for (std::int64_t output = 0; output < kPanel; output += step)
@@ -144,7 +144,7 @@ void multiply_rows(const GroupedRows& in, std::int64_t row, const PackedGroups& 
 
 /// Multiplies as many rows as are left, at most kRows.
 template <class Row, int kRows>
-void multiply_last(const GroupedRows& in, std::int64_t row, const PackedGroups& weight,
+void multiply_last(const GroupedRows& in, std::int64_t row, const GroupPanels& weight,
                    std::int64_t panel, typename Row::Stored* y) {
   if constexpr (kRows > 0) {
     if (in.rows - row < kRows) return multiply_last<Row, kRows - 1>(in, row, weight, panel, y);
@@ -153,7 +153,7 @@ void multiply_last(const GroupedRows& in, std::int64_t row, const PackedGroups& 
 }
 
 template <class Row>
-void multiply_panel(const GroupedRows& in, const PackedGroups& weight, std::int64_t panel,
+void multiply_panel(const GroupedRows& in, const GroupPanels& weight, std::int64_t panel,
                     void* y_out) {
   auto* y = static_cast<typename Row::Stored*>(y_out);
   std::int64_t row = 0;
@@ -166,7 +166,7 @@ void multiply_panel(const GroupedRows& in, const PackedGroups& weight, std::int6
 constexpr bool kHasVectors = false;
 
 template <class Row>
-void multiply_panel(const GroupedRows& in, const PackedGroups& weight, std::int64_t panel,
+void multiply_panel(const GroupedRows& in, const GroupPanels& weight, std::int64_t panel,
                     void* y_out) {
   auto* y = static_cast<typename Row::Stored*>(y_out);
   const std::int64_t begin = panel * kPanel, end = std::min(begin + kPanel, weight.outputs);
@@ -190,12 +190,12 @@ void multiply_panel(const GroupedRows& in, const PackedGroups& weight, std::int6
 #endif
 
 template <class Row>
-void multiply_panels(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
+void multiply_panels(const GroupedRows& in, const GroupPanels& weight, std::int64_t begin,
                      std::int64_t end, void* y) {
   for (std::int64_t panel = begin; panel < end; ++panel) multiply_panel<Row>(in, weight, panel, y);
 }
 
-void grouped_product(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
+void grouped_product(const GroupedRows& in, const GroupPanels& weight, std::int64_t begin,
                      std::int64_t end, data::Element element, void* y) {
   visit_rows(element, [&](auto row) { multiply_panels<decltype(row)>(in, weight, begin, end, y); });
 }
@@ -214,7 +214,7 @@ HWY_EXPORT(grouped_product);
 HWY_EXPORT(has_vectors);
 
 /// Puts one output's codes into a panel. place: of its first quad.
-void pack_output(const std::int8_t* codes, std::int64_t inputs, std::int8_t* place) {
+void write_output(const std::int8_t* codes, std::int64_t inputs, std::int8_t* place) {
   for (std::int64_t i = 0; i < inputs; i += kQuad)
     std::memcpy(place + i * kPanel, codes + i, static_cast<std::size_t>(kQuad));
 }
@@ -227,29 +227,30 @@ std::int32_t offset_of(const std::int8_t* codes, std::int64_t n) {
 
 }  // namespace
 
-void pack_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
-                     std::int64_t end, const PackedGroups& packed) {
-  const std::int64_t inputs = packed.inputs, size = packed.group_size, groups = packed.groups();
+void prepare_groups_cpu(const std::int8_t* codes, const float* scale, std::int64_t begin,
+                        std::int64_t end, const GroupPanels& prepared) {
+  const std::int64_t inputs = prepared.inputs, size = prepared.group_size,
+                     groups = prepared.groups();
   for (std::int64_t panel = begin; panel < end; ++panel) {
-    std::int8_t* const to = packed.codes + panel * kPanel * inputs;
+    std::int8_t* const to = prepared.codes + panel * kPanel * inputs;
     const std::int64_t sides = panel * kPanel * groups;
     std::fill_n(to, kPanel * inputs, std::int8_t{0});
-    std::fill_n(packed.scale + sides, kPanel * groups, 0.0f);
-    std::fill_n(packed.offset + sides, kPanel * groups, 0);
-    const std::int64_t outputs = std::min(kPanel, packed.outputs - panel * kPanel);
+    std::fill_n(prepared.scale + sides, kPanel * groups, 0.0f);
+    std::fill_n(prepared.offset + sides, kPanel * groups, 0);
+    const std::int64_t outputs = std::min(kPanel, prepared.outputs - panel * kPanel);
     for (std::int64_t output = 0; output < outputs; ++output) {
       const std::int64_t row = panel * kPanel + output;
-      pack_output(codes + row * inputs, inputs, to + output * kQuad);
+      write_output(codes + row * inputs, inputs, to + output * kQuad);
       for (std::int64_t group = 0; group < groups; ++group) {
         const std::int64_t at = sides + group * kPanel + output;
-        packed.scale[at] = scale[row * groups + group];
-        packed.offset[at] = offset_of(codes + row * inputs + group * size, size);
+        prepared.scale[at] = scale[row * groups + group];
+        prepared.offset[at] = offset_of(codes + row * inputs + group * size, size);
       }
     }
   }
 }
 
-void grouped_product_cpu(const GroupedRows& in, const PackedGroups& weight, std::int64_t begin,
+void grouped_product_cpu(const GroupedRows& in, const GroupPanels& weight, std::int64_t begin,
                          std::int64_t end, data::Element element, void* y) {
   HWY_DYNAMIC_DISPATCH(grouped_product)(in, weight, begin, end, element, y);
 }

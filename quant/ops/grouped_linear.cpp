@@ -12,13 +12,13 @@ namespace {
 
 using at::Tensor;
 
-std::int64_t panel_bytes(const PackedGroups& panels) {
+std::int64_t panel_bytes(const GroupPanels& panels) {
   const auto sides = static_cast<std::int64_t>(sizeof(float) + sizeof(std::int32_t));
   return panels.panels() * kPanel * (panels.inputs + panels.groups() * sides);
 }
 
 /// A weight's panels without memory of their own. scale: [outputs, groups].
-PackedGroups panels_without_data(std::int64_t inputs, const Tensor& scale) {
+GroupPanels panels_without_data(std::int64_t inputs, const Tensor& scale) {
   return {.outputs = scale.size(0),
           .inputs = inputs,
           .group_size = inputs / scale.size(1),
@@ -28,8 +28,8 @@ PackedGroups panels_without_data(std::int64_t inputs, const Tensor& scale) {
 }
 
 /// Codes, scales and offsets in one run of bytes.
-PackedGroups panels_in(const Tensor& data, std::int64_t inputs, const Tensor& scale) {
-  PackedGroups panels = panels_without_data(inputs, scale);
+GroupPanels panels_in(const Tensor& data, std::int64_t inputs, const Tensor& scale) {
+  GroupPanels panels = panels_without_data(inputs, scale);
   const std::int64_t rows = panels.panels() * kPanel;
   panels.codes = data.data_ptr<std::int8_t>();
   panels.scale = reinterpret_cast<float*>(panels.codes + rows * inputs);
@@ -51,7 +51,7 @@ Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const Prepare
                  const Tensor& bias, at::ScalarType dtype) {
   constexpr std::int64_t kRows = 192;
   const Tensor codes = any_codes.contiguous();
-  const PackedGroups panels = panels_in(weight.data, codes.size(1), weight.scale);
+  const GroupPanels panels = panels_in(weight.data, codes.size(1), weight.scale);
   const GroupedRows all{.codes = codes.const_data_ptr<std::uint8_t>(),
                         .rows = codes.size(0),
                         .scale = scale.view(),
@@ -94,10 +94,10 @@ void prepare_panels(const GridWeight& weight, Tensor& data) {
   const std::int64_t inputs = codes.size(1);
   if (!data.defined())
     data = at::empty({panel_bytes(panels_without_data(inputs, scale))}, at::kChar);
-  const PackedGroups panels = panels_in(data, inputs, scale);
+  const GroupPanels panels = panels_in(data, inputs, scale);
   at::parallel_for(0, panels.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
-    pack_groups_cpu(codes.const_data_ptr<std::int8_t>(), scale.const_data_ptr<float>(), begin, end,
-                    panels);
+    prepare_groups_cpu(codes.const_data_ptr<std::int8_t>(), scale.const_data_ptr<float>(), begin,
+                       end, panels);
   });
 }
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "quant/arithmetic.h"
-#include "quant/kernels/pack_blocks.h"
+#include "quant/kernels/prepare_blocks.h"
 
 namespace at::native {
 // Part of libtorch_cpu, but in no header of the wheel.
@@ -30,15 +30,15 @@ void write_blocks(const Tensor& codes, void* bytes) {
   const std::int64_t outputs = codes.size(0), inputs = codes.size(1);
   auto* blocks = static_cast<std::int8_t*>(bytes);
   auto* compensation = reinterpret_cast<std::int32_t*>(blocks + outputs * inputs);
-  at::parallel_for(0, outputs / kPackedBlock, 1, [&](std::int64_t begin, std::int64_t end) {
-    pack_blocks_cpu(codes.const_data_ptr<std::int8_t>(), inputs, begin * kPackedBlock,
-                    end * kPackedBlock, blocks, compensation);
+  at::parallel_for(0, outputs / kPreparedBlock, 1, [&](std::int64_t begin, std::int64_t end) {
+    prepare_blocks_cpu(codes.const_data_ptr<std::int8_t>(), inputs, begin * kPreparedBlock,
+                       end * kPreparedBlock, blocks, compensation);
   });
 }
 
 bool has_our_size(const Tensor& codes, const Tensor& prepared) {
   const std::int64_t outputs = codes.size(0), inputs = codes.size(1);
-  return outputs % kPackedBlock == 0 && inputs % kPackedBlock == 0 &&
+  return outputs % kPreparedBlock == 0 && inputs % kPreparedBlock == 0 &&
          at::native::nbytes_from_mkldnn(prepared) ==
              outputs * inputs + outputs * static_cast<std::int64_t>(sizeof(std::int32_t));
 }

@@ -17,7 +17,7 @@ at::Tensor onednn_prepare(const at::Tensor& codes);
 
 /// Overwrites `prepared`, which holds other codes of the same shape, with these. oneDNN's own
 /// reordering takes ten times as long as its bytes need. So once a shape's blocks have proved equal
-/// to kernels/pack_blocks.h's, they are written in place.
+/// to kernels/prepare_blocks.h's, they are written in place.
 void onednn_prepare_again(const at::Tensor& codes, at::Tensor& prepared);
 
 /// y = float(sum) * scale + bias, then one cast. codes: [M, K] uint8 with zero point 128; scale:

@@ -62,7 +62,7 @@ void poison(const TinyRun& run, const std::string& tensor) {
 
 }  // namespace
 
-TEST_CASE("Every command shows an example in its help", "[tools][usage]") {
+TEST_CASE("every command shows an example in its help", "[tools][usage]") {
   for (const std::string command : kCommands) {
     const ProgramEnd end = run_dualpath({command, "--help"});
     CHECK(end.code == 0);
@@ -71,26 +71,26 @@ TEST_CASE("Every command shows an example in its help", "[tools][usage]") {
   }
 }
 
-TEST_CASE("The version is printed by itself", "[tools][usage]") {
+TEST_CASE("the version is printed by itself", "[tools][usage]") {
   const ProgramEnd end = run_dualpath({"--version"});
   CHECK(end.code == 0);
   CHECK_THAT(end.out, StartsWith("dualpath ") && EndsWith("\n"));
 }
 
-TEST_CASE("What is no command or lacks its argument is a usage error", "[tools][usage]") {
+TEST_CASE("what is no command or lacks its argument is a usage error", "[tools][usage]") {
   CHECK(run_dualpath({}).code == 2);
   CHECK(run_dualpath({"trian"}).code == 2);
   for (const char* command : kCommands) CHECK(run_dualpath({command}).code == 2);
   CHECK(run_dualpath({"plan", "a.yaml", "--jsn"}).code == 2);
 }
 
-TEST_CASE("A missing recipe is a usage error that shows the full path", "[tools][usage]") {
+TEST_CASE("a missing recipe is a usage error that shows the full path", "[tools][usage]") {
   const ProgramEnd end = run_dualpath({"train", "no/such.yaml"});
   CHECK(end.code == 2);
   CHECK_THAT(only_line(end), StartsWith(fs::absolute("no/such.yaml").string() + ": "));
 }
 
-TEST_CASE("A recipe's mistakes are told with file, line and column, all at once",
+TEST_CASE("a recipe's mistakes are told with file, line and column, all at once",
           "[tools][usage]") {
   const TinyRun run;
   write_plain(run / "recipe.yaml",
@@ -104,7 +104,7 @@ TEST_CASE("A recipe's mistakes are told with file, line and column, all at once"
   CHECK_FALSE(fs::exists(run / "run"));
 }
 
-TEST_CASE("A mistake in the model is one line, and nothing is written", "[tools][refusal]") {
+TEST_CASE("a mistake in the model is one line, and nothing is written", "[tools][refusal]") {
   const TinyRun run;
   SECTION("no such path") {
     CHECK_THAT(refusal(run, run.run("train", set("model.path=absent")), 1),
@@ -137,7 +137,7 @@ TEST_CASE("A mistake in the model is one line, and nothing is written", "[tools]
   }
 }
 
-TEST_CASE("A mistake in the texts is one line, and nothing is written", "[tools][refusal]") {
+TEST_CASE("a mistake in the texts is one line, and nothing is written", "[tools][refusal]") {
   const TinyRun run;
   SECTION("no such file") {
     CHECK_THAT(refusal(run, run.run("train", set("data.train=absent.txt")), 1),
@@ -180,7 +180,7 @@ TEST_CASE(
   CHECK(!std::filesystem::exists(run / "run"));
 }
 
-TEST_CASE("A target that names no linear is a recipe error with the nearest name",
+TEST_CASE("a target that names no linear is a recipe error with the nearest name",
           "[tools][refusal]") {
   const TinyRun run;
   const ProgramEnd end = run.run("plan", set("quantize.ignore=[lm_haed]"));
@@ -188,7 +188,7 @@ TEST_CASE("A target that names no linear is a recipe error with the nearest name
              StartsWith("--set quantize.ignore[0]: \"lm_haed\" matches no linear; nearest: "));
 }
 
-TEST_CASE("Targets that match nothing are told with file, line and column, all at once",
+TEST_CASE("targets that match nothing are told with file, line and column, all at once",
           "[tools][refusal]") {
   const TinyRun run;
   write_plain(run / "recipe.yaml",
@@ -205,7 +205,7 @@ TEST_CASE("Targets that match nothing are told with file, line and column, all a
         "nearest to mpl: mlp\n");
 }
 
-TEST_CASE("A mistake in the texts does not bind the run directory to its recipe",
+TEST_CASE("a mistake in the texts does not bind the run directory to its recipe",
           "[tools][refusal]") {
   const TinyRun run;
   for (const char* command : {"calibrate", "train", "evaluate", "export"}) {
@@ -243,7 +243,7 @@ TEST_CASE("export does not replace a directory that is no export", "[tools][refu
   CHECK(fs::exists(run / "thesis/chapter.tex"));
 }
 
-TEST_CASE("Nothing is written beside the inputs of a run", "[tools][refusal]") {
+TEST_CASE("nothing is written beside the inputs of a run", "[tools][refusal]") {
   const TinyRun run;
   copy_model(run);
   const std::string key = GENERATE("train", "export");
@@ -254,7 +254,7 @@ TEST_CASE("Nothing is written beside the inputs of a run", "[tools][refusal]") {
   CHECK_FALSE(fs::exists(run / "model/recipe.resolved.yaml"));
 }
 
-TEST_CASE("A value that is not finite stops the work and is named", "[tools][refusal]") {
+TEST_CASE("a value that is not finite stops the work and is named", "[tools][refusal]") {
   const TinyRun run;
   SECTION("in a weight, by its name") {
     poison(run, "model.layers.1.mlp.down_proj.weight");
@@ -344,7 +344,7 @@ TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", 
   }
 }
 
-TEST_CASE("A correction that is ignored by a wrong name is found before the run begins",
+TEST_CASE("a correction that is ignored by a wrong name is found before the run begins",
           "[tools][plan]") {
   const TinyRun run;
   const ProgramEnd end = run.run("calibrate", {"--set", "correction.ignore=[model.layer.0]"});
@@ -354,7 +354,7 @@ TEST_CASE("A correction that is ignored by a wrong name is found before the run 
   CHECK_FALSE(fs::exists(run / "run"));
 }
 
-TEST_CASE("A result that standard output has no room for is a failure", "[tools][output]") {
+TEST_CASE("a result that standard output has no room for is a failure", "[tools][output]") {
   const TinyRun run;
   const auto into_full = [&](const std::string& arguments) {
     return run_program(
@@ -370,7 +370,7 @@ TEST_CASE("A result that standard output has no room for is a failure", "[tools]
   }
 }
 
-TEST_CASE("A path that is not UTF-8 is shown in JSON with the bytes replaced", "[tools][output]") {
+TEST_CASE("a path that is not UTF-8 is shown in JSON with the bytes replaced", "[tools][output]") {
   const TinyRun run;
   const std::string name = "lat\xe9";
   fs::create_directory_symlink(fs::canonical(run / "model"), run / name);
@@ -380,7 +380,7 @@ TEST_CASE("A path that is not UTF-8 is shown in JSON with the bytes replaced", "
   CHECK(run_dualpath({"inspect", (run / name).string()}).code == 0);
 }
 
-TEST_CASE("A small stack is no crash", "[tools][output]") {
+TEST_CASE("a small stack is no crash", "[tools][output]") {
   const TinyRun run;
   const ProgramEnd end =
       run_program({{"/bin/sh", "-c",

@@ -50,7 +50,7 @@ TEST_CASE("SmolLM2 answers in a chat as it does in transformers", "[tools][gener
   const ProgramEnd end = run.run(
       "generate",
       {"--set", "model.path=" + fs::absolute("build/assets/smollm2-135m-instruct.gguf").string(),
-       "--path", "fp", "--chat", "--prompt", expected["chat"], "--json"});
+       "--row", "fp", "--chat", "--prompt", expected["chat"], "--json"});
   INFO(end.err);
   REQUIRE(end.code == 0);
   const json said = json::parse(end.out);
@@ -86,9 +86,9 @@ TEST_CASE("a run speaks in each of its rows, without the texts it was made from"
 
   const auto text = [&](const char* row) { return all["rows"][row]["text"].get<std::string>(); };
   CHECK(run.done("generate", with({})).out == text("corrected") + "\n");
-  CHECK(run.done("generate", with({"--path", "quantized", "--path", "fp"})).out ==
+  CHECK(run.done("generate", with({"--row", "quantized", "--row", "fp"})).out ==
         "--- quantized ---\n" + text("quantized") + "\n--- fp ---\n" + text("fp") + "\n");
-  CHECK(run.done("generate", with({"--path", "control"})).code == 0);
+  CHECK(run.done("generate", with({"--row", "control"})).code == 0);
 
   Program exported{{DUALPATH_PROGRAM, "generate", "export"}, run.path()};
   const Arguments both = with({"--compare", "--json"});
@@ -97,10 +97,10 @@ TEST_CASE("a run speaks in each of its rows, without the texts it was made from"
   for (const char* row : {"quantized", "corrected"})
     CHECK(there["rows"][row]["tokens"] == all["rows"][row]["tokens"]);
 
-  const ProgramEnd unknown = run.run("generate", with({"--path", "smoothed"}));
+  const ProgramEnd unknown = run.run("generate", with({"--row", "smoothed"}));
   CHECK(unknown.code == 2);
   CHECK(last_line(unknown) ==
-        "dualpath: --path: there is no smoothed here, only fp, quantized, "
+        "dualpath: --row: there is no smoothed here, only fp, quantized, "
         "corrected, control");
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("what generate cannot do ends in one line", "[tools][generate]") {
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--stop", ""}), 2), Contains("--stop"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "caf\xe9"}), 2),
              Contains("--prompt: byte 4 is not UTF-8"));
-  CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--path", "corrected"}), 2),
+  CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--row", "corrected"}), 2),
              Contains("there is no corrected here, only fp"));
   std::string longer;
   for (int i = 0; i < 600; ++i) longer += "a b ";
@@ -175,7 +175,7 @@ TEST_CASE("what generate cannot do ends in one line", "[tools][generate]") {
                                                      {"--max-tokens", "0"},
                                                      {"--seed", "x"},
                                                      {"--system", "without --chat"},
-                                                     {"--compare", "--path", "fp"}}) {
+                                                     {"--compare", "--row", "fp"}}) {
     Arguments arguments{kTied, "--prompt", "a"};
     arguments.insert(arguments.end(), bad.begin(), bad.end());
     INFO(bad[0] << " " << bad.back());

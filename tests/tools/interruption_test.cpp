@@ -86,7 +86,7 @@ const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_step
 
 }  // namespace
 
-TEST_CASE("A calibration or training killed anywhere goes on to the same bytes",
+TEST_CASE("a calibration or training killed anywhere goes on to the same bytes",
           "[tools][interruption]") {
   const std::string failpoint =
       GENERATE("calibrate.window:5", "train.step", "train.step:4", "train.step:8",  // in 8 steps
@@ -99,7 +99,7 @@ TEST_CASE("A calibration or training killed anywhere goes on to the same bytes",
   check_survives(run, "train", failpoint);
 }
 
-TEST_CASE("An evaluation killed anywhere gives the same figures", "[tools][interruption]") {
+TEST_CASE("an evaluation killed anywhere gives the same figures", "[tools][interruption]") {
   const std::string failpoint = GENERATE("evaluate.batch:1", "evaluate.batch:4",
                                          "atomic_file.rename:1", "atomic_file.done:1");
   const TinyRun run;
@@ -107,7 +107,7 @@ TEST_CASE("An evaluation killed anywhere gives the same figures", "[tools][inter
   check_survives(run, "evaluate", failpoint);
 }
 
-TEST_CASE("An export killed anywhere is not there or whole, and comes out the same",
+TEST_CASE("an export killed anywhere is not there or whole, and comes out the same",
           "[tools][interruption]") {
   const std::string failpoint =
       GENERATE("export.weight:20", "atomic_file.rename:4", "atomic_directory.fsync",
@@ -130,7 +130,7 @@ TEST_CASE("An export killed anywhere is not there or whole, and comes out the sa
   }
 }
 
-TEST_CASE("Commands killed again and again at random moments end with the same bytes",
+TEST_CASE("commands killed again and again at random moments end with the same bytes",
           "[tools][interruption]") {
   Generator random(11);
   const TinyRun run;
@@ -168,7 +168,7 @@ TEST_CASE("Ctrl-C and SIGTERM finish the step, save, and lose nothing", "[tools]
   for (const auto& [name, content] : whole.results()) CHECK(run.results()[name] == content);
 }
 
-TEST_CASE("A second run on the same directory is refused while the first one lives",
+TEST_CASE("a second run on the same directory is refused while the first one lives",
           "[tools][interruption]") {
   const TinyRun run;
   const Arguments endless{"--set", "train.max_steps=1000000"};
@@ -185,7 +185,7 @@ TEST_CASE("A second run on the same directory is refused while the first one liv
   CHECK(run.run("calibrate", endless).code == 0);
 }
 
-TEST_CASE("The program chooses how OpenMP's threads wait, unless the user has",
+TEST_CASE("the program chooses how OpenMP's threads wait, unless the user has",
           "[tools][threads]") {
   const auto [own, expected] = GENERATE(table<std::string, std::string>(
       {{"ANOTHER=1", "GOMP_SPINCOUNT=3000"}, {"GOMP_SPINCOUNT=7", "GOMP_SPINCOUNT=7"}}));
@@ -199,7 +199,7 @@ TEST_CASE("The program chooses how OpenMP's threads wait, unless the user has",
   CHECK(read_file(process / "comm") == "dualpath\n");
 }
 
-TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directory fsynced",
+TEST_CASE("a checkpoint is written, fsynced, renamed into place, and its directory fsynced",
           "[tools][interruption]") {
   const TinyRun run;
   const auto calls = traced_calls(
@@ -227,7 +227,7 @@ TEST_CASE("A checkpoint is written, fsynced, renamed into place, and its directo
   CHECK(sync_parent < find_call(calls, rename, "rename", "\"run/checkpoint-4\""));
 }
 
-TEST_CASE("A disk that is full during a checkpoint leaves the last good one, from which it goes on",
+TEST_CASE("a disk that is full during a checkpoint leaves the last good one, from which it goes on",
           "[tools][interruption]") {
   constexpr std::size_t kDisk = 160 * 1024;  // two of the checkpoints, 50 kB each, fit
   constexpr int kNotPermitted = 77;

@@ -44,7 +44,7 @@ void double_scales(const fs::path& file) {
 
 }  // namespace
 
-TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeline]") {
+TEST_CASE("a recipe goes from a model to a table and an export", "[tools][pipeline]") {
   const TinyRun run;
   const json plan = result(run, "plan");
   CHECK(result(run, "calibrate")["sites"].size() == 12);
@@ -81,7 +81,7 @@ TEST_CASE("A recipe goes from a model to a table and an export", "[tools][pipeli
   CHECK(report["evaluation"]["sets"] == table["sets"]);
 }
 
-TEST_CASE("A smoothed model has rows of its own and goes through training, export and reload",
+TEST_CASE("a smoothed model has rows of its own and goes through training, export and reload",
           "[tools][pipeline]") {
   const TinyRun run;
   const Arguments smoothed{"--set", "quantize.smoothing={search: true}", "--set",
@@ -120,7 +120,7 @@ TEST_CASE("A smoothed model has rows of its own and goes through training, expor
              Contains("made by another recipe"));
 }
 
-TEST_CASE("A run's page is whole after training, and has the table after evaluation",
+TEST_CASE("a run's page is whole after training, and has the table after evaluation",
           "[tools][pipeline]") {
   const TinyRun run;
   const auto page = [&] {
@@ -147,7 +147,7 @@ TEST_CASE("A run's page is whole after training, and has the table after evaluat
                               fmt::format("{:.2f}", fp["perplexity"].get<double>()) + "</td>"));
 }
 
-TEST_CASE("With dynamic inputs nothing is calibrated, and the rest goes its way",
+TEST_CASE("with dynamic inputs nothing is calibrated, and the rest goes its way",
           "[tools][pipeline]") {
   const Arguments dynamic{
       "--set", "quantize.config_groups.g.input_activations={strategy: token, dynamic: true}"};
@@ -167,7 +167,7 @@ TEST_CASE("With dynamic inputs nothing is calibrated, and the rest goes its way"
         in_domain["corrected"]["perplexity"]);
 }
 
-TEST_CASE("The same recipe gives the same bytes", "[tools][pipeline]") {
+TEST_CASE("the same recipe gives the same bytes", "[tools][pipeline]") {
   const TinyRun one, two;
   for (const char* command : {"train", "evaluate", "export"}) {
     one.done(command);
@@ -181,7 +181,7 @@ TEST_CASE("The same recipe gives the same bytes", "[tools][pipeline]") {
   CHECK(other.results().at(trained) != one.results().at(trained));
 }
 
-TEST_CASE("Gradient checkpointing changes no byte of what is trained", "[tools][pipeline]") {
+TEST_CASE("gradient checkpointing changes no byte of what is trained", "[tools][pipeline]") {
   const TinyRun one, two;
   one.done("train");
   two.done("train", {"--set", "train.gradient_checkpointing=true"});
@@ -191,7 +191,7 @@ TEST_CASE("Gradient checkpointing changes no byte of what is trained", "[tools][
   }
 }
 
-TEST_CASE("Commands that have nothing left to do change nothing", "[tools][pipeline]") {
+TEST_CASE("commands that have nothing left to do change nothing", "[tools][pipeline]") {
   const TinyRun run;
   const Arguments commands{"train", "evaluate", "export"};
   for (const std::string& command : commands) run.done(command);
@@ -227,7 +227,7 @@ TEST_CASE("evaluate gives an export the figures of the run it came from", "[tool
   CHECK(report["prediction"]["export_bytes"] == report["export"]["weight_bytes"]);
 }
 
-TEST_CASE("A damaged export is named", "[tools][pipeline]") {
+TEST_CASE("a damaged export is named", "[tools][pipeline]") {
   const TinyRun run;
   for (const char* command : {"train", "export"}) run.done(command);
   const fs::path file = run / "export/correction.json";
@@ -240,7 +240,7 @@ TEST_CASE("A damaged export is named", "[tools][pipeline]") {
   CHECK_THAT(inspected.err, Contains("export/correction.json: damaged"));
 }
 
-TEST_CASE("Without training there is a quantized row, and an export without corrections",
+TEST_CASE("without training there is a quantized row, and an export without corrections",
           "[tools][pipeline]") {
   const TinyRun run;
   run.done("calibrate");
@@ -255,7 +255,7 @@ TEST_CASE("Without training there is a quantized row, and an export without corr
   CHECK(exported["corrected"]["perplexity"] == set["quantized"]["perplexity"]);
 }
 
-TEST_CASE("A larger max_steps goes on, another recipe is refused with the difference",
+TEST_CASE("a larger max_steps goes on, another recipe is refused with the difference",
           "[tools][pipeline]") {
   const TinyRun run;
   run.done("train");
@@ -271,7 +271,7 @@ TEST_CASE("A larger max_steps goes on, another recipe is refused with the differ
   CHECK(anew["train"]["resumed_from"] == 0);
 }
 
-TEST_CASE("A finished run is used with moved inputs, and on other text", "[tools][pipeline]") {
+TEST_CASE("a finished run is used with moved inputs, and on other text", "[tools][pipeline]") {
   const TinyRun run;
   run.done("train");
   const json before = result(run, "evaluate")["sets"];
@@ -292,7 +292,7 @@ TEST_CASE("A finished run is used with moved inputs, and on other text", "[tools
   CHECK(run.done("export", moved).code == 0);
 }
 
-TEST_CASE("A run is refused with another model than its own, and stays as it was",
+TEST_CASE("a run is refused with another model than its own, and stays as it was",
           "[tools][pipeline]") {
   const TinyRun run, other("tied");
   run.done("train");
@@ -341,7 +341,7 @@ TEST_CASE("calibrate prints the scales of calibration.safetensors, which the run
   check_printed();
 }
 
-TEST_CASE("Only the newest save_total_limit checkpoints stay", "[tools][pipeline]") {
+TEST_CASE("only the newest save_total_limit checkpoints stay", "[tools][pipeline]") {
   const TinyRun run;
   run.done("train", {"--set", "train.save_total_limit=3"});
   for (const char* folder : {"run", "run/control"}) {

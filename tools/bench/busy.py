@@ -51,7 +51,7 @@ class Training:
 
 
 def token_seconds(tokens: int, variables: dict[str, str]) -> float:
-    said = run(["generate", RECIPE, "--path", "fp", "--prompt", "A package is", "--max-tokens", str(tokens)], variables)
+    said = run(["generate", RECIPE, "--row", "fp", "--prompt", "A package is", "--max-tokens", str(tokens)], variables)
     return 1 / said["rows"]["fp"]["tokens_per_second"]
 
 

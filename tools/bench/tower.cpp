@@ -56,7 +56,7 @@ class TowerBench : public Bench {
         structure_(modules::structure_of(network_)),
         plan_(quant::make_plan(structure_, w8a8())),
         weights_(std::make_shared<RandomWeights>(structure_)),
-        reference_(weights_, at::kBFloat16, modules::Packing::kLinears),
+        reference_(weights_, at::kBFloat16, modules::Preparation::kLinears),
         scales_(calibrated().scales()),
         quantized_(reference_.shared_weights(), plan_, scales_, quant::Compute::kInteger,
                    quant::InputGradients::kInt8),

@@ -24,7 +24,7 @@ struct GenerateArguments {
   std::string source;
   std::vector<std::string> overrides;
   std::string prompt, system;
-  std::vector<std::string> paths;
+  std::vector<std::string> rows;
   std::vector<std::string> images, audio;
   bool chat = false, compare = false, json = false;
   modules::GenerationOptions options;
@@ -42,7 +42,7 @@ bool is_model(const std::filesystem::path& path) {
 
 std::unique_ptr<trainer::TextSource> open_source(const GenerateArguments& arguments) {
   if (!is_model(arguments.source)) {
-    const bool float_only = arguments.paths == std::vector<std::string>{trainer::kFp};
+    const bool float_only = arguments.rows == std::vector<std::string>{trainer::kFp};
     return trainer::open_text_source(trainer::load_recipe(arguments.source, arguments.overrides),
                                      float_only);
   }
@@ -65,7 +65,7 @@ trainer::Row row_named(const std::vector<trainer::Row>& rows, const std::string&
     if (row.name == name) return row;
     known += (known.empty() ? "" : ", ") + row.name;
   }
-  throw UsageError("--path: there is no {} here, only {}", printable(name), known);
+  throw UsageError("--row: there is no {} here, only {}", printable(name), known);
 }
 
 /// Chooses the rows to run: those asked for, or with --compare all but the control. Else the one
@@ -73,7 +73,7 @@ trainer::Row row_named(const std::vector<trainer::Row>& rows, const std::string&
 std::vector<trainer::Row> chosen_rows(std::vector<trainer::Row> rows,
                                       const GenerateArguments& arguments) {
   std::vector<trainer::Row> chosen;
-  for (const std::string& name : arguments.paths) chosen.push_back(row_named(rows, name));
+  for (const std::string& name : arguments.rows) chosen.push_back(row_named(rows, name));
   if (!chosen.empty()) return chosen;
   std::erase_if(rows, [](const auto& row) { return row.name == trainer::kControl; });
   return arguments.compare ? rows : std::vector{rows.back()};
@@ -203,13 +203,13 @@ void add_generate(CLI::App& app) {
                                         "written as the model's chat template says");
   command->add_option("--system", arguments->system, "what the model is told before the turn")
       ->needs(chat);
-  CLI::Option* path = command
-                          ->add_option("--path", arguments->paths,
-                                       "a row of the table: fp, quantized, smoothed, corrected, "
-                                       "smoothed_corrected, control; may be given several times")
-                          ->allow_extra_args(false);
+  CLI::Option* row = command
+                         ->add_option("--row,--path", arguments->rows,
+                                      "a row of the table: fp, quantized, smoothed, corrected, "
+                                      "smoothed_corrected, control; may be given several times")
+                         ->allow_extra_args(false);
   command->add_flag("--compare", arguments->compare, "every row, one under the other")
-      ->excludes(path);
+      ->excludes(row);
   add_sampling(*command, arguments->options);
   command->add_option("--set", arguments->overrides, "override a key: section.key=value")
       ->allow_extra_args(false);

@@ -99,14 +99,14 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
           plan, trainables.scales, recipe.compute, recipe.train.input_gradients, codes),
       corrected(executor, trainables.corrections) {}
 
-modules::Packing packing_of(const Recipe& recipe) {
-  return recipe.train.control ? modules::Packing::kTables : modules::Packing::kLinears;
+modules::Preparation preparation_of(const Recipe& recipe) {
+  return recipe.train.control ? modules::Preparation::kTables : modules::Preparation::kLinears;
 }
 
 ControlPath::ControlPath(const Experiment& experiment)
     : trainables(control_trainables(experiment.recipe, experiment.model, experiment.plan)),
       executor(experiment.model.weights, experiment.recipe.model.tensor_options(),
-               packing_of(experiment.recipe)),
+               preparation_of(experiment.recipe)),
       corrected(executor, trainables.corrections) {}
 
 }  // namespace dualpath::trainer

@@ -69,7 +69,7 @@ struct QuantizedPath {
 
 /// The layout of the float path's weights. A trained control reads them forward and backward, in
 /// two layouts: prepared they would be there twice.
-modules::Packing packing_of(const Recipe& recipe);
+modules::Preparation preparation_of(const Recipe& recipe);
 
 /// The float path: the reference, and with corrections the control.
 struct ControlPath {

@@ -1,6 +1,5 @@
 #include "trainer/experiment/text_source.h"
 
-#include "data/base/error.h"
 #include "trainer/experiment/rows.h"
 #include "trainer/experiment/run_directory.h"
 #include "trainer/experiment/trained_paths.h"

@@ -2,7 +2,6 @@
 
 #include <torch/utils.h>
 
-#include "data/base/error.h"
 #include "quant/transform/transform.h"
 
 namespace dualpath::trainer {

@@ -122,7 +122,7 @@ struct Costs {
   std::vector<quant::PlannedBytes> exported;
   std::int64_t correction_parameters;
   double trained_bytes;    ///< of what trained weights take beside what frozen ones do
-  double table_bytes;      ///< of the packed table
+  double table_bytes;      ///< of the prepared table
   std::int64_t step_rows;  ///< of the head, at a time in `repaired`
   bool control;            ///< whether there is one to train
 };

@@ -47,7 +47,7 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
 double table_bytes(const Recipe& recipe, const modules::Head& head,
                    const modules::WeightStore& weights) {
   const at::ScalarType dtype = recipe.model.dtype;
-  if (!modules::is_table(head.ref) || !modules::packs(dtype, recipe.model.device)) return 0.0;
+  if (!modules::is_table(head.ref) || !modules::can_prepare(dtype, recipe.model.device)) return 0.0;
   const double directions = weights.is_trained(head.ref.weight_name()) ? 1.0 : 2.0;
   return directions * static_cast<double>(head.ref.in_features * head.ref.out_features) *
          static_cast<double>(c10::elementSize(dtype));

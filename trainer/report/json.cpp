@@ -1,8 +1,5 @@
 #include "trainer/report/json.h"
 
-#include <fmt/format.h>
-
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "quant/args_text.h"

@@ -4,7 +4,7 @@
 
 using namespace dualpath;
 
-TEST_CASE("Each kind of Error knows its exit code and is caught as an Error", "[base][error]") {
+TEST_CASE("each kind of Error knows its exit code and is caught as an Error", "[base][error]") {
   const auto exit_code_of = [](auto thrower) {
     try {
       thrower();

@@ -28,7 +28,7 @@ ChildEnd passed(const char* order) {
 
 }  // namespace
 
-TEST_CASE("A failpoint stops the process at the hit it was told", "[base][failpoint]") {
+TEST_CASE("a failpoint stops the process at the hit it was told", "[base][failpoint]") {
   CHECK(passed("here=error").code == 0);
   CHECK(passed("here:3=error").code == 2);
   CHECK(passed("here:5=error").code == 4);
@@ -36,7 +36,7 @@ TEST_CASE("A failpoint stops the process at the hit it was told", "[base][failpo
   CHECK(passed("here=kill").signal == SIGKILL);
 }
 
-TEST_CASE("A malformed failpoint is an Error that says what is expected", "[base][failpoint]") {
+TEST_CASE("a malformed failpoint is an Error that says what is expected", "[base][failpoint]") {
   const std::string order =
       GENERATE("here", "here=explode", "here:0=kill", "here:x=kill", "=kill", "");
   const ChildEnd end = in_child([&] {

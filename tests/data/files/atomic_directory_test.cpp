@@ -44,7 +44,7 @@ std::ptrdiff_t entries_in(const fs::path& directory) {
 
 }  // namespace
 
-TEST_CASE("A committed AtomicDirectory is there with all its files and nothing beside it",
+TEST_CASE("a committed AtomicDirectory is there with all its files and nothing beside it",
           "[base][atomic]") {
   const TemporaryDirectory run;
   make(run / "checkpoint", "new");
@@ -52,13 +52,13 @@ TEST_CASE("A committed AtomicDirectory is there with all its files and nothing b
   CHECK(entries_in(run.path()) == 1);
 }
 
-TEST_CASE("An AtomicDirectory without commit leaves nothing", "[base][atomic]") {
+TEST_CASE("an AtomicDirectory without commit leaves nothing", "[base][atomic]") {
   const TemporaryDirectory run;
   { write_file(AtomicDirectory(run / "checkpoint").path() / "a", "new"); }
   CHECK(entries_in(run.path()) == 0);
 }
 
-TEST_CASE("An AtomicDirectory refuses a path that exists, before the work and after it",
+TEST_CASE("an AtomicDirectory refuses a path that exists, before the work and after it",
           "[base][atomic]") {
   const TemporaryDirectory run;
   const std::string path = (run / "checkpoint").string();
@@ -71,7 +71,7 @@ TEST_CASE("An AtomicDirectory refuses a path that exists, before the work and af
   CHECK(read_file(path + "/a") == "old");
 }
 
-TEST_CASE("With Replace::kYes the new directory takes the old one's place", "[base][atomic]") {
+TEST_CASE("with Replace::kYes the new directory takes the old one's place", "[base][atomic]") {
   const TemporaryDirectory run;
   make(run / "export", "old");
   make(run / "export", "new", Replace::kYes);
@@ -79,7 +79,7 @@ TEST_CASE("With Replace::kYes the new directory takes the old one's place", "[ba
   CHECK(entries_in(run.path()) == 1);
 }
 
-TEST_CASE("A link stays, and the directory that it names is replaced or made", "[base][atomic]") {
+TEST_CASE("a link stays, and the directory that it names is replaced or made", "[base][atomic]") {
   const TemporaryDirectory run;
   const bool there = GENERATE(true, false);
   fs::create_directory(run / "disk");
@@ -91,7 +91,7 @@ TEST_CASE("A link stays, and the directory that it names is replaced or made", "
   CHECK(entries_in(run / "disk") == 1);
 }
 
-TEST_CASE("Of a mount point the content is replaced", "[base][atomic]") {
+TEST_CASE("of a mount point the content is replaced", "[base][atomic]") {
   const TemporaryDirectory run;
   const ChildEnd end = in_child([&] {
     fs::create_directory(run / "export");
@@ -107,7 +107,7 @@ TEST_CASE("Of a mount point the content is replaced", "[base][atomic]") {
   CHECK((end.code == 0 || end.code == 2));
 }
 
-TEST_CASE("The working directory is filled, not exchanged", "[base][atomic]") {
+TEST_CASE("the working directory is filled, not exchanged", "[base][atomic]") {
   const TemporaryDirectory run;
   const ChildEnd end = in_child([&] {
     fs::current_path(run.path());
@@ -117,7 +117,7 @@ TEST_CASE("The working directory is filled, not exchanged", "[base][atomic]") {
   CHECK(end.code == 0);
 }
 
-TEST_CASE("A process killed anywhere in commit leaves the old directory or the new one, whole",
+TEST_CASE("a process killed anywhere in commit leaves the old directory or the new one, whole",
           "[base][atomic]") {
   const std::string old = GENERATE("missing", "old");
   const auto [failpoint, expected] = GENERATE_REF(table<std::string, std::string>({

@@ -57,7 +57,7 @@ TEST_CASE(
   CHECK(entries_in(directory.path()) == 1);
 }
 
-TEST_CASE("An AtomicFile without commit leaves the old file and nothing beside it",
+TEST_CASE("an AtomicFile without commit leaves the old file and nothing beside it",
           "[base][atomic]") {
   const TemporaryDirectory directory;
   write_file(directory / "file", "old");
@@ -66,7 +66,7 @@ TEST_CASE("An AtomicFile without commit leaves the old file and nothing beside i
   CHECK(entries_in(directory.path()) == 1);
 }
 
-TEST_CASE("An AtomicFile in a directory that is not there is an Error naming the file",
+TEST_CASE("an AtomicFile in a directory that is not there is an Error naming the file",
           "[base][atomic]") {
   const TemporaryDirectory directory;
   const std::string path = (directory / "missing/file").string();
@@ -75,7 +75,7 @@ TEST_CASE("An AtomicFile in a directory that is not there is an Error naming the
   CHECK_THAT(message, Catch::EndsWith("cannot create: No such file or directory"));
 }
 
-TEST_CASE("A process killed anywhere in write_file leaves the old file or the new one, whole",
+TEST_CASE("a process killed anywhere in write_file leaves the old file or the new one, whole",
           "[base][atomic]") {
   const auto [failpoint, expected] = GENERATE(table<std::string, std::string>({
       {"atomic_file.write=kill", "old"},
@@ -111,7 +111,7 @@ TEST_CASE("write_file fails cleanly when fsync or rename fails", "[base][atomic]
   CHECK(entries_in(directory.path()) == 1);
 }
 
-TEST_CASE("A full disk is one line naming the file, and the old file stays", "[base][atomic]") {
+TEST_CASE("a full disk is one line naming the file, and the old file stays", "[base][atomic]") {
   const TemporaryDirectory directory;
   SECTION("a tiny file system") {
     constexpr int kNotPermitted = 77;
@@ -153,7 +153,7 @@ TEST_CASE("write_file writes, then fsyncs, then renames, then fsyncs the directo
   CHECK(sync_directory < calls.size());
 }
 
-TEST_CASE("A link to a file stays, and the file is replaced", "[base][atomic]") {
+TEST_CASE("a link to a file stays, and the file is replaced", "[base][atomic]") {
   const TemporaryDirectory folder;
   write_file(folder / "target", "old");
   std::filesystem::create_symlink("target", folder / "link");

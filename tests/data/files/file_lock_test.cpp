@@ -13,7 +13,7 @@
 using namespace dualpath;
 using namespace dualpath::testing;
 
-TEST_CASE("A held FileLock refuses another process and says which one holds it", "[base][lock]") {
+TEST_CASE("a held FileLock refuses another process and says which one holds it", "[base][lock]") {
   const TemporaryDirectory run;
   const std::string expected = run.path().string() + ": another dualpath run (pid " +
                                std::to_string(::getpid()) + ") is using this directory";
@@ -28,7 +28,7 @@ TEST_CASE("A held FileLock refuses another process and says which one holds it",
   CHECK(message_in_child().code == 1);  // no refusal
 }
 
-TEST_CASE("A FileLock ends with its process, however that ends", "[base][lock]") {
+TEST_CASE("a FileLock ends with its process, however that ends", "[base][lock]") {
   const TemporaryDirectory run;
   const ChildEnd end = in_child([&] {
     const FileLock lock(run / "lock");
@@ -38,7 +38,7 @@ TEST_CASE("A FileLock ends with its process, however that ends", "[base][lock]")
   CHECK_NOTHROW(FileLock(run / "lock"));
 }
 
-TEST_CASE("Who only reads locks as far as a read-only disk lets him", "[base][lock]") {
+TEST_CASE("who only reads locks as far as a read-only disk lets him", "[base][lock]") {
   const TemporaryDirectory run;
   const bool there = GENERATE(true, false);
   const ChildEnd end = in_child([&] {
@@ -56,7 +56,7 @@ TEST_CASE("Who only reads locks as far as a read-only disk lets him", "[base][lo
   CHECK((end.code == 0 || end.code == 2));
 }
 
-TEST_CASE("Who only reads holds a directory that may be written like any other", "[base][lock]") {
+TEST_CASE("who only reads holds a directory that may be written like any other", "[base][lock]") {
   const TemporaryDirectory run;
   const FileLock lock(run / "lock", LockUse::kRead);
   CHECK(lock.can_write());

@@ -30,7 +30,7 @@ TEST_CASE("read_file and MappedFile give a file's bytes", "[base][file]") {
   CHECK(text_of(MappedFile(directory / "file")) == content);
 }
 
-TEST_CASE("A MappedFile keeps its bytes when it moves and when the file is replaced",
+TEST_CASE("a MappedFile keeps its bytes when it moves and when the file is replaced",
           "[base][file]") {
   const TemporaryDirectory directory;
   write_file(directory / "file", "old");
@@ -41,7 +41,7 @@ TEST_CASE("A MappedFile keeps its bytes when it moves and when the file is repla
   CHECK(second.path() == directory / "file");
 }
 
-TEST_CASE("A file that cannot be read is an Error naming it", "[base][file]") {
+TEST_CASE("a file that cannot be read is an Error naming it", "[base][file]") {
   const TemporaryDirectory directory;
   const std::string missing = (directory / "missing").string();
   CHECK(error_message([&] { read_file(missing); }) ==
@@ -54,7 +54,7 @@ TEST_CASE("A file that cannot be read is an Error naming it", "[base][file]") {
         folder + ": expected a file, got a directory");
 }
 
-TEST_CASE("A device or a pipe is refused at once, even where nobody writes to it", "[base][file]") {
+TEST_CASE("a device or a pipe is refused at once, even where nobody writes to it", "[base][file]") {
   const TemporaryDirectory directory;
   const std::string pipe = (directory / "pipe").string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
@@ -65,7 +65,7 @@ TEST_CASE("A device or a pipe is refused at once, even where nobody writes to it
   }
 }
 
-TEST_CASE("A file of more bytes than the caller knows to be enough is refused", "[base][file]") {
+TEST_CASE("a file of more bytes than the caller knows to be enough is refused", "[base][file]") {
   const TemporaryDirectory directory;
   write_file(directory / "file", "12345");
   CHECK(read_file(directory / "file", 5) == "12345");

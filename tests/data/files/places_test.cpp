@@ -12,7 +12,7 @@ using namespace dualpath;
 using namespace dualpath::testing;
 namespace fs = std::filesystem;
 
-TEST_CASE("A link leads to what it names at last, be that there or not", "[base][places]") {
+TEST_CASE("a link leads to what it names at last, be that there or not", "[base][places]") {
   const TemporaryDirectory folder;
   fs::create_directory_symlink("second", folder / "first");
   fs::create_directory_symlink("elsewhere", folder / "second");
@@ -21,7 +21,7 @@ TEST_CASE("A link leads to what it names at last, be that there or not", "[base]
   CHECK(followed(folder / "plain") == folder / "plain");
 }
 
-TEST_CASE("A circle of links is an Error", "[base][places]") {
+TEST_CASE("a circle of links is an Error", "[base][places]") {
   const TemporaryDirectory folder;
   fs::create_symlink("b", folder / "a");
   fs::create_symlink("a", folder / "b");
@@ -29,7 +29,7 @@ TEST_CASE("A circle of links is an Error", "[base][places]") {
         (folder / "a").string() + ": too many links, one behind another");
 }
 
-TEST_CASE("A place lies in another however the two are spelled", "[base][places]") {
+TEST_CASE("a place lies in another however the two are spelled", "[base][places]") {
   const TemporaryDirectory folder;
   fs::create_directories(folder / "model/deeper");
   fs::create_directory_symlink("model/deeper", folder / "link");
@@ -44,14 +44,14 @@ TEST_CASE("A place lies in another however the two are spelled", "[base][places]
   CHECK_FALSE(is_or_lies_in(folder / "new", folder / "model"));
 }
 
-TEST_CASE("A relative path lies where the working directory does", "[base][places]") {
+TEST_CASE("a relative path lies where the working directory does", "[base][places]") {
   CHECK(is_or_lies_in("some/run", "."));
   CHECK(is_or_lies_in(".", fs::current_path()));
   CHECK(is_or_lies_in(".", "/"));
   CHECK_FALSE(is_or_lies_in(".", "some"));
 }
 
-TEST_CASE("A mount point is told from a plain directory", "[base][places]") {
+TEST_CASE("a mount point is told from a plain directory", "[base][places]") {
   const TemporaryDirectory folder;
   CHECK_FALSE(is_mount_point(folder.path()));
   CHECK_FALSE(is_mount_point(folder / "missing"));

@@ -9,7 +9,7 @@
 using namespace dualpath::data;
 using dualpath::testing::error_message;
 
-TEST_CASE("Names and sizes of dtypes are those of safetensors", "[formats][dtype]") {
+TEST_CASE("names and sizes of dtypes are those of safetensors", "[formats][dtype]") {
   CHECK(name_of(DType::kBF16) == "BF16");
   CHECK(dtype_named("BOOL") == DType::kBool);
   CHECK_FALSE(dtype_named("F8_E4M3"));
@@ -24,7 +24,7 @@ TEST_CASE("Names and sizes of dtypes are those of safetensors", "[formats][dtype
   }
 }
 
-TEST_CASE("The number of elements is exact or refused", "[formats][dtype]") {
+TEST_CASE("the number of elements is exact or refused", "[formats][dtype]") {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   using Shape = std::vector<std::int64_t>;
   CHECK(checked_numel(Shape{}) == 1);
@@ -37,7 +37,7 @@ TEST_CASE("The number of elements is exact or refused", "[formats][dtype]") {
         }) == "[9223372036854775807, 2]: expected a shape of sizes that can be multiplied");
 }
 
-TEST_CASE("A TensorView knows whether its bytes can be read in place", "[formats][dtype]") {
+TEST_CASE("a TensorView knows whether its bytes can be read in place", "[formats][dtype]") {
   alignas(8) const std::array<std::byte, 16> memory{};
   const std::span<const std::byte> bytes(memory);
   CHECK(TensorView{DType::kF32, {2}, bytes.subspan(4, 8)}.aligned());

@@ -56,7 +56,7 @@ std::string timeless(const std::string& event) {
 
 }  // namespace
 
-TEST_CASE("An event file begins as TensorFlow's own do", "[formats][events]") {
+TEST_CASE("an event file begins as TensorFlow's own do", "[formats][events]") {
   const TemporaryDirectory folder;
   const EventFile events(folder / "runs/train", 1);
   const std::string bytes = read_file(files_in(folder / "runs/train").at(0));
@@ -67,7 +67,7 @@ TEST_CASE("An event file begins as TensorFlow's own do", "[formats][events]") {
         "brain.Event:2");
 }
 
-TEST_CASE("Scalars are in the file as soon as they are written", "[formats][events]") {
+TEST_CASE("scalars are in the file as soon as they are written", "[formats][events]") {
   const TemporaryDirectory folder;
   EventFile events(folder.path(), 301);
   events.write(301, {{"train/loss", 0.5}, {"a", -2.0}});
@@ -89,7 +89,7 @@ TEST_CASE("Scalars are in the file as soon as they are written", "[formats][even
         "\x15\0\0\0\xc0"s);
 }
 
-TEST_CASE("A later file's name comes after all that are there", "[formats][events]") {
+TEST_CASE("a later file's name comes after all that are there", "[formats][events]") {
   const TemporaryDirectory folder;
   write_plain(folder / "events.out.tfevents.9000000000.host.1", "");
   write_plain(folder / "other", "");

@@ -46,7 +46,7 @@ TEST_CASE("Q4_1: low halves first, then high halves, times the scale plus the mi
   }
 }
 
-TEST_CASE("Blocks follow one another, and floats are widened", "[formats][gguf]") {
+TEST_CASE("blocks follow one another, and floats are widened", "[formats][gguf]") {
   std::vector<std::uint8_t> two_blocks(68, 1);
   std::ranges::copy(kHalf, two_blocks.begin());
   std::ranges::copy(kMinusThree, two_blocks.begin() + 34);
@@ -58,14 +58,14 @@ TEST_CASE("Blocks follow one another, and floats are widened", "[formats][gguf]"
   CHECK(values_of(GgmlType::kF32, {0, 0, 0, 0x3f}, 1) == std::vector<float>{0.5f});
 }
 
-TEST_CASE("Sizes that do not agree are an Error", "[formats][gguf]") {
+TEST_CASE("sizes that do not agree are an Error", "[formats][gguf]") {
   CHECK(error_message([] { values_of(GgmlType::kQ8_0, std::vector<std::uint8_t>(33), 32); }) ==
         "GGUF: 33 bytes of Q8_0 do not hold 32 values");
   CHECK(error_message([] { values_of(GgmlType::kF32, std::vector<std::uint8_t>(8), 3); }) ==
         "GGUF: 8 bytes of F32 do not hold 3 values");
 }
 
-TEST_CASE("Types that are not read still have a name", "[formats][gguf]") {
+TEST_CASE("types that are not read still have a name", "[formats][gguf]") {
   CHECK(ggml_type(8) == GgmlType::kQ8_0);
   CHECK(ggml_type(12) == GgmlType::kQ4_K);
   CHECK_FALSE(ggml_type(20));

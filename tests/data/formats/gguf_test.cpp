@@ -105,7 +105,7 @@ TEST_CASE("GgufReader hands out metadata of every kind", "[formats][gguf]") {
   CHECK(reader.metadata().size() == 14);
 }
 
-TEST_CASE("A metadata value of another kind or range is an Error with file and key",
+TEST_CASE("a metadata value of another kind or range is an Error with file and key",
           "[formats][gguf]") {
   const TemporaryDirectory directory;
   const std::string path = directory / "x";
@@ -146,7 +146,7 @@ TEST_CASE("GgufReader hands out tensors with row-major shapes", "[formats][gguf]
   CHECK_THAT(error_message([&] { reader.tensor("c"); }), Catch::EndsWith("x: has no tensor c"));
 }
 
-TEST_CASE("A GGUF file cut anywhere is an Error", "[formats][gguf]") {
+TEST_CASE("a GGUF file cut anywhere is an Error", "[formats][gguf]") {
   const TemporaryDirectory directory;
   const std::string whole = small_file();
   REQUIRE_NOTHROW(write_and_read(directory / "x", whole));
@@ -156,7 +156,7 @@ TEST_CASE("A GGUF file cut anywhere is an Error", "[formats][gguf]") {
   }
 }
 
-TEST_CASE("A GGUF file with any bit flipped is read or refused, and never crashes",
+TEST_CASE("a GGUF file with any bit flipped is read or refused, and never crashes",
           "[formats][gguf]") {
   const TemporaryDirectory directory;
   const std::string whole = small_file();
@@ -173,7 +173,7 @@ TEST_CASE("A GGUF file with any bit flipped is read or refused, and never crashe
   CHECK(refused > 1000);
 }
 
-TEST_CASE("What is no GGUF of version 2 or 3 is refused", "[formats][gguf]") {
+TEST_CASE("what is no GGUF of version 2 or 3 is refused", "[formats][gguf]") {
   CHECK(open_error("") == "magic: does not fit into the file");
   CHECK(open_error("PK\3\4 something else") == "magic: this is no GGUF file");
   CHECK(open_error(header(0, 0, 1)) == "version: expected 2 or 3, little-endian, got 1");
@@ -183,7 +183,7 @@ TEST_CASE("What is no GGUF of version 2 or 3 is refused", "[formats][gguf]") {
   CHECK_NOTHROW(write_and_read(directory / "x", header(0, 0, 2)));
 }
 
-TEST_CASE("Absurd counts and lengths are refused before any memory is asked for",
+TEST_CASE("absurd counts and lengths are refused before any memory is asked for",
           "[formats][gguf]") {
   constexpr std::uint64_t kHuge = 0xffff'ffff'ffff'fff0;
   CHECK(open_error(header(kHuge, 0)) == "number of tensors: does not fit into the file");
@@ -200,7 +200,7 @@ TEST_CASE("Absurd counts and lengths are refused before any memory is asked for"
         "k: expected a kind of value from 0 to 12, got 13");
 }
 
-TEST_CASE("Arrays that would take many times their file in memory are refused", "[formats][gguf]") {
+TEST_CASE("arrays that would take many times their file in memory are refused", "[formats][gguf]") {
   static_assert(sizeof(GgufValue) == 32);
   const std::string refused =
       ": expected arrays of at most 268435456 bytes in memory, all together";
@@ -214,7 +214,7 @@ TEST_CASE("Arrays that would take many times their file in memory are refused", 
   CHECK(open_error(bytes) == "c" + refused);
 }
 
-TEST_CASE("More entries than any model has are refused", "[formats][gguf]") {
+TEST_CASE("more entries than any model has are refused", "[formats][gguf]") {
   constexpr std::size_t kMany = (1 << 20) + 1;
   const std::string room(kMany * 24, '\0');
   CHECK(open_error(header(kMany, 0) + room) ==
@@ -223,13 +223,13 @@ TEST_CASE("More entries than any model has are refused", "[formats][gguf]") {
         "number of metadata pairs: expected at most 1048576, got 1048577");
 }
 
-TEST_CASE("Arrays nested without end are refused", "[formats][gguf]") {
+TEST_CASE("arrays nested without end are refused", "[formats][gguf]") {
   std::string nested = array(kU8, 0, "");
   for (int i = 0; i < 10'000; ++i) nested.insert(0, array(kArray, 1, ""));
   CHECK(open_error(header(0, 1) + pair("k", kArray, nested)) == "k: arrays are nested too deep");
 }
 
-TEST_CASE("Keys and tensors given twice are refused, and odd names are shown escaped",
+TEST_CASE("keys and tensors given twice are refused, and odd names are shown escaped",
           "[formats][gguf]") {
   CHECK(open_error(header(0, 2) + pair("k\n", kU8, "x") + pair("k\n", kU8, "x")) ==
         "k\\n: is given twice");
@@ -237,7 +237,7 @@ TEST_CASE("Keys and tensors given twice are refused, and odd names are shown esc
         "a: is given twice");
 }
 
-TEST_CASE("A tensor that cannot be is refused by name", "[formats][gguf]") {
+TEST_CASE("a tensor that cannot be is refused by name", "[formats][gguf]") {
   CHECK(tensor_error(1, tensor("a", {256}, kTypeIQ4XS, 0)) == "a: IQ4_XS is not supported");
   CHECK(tensor_error(1, tensor("a", {256}, 77, 0)) == "a: type 77 is not supported");
   CHECK(tensor_error(1, tensor("a", {1, 1, 1, 1, 1}, kTypeF32, 0)) ==

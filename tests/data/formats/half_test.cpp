@@ -47,7 +47,7 @@ TEST_CASE("bfloat16 is the upper half of float32", "[formats][half]") {
   CHECK(bfloat16_to_float(0x0001) == std::bit_cast<float>(0x00010000u));
 }
 
-TEST_CASE("All 65 536 patterns survive widening and narrowing", "[formats][half]") {
+TEST_CASE("all 65 536 patterns survive widening and narrowing", "[formats][half]") {
   const Format format = GENERATE(kFloat16, kBfloat16);
   for (unsigned bits = 0; bits < 0x10000; ++bits) {
     const auto pattern = static_cast<std::uint16_t>(bits);
@@ -61,7 +61,7 @@ TEST_CASE("All 65 536 patterns survive widening and narrowing", "[formats][half]
   }
 }
 
-TEST_CASE("Narrowing rounds to nearest, ties to even, at every boundary", "[formats][half]") {
+TEST_CASE("narrowing rounds to nearest, ties to even, at every boundary", "[formats][half]") {
   const Format format = GENERATE(kFloat16, kBfloat16);
   for (std::uint16_t pattern = 0; pattern < format.infinity; ++pattern) {
     const auto next = static_cast<std::uint16_t>(pattern + 1);
@@ -73,7 +73,7 @@ TEST_CASE("Narrowing rounds to nearest, ties to even, at every boundary", "[form
   }
 }
 
-TEST_CASE("A NaN narrows to a NaN whatever its payload", "[formats][half]") {
+TEST_CASE("a NaN narrows to a NaN whatever its payload", "[formats][half]") {
   const Format format = GENERATE(kFloat16, kBfloat16);
   for (const std::uint32_t bits : {0x7f800001u, 0x7fc00000u, 0xffffffffu}) {
     CHECK(std::isnan(format.widen(format.narrow(std::bit_cast<float>(bits)))));

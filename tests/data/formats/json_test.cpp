@@ -26,7 +26,7 @@ std::string look_error(const std::string& value, Look look) {
 
 }  // namespace
 
-TEST_CASE("Broken JSON is an Error with line and column", "[formats][json]") {
+TEST_CASE("broken JSON is an Error with line and column", "[formats][json]") {
   CHECK_THAT(parse_error("{\"a\": 1,\n  \"b\": x}"),
              Catch::StartsWith("a.json:2:8: not valid JSON: invalid literal"));
   CHECK_THAT(parse_error(""),
@@ -45,17 +45,17 @@ TEST_CASE("JSON ends where its value ends: nothing passes behind a NUL byte, nor
         "a.json:1:1: not valid JSON: expected no byte order mark before it");
 }
 
-TEST_CASE("A line of JSON Lines may have the byte order mark of its file", "[formats][json]") {
+TEST_CASE("a line of JSON Lines may have the byte order mark of its file", "[formats][json]") {
   CHECK(JsonObject::parse_line("\uFEFF{\"text\": \"a\"}", "a.jsonl:1").string("text") == "a");
 }
 
-TEST_CASE("A key given twice is an Error naming it; the same key in two objects is not",
+TEST_CASE("a key given twice is an Error naming it; the same key in two objects is not",
           "[formats][json]") {
   CHECK(parse_error(R"({"a": {"b": 1, "b": 2}})") == "a.json: key b is given twice");
   CHECK(parse_json(R"([{"a": 1}, {"a": {"a": 2}}])", "a.json").size() == 2);
 }
 
-TEST_CASE("Nesting is limited", "[formats][json]") {
+TEST_CASE("nesting is limited", "[formats][json]") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
@@ -64,7 +64,7 @@ TEST_CASE("Nesting is limited", "[formats][json]") {
   CHECK(parse_error(std::string(1'000'000, '[')) == "a.json: expected JSON nested at most 64 deep");
 }
 
-TEST_CASE("A JSON file larger than any should be is refused unread", "[formats][json]") {
+TEST_CASE("a JSON file larger than any should be is refused unread", "[formats][json]") {
   const TemporaryDirectory directory;
   write_file(directory / "config.json", "{}");
   std::filesystem::resize_file(directory / "config.json", kMaxJsonBytes + 1);
@@ -93,7 +93,7 @@ TEST_CASE("JsonObject reads each kind of value", "[formats][json]") {
   CHECK(config.raw().size() == config.keys().size());
 }
 
-TEST_CASE("A missing or null key gives the fallback", "[formats][json]") {
+TEST_CASE("a missing or null key gives the fallback", "[formats][json]") {
   const JsonObject object = JsonObject::parse(R"({"null": null, "here": 2})", "a.json");
   for (const char* key : {"null", "missing"}) {
     CHECK_FALSE(object.contains(key));
@@ -106,14 +106,14 @@ TEST_CASE("A missing or null key gives the fallback", "[formats][json]") {
   CHECK(object.integer_or("here", 7) == 2);
 }
 
-TEST_CASE("An object outlives the document it came from", "[formats][json]") {
+TEST_CASE("an object outlives the document it came from", "[formats][json]") {
   const JsonObject inner =
       JsonObject::parse(R"({"a": {"b": {"c": 1}}})", "a.json").object("a").object("b");
   CHECK(inner.integer("c") == 1);
   CHECK(inner.where() == "a.json: a.b");
 }
 
-TEST_CASE("An unfit value is an Error with file, key, what was expected and what came",
+TEST_CASE("an unfit value is an Error with file, key, what was expected and what came",
           "[formats][json]") {
   const auto positive = [](const JsonObject& o) { o.integer("key", kPositive); };
   CHECK(look_error("\"abc\"", positive) ==
@@ -149,7 +149,7 @@ TEST_CASE("An unfit value is an Error with file, key, what was expected and what
         "config.json: expected an object, got an array");
 }
 
-TEST_CASE("What came is shown short and on one line", "[formats][json]") {
+TEST_CASE("what came is shown short and on one line", "[formats][json]") {
   const std::string message = look_error('"' + std::string(5000, 'x') + "\\n\"",
                                          [](const JsonObject& o) { o.integer("key"); });
   CHECK(message.size() < 120);

@@ -10,7 +10,7 @@ using namespace dualpath;
 using namespace dualpath::data;
 using namespace dualpath::testing;
 
-TEST_CASE("A pickle is refused with the command that converts its directory", "[formats]") {
+TEST_CASE("a pickle is refused with the command that converts its directory", "[formats]") {
   const TemporaryDirectory directory;
   for (const std::string name : {"pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"}) {
     const std::string message = error_message([&] { refuse_pickle(directory / name); });
@@ -19,7 +19,7 @@ TEST_CASE("A pickle is refused with the command that converts its directory", "[
   }
 }
 
-TEST_CASE("A directory is refused only if pickles are all it has", "[formats]") {
+TEST_CASE("a directory is refused only if pickles are all it has", "[formats]") {
   const TemporaryDirectory directory;
   refuse_pickle(directory.path());
   write_file(directory / "config.json", "{}");

@@ -37,7 +37,7 @@ std::string index_error(const std::string& weight_map) {
 
 }  // namespace
 
-TEST_CASE("A directory with one model.safetensors is that file", "[formats][safetensors]") {
+TEST_CASE("a directory with one model.safetensors is that file", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   write_shard(directory / "model.safetensors", "a", "A");
   const SafetensorsDirectory model(directory.path());
@@ -46,7 +46,7 @@ TEST_CASE("A directory with one model.safetensors is that file", "[formats][safe
   CHECK(model.readers().size() == 1);
 }
 
-TEST_CASE("A directory with an index finds each tensor in its shard", "[formats][safetensors]") {
+TEST_CASE("a directory with an index finds each tensor in its shard", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   write_shard(directory / "two.safetensors", "b", "B");
   write_shard(directory / "one.safetensors", "a", "A");
@@ -63,7 +63,7 @@ TEST_CASE("A directory with an index finds each tensor in its shard", "[formats]
         directory.path().string() + ": has no tensor c");
 }
 
-TEST_CASE("A wrong index is an Error naming tensor and shard", "[formats][safetensors]") {
+TEST_CASE("a wrong index is an Error naming tensor and shard", "[formats][safetensors]") {
   const std::string index = "model.safetensors.index.json: ";
   CHECK(index_error(R"({"a": "three.safetensors"})") ==
         index + "a: its shard three.safetensors does not exist");
@@ -80,7 +80,7 @@ TEST_CASE("A wrong index is an Error naming tensor and shard", "[formats][safete
   }
 }
 
-TEST_CASE("Weights that are links are followed, wherever they lead", "[formats][safetensors]") {
+TEST_CASE("weights that are links are followed, wherever they lead", "[formats][safetensors]") {
   namespace fs = std::filesystem;
   const TemporaryDirectory cache;
   const fs::path model = cache / "model";
@@ -107,7 +107,7 @@ TEST_CASE("Weights that are links are followed, wherever they lead", "[formats][
   }
 }
 
-TEST_CASE("All tensors of a shard are the model's, listed or not, and each has one shard",
+TEST_CASE("all tensors of a shard are the model's, listed or not, and each has one shard",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   write_safetensors(directory / "one.safetensors",
@@ -126,7 +126,7 @@ TEST_CASE("All tensors of a shard are the model's, listed or not, and each has o
             (directory / "one.safetensors").string() + ", too");
 }
 
-TEST_CASE("A directory without a model is an Error that says what was looked for",
+TEST_CASE("a directory without a model is an Error that says what was looked for",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   CHECK(error_message([&] { SafetensorsDirectory{directory.path()}; }) ==

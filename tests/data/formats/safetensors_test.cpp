@@ -62,7 +62,7 @@ TEST_CASE("SafetensorsReader hands out names, metadata and tensors", "[formats][
   CHECK_THAT(error_message([&] { reader.tensor("c"); }), Catch::EndsWith("x: has no tensor c"));
 }
 
-TEST_CASE("The bytes of a tensor live as long as file() is held", "[formats][safetensors]") {
+TEST_CASE("the bytes of a tensor live as long as file() is held", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   write_plain(directory / "x", safetensors_bytes(kHeader, kData));
   std::optional<SafetensorsReader> reader(directory / "x");
@@ -72,7 +72,7 @@ TEST_CASE("The bytes of a tensor live as long as file() is held", "[formats][saf
   CHECK(b.bytes[5] == std::byte{6});
 }
 
-TEST_CASE("Files without data, and tensors without elements, are fine", "[formats][safetensors]") {
+TEST_CASE("files without data, and tensors without elements, are fine", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   CHECK_NOTHROW(read_all(directory / "x", safetensors_bytes("{}", "")));
   CHECK_NOTHROW(read_all(
@@ -82,7 +82,7 @@ TEST_CASE("Files without data, and tensors without elements, are fine", "[format
           "1234")));
 }
 
-TEST_CASE("A safetensors file cut anywhere is an Error", "[formats][safetensors]") {
+TEST_CASE("a safetensors file cut anywhere is an Error", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const std::string whole = safetensors_bytes(kHeader, kData);
   REQUIRE_NOTHROW(read_all(directory / "x", whole));
@@ -93,7 +93,7 @@ TEST_CASE("A safetensors file cut anywhere is an Error", "[formats][safetensors]
   REQUIRE_THROWS_AS(read_all(directory / "x", whole + "x"), Error);
 }
 
-TEST_CASE("A safetensors header with any bit flipped is read or refused, and never crashes",
+TEST_CASE("a safetensors header with any bit flipped is read or refused, and never crashes",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const std::string whole = safetensors_bytes(kHeader, kData);
@@ -110,7 +110,7 @@ TEST_CASE("A safetensors header with any bit flipped is read or refused, and nev
   CHECK(refused > 500);
 }
 
-TEST_CASE("A header length beyond the file is an Error", "[formats][safetensors]") {
+TEST_CASE("a header length beyond the file is an Error", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const std::string path = directory / "x";
   const std::size_t changed = GENERATE(0, 1, 7);  // lengths a little and a lot too large
@@ -122,7 +122,7 @@ TEST_CASE("A header length beyond the file is an Error", "[formats][safetensors]
         path + ": expected a safetensors file, got 0 bytes");
 }
 
-TEST_CASE("A wrong header entry is an Error that names tensor and place",
+TEST_CASE("a wrong header entry is an Error that names tensor and place",
           "[formats][safetensors]") {
   CHECK(header_error(R"("a": 1)") == "a: expected an object, got 1");
   CHECK(header_error(R"("a": {"shape": [2], "data_offsets": [0, 8]})") ==
@@ -157,7 +157,7 @@ TEST_CASE("A wrong header entry is an Error that names tensor and place",
   CHECK(header_error(R"("a": {}, "a": {})") == "key a is given twice");
 }
 
-TEST_CASE("Overlapping tensors, and bytes that belong to none, are Errors",
+TEST_CASE("overlapping tensors, and bytes that belong to none, are Errors",
           "[formats][safetensors]") {
   const auto u8 = [](const std::string& name, int begin, int end) {
     return "\"" + name + "\": {\"dtype\": \"U8\", \"shape\": [" + std::to_string(end - begin) +
@@ -172,7 +172,7 @@ TEST_CASE("Overlapping tensors, and bytes that belong to none, are Errors",
   CHECK(header_error("") == "expected 0 bytes of data, got 8");
 }
 
-TEST_CASE("A header is no JSON if safetensors reads none", "[formats][safetensors]") {
+TEST_CASE("a header is no JSON if safetensors reads none", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const auto error = [&](const std::string& header) {
     return error_message([&] { read_all(directory / "x", safetensors_bytes(header, "12345678")); });
@@ -184,7 +184,7 @@ TEST_CASE("A header is no JSON if safetensors reads none", "[formats][safetensor
   CHECK_THAT(error("\uFEFF" + object), Catch::Contains("byte order mark"));
 }
 
-TEST_CASE("Sizes and offsets of a header may not be -0", "[formats][safetensors]") {
+TEST_CASE("sizes and offsets of a header may not be -0", "[formats][safetensors]") {
   CHECK(header_error(R"("a": {"dtype": "F32", "shape": [2], "data_offsets": [-0, 8]})") ==
         "a.data_offsets: expected non-negative integers, got -0");
   CHECK(header_error(R"("a": {"dtype": "F32", "shape": [-0, 2], "data_offsets": [0, 0]})") ==

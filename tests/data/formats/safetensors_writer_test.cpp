@@ -30,7 +30,7 @@ const std::vector<TensorInfo> kTwo{{"codes", DType::kI8, {3}}, {"scale", DType::
 
 }  // namespace
 
-TEST_CASE("What SafetensorsWriter wrote is what SafetensorsReader reads",
+TEST_CASE("what SafetensorsWriter wrote is what SafetensorsReader reads",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   CHECK(rc::check([&](const std::map<std::string, std::pair<std::uint8_t, std::vector<double>>>&
@@ -58,7 +58,7 @@ TEST_CASE("What SafetensorsWriter wrote is what SafetensorsReader reads",
   }));
 }
 
-TEST_CASE("The order of append changes nothing in the file", "[formats][safetensors]") {
+TEST_CASE("the order of append changes nothing in the file", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   for (const bool codes_first : {true, false}) {
     SafetensorsWriter writer(directory / (codes_first ? "one" : "other"), kTwo);
@@ -73,7 +73,7 @@ TEST_CASE("The order of append changes nothing in the file", "[formats][safetens
   CHECK((file.size() - 7) % 8 == 0);
 }
 
-TEST_CASE("A written file says format pt, and verify() finds a changed byte",
+TEST_CASE("a written file says format pt, and verify() finds a changed byte",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const std::string path = directory / "x";
@@ -89,7 +89,7 @@ TEST_CASE("A written file says format pt, and verify() finds a changed byte",
              Catch::StartsWith(path + ": the data is damaged: expected SHA-256 88d4266f"));
 }
 
-TEST_CASE("Misuse of SafetensorsWriter is an Error naming the tensor", "[formats][safetensors]") {
+TEST_CASE("misuse of SafetensorsWriter is an Error naming the tensor", "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const std::string path = directory / "x";
   {
@@ -116,7 +116,7 @@ TEST_CASE("Misuse of SafetensorsWriter is an Error naming the tensor", "[formats
   CHECK(std::filesystem::is_empty(directory.path()));
 }
 
-TEST_CASE("A disk that fills up while tensors are written leaves nothing",
+TEST_CASE("a disk that fills up while tensors are written leaves nothing",
           "[formats][safetensors]") {
   const TemporaryDirectory directory;
   const ChildEnd end = in_child([&] {

@@ -21,7 +21,7 @@ std::string mistake(std::string_view expression) {
 
 // Expected values are those of re.match in Python 3.11.
 
-TEST_CASE("A Python pattern matches from the start, not to the end", "[python_pattern]") {
+TEST_CASE("a Python pattern matches from the start, not to the end", "[python_pattern]") {
   CHECK(matches("model[.]layers[.]1", "model.layers.12.mlp"));
   CHECK_FALSE(matches("layers", "model.layers.1"));
   CHECK(matches("", "anything"));
@@ -29,7 +29,7 @@ TEST_CASE("A Python pattern matches from the start, not to the end", "[python_pa
   CHECK_FALSE(matches(".*proj$", "q_proj.x"));
 }
 
-TEST_CASE("Look-arounds, named groups, flags and possessive quantifiers are Python's",
+TEST_CASE("look-arounds, named groups, flags and possessive quantifiers are Python's",
           "[python_pattern]") {
   CHECK(matches(".*(?<=down_)proj", "mlp.down_proj"));
   CHECK_FALSE(matches(".*(?<=down_)proj", "mlp.up_proj"));
@@ -45,7 +45,7 @@ TEST_CASE("Look-arounds, named groups, flags and possessive quantifiers are Pyth
   CHECK(matches("(?#all)a*", "aaa"));
 }
 
-TEST_CASE("What Python spells differently than PCRE2 has Python's meaning", "[python_pattern]") {
+TEST_CASE("what Python spells differently than PCRE2 has Python's meaning", "[python_pattern]") {
   CHECK_FALSE(matches(R"(a\Z)", "a\n"));  // PCRE2's \Z looks past a last line break
   CHECK(matches("a$", "a\n"));
   CHECK_FALSE(matches("a{,2}$", "a{,2}"));  // literal in PCRE2
@@ -61,7 +61,7 @@ TEST_CASE("What Python spells differently than PCRE2 has Python's meaning", "[py
   CHECK(matches(R"(\w\d)", "\xc3\xa9\xd9\xa3"));  // é, and an Arabic 3
 }
 
-TEST_CASE("What Python does not have or is not served is refused by name", "[python_pattern]") {
+TEST_CASE("what Python does not have or is not served is refused by name", "[python_pattern]") {
   const auto refuses = [](std::string_view expression, const std::string& what) {
     INFO(expression);
     CHECK(mistake(expression) == fmt::format("regular expression '{}': {}", expression, what));
@@ -92,7 +92,7 @@ TEST_CASE("What Python does not have or is not served is refused by name", "[pyt
   refuses("a\\", "it ends in the middle");
 }
 
-TEST_CASE("A search that would not end is an error, and nesting is bounded", "[python_pattern]") {
+TEST_CASE("a search that would not end is an error, and nesting is bounded", "[python_pattern]") {
   const std::string text = std::string(50, 'a') + "b";
   CHECK_THAT(testing::error_message([&] { matches("(a+)+$", text); }),
              Catch::Contains("match limit exceeded"));

@@ -9,7 +9,7 @@
 using namespace dualpath;
 using namespace dualpath::testing;
 
-TEST_CASE("The first SIGINT, SIGTERM or SIGHUP asks to stop, with exit code 130",
+TEST_CASE("the first SIGINT, SIGTERM or SIGHUP asks to stop, with exit code 130",
           "[base][interrupt]") {
   const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const ChildEnd end = in_child([&]() -> int {
@@ -28,7 +28,7 @@ TEST_CASE("The first SIGINT, SIGTERM or SIGHUP asks to stop, with exit code 130"
   CHECK(end.code == 130);
 }
 
-TEST_CASE("A second signal ends the process at once", "[base][interrupt]") {
+TEST_CASE("a second signal ends the process at once", "[base][interrupt]") {
   const ChildEnd end = in_child([] {
     install_interrupt_handlers();
     std::raise(SIGTERM);

@@ -25,7 +25,7 @@ constexpr std::int64_t kFreed = 24 << 20;
 
 }  // namespace
 
-TEST_CASE("Resident memory follows what the process touches, and the peak stays",
+TEST_CASE("resident memory follows what the process touches, and the peak stays",
           "[base][memory]") {
   constexpr std::int64_t kSize = 128 << 20;
   const std::int64_t before = resident_bytes();
@@ -40,7 +40,7 @@ TEST_CASE("Resident memory follows what the process touches, and the peak stays"
   CHECK(peak_resident_bytes() >= now);
 }
 
-TEST_CASE("The peak can start anew where the kernel allows it", "[base][memory]") {
+TEST_CASE("the peak can start anew where the kernel allows it", "[base][memory]") {
   constexpr std::int64_t kSize = 128 << 20;
   { const std::vector<char> touched(kSize, 'x'); }
   const std::int64_t old_peak = peak_resident_bytes();
@@ -54,7 +54,7 @@ TEST_CASE("The peak can start anew where the kernel allows it", "[base][memory]"
   CHECK(peak_resident_bytes() < old_peak - kSize / 2);
 }
 
-TEST_CASE("Freed memory goes back to the system, or stays where it was asked to",
+TEST_CASE("freed memory goes back to the system, or stays where it was asked to",
           "[base][memory]") {
   if (kAddressSanitizer) {
     WARN("SKIP: the sanitizer has an allocator of its own");

@@ -26,7 +26,7 @@ std::string printed(ProgressStyle style, Work work) {
 
 }  // namespace
 
-TEST_CASE("A progress line says how far, how fast, how long still, and the note",
+TEST_CASE("a progress line says how far, how fast, how long still, and the note",
           "[base][progress]") {
   CHECK(progress_text({"train", "steps", "loss 2.31", 120, 500, 0, 60}) ==
         "train  120/500 steps  24 %  2 steps/s  3:10 left  loss 2.31");
@@ -34,17 +34,17 @@ TEST_CASE("A progress line says how far, how fast, how long still, and the note"
         "train  500/500 steps  100 %  0.134 steps/s  in 1:02:03");
 }
 
-TEST_CASE("A progress line without a total says only what is known", "[base][progress]") {
+TEST_CASE("a progress line without a total says only what is known", "[base][progress]") {
   CHECK(progress_text({"read", "lines", "", 50, 0, 0, 10}) == "read  50 lines  5 lines/s");
   CHECK(progress_text({"read", "lines", "", 0, 0, 0, 0}) == "read  0 lines");
 }
 
-TEST_CASE("Work of an earlier run counts as done but not as speed", "[base][progress]") {
+TEST_CASE("work of an earlier run counts as done but not as speed", "[base][progress]") {
   CHECK(progress_text({"train", "steps", "", 120, 200, 100, 10}) ==
         "train  120/200 steps  60 %  2 steps/s  0:40 left");
 }
 
-TEST_CASE("Lines style prints a plain line at the end, once", "[base][progress]") {
+TEST_CASE("lines style prints a plain line at the end, once", "[base][progress]") {
   const std::string text = printed(ProgressStyle::kLines, [](Progress& progress) {
     progress.resume_at(1);
     progress.advance(1, "loss 3");
@@ -59,14 +59,14 @@ TEST_CASE("Lines style prints a plain line at the end, once", "[base][progress]"
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
 }
 
-TEST_CASE("Bar style redraws its line and ends it", "[base][progress]") {
+TEST_CASE("bar style redraws its line and ends it", "[base][progress]") {
   const std::string text =
       printed(ProgressStyle::kBar, [](Progress& progress) { progress.advance(2); });
   CHECK_THAT(text, Catch::StartsWith("\r[############............] train  2/4 steps  50 %"));
   CHECK_THAT(text, Catch::EndsWith("\n"));
 }
 
-TEST_CASE("Without a terminal kAutomatic means lines", "[base][progress]") {
+TEST_CASE("without a terminal kAutomatic means lines", "[base][progress]") {
   const auto nothing = [](Progress&) {};
   CHECK_THAT(printed(ProgressStyle::kAutomatic, nothing), Catch::StartsWith("train  0/4"));
 }

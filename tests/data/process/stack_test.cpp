@@ -24,7 +24,7 @@ constexpr std::size_t kNeeded = std::size_t{4} << 20;
 
 }  // namespace
 
-TEST_CASE("Work and its threads have the usual stack where the limit is small", "[base][stack]") {
+TEST_CASE("work and its threads have the usual stack where the limit is small", "[base][stack]") {
   const ChildEnd end = in_child([] {
     const rlimit limit{128 << 10, 128 << 10};
     ::setrlimit(RLIMIT_STACK, &limit);
@@ -38,7 +38,7 @@ TEST_CASE("Work and its threads have the usual stack where the limit is small", 
   CHECK(end.code == 14);
 }
 
-TEST_CASE("Work stays in its thread where the stack is large enough", "[base][stack]") {
+TEST_CASE("work stays in its thread where the stack is large enough", "[base][stack]") {
   const ChildEnd end = in_child([] {
     const rlimit limit{std::size_t{16} << 20, RLIM_INFINITY};
     ::setrlimit(RLIMIT_STACK, &limit);

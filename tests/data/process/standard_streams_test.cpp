@@ -24,7 +24,7 @@ bool output_is_refused() {
 
 }  // namespace
 
-TEST_CASE("A result that the disk has no room for is an error", "[base][streams]") {
+TEST_CASE("a result that the disk has no room for is an error", "[base][streams]") {
   const ChildEnd end = in_child([] {
     ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO);
     return output_is_refused() ? 0 : 1;
@@ -32,7 +32,7 @@ TEST_CASE("A result that the disk has no room for is an error", "[base][streams]
   CHECK(end.code == 0);
 }
 
-TEST_CASE("A result that nobody reads is an error, and no signal", "[base][streams]") {
+TEST_CASE("a result that nobody reads is an error, and no signal", "[base][streams]") {
   const ChildEnd end = in_child([] {
     prepare_standard_streams();
     std::array<int, 2> ends{};
@@ -45,7 +45,7 @@ TEST_CASE("A result that nobody reads is an error, and no signal", "[base][strea
   CHECK(end.code == 0);
 }
 
-TEST_CASE("A stream that is closed does not let a file take its place", "[base][streams]") {
+TEST_CASE("a stream that is closed does not let a file take its place", "[base][streams]") {
   const TemporaryDirectory directory;
   const std::string file = (directory / "log").string();
   const ChildEnd end = in_child([&] {
@@ -58,7 +58,7 @@ TEST_CASE("A stream that is closed does not let a file take its place", "[base][
   CHECK(end.code == 0);
 }
 
-TEST_CASE("A notice that cannot be written stops nothing", "[base][streams]") {
+TEST_CASE("a notice that cannot be written stops nothing", "[base][streams]") {
   const ChildEnd end = in_child([] {
     ::dup2(::open("/dev/full", O_WRONLY), STDERR_FILENO);
     write_notice("no room\n");

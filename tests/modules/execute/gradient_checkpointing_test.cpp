@@ -50,7 +50,7 @@ FloatExecutor no_weights() {
 
 }  // namespace
 
-TEST_CASE("A checkpointed stage runs without a graph, and once more in backward",
+TEST_CASE("a checkpointed stage runs without a graph, and once more in backward",
           "[modules][checkpointing]") {
   Squarer squarer;
   const Stage stage = squarer.stage("layer");
@@ -67,7 +67,7 @@ TEST_CASE("A checkpointed stage runs without a graph, and once more in backward"
   CHECK(squarer.factor.grad().item<float>() == 36.0f);
 }
 
-TEST_CASE("Without checkpointing a stage runs once and keeps its graph",
+TEST_CASE("without checkpointing a stage runs once and keeps its graph",
           "[modules][checkpointing]") {
   Squarer squarer;
   const Stage stage = squarer.stage("layer");
@@ -79,7 +79,7 @@ TEST_CASE("Without checkpointing a stage runs once and keeps its graph",
   CHECK(squarer.factor.grad().item<float>() == 36.0f);
 }
 
-TEST_CASE("A stage whose input has no gradient still trains its tensors, each accumulated once",
+TEST_CASE("a stage whose input has no gradient still trains its tensors, each accumulated once",
           "[modules][checkpointing]") {
   Squarer squarer;
   const Stage stage = squarer.stage("layer");
@@ -94,7 +94,7 @@ TEST_CASE("A stage whose input has no gradient still trains its tensors, each ac
   CHECK(squarer.factor.grad().item<float>() == 36.0f);
 }
 
-TEST_CASE("Nothing trained and no gradient wanted: nothing is recomputed",
+TEST_CASE("nothing trained and no gradient wanted: nothing is recomputed",
           "[modules][checkpointing]") {
   Squarer squarer;
   squarer.factor.requires_grad_(false);
@@ -106,7 +106,7 @@ TEST_CASE("Nothing trained and no gradient wanted: nothing is recomputed",
   CHECK_FALSE(state.hidden.requires_grad());
 }
 
-TEST_CASE("A trained tensor that checkpointing was not told of is an error, not a silent loss",
+TEST_CASE("a trained tensor that checkpointing was not told of is an error, not a silent loss",
           "[modules][checkpointing]") {
   Squarer squarer;
   const std::string told = GENERATE("layers.10.factor", "layers.factor", "layers.1");
@@ -118,7 +118,7 @@ TEST_CASE("A trained tensor that checkpointing was not told of is an error, not 
                     Catch::Contains("layers.1 trains a tensor [1] that gradient checkpointing"));
 }
 
-TEST_CASE("Two tensors of one name are both trained", "[modules][checkpointing]") {
+TEST_CASE("two tensors of one name are both trained", "[modules][checkpointing]") {
   const Tensor weight = torch::full({1}, 2.0).requires_grad_(),
                correction = torch::full({1}, 5.0).requires_grad_();
   const Stage stage{"layer", /*correctable=*/true, [&](Executor&, State& state) {
@@ -133,7 +133,7 @@ TEST_CASE("Two tensors of one name are both trained", "[modules][checkpointing]"
   CHECK(correction.grad().item<float>() == 1.0f);
 }
 
-TEST_CASE("A stage that fills a cache cannot be checkpointed", "[modules][checkpointing]") {
+TEST_CASE("a stage that fills a cache cannot be checkpointed", "[modules][checkpointing]") {
   Squarer squarer;
   const Stage stage = squarer.stage("layer");
   FloatExecutor executor = no_weights();
@@ -145,7 +145,7 @@ TEST_CASE("A stage that fills a cache cannot be checkpointed", "[modules][checkp
                     Catch::Contains("cannot be recomputed"));
 }
 
-TEST_CASE("A network may be shortened to its first layers", "[modules][checkpointing]") {
+TEST_CASE("a network may be shortened to its first layers", "[modules][checkpointing]") {
   Squarer squarer;
   Network network;
   network.head.ref.name = "head";

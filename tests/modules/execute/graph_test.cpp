@@ -51,7 +51,7 @@ Stage stage_of(std::function<void(Executor&, State&)> forward) {
 
 }  // namespace
 
-TEST_CASE("Replayed stages of decoders have the bits of the direct run, on other texts too",
+TEST_CASE("replayed stages of decoders have the bits of the direct run, on other texts too",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
@@ -62,7 +62,7 @@ TEST_CASE("Replayed stages of decoders have the bits of the direct run, on other
   check_replays(model.network, executor, text_starts(model.config.vocab_size));
 }
 
-TEST_CASE("Replayed stages put keys and values behind those of the state's cache",
+TEST_CASE("replayed stages put keys and values behind those of the state's cache",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = tiny_llama("tied");
@@ -89,7 +89,7 @@ TEST_CASE("Replayed stages put keys and values behind those of the state's cache
       Catch::Contains("model.layers.0.self_attn: the graph was recorded with a cache"));
 }
 
-TEST_CASE("Replayed stages of vision transformers have the bits of the direct run",
+TEST_CASE("replayed stages of vision transformers have the bits of the direct run",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(1);
@@ -106,7 +106,7 @@ TEST_CASE("Replayed stages of vision transformers have the bits of the direct ru
   check_replays(network, executor, {pixels(), pixels()});
 }
 
-TEST_CASE("Replayed stages of Conformers have the bits of the direct run, with other padding too",
+TEST_CASE("replayed stages of Conformers have the bits of the direct run, with other padding too",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(2);
@@ -126,7 +126,7 @@ TEST_CASE("Replayed stages of Conformers have the bits of the direct run, with o
   check_replays(make_conformer(config), executor, {clips({}), clips({})});
 }
 
-TEST_CASE("Replayed stages of Glm4v, tower and decoder, have the bits of the direct run",
+TEST_CASE("replayed stages of Glm4v, tower and decoder, have the bits of the direct run",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = open_model(kGlm4v / "tiny");
@@ -137,7 +137,7 @@ TEST_CASE("Replayed stages of Glm4v, tower and decoder, have the bits of the dir
   check_replays(model.network, executor, {make_state(first.ids.slice(1, 0, 3))});  // no pictures
 }
 
-TEST_CASE("Replayed stages of a composition have the bits of the direct run", "[modules][graph]") {
+TEST_CASE("replayed stages of a composition have the bits of the direct run", "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = open_model(kReference / "composition" / "model");
   FloatExecutor executor(model.weights, at::kFloat);
@@ -152,7 +152,7 @@ TEST_CASE("Replayed stages of a composition have the bits of the direct run", "[
   check_replays(model.network, executor, {first, other});
 }
 
-TEST_CASE("A graph lists a layer's operations in their order, with names and shapes",
+TEST_CASE("a graph lists a layer's operations in their order, with names and shapes",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = tiny_llama("tied");
@@ -182,7 +182,7 @@ TEST_CASE("A graph lists a layer's operations in their order, with names and sha
   CHECK(layer.nodes.back().outputs.front() == layer.outputs.front().value);
 }
 
-TEST_CASE("A graph is found without data as with it", "[modules][graph]") {
+TEST_CASE("a graph is found without data as with it", "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = open_model(kGlm4v / "tiny");
   modules::NamedTensors expected = expected_tensors("glm4v/tiny.safetensors");
@@ -208,7 +208,7 @@ TEST_CASE("A graph is found without data as with it", "[modules][graph]") {
   }
 }
 
-TEST_CASE("A tensor that a stage makes beside the executor is an error", "[modules][graph]") {
+TEST_CASE("a tensor that a stage makes beside the executor is an error", "[modules][graph]") {
   FloatExecutor executor(std::make_shared<MemoryStore>(NamedTensors{}), at::kFloat);
   const auto message = [&](std::function<void(Executor&, State&)> forward) {
     State state = make_state(at::zeros({1, 2}, at::kLong));
@@ -227,7 +227,7 @@ TEST_CASE("A tensor that a stage makes beside the executor is an error", "[modul
         }) == "stage: positions is read before and after it is made");
 }
 
-TEST_CASE("A result that is an input's own tensor is another value in the graph",
+TEST_CASE("a result that is an input's own tensor is another value in the graph",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   FloatExecutor executor(std::make_shared<MemoryStore>(NamedTensors{}), at::kFloat);
@@ -244,7 +244,7 @@ TEST_CASE("A result that is an input's own tensor is another value in the graph"
   CHECK(padded.hidden.flatten().equal(torch::tensor({2.f, 1.f})));
 }
 
-TEST_CASE("A replay without one of the graph's inputs is an error", "[modules][graph]") {
+TEST_CASE("a replay without one of the graph's inputs is an error", "[modules][graph]") {
   const torch::NoGradGuard no_grad;
   const Model model = tiny_llama("tied");
   FloatExecutor executor(model.weights, at::kFloat);

@@ -7,14 +7,14 @@
 using namespace dualpath::modules;
 using namespace dualpath::testing;
 
-TEST_CASE("A forwarding executor asks the one below for everything", "[modules][executor]") {
+TEST_CASE("a forwarding executor asks the one below for everything", "[modules][executor]") {
   CalledExecutor below;
   ForwardingExecutor executor(below);
   const std::vector<std::string> methods = call_every_method(executor);
   CHECK(below.calls == methods);
 }
 
-TEST_CASE("An executor with corrections asks the one below for everything", "[modules][executor]") {
+TEST_CASE("an executor with corrections asks the one below for everything", "[modules][executor]") {
   CalledExecutor below;
   const Corrections none;
   Corrected executor(below, none);

@@ -15,7 +15,7 @@ at::Tensor mask_of(std::int64_t size, const std::vector<std::int64_t>& lengths) 
 
 }  // namespace
 
-TEST_CASE("Padding is zero along the dimension that the mask is over", "[modules][padding]") {
+TEST_CASE("padding is zero along the dimension that the mask is over", "[modules][padding]") {
   const at::Tensor mask = mask_of(3, {3, 1});
   CHECK(without_padding(at::ones({2, 3, 1}), mask, 1)
             .view({2, 3})
@@ -25,12 +25,12 @@ TEST_CASE("Padding is zero along the dimension that the mask is over", "[modules
   CHECK(wide[1].sum().item<float>() == 4 * 1 * 5);
 }
 
-TEST_CASE("Without padding a tensor stays where it is", "[modules][padding]") {
+TEST_CASE("without padding a tensor stays where it is", "[modules][padding]") {
   const at::Tensor x = at::ones({2, 3, 1});
   CHECK(without_padding(x, mask_of(3, {3, 3}), 1).is_same(x));
 }
 
-TEST_CASE("The mask of a convolution's result has the lengths that it makes of real ones",
+TEST_CASE("the mask of a convolution's result has the lengths that it makes of real ones",
           "[modules][padding]") {
   const ConvRef ref{.name = "conv",
                     .in_channels = 1,

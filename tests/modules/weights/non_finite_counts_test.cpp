@@ -22,13 +22,13 @@ void count(const std::string& what, std::int64_t broken) {
 
 }  // namespace
 
-TEST_CASE("A count outside of a stage is read at once", "[modules][finite]") {
+TEST_CASE("a count outside of a stage is read at once", "[modules][finite]") {
   CHECK_NOTHROW(count("a.input", 0));
   CHECK(error_message([] { count("a.input", 2); }) ==
         "a.input: 2 of 15 values are not finite in bfloat16 (model.dtype)");
 }
 
-TEST_CASE("Counts are read together, and the first site that has one is named",
+TEST_CASE("counts are read together, and the first site that has one is named",
           "[modules][finite]") {
   NonFiniteCounts counts;
   for (int i = 0; i < 600; ++i) count("site " + std::to_string(i), i >= 300 ? i : 0);
@@ -39,7 +39,7 @@ TEST_CASE("Counts are read together, and the first site that has one is named",
   CHECK_NOTHROW(counts.check());
 }
 
-TEST_CASE("Counts of a stage inside another one are its own", "[modules][finite]") {
+TEST_CASE("counts of a stage inside another one are its own", "[modules][finite]") {
   NonFiniteCounts outer;
   count("outer", 1);
   {
@@ -52,7 +52,7 @@ TEST_CASE("Counts of a stage inside another one are its own", "[modules][finite]
         "outer: 1 of 15 values are not finite in bfloat16 (model.dtype)");
 }
 
-TEST_CASE("A stage's counts are read when it ends, and none is left behind", "[modules][finite]") {
+TEST_CASE("a stage's counts are read when it ends, and none is left behind", "[modules][finite]") {
   std::string seen;
   const Stage stage{"layer", /*correctable=*/false, [&](Executor&, State&) {
                       count("layer.input", 4);

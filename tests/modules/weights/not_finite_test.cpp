@@ -9,7 +9,7 @@ using namespace dualpath;
 using namespace dualpath::modules;
 using namespace dualpath::testing;
 
-TEST_CASE("A weight that the compute dtype cannot hold is named with the dtype",
+TEST_CASE("a weight that the compute dtype cannot hold is named with the dtype",
           "[modules][finite]") {
   const at::Tensor stored = torch::tensor({1.0f, 70000.0f, -1e9f});
   CHECK(error_message([&] { finite_weight("a.weight", stored, at::kHalf); }) ==
@@ -18,7 +18,7 @@ TEST_CASE("A weight that the compute dtype cannot hold is named with the dtype",
   CHECK(finite_weight("a.weight", stored, at::kBFloat16).equal(stored.to(at::kBFloat16)));
 }
 
-TEST_CASE("A weight that is not finite in its file is named with the file", "[modules][finite]") {
+TEST_CASE("a weight that is not finite in its file is named with the file", "[modules][finite]") {
   const float kInfinity = std::numeric_limits<float>::infinity();
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   // Two infinities of different signs: no sum hides them.
@@ -27,7 +27,7 @@ TEST_CASE("A weight that is not finite in its file is named with the file", "[mo
         "a.weight: 2 of 3 values are not finite in the model's file");
 }
 
-TEST_CASE("A weight whose sum overflows is finite all the same", "[modules][finite]") {
+TEST_CASE("a weight whose sum overflows is finite all the same", "[modules][finite]") {
   const at::Tensor stored = torch::full({8}, 3e38f);
   CHECK(finite_weight("a.weight", stored, at::kFloat).is_same(stored));
 }

@@ -149,7 +149,7 @@ TEST_CASE("a conversion that changes nothing shares the store's memory", "[modul
   CHECK(weights.get("a.weight").data_ptr() == store->get("a.weight").data_ptr());
 }
 
-TEST_CASE("What is not trained is converted once for both paths", "[modules][weights]") {
+TEST_CASE("what is not trained is converted once for both paths", "[modules][weights]") {
   const auto store = two_weights();
   const auto overlay = std::make_shared<WeightOverlay>(store);
   overlay->set("a.weight", at::tensor({5.0f, 6.0f}));
@@ -160,7 +160,7 @@ TEST_CASE("What is not trained is converted once for both paths", "[modules][wei
   CHECK(reference->get("a.weight").equal(at::tensor({1.0f, 2.0f}).to(at::kBFloat16)));
 }
 
-TEST_CASE("Weights are read onto the device that is asked for", "[modules][weights]") {
+TEST_CASE("weights are read onto the device that is asked for", "[modules][weights]") {
   const auto store = two_weights();
   const auto overlay = std::make_shared<WeightOverlay>(store);
   overlay->set("b.weight", at::tensor({5.0f, 6.0f}).requires_grad_());
@@ -176,5 +176,5 @@ TEST_CASE("Weights are read onto the device that is asked for", "[modules][weigh
     CHECK(over.get(name).is_same(over.get(name)));
   }
   CHECK(over.get("b.weight", at::kFloat).device() == at::kMeta);
-  CHECK(on_meta->packed("a.weight") == nullptr);
+  CHECK(on_meta->prepared("a.weight") == nullptr);
 }

@@ -26,7 +26,7 @@ std::vector<Metrics> evaluate(const EvaluateOptions& options) {
 
 }  // namespace
 
-TEST_CASE("The reference has no distance to itself, the quantized row has", "[trainer][evaluate]") {
+TEST_CASE("the reference has no distance to itself, the quantized row has", "[trainer][evaluate]") {
   const std::vector<Metrics> rows = evaluate({});
   CHECK(rows[0].kl == 0.0);
   CHECK(rows[0].agreement == 1.0);
@@ -34,7 +34,7 @@ TEST_CASE("The reference has no distance to itself, the quantized row has", "[tr
   CHECK(rows[1].agreement < 1.0);
 }
 
-TEST_CASE("So many samples are taken that the asked-for tokens are scored, whatever a sample has",
+TEST_CASE("so many samples are taken that the asked-for tokens are scored, whatever a sample has",
           "[trainer][evaluate]") {
   std::vector<std::uint8_t> targets(10 * 4, 0);
   for (std::size_t window = 0; window < 10; ++window) {
@@ -54,7 +54,7 @@ TEST_CASE("So many samples are taken that the asked-for tokens are scored, whate
   CHECK(taken(1000) == 10);
 }
 
-TEST_CASE("The first row is the cross-entropy of the float model", "[trainer][evaluate]") {
+TEST_CASE("the first row is the cross-entropy of the float model", "[trainer][evaluate]") {
   const Experiment experiment = tiny_experiment();
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
   const data::Batch batch = batch_of(made_windows(1, 20), {0});
@@ -72,7 +72,7 @@ TEST_CASE("The first row is the cross-entropy of the float model", "[trainer][ev
   CHECK(rows[0].windows[0].correct == correct);
 }
 
-TEST_CASE("A batch of more rows than the head takes at once is scored as its windows alone",
+TEST_CASE("a batch of more rows than the head takes at once is scored as its windows alone",
           "[trainer][evaluate]") {
   const Experiment experiment = tiny_experiment();
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
@@ -99,7 +99,7 @@ TEST_CASE(
   CHECK(evaluated_samples(made_windows(5, 20, 4), {.num_tokens = 39}) == 3);
 }
 
-TEST_CASE("The batch size changes figures by no more than the rounding of float32 sums",
+TEST_CASE("the batch size changes figures by no more than the rounding of float32 sums",
           "[trainer][evaluate]") {
   const std::vector<Metrics> alone = evaluate({.batch_size = 1});
   for (const std::int64_t batch_size : {2, 4, 6}) {

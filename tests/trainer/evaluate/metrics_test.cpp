@@ -27,7 +27,7 @@ bool same(const Estimate& a, const Estimate& b) {
 
 }  // namespace
 
-TEST_CASE("Metrics are sums over tokens, not means of windows", "[trainer][metrics]") {
+TEST_CASE("metrics are sums over tokens, not means of windows", "[trainer][metrics]") {
   const Metrics metrics =
       metrics_of({"fp",
                   {{.nll = 9, .kl = 1.5, .correct = 1, .agreed = 2, .tokens = 3},
@@ -40,7 +40,7 @@ TEST_CASE("Metrics are sums over tokens, not means of windows", "[trainer][metri
   CHECK(metrics.agreement == 0.75);
 }
 
-TEST_CASE("Recovery is the share of the loss that came back", "[trainer][metrics]") {
+TEST_CASE("recovery is the share of the loss that came back", "[trainer][metrics]") {
   // accuracy 40 -> 30 -> 34 %, KL 0 -> 0.8 -> 0.6, nll 2 -> 3 -> 2.25
   const Recovery r = recovery(row(2, 0, 40), row(3, 0.8, 30), row(2.25, 0.6, 34), 200, 1);
   CHECK(r.accuracy->value == Approx(0.4));
@@ -50,13 +50,13 @@ TEST_CASE("Recovery is the share of the loss that came back", "[trainer][metrics
   CHECK(r.kl->high == Approx(0.25));
 }
 
-TEST_CASE("A correction that makes it worse has recovered less than nothing",
+TEST_CASE("a correction that makes it worse has recovered less than nothing",
           "[trainer][metrics]") {
   CHECK(recovery(row(2, 0, 40), row(3, 0.8, 30), row(3, 1.2, 30), 200, 1).kl->value ==
         Approx(-0.5));
 }
 
-TEST_CASE("The interval holds the value and narrows with less noise", "[trainer][metrics]") {
+TEST_CASE("the interval holds the value and narrows with less noise", "[trainer][metrics]") {
   const auto kl = [](double noise) {
     return *recovery(row(2, 0, 40), row(3, 0.8, 30), row(2.5, 0.4, 34, noise), 1000, 1).kl;
   };
@@ -67,7 +67,7 @@ TEST_CASE("The interval holds the value and narrows with less noise", "[trainer]
   CHECK(calm.high - calm.low < 0.2 * (noisy.high - noisy.low));
 }
 
-TEST_CASE("The bootstrap is a function of the seed", "[trainer][metrics]") {
+TEST_CASE("the bootstrap is a function of the seed", "[trainer][metrics]") {
   const RowSums fp = row(2, 0, 40), quantized = row(3, 0.8, 30), corrected = row(2.5, 0.4, 34, 0.3);
   const auto kl = [&](std::uint64_t seed) {
     return *recovery(fp, quantized, corrected, 300, seed).kl;
@@ -76,7 +76,7 @@ TEST_CASE("The bootstrap is a function of the seed", "[trainer][metrics]") {
   CHECK_FALSE(same(kl(5), kl(6)));
 }
 
-TEST_CASE("Where the loss itself is noise there is no recovery", "[trainer][metrics]") {
+TEST_CASE("where the loss itself is noise there is no recovery", "[trainer][metrics]") {
   RowSums quantized = row(2, 0.8, 40);
   for (std::size_t i = 0; i < 10; ++i) {  // half of the windows win what the others lose
     quantized.windows[i].nll += i % 2 == 0 ? 30 : -30;

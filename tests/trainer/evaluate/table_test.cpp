@@ -20,7 +20,7 @@ const std::vector<Row> kRun{{.name = kFp, .bytes = 400},
 
 }  // namespace
 
-TEST_CASE("A row's figures are its metrics and its bytes", "[trainer][table]") {
+TEST_CASE("a row's figures are its metrics and its bytes", "[trainer][table]") {
   const auto figures = figures_of(
       kRun,
       {sums(kFp, 20, 0), sums(kQuantized, 30, 8), sums(kCorrected, 25, 2), sums(kControl, 15, 1)},
@@ -35,7 +35,7 @@ TEST_CASE("A row's figures are its metrics and its bytes", "[trainer][table]") {
   CHECK(figures[1].tokens == 20);
 }
 
-TEST_CASE("Only a row that recovers is held against what quantizing lost", "[trainer][table]") {
+TEST_CASE("only a row that recovers is held against what quantizing lost", "[trainer][table]") {
   const auto figures = figures_of(
       kRun,
       {sums(kFp, 20, 0), sums(kQuantized, 30, 8), sums(kCorrected, 25, 2), sums(kControl, 15, 1)},
@@ -45,7 +45,7 @@ TEST_CASE("Only a row that recovers is held against what quantizing lost", "[tra
   for (const std::size_t other : {0, 1, 3}) CHECK_FALSE(figures[other].recovery);
 }
 
-TEST_CASE("Without a row fp there is nothing to compare with", "[trainer][table]") {
+TEST_CASE("without a row fp there is nothing to compare with", "[trainer][table]") {
   const auto figures =
       figures_of({kRun[1], kRun[2]}, {sums(kQuantized, 30, 0), sums(kCorrected, 25, 2)},
                  /*bootstrap_samples=*/20, /*seed=*/1);

@@ -38,7 +38,7 @@ using RowNames = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("A run has the rows that there are of it, in the table's order", "[trainer][rows]") {
+TEST_CASE("a run has the rows that there are of it, in the table's order", "[trainer][rows]") {
   const Experiment plain = tiny_experiment(), smooth = tiny_experiment(kSmooth);
   const auto names = [](const Experiment& experiment, std::int64_t steps, std::int64_t control) {
     const TrainedPaths paths = paths_of(experiment, steps, control);
@@ -52,7 +52,7 @@ TEST_CASE("A run has the rows that there are of it, in the table's order", "[tra
         RowNames{"fp", "quantized", "smoothed", "smoothed_corrected", "control"});
 }
 
-TEST_CASE("Rows that a run names are rows that a page can show", "[trainer][rows]") {
+TEST_CASE("rows that a run names are rows that a page can show", "[trainer][rows]") {
   const Experiment experiment = tiny_experiment(kSmooth);
   const TrainedPaths paths = paths_of(experiment, 3, 2);
   const RunRows run(experiment, paths);
@@ -60,7 +60,7 @@ TEST_CASE("Rows that a run names are rows that a page can show", "[trainer][rows
   for (const Row& row : run.rows()) CHECK(shown.contains(row.name));
 }
 
-TEST_CASE("A trained row has its steps and the bytes of its corrections", "[trainer][rows]") {
+TEST_CASE("a trained row has its steps and the bytes of its corrections", "[trainer][rows]") {
   const Experiment experiment = tiny_experiment();
   const TrainedPaths paths = paths_of(experiment, 3, 2);
   const RunRows run(experiment, paths);

@@ -53,14 +53,14 @@ void make_old_run(const Recipe& recipe) {
 
 }  // namespace
 
-TEST_CASE("The resolved recipe lies in the run's directory, ready to rerun", "[trainer][run]") {
+TEST_CASE("the resolved recipe lies in the run's directory, ready to rerun", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   const RunDirectory directory(recipe);
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }
 
-TEST_CASE("A directory of another recipe is refused with the difference", "[trainer][run]") {
+TEST_CASE("a directory of another recipe is refused with the difference", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   { const RunDirectory directory(recipe); }
@@ -83,7 +83,7 @@ TEST_CASE("A directory of another recipe is refused with the difference", "[trai
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);  // untouched
 }
 
-TEST_CASE("A larger max_steps and what training does not depend on go on", "[trainer][run]") {
+TEST_CASE("a larger max_steps and what training does not depend on go on", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
   { const RunDirectory directory(recipe); }
@@ -107,7 +107,7 @@ TEST_CASE("A larger max_steps and what training does not depend on go on", "[tra
   CHECK(load_recipe(directory.resolved_recipe()) == recipe);
 }
 
-TEST_CASE("Reading a run leaves its recipe as it is", "[trainer][run]") {
+TEST_CASE("reading a run leaves its recipe as it is", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   CHECK_THAT(error_message([&] { RunDirectory(recipe, RunAccess::kRead); }),
@@ -120,7 +120,7 @@ TEST_CASE("Reading a run leaves its recipe as it is", "[trainer][run]") {
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }
 
-TEST_CASE("A second run on the same directory is refused until the first ends", "[trainer][run]") {
+TEST_CASE("a second run on the same directory is refused until the first ends", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   {
@@ -134,7 +134,7 @@ TEST_CASE("A second run on the same directory is refused until the first ends", 
   CHECK_NOTHROW(RunDirectory(recipe));
 }
 
-TEST_CASE("A restart removes what another recipe left once it has a calibration",
+TEST_CASE("a restart removes what another recipe left once it has a calibration",
           "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
@@ -152,7 +152,7 @@ TEST_CASE("A restart removes what another recipe left once it has a calibration"
         Names{".lock", "calibration.safetensors", "recipe.resolved.yaml"});
 }
 
-TEST_CASE("A restart that comes to nothing leaves the run before it as it was", "[trainer][run]") {
+TEST_CASE("a restart that comes to nothing leaves the run before it as it was", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
   make_old_run(recipe);
@@ -182,7 +182,7 @@ TEST_CASE("A restart that comes to nothing leaves the run before it as it was", 
   CHECK(load_recipe(folder / "run/recipe.resolved.yaml") == recipe);
 }
 
-TEST_CASE("A restart refuses where there is more than a run makes", "[trainer][run]") {
+TEST_CASE("a restart refuses where there is more than a run makes", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   make_old_run(recipe);
@@ -205,7 +205,7 @@ TEST_CASE("A restart refuses where there is more than a run makes", "[trainer][r
   CHECK_NOTHROW(RunDirectory(recipe));
 }
 
-TEST_CASE("A directory that holds a run's names but no run is not taken", "[trainer][run]") {
+TEST_CASE("a directory that holds a run's names but no run is not taken", "[trainer][run]") {
   const TemporaryDirectory folder;
   fs::create_directory(folder / "run");
   write_plain(folder / "run/log.jsonl", "mine");
@@ -217,7 +217,7 @@ TEST_CASE("A directory that holds a run's names but no run is not taken", "[trai
   CHECK(names_in(folder / "run") == Names{"log.jsonl", "notes.txt"});
 }
 
-TEST_CASE("A run or export directory that is, holds or lies in an input is refused",
+TEST_CASE("a run or export directory that is, holds or lies in an input is refused",
           "[trainer][run]") {
   const TemporaryDirectory folder;
   fs::create_directories(folder / "model");
@@ -254,7 +254,7 @@ TEST_CASE("A run or export directory that is, holds or lies in an input is refus
   CHECK(fs::is_empty(folder / "model"));
 }
 
-TEST_CASE("An export lies apart from the run", "[trainer][run]") {
+TEST_CASE("an export lies apart from the run", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
   const auto refusal = [&](const fs::path& directory) {
@@ -269,7 +269,7 @@ TEST_CASE("An export lies apart from the run", "[trainer][run]") {
   CHECK_NOTHROW(check_export_place(recipe));
 }
 
-TEST_CASE("Of a model in links the files that they lead to are an input, too", "[trainer][run]") {
+TEST_CASE("of a model in links the files that they lead to are an input, too", "[trainer][run]") {
   const TemporaryDirectory folder;
   fs::create_directories(folder / "snapshots/1");
   fs::create_directory(folder / "blobs");
@@ -282,7 +282,7 @@ TEST_CASE("Of a model in links the files that they lead to are an input, too", "
              Catch::Contains("holds model.path") && Catch::Contains("blobs/weights"));
 }
 
-TEST_CASE("Folders of a user's that are named as a run's that was set aside stay",
+TEST_CASE("folders of a user's that are named as a run's that was set aside stay",
           "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
@@ -299,7 +299,7 @@ TEST_CASE("Folders of a user's that are named as a run's that was set aside stay
   CHECK(read_file(folder / "run/report.json") != "mine");
 }
 
-TEST_CASE("A recipe with notes is not replaced", "[trainer][run]") {
+TEST_CASE("a recipe with notes is not replaced", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   { const RunDirectory directory(recipe); }
@@ -315,7 +315,7 @@ TEST_CASE("A recipe with notes is not replaced", "[trainer][run]") {
   CHECK(read_file(folder / "run/recipe.resolved.yaml") == noted);
 }
 
-TEST_CASE("A restart that cannot write leaves the run before it as it was", "[trainer][run]") {
+TEST_CASE("a restart that cannot write leaves the run before it as it was", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
   make_old_run(recipe);
@@ -332,7 +332,7 @@ TEST_CASE("A restart that cannot write leaves the run before it as it was", "[tr
   CHECK(names_in(folder / "run") == before);
 }
 
-TEST_CASE("A run on a read-only disk can be read", "[trainer][run]") {
+TEST_CASE("a run on a read-only disk can be read", "[trainer][run]") {
   const TemporaryDirectory folder;
   const Recipe recipe = recipe_in(folder);
   const ChildEnd end = in_child([&] {
@@ -349,7 +349,7 @@ TEST_CASE("A run on a read-only disk can be read", "[trainer][run]") {
   CHECK((end.code == 0 || end.code == 2));
 }
 
-TEST_CASE("What killed runs left half-written is removed, and nothing like it", "[trainer][run]") {
+TEST_CASE("what killed runs left half-written is removed, and nothing like it", "[trainer][run]") {
   const TemporaryDirectory folder;
   { const RunDirectory directory(recipe_in(folder)); }
   for (const char* name : {"checkpoint-2.tmp-77", "control/checkpoint-2.tmp-77", "checkpoint-1",
@@ -361,7 +361,7 @@ TEST_CASE("What killed runs left half-written is removed, and nothing like it", 
   CHECK(names_in(directory.control()).empty());
 }
 
-TEST_CASE("A section of the report leaves the others as they are", "[trainer][run]") {
+TEST_CASE("a section of the report leaves the others as they are", "[trainer][run]") {
   const TemporaryDirectory folder;
   const RunDirectory directory(recipe_in(folder));
   directory.update_report("training", {{"steps", 8}});
@@ -371,7 +371,7 @@ TEST_CASE("A section of the report leaves the others as they are", "[trainer][ru
         nlohmann::json{{"training", {{"steps", 9}}}, {"evaluation", {{"kl", 0.5}}}});
 }
 
-TEST_CASE("A directory that cannot be made is an Error with the full path", "[trainer][run]") {
+TEST_CASE("a directory that cannot be made is an Error with the full path", "[trainer][run]") {
   const TemporaryDirectory folder;
   write_plain(folder / "run", "a file");
   CHECK_THAT(error_message([&] { RunDirectory{recipe_in(folder)}; }),

@@ -91,7 +91,7 @@ std::int64_t targets_of(const data::Samples& samples) {
 
 }  // namespace
 
-TEST_CASE("Of conversations the answers alone are predicted", "[trainer][texts]") {
+TEST_CASE("of conversations the answers alone are predicted", "[trainer][texts]") {
   const Talks talks(some_talks());
   const Texts texts = talks.texts();
   const std::string answers = predicted(talks, *texts.train);
@@ -101,7 +101,7 @@ TEST_CASE("Of conversations the answers alone are predicted", "[trainer][texts]"
   CHECK(targets_of(*texts.train) > 0);
 }
 
-TEST_CASE("Without assistant_only_loss all of a conversation is predicted, as of a text",
+TEST_CASE("without assistant_only_loss all of a conversation is predicted, as of a text",
           "[trainer][texts]") {
   Talks talks(some_talks());
   talks.experiment->recipe.data.assistant_only_loss = false;
@@ -111,7 +111,7 @@ TEST_CASE("Without assistant_only_loss all of a conversation is predicted, as of
   CHECK_THAT(talks.message(), Catch::Contains("but one window needs 512"));
 }
 
-TEST_CASE("Losses of conversations are means over the answers' tokens", "[trainer][texts]") {
+TEST_CASE("losses of conversations are means over the answers' tokens", "[trainer][texts]") {
   const Talks talks(some_talks());
   const Texts texts = talks.texts();
   const data::Batch batch = batch_of(*texts.train, {0, 1});
@@ -134,7 +134,7 @@ TEST_CASE("Losses of conversations are means over the answers' tokens", "[traine
   CHECK(losses.ce == Approx(nll / static_cast<double>(count)).epsilon(1e-4));
 }
 
-TEST_CASE("Conversations are predicted for, trained on and evaluated", "[trainer][texts]") {
+TEST_CASE("conversations are predicted for, trained on and evaluated", "[trainer][texts]") {
   const Talks talks(some_talks());
   const Experiment& experiment = *talks.experiment;
   const Texts texts = talks.texts();
@@ -157,7 +157,7 @@ TEST_CASE("Conversations are predicted for, trained on and evaluated", "[trainer
   CHECK(std::isfinite(metrics_of(rows[0]).nll));
 }
 
-TEST_CASE("Text is refused where only answers are to be predicted", "[trainer][texts]") {
+TEST_CASE("text is refused where only answers are to be predicted", "[trainer][texts]") {
   std::vector<json> lines = some_talks();
   lines[3] = {{"text", "A text."}};
   const Talks talks(lines);
@@ -166,7 +166,7 @@ TEST_CASE("Text is refused where only answers are to be predicted", "[trainer][t
             ":4: expected messages or conversations, since data.assistant_only_loss is true");
 }
 
-TEST_CASE("Windows longer than the model's positions are a mistake of the recipe",
+TEST_CASE("windows longer than the model's positions are a mistake of the recipe",
           "[trainer][texts]") {
   Talks talks(some_talks());
   talks.experiment->recipe.data.window = 513;

@@ -23,7 +23,7 @@ Experiment training(const TrainableOptions& rates) {
 
 }  // namespace
 
-TEST_CASE("Each kind of parameter is a group with its rate; only weights of the model decay",
+TEST_CASE("each kind of parameter is a group with its rate; only weights of the model decay",
           "[trainer][trainables]") {
   const Experiment experiment =
       training({.corrections = 0.1, .activation_scales = 0.2, .norm_weights = 0.3});
@@ -44,7 +44,7 @@ TEST_CASE("Each kind of parameter is a group with its rate; only weights of the 
   CHECK(groups[2].weight_decay == 0.5);
 }
 
-TEST_CASE("All weights: what norms are not, each once and biases too", "[trainer][trainables]") {
+TEST_CASE("all weights: what norms are not, each once and biases too", "[trainer][trainables]") {
   const Experiment experiment = training({.corrections = 0.0, .norm_weights = 0.3, .weights = 0.4});
   const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   const std::vector<ParameterGroup>& groups = path.trainables.groups;
@@ -58,7 +58,7 @@ TEST_CASE("All weights: what norms are not, each once and biases too", "[trainer
   CHECK(groups[1].weight_decay == 0.5);
 }
 
-TEST_CASE("Only static inputs have scales to train", "[trainer][trainables]") {
+TEST_CASE("only static inputs have scales to train", "[trainer][trainables]") {
   const auto by_token = [](std::vector<std::string> targets, double rate) {
     return [targets = std::move(targets), rate](Recipe& recipe) {
       recipe.quantize.config_groups = {
@@ -77,7 +77,7 @@ TEST_CASE("Only static inputs have scales to train", "[trainer][trainables]") {
   CHECK_NOTHROW(tiny_experiment(by_token({"Linear"}, 0.0)));
 }
 
-TEST_CASE("A rate of 0 freezes its kind", "[trainer][trainables]") {
+TEST_CASE("a rate of 0 freezes its kind", "[trainer][trainables]") {
   const Experiment experiment = training({.corrections = 0.0, .activation_scales = 0.1});
   const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
   REQUIRE(path.trainables.groups.size() == 1);
@@ -85,7 +85,7 @@ TEST_CASE("A rate of 0 freezes its kind", "[trainer][trainables]") {
   CHECK(path.trainables.weights->trained().empty());
 }
 
-TEST_CASE("The control trains corrections and nothing else, from the same values",
+TEST_CASE("the control trains corrections and nothing else, from the same values",
           "[trainer][trainables]") {
   const Experiment experiment =
       training({.corrections = 0.1, .activation_scales = 0.2, .norm_weights = 0.3});
@@ -99,7 +99,7 @@ TEST_CASE("The control trains corrections and nothing else, from the same values
   }
 }
 
-TEST_CASE("The quantized path computes with trained norm weights, the reference does not see them",
+TEST_CASE("the quantized path computes with trained norm weights, the reference does not see them",
           "[trainer][trainables]") {
   const Experiment experiment = training({.norm_weights = 0.1});
   QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
@@ -120,7 +120,7 @@ TEST_CASE("The quantized path computes with trained norm weights, the reference 
   CHECK_FALSE(experiment.model.weights->get(kFinalNorm).requires_grad());
 }
 
-TEST_CASE("A trained scale stays positive and moves what the quantized path computes",
+TEST_CASE("a trained scale stays positive and moves what the quantized path computes",
           "[trainer][trainables]") {
   const Experiment experiment = training({.activation_scales = 0.1});
   QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));

@@ -48,7 +48,7 @@ void check_as_measured(const Experiment& experiment, std::int64_t tokens = 32) {
 
 }  // namespace
 
-TEST_CASE("A config alone tells the export's tensors and what a layer saves as the weights do",
+TEST_CASE("a config alone tells the export's tensors and what a layer saves as the weights do",
           "[trainer][config_prediction]") {
   SECTION("of Llama's kind") { check_as_measured(tiny_experiment()); }
   SECTION("in windows too long for the softmax to be kept") {
@@ -72,7 +72,7 @@ TEST_CASE("A config alone tells the export's tensors and what a layer saves as t
   }
 }
 
-TEST_CASE("What is trained, and more tokens, take more memory", "[trainer][config_prediction]") {
+TEST_CASE("what is trained, and more tokens, take more memory", "[trainer][config_prediction]") {
   const auto peak = [](const std::function<void(Recipe&)>& change) {
     const Experiment experiment = tiny_experiment();
     Recipe recipe = experiment.recipe;

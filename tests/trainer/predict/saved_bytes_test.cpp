@@ -55,7 +55,7 @@ constexpr std::int64_t kNorms = 2 * 4, kDistance = 4;  // a float a token
 
 }  // namespace
 
-TEST_CASE("An allocation watch counts what stays of what was allocated while it lives",
+TEST_CASE("an allocation watch counts what stays of what was allocated while it lives",
           "[trainer][saved_bytes]") {
   Tensor kept, outlives;
   {
@@ -76,7 +76,7 @@ TEST_CASE("An allocation watch counts what stays of what was allocated while it 
   CHECK(later.bytes() == 0);
 }
 
-TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[trainer][saved_bytes]") {
+TEST_CASE("a layer keeps what its operations need, and no tensor twice", "[trainer][saved_bytes]") {
   Paths paths(tiny_experiment());
   const data::Batch batch = batch_of(made_windows(2, kTokens), {0, 1});
   paths.held(3, batch, false);  // reads the weights
@@ -102,7 +102,7 @@ TEST_CASE("A layer keeps what its operations need, and no tensor twice", "[train
   CHECK(saved.checkpointed == checkpointed);
 }
 
-TEST_CASE("A frozen quantized linear keeps nothing larger than its input's codes",
+TEST_CASE("a frozen quantized linear keeps nothing larger than its input's codes",
           "[trainer][saved_bytes]") {
   Paths paths(tiny_experiment());
   constexpr std::int64_t kTokens = 64;
@@ -135,7 +135,7 @@ TEST_CASE("A frozen quantized linear keeps nothing larger than its input's codes
   }
 }
 
-TEST_CASE("What is saved is the same on one thread and on several: none allocates in a worker",
+TEST_CASE("what is saved is the same on one thread and on several: none allocates in a worker",
           "[trainer][saved_bytes]") {
   Paths paths(tiny_experiment());
   const data::Batch batch = batch_of(made_windows(4, 256), {0, 1, 2, 3});
@@ -148,7 +148,7 @@ TEST_CASE("What is saved is the same on one thread and on several: none allocate
   CHECK(together == alone);
 }
 
-TEST_CASE("What SmolLM2 saves grows by the same bytes with every layer, 4H with checkpointing",
+TEST_CASE("what SmolLM2 saves grows by the same bytes with every layer, 4H with checkpointing",
           "[trainer][saved_bytes]") {
   Paths paths(smollm2());
   const data::Batch batch = batch_of(made_windows(1, 64), {0});

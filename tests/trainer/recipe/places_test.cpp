@@ -17,14 +17,14 @@ RecipePlaces places_of(std::string_view yaml, const std::vector<std::string>& ov
 
 }  // namespace
 
-TEST_CASE("A value of a map or list is found by its key", "[recipe][places]") {
+TEST_CASE("a value of a map or list is found by its key", "[recipe][places]") {
   const RecipePlaces places = places_of("a:\n  b: [x, {c: 1}]\nd: 2\n");
   CHECK(places.at("a.b[0]") == Place{2, 7});
   CHECK(places.at("a.b[1].c") == Place{2, 14});
   CHECK(places.at("d") == Place{3, 4});
 }
 
-TEST_CASE("A key that is not given stands where the nearest above it does", "[recipe][places]") {
+TEST_CASE("a key that is not given stands where the nearest above it does", "[recipe][places]") {
   const RecipePlaces places = places_of("a:\n  b: [x]\n");
   CHECK(places.at("a.b[7]") == Place{2, 6});
   CHECK(places.at("a.c[0].d") == Place{2, 3});
@@ -32,14 +32,14 @@ TEST_CASE("A key that is not given stands where the nearest above it does", "[re
   CHECK(places_of("").at("e") == Place{1, 1});
 }
 
-TEST_CASE("What was given by --set has no line", "[recipe][places]") {
+TEST_CASE("what was given by --set has no line", "[recipe][places]") {
   const RecipePlaces places = places_of("a: {b: 1}\n", {"a.b=[x]", "c.d=2"});
   CHECK(places.at("a.b[0]") == Place{});
   CHECK(places.at("c.d") == Place{});
   CHECK(places.at("a") == Place{1, 4});
 }
 
-TEST_CASE("Recipes compare equal wherever their values stand", "[recipe][places]") {
+TEST_CASE("recipes compare equal wherever their values stand", "[recipe][places]") {
   CHECK(places_of("a: 1\n") == RecipePlaces{});
   CHECK(RecipePlaces{}.empty());
 }

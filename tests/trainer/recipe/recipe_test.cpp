@@ -49,7 +49,7 @@ std::string mistake_in(const std::string& line) { return mistakes(kLeast + line)
 
 }  // namespace
 
-TEST_CASE("The least recipe has the structs' defaults", "[recipe]") {
+TEST_CASE("the least recipe has the structs' defaults", "[recipe]") {
   Recipe expected;
   expected.model.path = "m";
   expected.data.train = "d";
@@ -57,7 +57,7 @@ TEST_CASE("The least recipe has the structs' defaults", "[recipe]") {
   CHECK(load(kLeast) == expected);
 }
 
-TEST_CASE("Every key of a recipe fills its field", "[recipe]") {
+TEST_CASE("every key of a recipe fills its field", "[recipe]") {
   const Recipe recipe = load(R"(
 model: {path: a b.gguf, dtype: float16}
 data: {train: d, split: {train: 0.5, selection: 0.25, test: 0.25}, out_of_domain: e, window: 64,
@@ -149,12 +149,12 @@ seed: 9223372036854775807
   CHECK(recipe.seed == 9223372036854775807U);
 }
 
-TEST_CASE("A null key has its default", "[recipe]") {
+TEST_CASE("a null key has its default", "[recipe]") {
   CHECK(load(kLeast + "seed: null\nloss:\nquantize: {config_groups: , ignore: ~}\n") ==
         load(kLeast));
 }
 
-TEST_CASE("A recipe written out reads back equal", "[recipe]") {
+TEST_CASE("a recipe written out reads back equal", "[recipe]") {
   Recipe recipe = load(kLeast);
   CHECK(load(to_yaml(recipe)) == recipe);
   recipe.model = {"a \"strange\": # path/größe\n", at::kFloat};
@@ -169,7 +169,7 @@ TEST_CASE("A recipe written out reads back equal", "[recipe]") {
   CHECK(load(to_yaml(recipe)) == recipe);
 }
 
-TEST_CASE("The recipes of the project load", "[recipe]") {
+TEST_CASE("the recipes of the project load", "[recipe]") {
   for (const char* name : {"quickstart", "design_literal", "own_model", "smollm2_w8a8_dynamic",
                            "smollm2_w4a8", "smollm2_mixed"}) {
     const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
@@ -182,7 +182,7 @@ TEST_CASE("The recipes of the project load", "[recipe]") {
   CHECK(dynamic.quantize.config_groups.front().input_activations == quant::kTokenInt8);
 }
 
-TEST_CASE("An override wins over the file, which wins over the default", "[recipe][override]") {
+TEST_CASE("an override wins over the file, which wins over the default", "[recipe][override]") {
   const Recipe recipe =
       load(kLeast + "loss: {kl: 3, ce: 4}\n",
            {"loss.kl=5", "quantize.config_groups.decoder.input_activations.observer=moving_average",
@@ -197,7 +197,7 @@ TEST_CASE("An override wins over the file, which wins over the default", "[recip
   CHECK(recipe.data.train == "elsewhere");
 }
 
-TEST_CASE("A mistake in an override is named by its key", "[recipe][override]") {
+TEST_CASE("a mistake in an override is named by its key", "[recipe][override]") {
   CHECK(mistakes(kLeast, {"train.max_steps=0"}) ==
         "--set train.max_steps: expected an integer from 1 to 1000000000, got 0");
   CHECK(mistakes(kLeast, {"trian.max_steps=5"}) ==
@@ -208,7 +208,7 @@ TEST_CASE("A mistake in an override is named by its key", "[recipe][override]") 
         "r.yaml:1:1: data.train: expected a path, got nothing");
 }
 
-TEST_CASE("All mistakes are told at once, in the file's order", "[recipe]") {
+TEST_CASE("all mistakes are told at once, in the file's order", "[recipe]") {
   CHECK(
       mistakes(R"(model:
   path: m
@@ -237,7 +237,7 @@ seed: -1
       "r.yaml:13:7: seed: expected an integer of at least 0, got -1");
 }
 
-TEST_CASE("Missing sections and keys are named", "[recipe]") {
+TEST_CASE("missing sections and keys are named", "[recipe]") {
   CHECK(mistakes("") ==
         "r.yaml:1:1: model.path: expected a path, got nothing\n"
         "r.yaml:1:1: data.train: expected a path, got nothing\n"
@@ -246,7 +246,7 @@ TEST_CASE("Missing sections and keys are named", "[recipe]") {
         "r.yaml:1:8: model.path: expected a path, got nothing");
 }
 
-TEST_CASE("Values of the wrong type are refused", "[recipe]") {
+TEST_CASE("values of the wrong type are refused", "[recipe]") {
   CHECK(mistakes("- a\n") == "r.yaml:1:1: expected keys with values, got a list");
   CHECK(mistake_in("seed: '5'\n") ==
         "r.yaml:4:7: seed: expected an integer of at least 0, got \"5\"");
@@ -271,13 +271,13 @@ TEST_CASE("Values of the wrong type are refused", "[recipe]") {
         "r.yaml:3:33: train.control: expected true or false, got yes");
 }
 
-TEST_CASE("A pattern that is too long is refused before it is tried", "[recipe]") {
+TEST_CASE("a pattern that is too long is refused before it is tried", "[recipe]") {
   const std::string pattern = std::string("re:").append(100'000, '(');
   CHECK_THAT(mistake_in("quantize: {ignore: ['" + pattern + "']}\n"),
              Catch::StartsWith("r.yaml:4:21: quantize.ignore[0]: expected a text of at most 500"));
 }
 
-TEST_CASE("Numbers out of range are refused", "[recipe]") {
+TEST_CASE("numbers out of range are refused", "[recipe]") {
   CHECK(mistake_in("quantize: {calibration: {num_samples: 0}}\n") ==
         "r.yaml:4:39: quantize.calibration.num_samples: "
         "expected an integer from 1 to 1000000000, got 0");
@@ -291,7 +291,7 @@ TEST_CASE("Numbers out of range are refused", "[recipe]") {
         "--set data.window: expected an integer from 2 to 1048576, got 1");
 }
 
-TEST_CASE("Schemes that do not exist yet are refused with those that do", "[recipe]") {
+TEST_CASE("schemes that do not exist yet are refused with those that do", "[recipe]") {
   const auto in_group = [](const std::string& key) {
     return mistakes(kLeast, {"quantize.config_groups.g." + key});
   };
@@ -308,7 +308,7 @@ TEST_CASE("Schemes that do not exist yet are refused with those that do", "[reci
         g + "input_activations.observer: expected minmax or moving_average, got percentile");
 }
 
-TEST_CASE("Weights have 3 to 8 bits, by channel or group, with or without zero points",
+TEST_CASE("weights have 3 to 8 bits, by channel or group, with or without zero points",
           "[recipe]") {
   const auto weights_in = [](const std::string& keys) {
     const Recipe recipe =
@@ -339,7 +339,7 @@ TEST_CASE("Weights have 3 to 8 bits, by channel or group, with or without zero p
             ".group_size: expected nothing, since strategy: channel has no groups, got 32");
 }
 
-TEST_CASE("Inputs that are null stay in float", "[recipe]") {
+TEST_CASE("inputs that are null stay in float", "[recipe]") {
   const Recipe recipe =
       load(kLeast +
            "quantize: {config_groups: {g: {weights: {num_bits: 4}, input_activations: null}}}\n");
@@ -352,7 +352,7 @@ TEST_CASE("Inputs that are null stay in float", "[recipe]") {
         "--set quantize.config_groups.g.input_activations: expected keys with values, got none");
 }
 
-TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {
+TEST_CASE("inputs are static per tensor or dynamic per token", "[recipe]") {
   const std::string by_token =
       "quantize:\n  config_groups:\n    g:\n      input_activations: {strategy: token, dynamic: "
       "true";
@@ -372,7 +372,7 @@ TEST_CASE("Inputs are static per tensor or dynamic per token", "[recipe]") {
   CHECK(mistake_of("dynamic: true") == place + "dynamic: false with strategy: tensor, got true");
 }
 
-TEST_CASE("Smoothing has one strength or searches, and none unless asked for", "[recipe]") {
+TEST_CASE("smoothing has one strength or searches, and none unless asked for", "[recipe]") {
   CHECK_FALSE(load(kLeast).quantize.smoothing);
   CHECK(load(kLeast + "quantize: {smoothing: {}}\n").quantize.smoothing ==
         quant::SmoothingOptions{.strength = 0.75, .search = false});
@@ -385,14 +385,14 @@ TEST_CASE("Smoothing has one strength or searches, and none unless asked for", "
         "r.yaml:4:34: quantize.smoothing.strength: expected a number from 0 to 1, got 2");
 }
 
-TEST_CASE("Operands of attention are static a head", "[recipe]") {
+TEST_CASE("operands of attention are static a head", "[recipe]") {
   CHECK(mistake_in("quantize: {kv_cache_scheme: {strategy: tensor}}\n") ==
         "r.yaml:4:40: quantize.kv_cache_scheme.strategy: expected attn_head, got tensor");
   CHECK(mistake_in("quantize: {attention_scheme: {dynamic: true}}\n") ==
         "r.yaml:4:40: quantize.attention_scheme.dynamic: expected false, got true");
 }
 
-TEST_CASE("What does not fit together is refused", "[recipe]") {
+TEST_CASE("what does not fit together is refused", "[recipe]") {
   CHECK(mistakes(kLeast, {"data.split={train: 0.8, selection: 0.1, test: 0.2}"}) ==
         "--set data.split: expected shares that sum to 1, got 1.1");
   CHECK(mistake_in("loss: {kl: 0, hidden: 0}\n") ==
@@ -410,12 +410,12 @@ TEST_CASE("What does not fit together is refused", "[recipe]") {
         "supported");
 }
 
-TEST_CASE("A check keeps quiet where a key it needs is wrong already", "[recipe]") {
+TEST_CASE("a check keeps quiet where a key it needs is wrong already", "[recipe]") {
   CHECK(mistakes(kLeast, {"data.split={train: x, selection: 0.1, test: 0.1}"}) ==
         "--set data.split.train: expected a number above 0, got x");
 }
 
-TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") {
+TEST_CASE("a recipe that is no file or too large is a usage error", "[recipe]") {
   CHECK_THROWS_AS(load_recipe("no/such/recipe.yaml"), UsageError);
   CHECK_THROWS_WITH(load_recipe("no/such/recipe.yaml"),
                     Catch::StartsWith(std::filesystem::absolute("no/such/recipe.yaml").string()));
@@ -427,7 +427,7 @@ TEST_CASE("A recipe that is no file or too large is a usage error", "[recipe]") 
                     Catch::EndsWith("r.yaml: expected at most 1048576 bytes, got 1048577"));
 }
 
-TEST_CASE("A scheme copied from an export is taken where it says what is done anyway",
+TEST_CASE("a scheme copied from an export is taken where it says what is done anyway",
           "[recipe][copied]") {
   // The words of compressed-tensors 0.20, of older ones and ours.
   const std::string config = R"({
@@ -461,7 +461,7 @@ TEST_CASE("A scheme copied from an export is taken where it says what is done an
   CHECK_THAT(to_yaml(recipe), !Catch::Contains("actorder"));
 }
 
-TEST_CASE("What a copied scheme says that is not done is refused with the reason",
+TEST_CASE("what a copied scheme says that is not done is refused with the reason",
           "[recipe][copied]") {
   const auto refuses = [](const std::string& override, const std::string& expected) {
     INFO(override);
@@ -491,7 +491,7 @@ TEST_CASE("What a copied scheme says that is not done is refused with the reason
   refuses("quantize.kv_cache_scheme.group_size=32", "nothing, since heads have no groups");
 }
 
-TEST_CASE("The format of a copied scheme is that of its bits and inputs", "[recipe][copied]") {
+TEST_CASE("the format of a copied scheme is that of its bits and inputs", "[recipe][copied]") {
   const auto quantize = [](const std::string& groups, const std::string& format) {
     return mistake_in("quantize: {config_groups: {" + groups + "}, format: " + format + "}\n");
   };
@@ -505,7 +505,7 @@ TEST_CASE("The format of a copied scheme is that of its bits and inputs", "[reci
                              "got pack-quantized"));
 }
 
-TEST_CASE("True and False are YAML's and Python's, None is neither's null", "[recipe][words]") {
+TEST_CASE("true and False are YAML's and Python's, None is neither's null", "[recipe][words]") {
   const Recipe recipe = load(kLeast, {"train.control=False", "train.drop_corrections=TRUE",
                                       "quantize.config_groups.g.weights.symmetric=True",
                                       "quantize.config_groups.g.weights.dynamic=False",
@@ -526,7 +526,7 @@ TEST_CASE("True and False are YAML's and Python's, None is neither's null", "[re
   CHECK(load(kLeast, {"export.output_dir='None'"}).export_.output_dir == "None");
 }
 
-TEST_CASE("Numbers are decimal, and what readers of YAML differ in is refused", "[recipe][words]") {
+TEST_CASE("numbers are decimal, and what readers of YAML differ in is refused", "[recipe][words]") {
   const Recipe recipe = load(kLeast, {"loss.kl=1e-3", "loss.ce=.5", "loss.hidden=2.", "seed=-0"});
   CHECK(recipe.loss.kl == 1e-3);
   CHECK(recipe.loss.ce == 0.5);
@@ -545,7 +545,7 @@ TEST_CASE("Numbers are decimal, and what readers of YAML differ in is refused", 
   }
 }
 
-TEST_CASE("A path that only a shell would expand is refused", "[recipe][words]") {
+TEST_CASE("a path that only a shell would expand is refused", "[recipe][words]") {
   for (const char* path : {"~/run", "~", "$HOME/run", "${RUNS}/a"}) {
     INFO(path);
     CHECK_THAT(mistakes(kLeast, {fmt::format("train.output_dir='{}'", path)}),
@@ -554,7 +554,7 @@ TEST_CASE("A path that only a shell would expand is refused", "[recipe][words]")
   CHECK(load(kLeast, {"train.output_dir=./~/a$b"}).train.output_dir == "./~/a$b");
 }
 
-TEST_CASE("Mistakes that show beside the model are told with their places", "[recipe][places]") {
+TEST_CASE("mistakes that show beside the model are told with their places", "[recipe][places]") {
   const RecipeFile file(kLeast + "quantize:\n  ignore: [lm_head, lm_haed]\n");
   const Recipe recipe = load_recipe(file.path(), {"correction.ignore=[a]"});
   const std::string path = file.path().string();

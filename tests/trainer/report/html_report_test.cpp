@@ -48,7 +48,7 @@ RunRecord record() {
 
 }  // namespace
 
-TEST_CASE("A report has the table's figures", "[report]") {
+TEST_CASE("a report has the table's figures", "[report]") {
   const std::string html = html_report(record());
   CHECK_THAT(html, Contains("<h3>out of domain</h3>"));
   CHECK_THAT(html, Contains("<td>fp</td><td>12.35</td><td>37.20 %</td><td>0.0000</td>"
@@ -57,7 +57,7 @@ TEST_CASE("A report has the table's figures", "[report]") {
   CHECK(html.find("<td>fp</td>") < html.find("<td>corrected</td>"));
 }
 
-TEST_CASE("A report draws every curve that was logged and says where it ended", "[report]") {
+TEST_CASE("a report draws every curve that was logged and says where it ended", "[report]") {
   const std::string html = html_report(record());
   CHECK(count(html, "<polyline") == 3 + 1 + 2);  // loss, kl, ce; the control's; distances: two
   CHECK_THAT(html, Contains("<b>0.03333</b>"));  // kl at step 30
@@ -65,7 +65,7 @@ TEST_CASE("A report draws every curve that was logged and says where it ended", 
   CHECK_FALSE(html.find("learning rate") != html.npos);  // nobody logged one
 }
 
-TEST_CASE("A report shows every linear's SQNR by layer and names the worst first", "[report]") {
+TEST_CASE("a report shows every linear's SQNR by layer and names the worst first", "[report]") {
   const std::string html = html_report(record());
   CHECK_THAT(html, Contains("<title>model.layers.0.attn: 31.2 dB</title>"));
   CHECK(count(html, "<g><title>") == 4);
@@ -75,7 +75,7 @@ TEST_CASE("A report shows every linear's SQNR by layer and names the worst first
         html.find("<td>model.layers.1.mlp</td><td>22.0</td>"));
 }
 
-TEST_CASE("What a report is given is escaped", "[report]") {
+TEST_CASE("what a report is given is escaped", "[report]") {
   RunRecord run = record();
   run.name = "<script>alert(\"x\")</script> & co\x01";
   run.recipe = "targets: [\"re:<a&b>\"]\n";
@@ -88,7 +88,7 @@ TEST_CASE("What a report is given is escaped", "[report]") {
   CHECK_THAT(html, Contains("<title>&lt;b&gt;.&quot;&amp;&quot;: 20.0 dB</title>"));
 }
 
-TEST_CASE("A run that has nothing yet has a report that says so", "[report]") {
+TEST_CASE("a run that has nothing yet has a report that says so", "[report]") {
   const std::string html = html_report({.name = "run",
                                         .recipe = "",
                                         .report = json::object(),
@@ -101,13 +101,13 @@ TEST_CASE("A run that has nothing yet has a report that says so", "[report]") {
   }
 }
 
-TEST_CASE("A report needs nothing from the net", "[report]") {
+TEST_CASE("a report needs nothing from the net", "[report]") {
   const std::string html = html_report(record());
   for (const char* part : {"src=", "href=", "url(", "@import", "<script"})
     CHECK_FALSE(html.find(part) != html.npos);
 }
 
-TEST_CASE("A chart's axis begins at 0 where the values are not far from it", "[report]") {
+TEST_CASE("a chart's axis begins at 0 where the values are not far from it", "[report]") {
   const auto chart = [](double low, double high) {
     return line_chart("t", "step", {{"", {{0, low}, {10, high}}}});
   };
@@ -117,7 +117,7 @@ TEST_CASE("A chart's axis begins at 0 where the values are not far from it", "[r
   CHECK(line_chart("t", "step", {{"", {}}}) == "");
 }
 
-TEST_CASE("Of a long curve the means of neighbours are drawn", "[report]") {
+TEST_CASE("of a long curve the means of neighbours are drawn", "[report]") {
   Curve curve{"", {}};
   for (int i = 0; i < 3000; ++i) curve.points.emplace_back(i, i % 2);
   const std::string svg = line_chart("t", "step", {curve});

@@ -26,7 +26,7 @@ quant::Calibration calibration() {
 
 }  // namespace
 
-TEST_CASE("A calibration in JSON has the scales that it holds, not some of its ranges",
+TEST_CASE("a calibration in JSON has the scales that it holds, not some of its ranges",
           "[trainer][report]") {
   const json sites = to_json(calibration())["sites"];
   CHECK(sites["a"] == json{{"min", -127.0}, {"max", 1.0}, {"count", 5}, {"scale", 0.25}});
@@ -35,7 +35,7 @@ TEST_CASE("A calibration in JSON has the scales that it holds, not some of its r
   CHECK(sites["b"]["modalities"]["image"]["scale"] == 0.125);
 }
 
-TEST_CASE("A modality that shares its group's scale has a range alone", "[trainer][report]") {
+TEST_CASE("a modality that shares its group's scale has a range alone", "[trainer][report]") {
   quant::Calibration shared = calibration();
   shared.scale_tensors = {{"a", torch::tensor({0.25f})}, {"b", torch::tensor({0.5f})}};
   const json site = to_json(shared)["sites"]["b"];
@@ -43,7 +43,7 @@ TEST_CASE("A modality that shares its group's scale has a range alone", "[traine
   CHECK(site["modalities"]["image"] == json{{"min", -127.0}, {"max", 1.0}, {"count", 5}});
 }
 
-TEST_CASE("A loop's result is read back from a report as it was written", "[trainer][report]") {
+TEST_CASE("a loop's result is read back from a report as it was written", "[trainer][report]") {
   const LoopResult result{
       .steps = 8, .resumed = 2, .seconds = 0.25, .last = {.step = 8, .loss = 1.5, .ce = 2.0}};
   const json object = to_json(result);
@@ -56,7 +56,7 @@ TEST_CASE("A loop's result is read back from a report as it was written", "[trai
   CHECK(read.last == result.last);
 }
 
-TEST_CASE("A training in JSON says which stages were dropped and which came closer",
+TEST_CASE("a training in JSON says which stages were dropped and which came closer",
           "[trainer][report]") {
   const json object = to_json(
       TrainingResult{.selection = {{.stage = "a", .before = 2, .after = 1, .kept = true},
@@ -65,7 +65,7 @@ TEST_CASE("A training in JSON says which stages were dropped and which came clos
   CHECK_FALSE(object.contains("control"));
 }
 
-TEST_CASE("A prediction without weights has sizes but no times", "[trainer][report]") {
+TEST_CASE("a prediction without weights has sizes but no times", "[trainer][report]") {
   Prediction prediction;
   prediction.exported = {{.name = "a", .shape = {2}, .dtype = "F32", .bytes = 8},
                          {.name = "b", .shape = {3}, .dtype = "I8", .bytes = 3, .scheme = "all"}};

@@ -34,7 +34,7 @@ EvaluationTable table() {
 
 }  // namespace
 
-TEST_CASE("A table in JSON has a key for each set and row, and the recoveries beside the rows",
+TEST_CASE("a table in JSON has a key for each set and row, and the recoveries beside the rows",
           "[report][table]") {
   const json object = to_json(table());
   const json& set = object["sets"]["in_domain"];
@@ -54,7 +54,7 @@ TEST_CASE("A table in JSON has a key for each set and row, and the recoveries be
   CHECK(object["fingerprint"] == "abc");
 }
 
-TEST_CASE("A run without training has steps that are empty, an export has none",
+TEST_CASE("a run without training has steps that are empty, an export has none",
           "[report][table]") {
   EvaluationTable of_run = table();
   of_run.steps.clear();
@@ -64,7 +64,7 @@ TEST_CASE("A run without training has steps that are empty, an export has none",
   CHECK_FALSE(to_json(of_run).contains("fingerprint"));
 }
 
-TEST_CASE("A set is read back as it was written, its rows as they are shown", "[report][table]") {
+TEST_CASE("a set is read back as it was written, its rows as they are shown", "[report][table]") {
   EvaluationTable written = table();
   std::swap(written.sets[0].rows[0], written.sets[0].rows[1]);
   const SetFigures set = read_set("in_domain", to_json(written)["sets"]["in_domain"]);
@@ -77,7 +77,7 @@ TEST_CASE("A set is read back as it was written, its rows as they are shown", "[
   CHECK_FALSE(set.rows[1].recovery.value().accuracy);
 }
 
-TEST_CASE("What a file cannot hold or nobody measured is shown as none", "[report][table]") {
+TEST_CASE("what a file cannot hold or nobody measured is shown as none", "[report][table]") {
   EvaluationTable written = table();
   RowFigures& row = written.sets[0].rows[0];
   row.perplexity = std::numeric_limits<double>::infinity();
@@ -87,7 +87,7 @@ TEST_CASE("What a file cannot hold or nobody measured is shown as none", "[repor
   CHECK(quality_cells(set.rows[0], kStyle) == std::vector<std::string>{"-", "50.00%", "-", "-"});
 }
 
-TEST_CASE("A row's quality has as many decimals in every table", "[report][table]") {
+TEST_CASE("a row's quality has as many decimals in every table", "[report][table]") {
   const RowFigures row{
       .name = "quantized", .perplexity = 12.3456, .accuracy = 0.372, .kl = 0.65, .agreement = 0.9};
   CHECK(quality_cells(row, kStyle) ==

@@ -27,7 +27,7 @@ struct Trained {
 
 }  // namespace
 
-TEST_CASE("The newest checkpoint comes back, values and moments", "[trainer][checkpoint]") {
+TEST_CASE("the newest checkpoint comes back, values and moments", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run / "control", /*save_total_limit=*/9);
   Trained first(1.0f), second(2.0f), loaded(0.0f);
@@ -39,7 +39,7 @@ TEST_CASE("The newest checkpoint comes back, values and moments", "[trainer][che
   CHECK(loaded.optimizer.state().at("p.exp_avg").equal(second.optimizer.state().at("p.exp_avg")));
 }
 
-TEST_CASE("Saving a step again replaces it", "[trainer][checkpoint]") {
+TEST_CASE("saving a step again replaces it", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run.path(), 9);
   Trained first(1.0f), second(2.0f), loaded(0.0f);
@@ -50,7 +50,7 @@ TEST_CASE("Saving a step again replaces it", "[trainer][checkpoint]") {
   CHECK(std::distance(fs::directory_iterator(run.path()), {}) == 1);
 }
 
-TEST_CASE("Only the newest save_total_limit checkpoints are kept", "[trainer][checkpoint]") {
+TEST_CASE("only the newest save_total_limit checkpoints are kept", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run.path(), 2);
   Trained trained(1.0f);
@@ -60,7 +60,7 @@ TEST_CASE("Only the newest save_total_limit checkpoints are kept", "[trainer][ch
   CHECK(checkpoints.steps() == std::vector<std::int64_t>{11});
 }
 
-TEST_CASE("Only whole checkpoints count", "[trainer][checkpoint]") {
+TEST_CASE("only whole checkpoints count", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   for (const char* name : {"checkpoint-7.tmp-123", "checkpoint-", "checkpoint-x", "checkpoint"}) {
     fs::create_directory(run / name);
@@ -69,7 +69,7 @@ TEST_CASE("Only whole checkpoints count", "[trainer][checkpoint]") {
   CHECK(Checkpoints(run / "missing", 2).steps().empty());
 }
 
-TEST_CASE("A damaged checkpoint is passed over for the one before it", "[trainer][checkpoint]") {
+TEST_CASE("a damaged checkpoint is passed over for the one before it", "[trainer][checkpoint]") {
   const std::string name = GENERATE("trained.safetensors", "optimizer.safetensors", "state.json");
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run.path(), 2);
@@ -88,7 +88,7 @@ TEST_CASE("A damaged checkpoint is passed over for the one before it", "[trainer
   CHECK(loaded.tensor.equal(first.tensor));
 }
 
-TEST_CASE("Where no checkpoint is whole, an Error names the damaged file",
+TEST_CASE("where no checkpoint is whole, an Error names the damaged file",
           "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run.path(), 2);
@@ -101,7 +101,7 @@ TEST_CASE("Where no checkpoint is whole, an Error names the damaged file",
             ": damaged: its checksum is not the one in state.json; no whole checkpoint is left");
 }
 
-TEST_CASE("A checkpoint of another run is refused", "[trainer][checkpoint]") {
+TEST_CASE("a checkpoint of another run is refused", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
   const Checkpoints checkpoints(run.path(), 2);
   Trained trained(1.0f);

@@ -100,7 +100,7 @@ Optimized train_control(bool checkpointed) {
 
 }  // namespace
 
-TEST_CASE("Gradient checkpointing changes no bit of losses, gradients and trained tensors",
+TEST_CASE("gradient checkpointing changes no bit of losses, gradients and trained tensors",
           "[trainer][checkpointing]") {
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   const TrainableOptions corrections{};
@@ -110,7 +110,7 @@ TEST_CASE("Gradient checkpointing changes no bit of losses, gradients and traine
     check_equal(train_repair(rates, dtype, true), train_repair(rates, dtype, false));
 }
 
-TEST_CASE("Gradient checkpointing changes no bit of any scheme", "[trainer][checkpointing]") {
+TEST_CASE("gradient checkpointing changes no bit of any scheme", "[trainer][checkpointing]") {
   using quant::Strategy;
   const auto grouped = weights_of(4, Strategy::kGroup, 32, /*symmetric=*/true);
   const quant::QuantizeOptions scheme = GENERATE_COPY(
@@ -123,7 +123,7 @@ TEST_CASE("Gradient checkpointing changes no bit of any scheme", "[trainer][chec
   }
 }
 
-TEST_CASE("With gradient checkpointing the first stage's correction gets its gradient",
+TEST_CASE("with gradient checkpointing the first stage's correction gets its gradient",
           "[trainer][checkpointing]") {
   const Optimized trained = train_repair({}, at::kFloat, true);
   for (const char* parameter :
@@ -135,6 +135,6 @@ TEST_CASE("With gradient checkpointing the first stage's correction gets its gra
   }
 }
 
-TEST_CASE("Gradient checkpointing changes no bit of the control", "[trainer][checkpointing]") {
+TEST_CASE("gradient checkpointing changes no bit of the control", "[trainer][checkpointing]") {
   check_equal(train_control(true), train_control(false));
 }

@@ -38,7 +38,7 @@ std::vector<Tensor> plain(const Logits& logits, LossWeights weights) {
 
 }  // namespace
 
-TEST_CASE("Head losses and their gradient are those of a plain softmax", "[trainer][head_loss]") {
+TEST_CASE("head losses and their gradient are those of a plain softmax", "[trainer][head_loss]") {
   const std::int64_t words = GENERATE(3, 40, 49152, 151552);
   const Logits logits(/*rows=*/5, words, at::kFloat);
   const LossWeights weights{0.25f, 0.5f};
@@ -54,7 +54,7 @@ TEST_CASE("Head losses and their gradient are those of a plain softmax", "[train
   CHECK(ours.agreed.equal((best == logits.reference.argmax(-1)).to(at::kFloat)));
 }
 
-TEST_CASE("Head losses of half precision are those of the same values in float32",
+TEST_CASE("head losses of half precision are those of the same values in float32",
           "[trainer][head_loss]") {
   const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
   const Logits logits(/*rows=*/4, /*words=*/1003, dtype);
@@ -70,7 +70,7 @@ TEST_CASE("Head losses of half precision are those of the same values in float32
   CHECK(gradient.equal(wide_gradient.to(dtype)));
 }
 
-TEST_CASE("The gradient may take the logits' own memory", "[trainer][head_loss]") {
+TEST_CASE("the gradient may take the logits' own memory", "[trainer][head_loss]") {
   const Logits logits(/*rows=*/4, /*words=*/100, at::kBFloat16);
   const Tensor apart = torch::empty_like(logits.quantized), shared = logits.quantized.clone();
   head_loss(logits.reference, logits.quantized, logits.targets, {1.0f, 1.0f}, apart);
@@ -78,7 +78,7 @@ TEST_CASE("The gradient may take the logits' own memory", "[trainer][head_loss]"
   CHECK(shared.equal(apart));
 }
 
-TEST_CASE("Equal logits have a KL of exactly 0, and of equal words the first counts",
+TEST_CASE("equal logits have a KL of exactly 0, and of equal words the first counts",
           "[trainer][head_loss]") {
   const Tensor logits = torch::tensor({{1.0f, 3.0f, 3.0f}, {2.0f, 2.0f, 2.0f}});
   const RowLosses losses = head_loss(logits, logits, torch::tensor({1, 1}, torch::kLong));
@@ -87,7 +87,7 @@ TEST_CASE("Equal logits have a KL of exactly 0, and of equal words the first cou
   CHECK(losses.agreed.equal(torch::ones({2})));
 }
 
-TEST_CASE("A logit that is not a number makes the row's losses so", "[trainer][head_loss]") {
+TEST_CASE("a logit that is not a number makes the row's losses so", "[trainer][head_loss]") {
   Logits logits(/*rows=*/2, /*words=*/40, at::kFloat);
   logits.quantized[1][39] = std::numeric_limits<float>::quiet_NaN();
   const RowLosses losses = head_loss(logits.reference, logits.quantized, logits.targets);
@@ -95,7 +95,7 @@ TEST_CASE("A logit that is not a number makes the row's losses so", "[trainer][h
   CHECK(losses.kl.isnan().equal(torch::tensor({false, true})));
 }
 
-TEST_CASE("Head losses on CUDA are the CPU's", "[trainer][head_loss][cuda]") {
+TEST_CASE("head losses on CUDA are the CPU's", "[trainer][head_loss][cuda]") {
   if (!torch::cuda::is_available()) {
     WARN("SKIP: no CUDA device");
     return;

@@ -62,7 +62,7 @@ class HeadOfTwoPaths {
 
 }  // namespace
 
-TEST_CASE("Losses and gradients in chunks are those of the whole [tokens, vocabulary] matrix",
+TEST_CASE("losses and gradients in chunks are those of the whole [tokens, vocabulary] matrix",
           "[trainer][losses]") {
   const std::int64_t rows =
       GENERATE(std::int64_t{1}, kChunkRows - 1, kChunkRows, kChunkRows + 1, std::int64_t{600});
@@ -75,7 +75,7 @@ TEST_CASE("Losses and gradients in chunks are those of the whole [tokens, vocabu
   }
 }
 
-TEST_CASE("Without a reference only cross-entropy counts", "[trainer][losses]") {
+TEST_CASE("without a reference only cross-entropy counts", "[trainer][losses]") {
   HeadOfTwoPaths head(kChunkRows + 40);
   const std::vector<Tensor> chunked = head.in_chunks(1.0, 0.5, /*with_reference=*/false);
   const std::vector<Tensor> whole = head.at_once(0.0, 0.5);

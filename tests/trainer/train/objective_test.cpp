@@ -45,7 +45,7 @@ constexpr LossOptions kEveryTerm{.kl = 1.0, .ce = 0.3, .hidden = 0.1};
 
 }  // namespace
 
-TEST_CASE("Accumulating micro-batches of very unequal length equals one big batch",
+TEST_CASE("accumulating micro-batches of very unequal length equals one big batch",
           "[trainer][objective]") {
   Paths paths;
   PairedObjective objective(paths.experiment.model.network, paths.control.executor,
@@ -76,7 +76,7 @@ TEST_CASE("Accumulating micro-batches of very unequal length equals one big batc
   CHECK(mean_of_means != Approx(whole.total).epsilon(1e-4));
 }
 
-TEST_CASE("The control accumulates as the repair does", "[trainer][objective]") {
+TEST_CASE("the control accumulates as the repair does", "[trainer][objective]") {
   Paths paths;
   ControlObjective objective(paths.experiment.model.network, paths.control.corrected);
   const data::WindowSamples windows = made_windows(2, 40, /*rest=*/3);
@@ -94,7 +94,7 @@ TEST_CASE("The control accumulates as the repair does", "[trainer][objective]") 
   CHECK(relative_difference(beta.grad(), gradient) <= 1e-6);
 }
 
-TEST_CASE("The total's gradient is that of finite differences", "[trainer][objective]") {
+TEST_CASE("the total's gradient is that of finite differences", "[trainer][objective]") {
   Paths paths;
   PairedObjective objective(paths.experiment.model.network, paths.control.executor,
                             paths.quantized.corrected, kEveryTerm);
@@ -118,7 +118,7 @@ TEST_CASE("The total's gradient is that of finite differences", "[trainer][objec
   CHECK(gradient[5].item<double>() == Approx(slope).epsilon(1e-2));
 }
 
-TEST_CASE("A path that is not finite is named by its first stage or site", "[trainer][objective]") {
+TEST_CASE("a path that is not finite is named by its first stage or site", "[trainer][objective]") {
   Paths paths;
   PairedObjective objective(paths.experiment.model.network, paths.control.executor,
                             paths.quantized.corrected, kEveryTerm);

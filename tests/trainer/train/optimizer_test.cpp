@@ -35,7 +35,7 @@ double step(Optimizer& optimizer, std::int64_t number) {
 
 }  // namespace
 
-TEST_CASE("The rate warms up linearly and then falls as a half cosine", "[trainer][schedule]") {
+TEST_CASE("the rate warms up linearly and then falls as a half cosine", "[trainer][schedule]") {
   const auto at = [](std::int64_t step) {
     return schedule_factor(Schedule::kCosine, 0.2, step, 10);  // 2 steps of warm-up, then 8
   };
@@ -47,20 +47,20 @@ TEST_CASE("The rate warms up linearly and then falls as a half cosine", "[traine
   CHECK(at(9) == Approx(0.5 * (1 + std::cos(7 * 3.14159265358979 / 8))));
 }
 
-TEST_CASE("The linear rate falls to one step above nothing", "[trainer][schedule]") {
+TEST_CASE("the linear rate falls to one step above nothing", "[trainer][schedule]") {
   CHECK(schedule_factor(Schedule::kLinear, 0.0, 0, 4) == 1.0);
   CHECK(schedule_factor(Schedule::kLinear, 0.0, 1, 4) == 0.75);
   CHECK(schedule_factor(Schedule::kLinear, 0.0, 3, 4) == 0.25);
   CHECK(schedule_factor(Schedule::kLinear, 0.5, 3, 4) == 0.5);
 }
 
-TEST_CASE("The constant rate only warms up", "[trainer][schedule]") {
+TEST_CASE("the constant rate only warms up", "[trainer][schedule]") {
   CHECK(schedule_factor(Schedule::kConstant, 0.3, 0, 10) == Approx(1.0 / 3));
   CHECK(schedule_factor(Schedule::kConstant, 0.3, 3, 10) == 1.0);
   CHECK(schedule_factor(Schedule::kConstant, 0.3, 9, 10) == 1.0);
 }
 
-TEST_CASE("A warm-up of a part of a step is one step, and all may be warm-up",
+TEST_CASE("a warm-up of a part of a step is one step, and all may be warm-up",
           "[trainer][schedule]") {
   CHECK(schedule_factor(Schedule::kConstant, 0.01, 0, 10) == 1.0);
   CHECK(schedule_factor(Schedule::kCosine, 1.0, 9, 10) == 1.0);
@@ -79,7 +79,7 @@ TEST_CASE("AdamW's first step is the rate in the gradient's direction, decay apa
   CHECK_FALSE(free.grad().defined());
 }
 
-TEST_CASE("Gradients are clipped by the norm over all groups, which is returned",
+TEST_CASE("gradients are clipped by the norm over all groups, which is returned",
           "[trainer][optimizer]") {
   const Tensor a = parameter({2.0f}), b = parameter({3.0f});  // gradients 3 and 4
   Optimizer optimizer({{{{"a", a}}, 0.1, 0.0}, {{{"b", b}}, 0.1, 0.0}}, constant_rate(2.5));
@@ -89,7 +89,7 @@ TEST_CASE("Gradients are clipped by the norm over all groups, which is returned"
   CHECK(state.at("b.exp_avg").item<float>() == Approx(0.1 * 2.0));
 }
 
-TEST_CASE("Each group has its own rate, and the schedule bends both", "[trainer][optimizer]") {
+TEST_CASE("each group has its own rate, and the schedule bends both", "[trainer][optimizer]") {
   TrainOptions options = constant_rate();
   options.lr_scheduler_type = Schedule::kLinear;
   const Tensor a = parameter({2.0f}), b = parameter({2.0f});
@@ -100,7 +100,7 @@ TEST_CASE("Each group has its own rate, and the schedule bends both", "[trainer]
   CHECK(optimizer.learning_rate(50) == Approx(0.05));
 }
 
-TEST_CASE("A saved optimizer goes on bit-identically", "[trainer][optimizer]") {
+TEST_CASE("a saved optimizer goes on bit-identically", "[trainer][optimizer]") {
   const auto make = [](const Tensor& tensor) {
     return Optimizer({{{{"p", tensor}}, 0.03, 0.1}}, constant_rate(1.0));
   };
@@ -129,7 +129,7 @@ TEST_CASE("A saved optimizer goes on bit-identically", "[trainer][optimizer]") {
   for (const auto& [name, tensor] : unbroken.state()) CHECK(second.state().at(name).equal(tensor));
 }
 
-TEST_CASE("A parameter that never had a gradient has no state, and goes on so",
+TEST_CASE("a parameter that never had a gradient has no state, and goes on so",
           "[trainer][optimizer]") {
   const auto make = [](const Tensor& a, const Tensor& b) {
     return Optimizer({{{{"a", a}, {"b", b}}, 0.03, 0.1}}, constant_rate());
@@ -156,7 +156,7 @@ TEST_CASE("A parameter that never had a gradient has no state, and goes on so",
   CHECK(resumed.state().at("b.step").item<std::int64_t>() == 1);
 }
 
-TEST_CASE("Many steps of large parameters are torch's, with the same bits on any number of threads",
+TEST_CASE("many steps of large parameters are torch's, with the same bits on any number of threads",
           "[trainer][optimizer]") {
   torch::manual_seed(4);
   constexpr std::int64_t kLarge = 70'003;  // more than one thread's share, and no multiple of 16
@@ -185,7 +185,7 @@ TEST_CASE("Many steps of large parameters are torch's, with the same bits on any
   }
 }
 
-TEST_CASE("A state that does not fit is an Error with the tensor and where it came from",
+TEST_CASE("a state that does not fit is an Error with the tensor and where it came from",
           "[trainer][optimizer]") {
   const Tensor p = parameter({1.0f, 2.0f});
   Optimizer optimizer({{{{"p", p}}, 0.1, 0.0}}, constant_rate());

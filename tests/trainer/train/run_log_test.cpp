@@ -9,7 +9,7 @@ using namespace dualpath;
 using namespace dualpath::testing;
 using dualpath::trainer::RunLog;
 
-TEST_CASE("A line is in the log as soon as it is written", "[trainer][log]") {
+TEST_CASE("a line is in the log as soon as it is written", "[trainer][log]") {
   const TemporaryDirectory folder;
   RunLog log(folder / "log.jsonl", 0);
   CHECK(log.last().empty());
@@ -18,7 +18,7 @@ TEST_CASE("A line is in the log as soon as it is written", "[trainer][log]") {
   CHECK(log.last()["loss"] == 0.5);
 }
 
-TEST_CASE("A resumed log drops later lines and one that was cut off", "[trainer][log]") {
+TEST_CASE("a resumed log drops later lines and one that was cut off", "[trainer][log]") {
   const TemporaryDirectory folder;
   const std::string two = "{\"step\":1}\n{\"step\":2}\n";
   write_plain(folder / "log.jsonl", two + "{\"step\":3}\n{\"step\":4}\n{\"st");
@@ -29,7 +29,7 @@ TEST_CASE("A resumed log drops later lines and one that was cut off", "[trainer]
   CHECK(read_file(folder / "log.jsonl") == two + "{\"step\":3}\n");
 }
 
-TEST_CASE("A log begun anew keeps nothing", "[trainer][log]") {
+TEST_CASE("a log begun anew keeps nothing", "[trainer][log]") {
   const TemporaryDirectory folder;
   write_plain(folder / "log.jsonl", "{\"step\":1}\nno JSON\n[1]\n{\"loss\":1}\n");
   RunLog(folder / "log.jsonl", 0);

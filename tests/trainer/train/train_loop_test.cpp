@@ -83,7 +83,7 @@ std::vector<std::int64_t> logged_steps(const Run& run) {
 
 }  // namespace
 
-TEST_CASE("A run saves and logs on its way and at its end", "[trainer][loop]") {
+TEST_CASE("a run saves and logs on its way and at its end", "[trainer][loop]") {
   Run run;
   const LoopResult result = run.go();
   CHECK(result.steps == 6);
@@ -94,7 +94,7 @@ TEST_CASE("A run saves and logs on its way and at its end", "[trainer][loop]") {
   CHECK(std::filesystem::exists(run.folder / "run/checkpoint-6"));
 }
 
-TEST_CASE("Batches of one step are divided by the count over all of them", "[trainer][loop]") {
+TEST_CASE("batches of one step are divided by the count over all of them", "[trainer][loop]") {
   Run run;
   run.options.gradient_accumulation_steps = 6;  // a whole epoch: 5 windows of 8 and one of 2
   run.options.max_steps = 1;
@@ -106,7 +106,7 @@ TEST_CASE("Batches of one step are divided by the count over all of them", "[tra
   }
 }
 
-TEST_CASE("A run that stopped goes on from its last checkpoint to the same number",
+TEST_CASE("a run that stopped goes on from its last checkpoint to the same number",
           "[trainer][loop]") {
   Run whole, stopped;
   whole.go();
@@ -123,7 +123,7 @@ TEST_CASE("A run that stopped goes on from its last checkpoint to the same numbe
   CHECK(logged_steps(stopped) == logged_steps(whole));
 }
 
-TEST_CASE("A finished run has nothing to do but knows its last losses", "[trainer][loop]") {
+TEST_CASE("a finished run has nothing to do but knows its last losses", "[trainer][loop]") {
   Run run;
   const LoopResult first = run.go(), second = run.go();
   CHECK(second.resumed == 6);
@@ -131,7 +131,7 @@ TEST_CASE("A finished run has nothing to do but knows its last losses", "[traine
   CHECK(second.last == first.last);
 }
 
-TEST_CASE("What is not finite stops the run with its step, its place and the last good checkpoint",
+TEST_CASE("what is not finite stops the run with its step, its place and the last good checkpoint",
           "[trainer][loop]") {
   Run run;
   const std::string checkpoint = (run.folder / "run/checkpoint-2").string();
@@ -161,7 +161,7 @@ TEST_CASE("What is not finite stops the run with its step, its place and the las
   }
 }
 
-TEST_CASE("An interrupted run finishes its step, saves it and says so", "[trainer][loop]") {
+TEST_CASE("an interrupted run finishes its step, saves it and says so", "[trainer][loop]") {
   Run run;
   const ChildEnd end = in_child([&] {  // the flag stays set in a process
     install_interrupt_handlers();

@@ -1,4 +1,4 @@
-#include "modules/ops/packed_linear.h"
+#include "modules/ops/prepared_linear.h"
 
 #include <torch/autograd.h>
 
@@ -20,34 +20,34 @@ Tensor product(const Tensor& x, const RightOperand& right, const Tensor& bias) {
   return y.view(sizes);
 }
 
-struct PackedLinear : torch::autograd::Function<PackedLinear> {
+struct PreparedLinear : torch::autograd::Function<PreparedLinear> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const std::optional<Tensor>& bias,
-                        const std::shared_ptr<PackedMatrix>& matrix) {
+                        const std::shared_ptr<PreparedMatrix>& matrix) {
     ctx->saved_data["matrix"] = held(matrix);
     return product(x, matrix->forward(), bias.value_or(Tensor()));
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
-    auto& matrix = held_in<PackedMatrix>(ctx->saved_data["matrix"]);
+    auto& matrix = held_in<PreparedMatrix>(ctx->saved_data["matrix"]);
     return {product(grads.front(), matrix.backward(), /*bias=*/{}), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
-const RightOperand& PackedMatrix::forward() {
-  if (!forward_) forward_ = RightOperand::packed(plain_());
+const RightOperand& PreparedMatrix::forward() {
+  if (!forward_) forward_ = RightOperand::prepared(plain_());
   return *forward_;
 }
 
-const RightOperand& PackedMatrix::backward() {
-  if (!backward_) backward_ = RightOperand::packed(plain_().t());
+const RightOperand& PreparedMatrix::backward() {
+  if (!backward_) backward_ = RightOperand::prepared(plain_().t());
   return *backward_;
 }
 
-Tensor packed_linear(const Tensor& x, const std::shared_ptr<PackedMatrix>& matrix,
-                     const Tensor& bias) {
-  return PackedLinear::apply(x, optional_of(bias), matrix);
+Tensor prepared_linear(const Tensor& x, const std::shared_ptr<PreparedMatrix>& matrix,
+                       const Tensor& bias) {
+  return PreparedLinear::apply(x, optional_of(bias), matrix);
 }
 
 }  // namespace dualpath::modules

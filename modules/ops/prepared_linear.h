@@ -14,9 +14,9 @@ namespace dualpath::modules {
 /// Prepares a frozen W [out, in] once for many products: preparing it for each would cost a good
 /// part of the product. Each direction's layout is made when it is first asked for. The plain
 /// matrix is not kept.
-class PackedMatrix {
+class PreparedMatrix {
  public:
-  explicit PackedMatrix(std::function<at::Tensor()> plain) : plain_(std::move(plain)) {}
+  explicit PreparedMatrix(std::function<at::Tensor()> plain) : plain_(std::move(plain)) {}
 
   /// Right operand of x W^T.
   const RightOperand& forward();
@@ -29,7 +29,7 @@ class PackedMatrix {
 };
 
 /// y = x W^T + b. x: [..., in]; bias: [out], frozen, or undefined. Result: [..., out].
-at::Tensor packed_linear(const at::Tensor& x, const std::shared_ptr<PackedMatrix>& matrix,
-                         const at::Tensor& bias = {});
+at::Tensor prepared_linear(const at::Tensor& x, const std::shared_ptr<PreparedMatrix>& matrix,
+                           const at::Tensor& bias = {});
 
 }  // namespace dualpath::modules

@@ -8,12 +8,12 @@ namespace dualpath::quant {
 /// A block has 16 groups of 4 inputs, a group 64 outputs with their 4 inputs each. Behind all
 /// blocks stands for each output the compensation of an input's zero point: minus the sum of its
 /// codes.
-inline constexpr std::int64_t kPackedBlock = 64;
+inline constexpr std::int64_t kPreparedBlock = 64;
 
 /// codes: [outputs, inputs], both multiples of 64. Writes the blocks of outputs begin .. end
-/// (multiples of 64) to packed, which has outputs * inputs bytes in all, and their part of
+/// (multiples of 64) to prepared, which has outputs * inputs bytes in all, and their part of
 /// compensation: [outputs].
-void pack_blocks_cpu(const std::int8_t* codes, std::int64_t inputs, std::int64_t begin,
-                     std::int64_t end, std::int8_t* packed, std::int32_t* compensation);
+void prepare_blocks_cpu(const std::int8_t* codes, std::int64_t inputs, std::int64_t begin,
+                        std::int64_t end, std::int8_t* prepared, std::int32_t* compensation);
 
 }  // namespace dualpath::quant
