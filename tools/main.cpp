@@ -49,6 +49,8 @@ int run_and_report(int argc, char** argv) {
   };
   try {
     return run(argc, argv);
+  } catch (const dualpath::tools::Ended& end) {
+    return end.exit_code;
   } catch (const dualpath::Error& error) {
     report("", error.what());
     return error.exit_code();

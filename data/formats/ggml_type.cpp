@@ -34,33 +34,33 @@ void dequantize_bf16(const std::byte* block, float* values) {
   values[0] = bfloat16_to_float(bits);
 }
 
-struct Row {
+struct BlockType {
   GgmlType type;
   GgmlBlock block;
   void (*dequantize)(const std::byte* block, float* values);
 };
 
-constexpr std::array<Row, 13> kRows{{{GgmlType::kF32, {1, 4}, dequantize_f32},
-                                     {GgmlType::kF16, {1, 2}, dequantize_f16},
-                                     {GgmlType::kBF16, {1, 2}, dequantize_bf16},
-                                     {GgmlType::kQ4_0, {32, 18}, dequantize_q4_0},
-                                     {GgmlType::kQ4_1, {32, 20}, dequantize_q4_1},
-                                     {GgmlType::kQ5_0, {32, 22}, dequantize_q5_0},
-                                     {GgmlType::kQ5_1, {32, 24}, dequantize_q5_1},
-                                     {GgmlType::kQ8_0, {32, 34}, dequantize_q8_0},
-                                     {GgmlType::kQ2_K, {256, 84}, dequantize_q2_k},
-                                     {GgmlType::kQ3_K, {256, 110}, dequantize_q3_k},
-                                     {GgmlType::kQ4_K, {256, 144}, dequantize_q4_k},
-                                     {GgmlType::kQ5_K, {256, 176}, dequantize_q5_k},
-                                     {GgmlType::kQ6_K, {256, 210}, dequantize_q6_k}}};
+constexpr std::array<BlockType, 13> kBlockTypes{{{GgmlType::kF32, {1, 4}, dequantize_f32},
+                                                 {GgmlType::kF16, {1, 2}, dequantize_f16},
+                                                 {GgmlType::kBF16, {1, 2}, dequantize_bf16},
+                                                 {GgmlType::kQ4_0, {32, 18}, dequantize_q4_0},
+                                                 {GgmlType::kQ4_1, {32, 20}, dequantize_q4_1},
+                                                 {GgmlType::kQ5_0, {32, 22}, dequantize_q5_0},
+                                                 {GgmlType::kQ5_1, {32, 24}, dequantize_q5_1},
+                                                 {GgmlType::kQ8_0, {32, 34}, dequantize_q8_0},
+                                                 {GgmlType::kQ2_K, {256, 84}, dequantize_q2_k},
+                                                 {GgmlType::kQ3_K, {256, 110}, dequantize_q3_k},
+                                                 {GgmlType::kQ4_K, {256, 144}, dequantize_q4_k},
+                                                 {GgmlType::kQ5_K, {256, 176}, dequantize_q5_k},
+                                                 {GgmlType::kQ6_K, {256, 210}, dequantize_q6_k}}};
 
-const Row* find_row(GgmlType type) {
-  const auto found = std::ranges::find(kRows, type, &Row::type);
-  return found == kRows.end() ? nullptr : &*found;
+const BlockType* find_row(GgmlType type) {
+  const auto found = std::ranges::find(kBlockTypes, type, &BlockType::type);
+  return found == kBlockTypes.end() ? nullptr : &*found;
 }
 
-const Row& row_of(GgmlType type) {
-  if (const Row* row = find_row(type)) return *row;
+const BlockType& row_of(GgmlType type) {
+  if (const BlockType* row = find_row(type)) return *row;
   throw Error("GGUF: cannot read {}", ggml_type_name(static_cast<std::uint32_t>(type)));
 }
 

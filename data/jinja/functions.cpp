@@ -14,8 +14,8 @@ namespace {
 
 using Code = Value (*)(Runtime&, const CallArguments&);
 
-struct Function : Object {
-  explicit Function(Code which) : code(which) {}
+struct FunctionObject : Object {
+  explicit FunctionObject(Code which) : code(which) {}
   std::string_view type() const override { return "function"; }
   bool is_callable() const override { return true; }
   Value call(Runtime& runtime, const CallArguments& arguments) const override {
@@ -129,15 +129,16 @@ constexpr std::array<std::pair<std::string_view, Code>, 5> kFunctions{{
 }};
 
 // Other names that Jinja gives a meaning to.
-constexpr std::array<std::string_view, 6> kOthers{"cycler", "joiner", "kwargs",
-                                                  "lipsum", "self",   "varargs"};
+constexpr std::array<std::string_view, 6> kOtherFunctions{"cycler", "joiner", "kwargs",
+                                                          "lipsum", "self",   "varargs"};
 
 }  // namespace
 
 std::optional<Value> function_named(Runtime& runtime, const std::string& name) {
   for (const auto& [known, code] : kFunctions)
-    if (known == name) return Value(std::shared_ptr<Object>(std::make_shared<Function>(code)));
-  if (std::ranges::find(kOthers, name) != kOthers.end())
+    if (known == name)
+      return Value(std::shared_ptr<Object>(std::make_shared<FunctionObject>(code)));
+  if (std::ranges::find(kOtherFunctions, name) != kOtherFunctions.end())
     runtime.fail("'{}' is not supported", name);
   return std::nullopt;
 }

@@ -20,9 +20,9 @@ struct Macro : Object {
   std::string_view type() const override { return "macro"; }
   bool is_callable() const override { return true; }
   Value attribute(Runtime& runtime, const std::string& name) override {
-    constexpr std::array<std::string_view, 5> kOthers{"arguments", "caller", "catch_kwargs",
-                                                      "catch_varargs", "explicit_caller"};
-    if (std::ranges::find(kOthers, name) != kOthers.end())
+    constexpr std::array<std::string_view, 5> kOtherNames{"arguments", "caller", "catch_kwargs",
+                                                          "catch_varargs", "explicit_caller"};
+    if (std::ranges::find(kOtherNames, name) != kOtherNames.end())
       runtime.fail("the attribute '{}' of a macro is not supported", name);
     return name == "name" ? Value(definition.name) : Value::undefined(name);
   }

@@ -23,9 +23,9 @@ std::string normalized(std::string_view source) {
   return text;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_name_part(char c) { return is_name_start(c) || is_digit(c); }
+bool is_name_part(char c) { return is_name_start(c) || is_ascii_digit(c); }
 
 /// The operators, the longest first.
 constexpr std::array<std::string_view, 26> kOperators{
@@ -210,7 +210,7 @@ class Lexer {
   void read_token(std::string& open) {
     const char c = peek();
     const bool after_dot = place_ > 0 && source_[place_ - 1] == '.';
-    if (is_digit(c)) return read_number(after_dot);
+    if (is_ascii_digit(c)) return read_number(after_dot);
     if (is_name_start(c)) {
       std::size_t size = 1;
       while (is_name_part(peek(size))) ++size;
@@ -242,7 +242,8 @@ class Lexer {
 
   std::size_t digits(std::size_t from) const {
     std::size_t end = from;
-    while (is_digit(peek(end)) || (peek(end) == '_' && end > from && is_digit(peek(end + 1))))
+    while (is_ascii_digit(peek(end)) ||
+           (peek(end) == '_' && end > from && is_ascii_digit(peek(end + 1))))
       ++end;
     return end;
   }
@@ -263,13 +264,13 @@ class Lexer {
       fail("numbers that are not decimal are not supported");
     bool is_float = false;
     if (!after_dot) {
-      if (peek(size) == '.' && is_digit(peek(size + 1))) {
+      if (peek(size) == '.' && is_ascii_digit(peek(size + 1))) {
         is_float = true;
         size = digits(size + 1);
       }
       if (peek(size) == 'e' || peek(size) == 'E') {
         const std::size_t sign = peek(size + 1) == '+' || peek(size + 1) == '-' ? 1 : 0;
-        if (is_digit(peek(size + 1 + sign))) {
+        if (is_ascii_digit(peek(size + 1 + sign))) {
           is_float = true;
           size = digits(size + 1 + sign);
         }

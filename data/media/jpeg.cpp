@@ -30,18 +30,18 @@ void emit(j_common_ptr common, int level) {
   if (level < 0) fail(common);
 }
 
-class Decoder {
+class JpegDecoder {
  public:
-  explicit Decoder(const std::string& name) : name_(name) {
+  explicit JpegDecoder(const std::string& name) : name_(name) {
     info_.err = jpeg_std_error(&handler_.manager);
     handler_.manager.error_exit = fail;
     handler_.manager.emit_message = emit;
     if (setjmp(handler_.failed) != 0) throw_error();
     jpeg_create_decompress(&info_);
   }
-  ~Decoder() { jpeg_destroy_decompress(&info_); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
 
   void read_header(const std::string& bytes) {
     if (setjmp(handler_.failed) != 0) throw_error();
@@ -84,7 +84,7 @@ class Decoder {
 }  // namespace
 
 Image decode_jpeg(const std::string& bytes, const std::string& name) {
-  Decoder decoder(name);
+  JpegDecoder decoder(name);
   decoder.read_header(bytes);
   if (decoder.info().num_components == 4)
     throw Error("{}: expected a gray or RGB picture, got a CMYK one: convert it first", name);

@@ -32,9 +32,9 @@ void read(png_structp png, png_bytep out, std::size_t size) {
   source->at += size;
 }
 
-class Decoder {
+class PngDecoder {
  public:
-  Decoder(const std::string& bytes, const std::string& name) : name_(name), source_{bytes} {
+  PngDecoder(const std::string& bytes, const std::string& name) : name_(name), source_{bytes} {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source_, fail, ignore);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
@@ -42,9 +42,9 @@ class Decoder {
       throw Error("{}: not enough memory to read it", name_);
     }
   }
-  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~PngDecoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
 
   void read_header() {
     if (setjmp(png_jmpbuf(png_)) != 0) throw_error();
@@ -83,7 +83,7 @@ class Decoder {
 }  // namespace
 
 Image decode_png(const std::string& bytes, const std::string& name) {
-  Decoder decoder(bytes, name);
+  PngDecoder decoder(bytes, name);
   decoder.read_header();
   Image image = blank_image(name, decoder.width(), decoder.height());
   std::vector<png_byte> rgba(4 * decoder.width() * decoder.height());

@@ -29,17 +29,17 @@ constexpr float kLoudest = 0x1p64F;   // far above any scale in use, and safe fr
 constexpr std::size_t kBlock = 4096;  // frames read at a time
 
 /// The content of a file and the place where libsndfile reads on.
-struct Source {
+struct AudioSource {
   std::string_view bytes;
   sf_count_t at = 0;
 };
 
 sf_count_t length(void* user) {
-  return static_cast<sf_count_t>(static_cast<Source*>(user)->bytes.size());
+  return static_cast<sf_count_t>(static_cast<AudioSource*>(user)->bytes.size());
 }
 
 sf_count_t seek(sf_count_t offset, int whence, void* user) {
-  auto* source = static_cast<Source*>(user);
+  auto* source = static_cast<AudioSource*>(user);
   const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? source->at : length(user);
   // Offsets come from the file, so any may come.
   if (offset < -from || offset > length(user) - from) return -1;
@@ -47,14 +47,14 @@ sf_count_t seek(sf_count_t offset, int whence, void* user) {
 }
 
 sf_count_t read(void* out, sf_count_t count, void* user) {
-  auto* source = static_cast<Source*>(user);
+  auto* source = static_cast<AudioSource*>(user);
   count = std::clamp<sf_count_t>(count, 0, length(user) - source->at);
   std::copy_n(source->bytes.data() + source->at, count, static_cast<char*>(out));
   source->at += count;
   return count;
 }
 
-sf_count_t tell(void* user) { return static_cast<Source*>(user)->at; }
+sf_count_t tell(void* user) { return static_cast<AudioSource*>(user)->at; }
 
 float average(std::span<const float> channels) {
   double sum = 0;
@@ -128,7 +128,7 @@ class AudioFile {
   }
 
   const std::string& name_;
-  Source source_;
+  AudioSource source_;
   SF_INFO info_{};
   std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file_;
   std::vector<float> interleaved_;  // [kBlock, channels]

@@ -14,7 +14,7 @@ namespace dualpath::data {
 namespace {
 
 /// The characters of str.isspace().
-constexpr std::string_view kSpaces =
+constexpr std::string_view kPythonSpaces =
     R"(\x09-\x0D\x1C-\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
 // Letters whose escapes mean the same in both languages: classes, and single characters.
@@ -28,9 +28,9 @@ bool contains(std::string_view text, char c) { return text.find(c) != std::strin
 
 /// Reads an expression from left to right, like Python's parser, and writes it down again for
 /// PCRE2.
-class Translator {
+class PythonTranslator {
  public:
-  explicit Translator(std::string_view expression) : expression_(expression) {}
+  explicit PythonTranslator(std::string_view expression) : expression_(expression) {}
 
   std::string run() {
     while (!at_end()) piece();
@@ -137,8 +137,8 @@ class Translator {
     const char c = take();
     if (c == 'A' || c == 'b' || c == 'B') return put(std::string{'\\', c}, Last::kNothing);
     if (c == 'Z') return put("\\z", Last::kNothing);
-    if (c == 's') return put(fmt::format("[{}]", kSpaces), Last::kItem);
-    if (c == 'S') return put(fmt::format("[^{}]", kSpaces), Last::kItem);
+    if (c == 's') return put(fmt::format("[{}]", kPythonSpaces), Last::kItem);
+    if (c == 'S') return put(fmt::format("[^{}]", kPythonSpaces), Last::kItem);
     if (is_digit(c) && c != '0') return numbered(c);
     put(escaped(c), Last::kItem);
   }
@@ -202,7 +202,7 @@ class Translator {
     if (c != '\\') return {c};
     c = take();
     if (c == 'b') return "\\x08";
-    if (c == 's') return std::string(kSpaces);
+    if (c == 's') return std::string(kPythonSpaces);
     if (c == 'S') return "\\S";  // a class has no way to say all but Python's few spaces more
     if (is_octal(c)) return octal(std::string{c} + std::string(take_while(is_octal, 2)));
     return escaped(c);
@@ -280,10 +280,10 @@ class Translator {
   std::string flags_, out_;
 };
 
-RegexCode compile(std::string_view expression) {
+RegexCode compile_python(std::string_view expression) {
   const std::uint32_t options =
       PCRE2_UTF | PCRE2_UCP | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C;
-  return compile_regex(expression, Translator(expression).run(), options);
+  return compile_regex(expression, PythonTranslator(expression).run(), options);
 }
 
 struct Deleter {
@@ -294,7 +294,7 @@ struct Deleter {
 }  // namespace
 
 PythonPattern::PythonPattern(std::string_view expression)
-    : expression_(expression), code_(compile(expression)) {}
+    : expression_(expression), code_(compile_python(expression)) {}
 
 bool PythonPattern::matches_start(std::string_view text) const {
   const std::unique_ptr<pcre2_match_data, Deleter> match(pcre2_match_data_create(1, nullptr));

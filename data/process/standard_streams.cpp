@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "data/base/error.h"
+#include "data/files/file_descriptor.h"
 
 namespace dualpath {
 namespace {
@@ -25,6 +26,12 @@ void prepare_standard_streams() {
   open_if_closed(STDOUT_FILENO, O_RDONLY);  // a result that nobody gets is an error
   open_if_closed(STDERR_FILENO, O_WRONLY);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+void redirect_standard_streams(const std::filesystem::path& file) {
+  const FileDescriptor target(file, O_WRONLY | O_CREAT | O_APPEND);
+  std::fflush(stdout);
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(target.get(), stream);
 }
 
 void write_output(std::string_view text) {

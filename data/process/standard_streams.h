@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string_view>
 
 namespace dualpath {
@@ -16,5 +17,8 @@ void write_output(std::string_view text);
 
 /// Writes to standard error. Nobody may be there to read it any more, which stops nothing.
 void write_notice(std::string_view text);
+
+/// From now on appends all that goes to the standard streams to a file, made if missing.
+void redirect_standard_streams(const std::filesystem::path& file);
 
 }  // namespace dualpath

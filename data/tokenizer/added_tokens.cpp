@@ -10,7 +10,7 @@ namespace dualpath::data {
 namespace {
 
 /// Unicode's White_Space property, which lstrip and rstrip follow.
-constexpr std::array<std::string_view, 25> kSpaces{
+constexpr std::array<std::string_view, 25> kStripped{
     "\t",     "\n",     "\v",     "\f",     "\r",     " ",      "\u0085", "\u00A0", "\u1680",
     "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
     "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
@@ -20,8 +20,8 @@ std::size_t space_at_start(std::string_view text) {
   const std::size_t size = text.size();
   const auto starts = [&](std::string_view space) { return text.starts_with(space); };
   while (true) {
-    const auto space = std::ranges::find_if(kSpaces, starts);
-    if (space == kSpaces.end()) return size - text.size();
+    const auto space = std::ranges::find_if(kStripped, starts);
+    if (space == kStripped.end()) return size - text.size();
     text.remove_prefix(space->size());
   }
 }
@@ -30,8 +30,8 @@ std::size_t space_at_end(std::string_view text) {
   const std::size_t size = text.size();
   const auto ends = [&](std::string_view space) { return text.ends_with(space); };
   while (true) {
-    const auto space = std::ranges::find_if(kSpaces, ends);
-    if (space == kSpaces.end()) return size - text.size();
+    const auto space = std::ranges::find_if(kStripped, ends);
+    if (space == kStripped.end()) return size - text.size();
     text.remove_suffix(space->size());
   }
 }

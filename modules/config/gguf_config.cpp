@@ -46,7 +46,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNeutral
 }};
 
 /// Refuses keys of the architecture that are neither read nor neutral.
-void require_known_keys(const GgufReader& gguf) {
+void require_known_gguf_keys(const GgufReader& gguf) {
   const std::string where = gguf.file()->path().string();
   for (const auto& [key, value] : gguf.metadata()) {
     if (!key.starts_with(kPrefix)) continue;
@@ -166,7 +166,7 @@ void read_tensors(const GgufReader& gguf, DecoderConfig& c) {
 
 DecoderConfig DecoderConfig::from_gguf(const GgufReader& gguf) {
   require_model(gguf);
-  require_known_keys(gguf);
+  require_known_gguf_keys(gguf);
   DecoderConfig c;
   read_sizes(gguf, c);
   read_tensors(gguf, c);

@@ -9,6 +9,7 @@
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
 #include "quant/calibrate/observe_executor.h"
+#include "quant/calibrate/smoothing.h"
 
 namespace dualpath::quant {
 namespace {
@@ -28,14 +29,17 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
 }
 
 void observe(const modules::Network& network, const Plan& plan, ObserveExecutor& executor,
-             const CalibrationSamples& samples, const std::function<void(std::int64_t)>& progress) {
+             const CalibrationSamples& samples, const std::optional<CalibrationShare>& share,
+             const std::function<void(std::int64_t)>& progress) {
   const PlannedLinear* head = plan.linear(network.head.ref.name);
-  for (std::size_t i = 0; i < samples.count; ++i) {
+  const std::size_t begin = share ? share->begin : 0, end = share ? share->end : samples.count;
+  for (std::size_t i = begin; i < end; ++i) {
     modules::State state = samples.state(i);
     modules::run(network, executor, state);
     if (head && head->is_static()) executor.observe(head->group, state.hidden);
     progress(state.ids.defined() ? state.ids.numel() : 1);
   }
+  if (share) executor.replace(share->gather(executor.seen()));
 }
 
 /// Joins a few windows, evenly spaced and as long as the first, into one batch.
@@ -221,14 +225,15 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const CalibrationSamples& samples,
-                      const std::function<void(std::int64_t)>& progress) {
+                      const std::function<void(std::int64_t)>& progress,
+                      const std::optional<CalibrationShare>& share) {
   const torch::NoGradGuard no_grad;
   Transforms transforms;
   modules::NamedTensors untransformed_scales;
   for (const TransformKind kind : transforms_of(plan)) {
     const auto below = transformed(weights, plan, transforms);
     auto executor = std::make_unique<ObserveExecutor>(below, options, plan);
-    observe(network, plan, *executor, samples, progress);
+    observe(network, plan, *executor, samples, share, progress);
     if (transforms.empty()) untransformed_scales = calibration_of(*executor, plan).scale_tensors;
     const auto channel_ranges = executor->channel_ranges();
     executor.reset();  // frees the weights it prepared, too
@@ -236,14 +241,14 @@ Calibration calibrate(const modules::Network& network,
         find(kind, network, below, options, plan, channel_ranges, searched_of(network, samples)));
   }
   ObserveExecutor executor(transformed(weights, plan, transforms), options, plan);
-  observe(network, plan, executor, samples, progress);
+  observe(network, plan, executor, samples, share, progress);
   Calibration calibration = calibration_of(executor, plan);
   calibration.transforms = std::move(transforms);
   calibration.untransformed_scales = std::move(untransformed_scales);
   return calibration;
 }
 
-void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
+modules::NamedTensors calibration_tensors(const Calibration& calibration) {
   modules::NamedTensors tensors;
   for (const auto& [name, scale] : calibration.scale_tensors) tensors[name + ".scale"] = scale;
   for (const auto& [group, range] : calibration.ranges) put_range(group, range, tensors);
@@ -256,9 +261,13 @@ void save_calibration(const std::filesystem::path& path, const Calibration& cali
     std::visit([&](const auto& found) { put(found, tensors); }, transform);
   for (const auto& [name, scale] : calibration.untransformed_scales)
     tensors[name + kUntransformed] = scale;
+  return tensors;
+}
+
+void save_calibration(const std::filesystem::path& path, const Calibration& calibration) {
   const auto& [fingerprint, model_sha256, tokenizer_sha256] = calibration.source;
   modules::write_tensors(
-      path, tensors,
+      path, calibration_tensors(calibration),
       {{kFingerprint, fingerprint}, {kModel, model_sha256}, {kTokenizer, tokenizer_sha256}});
 }
 
@@ -268,9 +277,14 @@ CalibrationSource calibration_file_source(const std::filesystem::path& path) {
 
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan) {
   const data::SafetensorsReader reader(path);
-  const modules::NamedTensors tensors = modules::read_tensors(reader);
-  Calibration calibration;
+  Calibration calibration = calibration_in(modules::read_tensors(reader), plan, path);
   calibration.source = source_of(reader);
+  return calibration;
+}
+
+Calibration calibration_in(const modules::NamedTensors& tensors, const Plan& plan,
+                           const std::filesystem::path& path) {
+  Calibration calibration;
   for (const TensorGroup& group : plan.groups) {
     if (group.args.dynamic) continue;
     for (const modules::Modality modality : group.needed()) {

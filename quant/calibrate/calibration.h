@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,12 +61,14 @@ Calibration calibrate(const modules::Network& network,
                       const std::function<void(std::int64_t)>& progress);
 /// Calibrates likewise on samples of any modality. The search for smoothing's strengths looks at a
 /// few windows side by side, if the network is a decoder alone. In a network with towers it looks
-/// at the first samples that show each input once.
+/// at the first samples that show each input once. share: this process's part, if several share the
+/// work; the bits are those of one process.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const CalibrationSamples& samples,
-                      const std::function<void(std::int64_t)>& progress);
+                      const std::function<void(std::int64_t)>& progress,
+                      const std::optional<CalibrationShare>& share = std::nullopt);
 /// Calibrates likewise on states that exist already.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
@@ -79,11 +82,16 @@ Calibration calibrate(const modules::Network& network,
 /// place of the group's. With folds there are also "<group>.factors" [channels], ".strength" [1]
 /// and ".unsmoothed_scale" [1] float32.
 void save_calibration(const std::filesystem::path& path, const Calibration& calibration);
+/// The tensors of that file.
+modules::NamedTensors calibration_tensors(const Calibration& calibration);
 /// Reads the source that a calibration's file names; its fields are empty if it names none. Reads
 /// the header only.
 CalibrationSource calibration_file_source(const std::filesystem::path& path);
 /// Reads a calibration. A file that lacks a static group of the plan, or whose checksum is wrong,
 /// is an Error naming it.
 Calibration load_calibration(const std::filesystem::path& path, const Plan& plan);
+/// Makes a calibration of a file's tensors, without a source. path: the file, for errors.
+Calibration calibration_in(const modules::NamedTensors& tensors, const Plan& plan,
+                           const std::filesystem::path& path);
 
 }  // namespace dualpath::quant

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "modules/network/state.h"
+#include "modules/weights/tensor_view.h"
 
 namespace dualpath::quant {
 
@@ -12,4 +14,12 @@ struct CalibrationSamples {
   std::size_t count = 0;
   std::function<modules::State(std::size_t)> state;
 };
+
+/// The part of the samples that one of several processes runs, neighbours all.
+struct CalibrationShare {
+  std::size_t begin, end;
+  /// Returns what each process saw, in the order of their samples.
+  std::function<std::vector<modules::NamedTensors>(const modules::NamedTensors&)> gather;
+};
+
 }  // namespace dualpath::quant

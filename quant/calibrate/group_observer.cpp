@@ -5,6 +5,8 @@
 namespace dualpath::quant {
 namespace {
 
+constexpr const char* kAll = "all";
+
 /// Marks the rows of all modalities: [N] bool.
 at::Tensor all_of(const std::vector<ModalityRows>& counted) {
   at::Tensor rows = counted.front().rows;
@@ -22,9 +24,19 @@ void GroupObserver::observe(const at::Tensor& x, const std::vector<ModalityRows>
   }
 }
 
-void GroupObserver::merge(const GroupObserver& later) {
-  all_->merge(*later.all_);
-  for (const auto& [modality, observer] : later.by_modality_) made(modality).merge(*observer);
+modules::NamedTensors GroupObserver::seen() const {
+  modules::NamedTensors seen{{kAll, all_->seen()}};
+  for (const auto& [modality, observer] : by_modality_)
+    seen.emplace(modules::name_of(modality), observer->seen());
+  return seen;
+}
+
+void GroupObserver::add(const modules::NamedTensors& seen) {
+  all_->add(seen.at(kAll));
+  for (const auto& [word, modality] : modules::kModalities) {
+    const auto found = seen.find(std::string(word));
+    if (found != seen.end()) made(modality).add(found->second);
+  }
 }
 
 const Observer* GroupObserver::of(modules::Modality modality) const {

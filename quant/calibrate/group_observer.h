@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "modules/network/state.h"
+#include "modules/weights/tensor_view.h"
 #include "quant/calibrate/observer.h"
 #include "quant/calibrate/position_rows.h"
 
@@ -20,8 +21,10 @@ class GroupObserver {
 
   /// Looks at one call's rows. x: [N, C] float, finite. counted: the rows that count, no row twice.
   void observe(const torch::Tensor& x, const std::vector<ModalityRows>& counted);
-  /// Takes in what `later` saw: see Observer::merge().
-  void merge(const GroupObserver& later);
+  /// Returns what its observers saw, each under the name of its rows' modality or "all".
+  modules::NamedTensors seen() const;
+  /// Takes in what a later observer saw: see Observer::add().
+  void add(const modules::NamedTensors& seen);
 
   /// The observer of all rows.
   const Observer& all() const { return *all_; }

@@ -6,16 +6,38 @@
 #include "modules/weights/not_finite.h"
 
 namespace dualpath::quant {
+namespace {
+
+/// Between a group's name and its rows'; no name holds it.
+constexpr const char* kBetween = "|";
+constexpr const char* kChannels = "|channels";
+
+/// What one group's observers saw, by rows.
+modules::NamedTensors of_group(const std::string& group, const modules::NamedTensors& seen) {
+  const std::string prefix = group + kBetween;
+  modules::NamedTensors own;
+  for (auto entry = seen.lower_bound(prefix);
+       entry != seen.end() && entry->first.starts_with(prefix); ++entry)
+    own[entry->first.substr(prefix.size())] = entry->second;
+  return own;
+}
+
+}  // namespace
 
 using modules::Operand;
 
 ObserveExecutor::ObserveExecutor(std::shared_ptr<const modules::WeightStore> weights,
                                  at::TensorOptions options, const Plan& plan)
     : FloatExecutor(std::move(weights), options, modules::Preparation::kLinears), plan_(plan) {
-  for (const TensorGroup& group : plan.groups) {
+  clear();
+}
+
+void ObserveExecutor::clear() {
+  observers_.clear();
+  for (const TensorGroup& group : plan_.groups) {
     if (!group.args.dynamic) observers_.emplace(group.name, group.args.observer);
   }
-  for (const PlannedFold& planned : plan.folds) {
+  for (const PlannedFold& planned : plan_.folds) {
     const std::int64_t inputs = planned.fold.consumers.front().in_features;
     channel_ranges_[planned.group] = at::zeros({inputs});
   }
@@ -78,10 +100,22 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
   }
 }
 
-void ObserveExecutor::merge(const ObserveExecutor& later) {
-  for (auto& [group, observer] : observers_) observer.merge(later.observers_.at(group));
-  for (auto& [group, range] : channel_ranges_)
-    range = at::maximum(range, later.channel_ranges_.at(group));
+modules::NamedTensors ObserveExecutor::seen() const {
+  modules::NamedTensors seen;
+  for (const auto& [group, observer] : observers_) {
+    for (const auto& [rows, calls] : observer.seen()) seen[group + kBetween + rows] = calls;
+  }
+  for (const auto& [group, range] : channel_ranges_) seen[group + kChannels] = range;
+  return seen;
+}
+
+void ObserveExecutor::replace(const std::vector<modules::NamedTensors>& shards) {
+  clear();
+  for (const modules::NamedTensors& shard : shards) {
+    for (auto& [group, observer] : observers_) observer.add(of_group(group, shard));
+    for (auto& [group, range] : channel_ranges_)
+      range = at::maximum(range, shard.at(group + kChannels));
+  }
 }
 
 }  // namespace dualpath::quant

@@ -30,8 +30,11 @@ class ObserveExecutor : public modules::FloatExecutor {
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
 
-  /// Takes in what `later`, of the same plan, saw: see Observer::merge().
-  void merge(const ObserveExecutor& later);
+  /// Returns what all observers saw and the channels' ranges, by name.
+  modules::NamedTensors seen() const;
+  /// Replaces what was seen by the shards' in this order: see Observer::add(). They are of the same
+  /// plan.
+  void replace(const std::vector<modules::NamedTensors>& shards);
 
   /// The observers by group name.
   const std::map<std::string, GroupObserver>& observers() const { return observers_; }
@@ -44,6 +47,7 @@ class ObserveExecutor : public modules::FloatExecutor {
  private:
   void observe(const std::string& site, const at::Tensor& x,
                const std::vector<ModalityRows>& counted);
+  void clear();
   void observe_heads(const std::vector<std::string>& groups, const at::Tensor& x);
 
   const Plan& plan_;

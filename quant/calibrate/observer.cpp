@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <typeinfo>
 #include <vector>
 
 namespace dualpath::quant {
@@ -18,16 +17,30 @@ ObservedRange range_of(const torch::Tensor& x, const torch::Tensor& mask) {
 }
 
 /// An observer whose rule needs each call's range alone. It keeps the ranges, 16 bytes a call, and
-/// a merge goes through the later ones one by one. A mean of means would depend on where shards
+/// add() goes through the later ones one by one. A mean of means would depend on where shards
 /// begin.
 class RangeObserver : public Observer {
  public:
   void observe(const torch::Tensor& x, const torch::Tensor& mask) override {
     add(range_of(x, mask));
   }
-  void merge(const Observer& later) override {
-    TORCH_CHECK(typeid(later) == typeid(*this), "observers of two kinds cannot be merged");
-    for (const ObservedRange& call : static_cast<const RangeObserver&>(later).calls_) add(call);
+  torch::Tensor seen() const override {
+    const torch::Tensor seen =
+        torch::empty({static_cast<std::int64_t>(calls_.size()), 3}, torch::kDouble);
+    auto* row = seen.mutable_data_ptr<double>();
+    for (const ObservedRange& call : calls_) {
+      *row++ = call.min;
+      *row++ = call.max;
+      *row++ = static_cast<double>(call.count);
+    }
+    return seen;
+  }
+  void add(const torch::Tensor& seen) override {
+    const auto calls = seen.accessor<double, 2>();
+    for (std::int64_t i = 0; i < calls.size(0); ++i) {
+      add({static_cast<float>(calls[i][0]), static_cast<float>(calls[i][1]),
+           static_cast<std::int64_t>(calls[i][2])});
+    }
   }
   ObservedRange range() const override { return range_; }
 

@@ -25,10 +25,12 @@ class Observer {
   /// Looks at one call's rows. x: [N, C] float, finite. mask: [N] bool; rows where it is false
   /// (padding) are ignored. A call without rows changes nothing.
   virtual void observe(const torch::Tensor& x, const torch::Tensor& mask) = 0;
-  /// Takes in what `later`, an observer of the same kind, saw. The result has the bits of one
-  /// observer that sees this one's calls and then later's. So shards merged in their order equal
-  /// one pass in that order.
-  virtual void merge(const Observer& later) = 0;
+  /// Returns all that it saw, as add() takes it: float64 on the CPU.
+  virtual torch::Tensor seen() const = 0;
+  /// Takes in what a later observer of the same kind saw. The result has the bits of one observer
+  /// that sees this one's calls and then the later one's. So shards added in their order equal one
+  /// pass in that order.
+  virtual void add(const torch::Tensor& seen) = 0;
   /// The range that the grid is proposed from; count is 0 before the first row.
   virtual ObservedRange range() const = 0;
   /// The symmetric grid of an activation of `num_bits` bits.

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 
@@ -25,5 +26,10 @@ class TemporaryDirectory {
  private:
   std::filesystem::path path_;
 };
+
+/// Counts what lies in a directory.
+inline std::ptrdiff_t entries_in(const std::filesystem::path& directory) {
+  return std::distance(std::filesystem::directory_iterator(directory), {});
+}
 
 }  // namespace dualpath::testing

@@ -37,10 +37,10 @@ function(dualpath_configure target torch_free)
   else()
     target_link_libraries(${target} PUBLIC dualpath::torch)
     target_precompile_headers(${target} REUSE_FROM dualpath_torch_pch)
-    # Every file that uses torch pays some seconds for torch's templates: eight files in one translation unit pay once.
-    # cmake -DDUALPATH_UNITY=OFF compiles each alone, which suits who changes few of them.
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ${DUALPATH_UNITY} UNITY_BUILD_BATCH_SIZE 8)
   endif()
+  # Every file pays some seconds for the templates of torch, JSON or Catch2: eight files in one translation unit pay once.
+  # cmake -DDUALPATH_UNITY=OFF compiles each alone, which suits who changes few of them.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${DUALPATH_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
 function(dualpath_library name)
@@ -62,6 +62,8 @@ function(dualpath_kernels name)
     list(FILTER sources EXCLUDE REGEX "\\.cu$")
   endif()
   dualpath_library(${name}_kernels TORCH_FREE SOURCES ${sources})
+  # Highway compiles a kernel's file once for each kind of vectors, by macros that a file has for itself.
+  set_target_properties(dualpath_${name}_kernels PROPERTIES UNITY_BUILD OFF)
   if(DUALPATH_CUDA)
     target_link_libraries(dualpath_${name}_kernels PUBLIC torch_cudart)
   endif()

@@ -12,7 +12,7 @@ endif()
 # system's. This view of it shows torch only.
 set(torch_include "${PROJECT_BINARY_DIR}/torch-include")
 file(MAKE_DIRECTORY "${torch_include}")
-foreach(folder torch ATen c10)
+foreach(folder torch ATen c10 caffe2)
   file(CREATE_LINK "${torch_root}/include/${folder}" "${torch_include}/${folder}" SYMBOLIC)
 endforeach()
 

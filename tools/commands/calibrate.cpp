@@ -59,12 +59,14 @@ std::string table_of(const quant::Calibration& calibration) {
 }
 
 void calibrate(const RecipeArguments& arguments) {
-  const OpenRun run(arguments.load(), arguments.access());
-  const quant::Calibration calibration =
-      trainer::run_calibration(run.experiment, run.texts, run.directory);
-  print(trainer::to_json(calibration), arguments.json,
-        fmt::format("{}\nwritten to {}", table_of(calibration),
-                    run.directory.calibration().string()));
+  run_together(arguments, [&](const auto& processes) {
+    const OpenRun run(arguments.load(), arguments.access(), processes);
+    const quant::Calibration calibration =
+        trainer::run_calibration(run.experiment, run.texts, run.directory);
+    print(trainer::to_json(calibration), arguments.json,
+          fmt::format("{}\nwritten to {}", table_of(calibration),
+                      run.directory.calibration().string()));
+  });
 }
 
 }  // namespace
@@ -74,6 +76,7 @@ void add_calibrate(CLI::App& app) {
   CLI::App* command = add_recipe_command(
       app, "calibrate", "run the observers only and write the activation scales", *arguments);
   command->add_flag("--restart", arguments->restart, "remove what the run directory holds first");
+  add_processes(*command, *arguments);
   command->callback([arguments] { calibrate(*arguments); });
 }
 

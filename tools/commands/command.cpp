@@ -14,10 +14,28 @@ namespace dualpath::tools {
 
 trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(recipe, overrides); }
 
-OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access)
-    : experiment(trainer::open_experiment(std::move(recipe), std::move(model))),
+namespace {
+
+/// The first process opens the directory, the others when it is open.
+trainer::RunAccess in_turn(trainer::RunAccess access, trainer::Processes& processes) {
+  if (processes.is_first()) return access;
+  processes.on_first("start", [] {});
+  return trainer::RunAccess::kFollow;
+}
+
+}  // namespace
+
+OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access,
+                 std::shared_ptr<trainer::Processes> processes)
+    : experiment(trainer::open_experiment(std::move(recipe), std::move(model), processes)),
       texts(trainer::load_texts(experiment.recipe.data, experiment.model)),
-      directory(experiment.recipe, access) {}
+      directory(experiment.recipe, in_turn(access, *processes)) {
+  if (processes->is_first()) {
+    processes->on_first("start", [] {});
+  } else {
+    redirect_standard_streams(directory.process_log(processes->rank()));
+  }
+}
 
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments) {
@@ -31,10 +49,12 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
   return command;
 }
 
-void announce_kernel(const trainer::Recipe& recipe) {
-  write_notice(fmt::format("compute: {}, INT8 by {}; {} threads\n",
+void announce_kernel(const trainer::Recipe& recipe, const trainer::Processes& processes) {
+  const std::string shared =
+      processes.size() == 1 ? "" : fmt::format(" in each of {} processes", processes.size());
+  write_notice(fmt::format("compute: {}, INT8 by {}; {} threads{}\n",
                            name_in(quant::kComputes, recipe.compute),
-                           quant::integer_kernel(recipe.compute), at::get_num_threads()));
+                           quant::integer_kernel(recipe.compute), at::get_num_threads(), shared));
 }
 
 std::string version() { return DUALPATH_VERSION; }

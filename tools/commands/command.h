@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -16,6 +18,8 @@ struct RecipeArguments {
   std::vector<std::string> overrides;
   bool json = false;
   bool restart = false;
+  int processes = 1;
+  int timeout = 600;  ///< seconds
 
   trainer::Recipe load() const;
   trainer::RunAccess access() const {
@@ -26,13 +30,26 @@ struct RecipeArguments {
 /// The parts that every command on a run opens. Their order puts mistakes in recipe, model and text
 /// before the directory is touched.
 struct OpenRun {
-  OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access);
-  OpenRun(const trainer::Recipe& recipe, trainer::RunAccess access)
-      : OpenRun(recipe, modules::open_model(recipe.model.path), access) {}
+  OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access,
+          std::shared_ptr<trainer::Processes> processes = std::make_shared<trainer::Processes>());
+  OpenRun(const trainer::Recipe& recipe, trainer::RunAccess access,
+          std::shared_ptr<trainer::Processes> processes = std::make_shared<trainer::Processes>())
+      : OpenRun(recipe, modules::open_model(recipe.model.path), access, std::move(processes)) {}
 
   trainer::Experiment experiment;
   trainer::Texts texts;
   trainer::RunDirectory directory;
+};
+
+/// Runs a command's work in one process or in several: with --processes this program starts itself
+/// so often, and torchrun and Slurm have started it already. In several, the first process alone
+/// prints; the others write into the run's directory, and tell the first why they fail.
+void run_together(const RecipeArguments& arguments,
+                  const std::function<void(const std::shared_ptr<trainer::Processes>&)>& work);
+
+/// Ends a process whose work others have done; nothing is left to say.
+struct Ended {
+  int exit_code;
 };
 
 /// Adds a command `dualpath <name> RECIPE [--set section.key=value]… [--json]`, with an example in
@@ -40,9 +57,12 @@ struct OpenRun {
 CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::string& about,
                              RecipeArguments& arguments);
 
+/// Adds --processes and --timeout.
+void add_processes(CLI::App& command, RecipeArguments& arguments);
+
 /// Prints the first line of a long run to stderr: the kernel (of INT8 per channel, see
-/// quant::integer_kernel) and the number of threads.
-void announce_kernel(const trainer::Recipe& recipe);
+/// quant::integer_kernel), the number of threads and, if there are several, of processes.
+void announce_kernel(const trainer::Recipe& recipe, const trainer::Processes& processes);
 
 /// The project's version.
 std::string version();

@@ -57,17 +57,19 @@ std::string table_of(const trainer::EvaluationTable& result) {
   return table;
 }
 
-void evaluate(const RecipeArguments& arguments) {
+void evaluate(const RecipeArguments& arguments,
+              const std::shared_ptr<trainer::Processes>& processes) {
   const trainer::Recipe recipe = arguments.load();
   modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
-    trainer::use_threads(recipe.num_threads);
-    announce_kernel(recipe);
-    const trainer::EvaluationTable result = trainer::run_export_evaluation(recipe, model);
+    trainer::use_threads(recipe.num_threads, processes->local_size());
+    announce_kernel(recipe, *processes);
+    const trainer::EvaluationTable result =
+        trainer::run_export_evaluation(recipe, model, *processes);
     return print(to_json(result), arguments.json, table_of(result));
   }
-  const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead);
-  announce_kernel(recipe);
+  const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead, processes);
+  announce_kernel(recipe, *processes);
   const trainer::EvaluationTable result =
       trainer::run_evaluation(run.experiment, run.texts, run.directory);
   print(to_json(result), arguments.json, table_of(result));
@@ -80,7 +82,10 @@ void add_evaluate(CLI::App& app) {
   CLI::App* command = add_recipe_command(
       app, "evaluate", "the table: FP, quantized, corrected and control, in and out of domain",
       *arguments);
-  command->callback([arguments] { evaluate(*arguments); });
+  add_processes(*command, *arguments);
+  command->callback([arguments] {
+    run_together(*arguments, [&](const auto& processes) { evaluate(*arguments, processes); });
+  });
 }
 
 }  // namespace dualpath::tools

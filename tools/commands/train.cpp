@@ -26,11 +26,13 @@ std::string summary_of(const trainer::TrainingResult& result,
 }
 
 void train(const RecipeArguments& arguments) {
-  const OpenRun run(arguments.load(), arguments.access());
-  announce_kernel(run.experiment.recipe);
-  const trainer::TrainingResult result =
-      trainer::run_training(run.experiment, run.texts, run.directory);
-  print(to_json(result), arguments.json, summary_of(result, run.directory));
+  run_together(arguments, [&](const auto& processes) {
+    const OpenRun run(arguments.load(), arguments.access(), processes);
+    announce_kernel(run.experiment.recipe, *processes);
+    const trainer::TrainingResult result =
+        trainer::run_training(run.experiment, run.texts, run.directory);
+    print(to_json(result), arguments.json, summary_of(result, run.directory));
+  });
 }
 
 }  // namespace
@@ -41,6 +43,7 @@ void add_train(CLI::App& app) {
       app, "train", "train the corrections on paired paths, then the control; resumes by itself",
       *arguments);
   command->add_flag("--restart", arguments->restart, "remove what the run directory holds first");
+  add_processes(*command, *arguments);
   command->callback([arguments] { train(*arguments); });
 }
 

@@ -84,6 +84,41 @@ class Evaluation {
   std::vector<RowSums> sums_;
 };
 
+/// A row's windows as a tensor: [windows, 5] float64, which holds counts exactly.
+Tensor tensor_of(const std::vector<WindowSums>& windows) {
+  const Tensor tensor =
+      torch::empty({static_cast<std::int64_t>(windows.size()), 5}, torch::kDouble);
+  auto* value = tensor.mutable_data_ptr<double>();
+  for (const WindowSums& window : windows) {
+    for (const double sum :
+         {window.nll, window.kl, static_cast<double>(window.correct),
+          static_cast<double>(window.agreed), static_cast<double>(window.tokens)})
+      *value++ = sum;
+  }
+  return tensor;
+}
+
+void append(const Tensor& tensor, std::vector<WindowSums>& windows) {
+  const auto sums = tensor.accessor<double, 2>();
+  for (std::int64_t i = 0; i < sums.size(0); ++i) {
+    windows.push_back({sums[i][0], sums[i][1], static_cast<std::int64_t>(sums[i][2]),
+                       static_cast<std::int64_t>(sums[i][3]),
+                       static_cast<std::int64_t>(sums[i][4])});
+  }
+}
+
+/// Puts all processes' windows together, in the order of ranks.
+std::vector<RowSums> gathered(Processes& processes, std::vector<RowSums> rows) {
+  if (processes.size() == 1) return rows;
+  modules::NamedTensors own;
+  for (const RowSums& row : rows) own[row.name] = tensor_of(row.windows);
+  for (RowSums& row : rows) row.windows.clear();
+  for (const modules::NamedTensors& tensors : processes.gather("evaluate", own)) {
+    for (RowSums& row : rows) append(tensors.at(row.name), row.windows);
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options) {
@@ -101,18 +136,21 @@ std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOption
 
 std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
+                                   Processes& processes,
                                    const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
   Evaluation evaluation(network, rows);
   const auto chosen = data::evenly_spaced(samples.size(), evaluated_samples(samples, options));
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
-  for (std::size_t i = 0; i < chosen.size(); i += batch_size) {
+  const ProcessShare share = share_of(processes, (chosen.size() + batch_size - 1) / batch_size);
+  for (std::size_t i = share.begin; i < share.end; ++i) {
     throw_if_interrupted();
-    const auto batch = std::span(chosen).subspan(i, std::min(batch_size, chosen.size() - i));
+    const auto rest = std::span(chosen).subspan(i * batch_size);
+    const auto batch = rest.first(std::min(batch_size, rest.size()));
     evaluation.add_batch(samples.batch(batch));
     progress(static_cast<std::int64_t>(batch.size()));
   }
-  return evaluation.take();
+  return gathered(processes, evaluation.take());
 }
 
 std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,

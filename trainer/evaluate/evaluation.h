@@ -9,15 +9,18 @@
 #include "modules/network/network.h"
 #include "trainer/evaluate/metrics.h"
 #include "trainer/evaluate/row.h"
+#include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
 
 /// Runs every row on the same samples. The samples are evenly spaced over the text and enough for
 /// options.num_tokens scored tokens (or all there are). A sample's first token is context only.
-/// rows[0] is the reference that KL and agreement are measured against.
+/// rows[0] is the reference that KL and agreement are measured against. Processes share the
+/// batches; each returns all sums, the same as one alone finds.
 std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
+                                   Processes& processes,
                                    const std::function<void(std::int64_t)>& progress);
 
 /// Runs every row on one batch.

@@ -35,9 +35,9 @@ void update(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std
 
 }  // namespace
 
-void use_threads(std::int64_t wanted) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : static_cast<int>(cores));
+void use_threads(std::int64_t wanted, int processes_here) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  at::set_num_threads(wanted > 0 ? static_cast<int>(wanted) : std::max(1, cores / processes_here));
 }
 
 Experiment open_experiment(Recipe recipe) {
@@ -45,8 +45,9 @@ Experiment open_experiment(Recipe recipe) {
   return open_experiment(std::move(recipe), std::move(model));
 }
 
-Experiment open_experiment(Recipe recipe, modules::Model model) {
-  use_threads(recipe.num_threads);
+Experiment open_experiment(Recipe recipe, modules::Model model,
+                           std::shared_ptr<Processes> processes) {
+  use_threads(recipe.num_threads, processes->local_size());
   if (model.is_quantized()) {
     throw Error(
         "{}: is quantized already; evaluate and inspect take it, the other commands need the float "
@@ -54,7 +55,7 @@ Experiment open_experiment(Recipe recipe, modules::Model model) {
         recipe.model.path.string());
   }
   quant::Plan plan = checked_plan(recipe, model);
-  return {std::move(recipe), std::move(model), std::move(plan)};
+  return {std::move(recipe), std::move(model), std::move(plan), std::move(processes)};
 }
 
 std::string model_fingerprint(const modules::Model& model) {

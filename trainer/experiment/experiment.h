@@ -11,19 +11,22 @@
 #include "quant/plan/plan.h"
 #include "trainer/experiment/texts.h"
 #include "trainer/experiment/trainables.h"
+#include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
 
-/// The start of every command: a recipe, its model opened and checked, and the plan.
+/// The start of every command: a recipe, its model opened and checked, the plan, and the processes
+/// that share the work.
 struct Experiment {
   Recipe recipe;
   modules::Model model;
   quant::Plan plan;
+  std::shared_ptr<Processes> processes;
 };
 
-/// Sets the number of threads; 0: one a core.
-void use_threads(std::int64_t wanted);
+/// Sets the number of threads; 0: one a core, or this process's share of the machine's cores.
+void use_threads(std::int64_t wanted, int processes_here = 1);
 
 /// Makes the plan, and checks all mistakes that show only when recipe and model meet.
 quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& model);
@@ -31,7 +34,8 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
 /// compute what it promises.
 void check_export_dtype(const Recipe& recipe, const modules::Model& model);
 /// Opens an experiment, of a model that is open or of the recipe's. Also calls use_threads.
-Experiment open_experiment(Recipe recipe, modules::Model model);
+Experiment open_experiment(Recipe recipe, modules::Model model,
+                           std::shared_ptr<Processes> processes = std::make_shared<Processes>());
 Experiment open_experiment(Recipe recipe);
 
 /// SHA-256 over the model's files (config, weights, processors' configs): names the model of a

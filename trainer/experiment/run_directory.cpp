@@ -12,6 +12,7 @@
 #include "data/files/file.h"
 #include "data/files/places.h"
 #include "data/formats/json.h"
+#include "trainer/experiment/binding_keys.h"
 #include "trainer/experiment/output_places.h"
 #include "trainer/experiment/previous_run.h"
 #include "trainer/experiment/run_files.h"
@@ -59,6 +60,10 @@ void refuse_notes(const fs::path& recipe) {
 /// The run's directory, after checking that it may be used so.
 fs::path checked(const Recipe& recipe, RunAccess access) {
   const fs::path& directory = recipe.train.output_dir;
+  if (access == RunAccess::kFollow) {
+    create(followed(directory));
+    return directory;
+  }
   if (access == RunAccess::kRead) {
     if (holds_run(directory)) return directory;
     throw Error("{}: no run there; run `dualpath calibrate` or `dualpath train` first",
@@ -71,46 +76,14 @@ fs::path checked(const Recipe& recipe, RunAccess access) {
   return directory;
 }
 
-/// The keys that the trained result depends on, a line each; files are bound by their contents.
-std::vector<std::string> binding_lines(Recipe recipe) {
-  recipe.model.path.clear();
-  recipe.data.train.clear();
-  recipe.data.out_of_domain.clear();
-  recipe.evaluate = {};
-  recipe.export_ = {};
-  recipe.num_threads = 0;
-  recipe.compute = {};                          // changes no bit
-  recipe.train.gradient_checkpointing = false;  // changes no bit, either
-  recipe.train.report_to = {};
-  recipe.train.save_steps = {};
-  recipe.train.save_total_limit = {};
-  recipe.train.logging_steps = {};
-  recipe.train.output_dir.clear();
-  std::vector<std::string> lines;
-  std::istringstream yaml(to_yaml(recipe));
-  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
-  return lines;
-}
-
-std::string first_difference(const Recipe& there, const Recipe& here) {
-  const std::vector<std::string> old_lines = binding_lines(there), new_lines = binding_lines(here);
-  const auto [a, b] =
-      std::mismatch(old_lines.begin(), old_lines.end(), new_lines.begin(), new_lines.end());
-  const auto text = [](auto line, auto end) {
-    return line == end ? std::string("(nothing)") : *line;
-  };
-  if (a == old_lines.end() && b == new_lines.end()) return "";
-  return fmt::format("\"{}\" there, \"{}\" here", text(a, old_lines.end()),
-                     text(b, new_lines.end()));
-}
-
 }  // namespace
 
 RunDirectory::RunDirectory(const Recipe& recipe, RunAccess access)
     : path_(checked(recipe, access)),
       recipe_(to_yaml(recipe)),
-      report_to_(recipe.train.report_to),
-      lock_(path_ / kRunLock, access == RunAccess::kRead ? LockUse::kRead : LockUse::kWrite) {
+      report_to_(access == RunAccess::kFollow ? ReportTo::kNone : recipe.train.report_to) {
+  if (access == RunAccess::kFollow) return;
+  lock_.emplace(path_ / kRunLock, access == RunAccess::kRead ? LockUse::kRead : LockUse::kWrite);
   if (can_write()) {
     settle();
     remove_stale_run_files(path_);
@@ -137,7 +110,7 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
   Recipe there = load_recipe(resolved_recipe());
   if (recipe.train.max_steps > there.train.max_steps)
     there.train.max_steps = recipe.train.max_steps;
-  const std::string difference = first_difference(there, recipe);
+  const std::string difference = first_difference(binding_lines(there), binding_lines(recipe));
   if (!difference.empty()) {
     throw UsageError("{}: made by another recipe: {}; --restart starts anew", path_.string(),
                      difference);
@@ -145,6 +118,10 @@ void RunDirectory::refuse_other_recipe(const Recipe& recipe) const {
 }
 
 fs::path RunDirectory::resolved_recipe() const { return path_ / kResolvedRecipe; }
+
+fs::path RunDirectory::process_log(int rank) const {
+  return path_ / fmt::format("process-{}.log", rank);
+}
 
 void RunDirectory::keep_recipe() const {
   const fs::path file = resolved_recipe();

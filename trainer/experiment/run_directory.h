@@ -13,12 +13,14 @@ namespace dualpath::trainer {
 
 /// The use of a run's directory. kMake: a run that calibrates or trains. kRestart: such a run in
 /// place of the one that is there. kRead: a finished or stopped run, whose recipe stays unchanged.
-enum class RunAccess { kMake, kRestart, kRead };
+/// kFollow: a run that another process holds; nothing is read or written but this process's log.
+enum class RunAccess { kMake, kRestart, kRead, kFollow };
 
 /// A run's directory (train.output_dir), held by a lock while this lives:
 ///   recipe.resolved.yaml, calibration.safetensors, log.jsonl, checkpoint-<step>/, selection.json,
 ///   control/ (log.jsonl, checkpoint-<step>/), report.json, report.html,
-///   runs/ (event files of TensorBoard)
+///   runs/ (event files of TensorBoard), process-<rank>.log (what the processes after the first
+///   say)
 /// A directory that another recipe made is refused with the difference; only a larger max_steps
 /// goes on. Keys that the trained result does not depend on may change: evaluate, export,
 /// data.out_of_domain, compute, num_threads, and in train gradient_checkpointing, report_to and the
@@ -46,9 +48,10 @@ class RunDirectory {
 
   std::filesystem::path html_report() const { return path_ / "report.html"; }
   std::filesystem::path resolved_recipe() const;
+  std::filesystem::path process_log(int rank) const;
 
   /// Whether files can be written there; a run that is only read may lie on a read-only disk.
-  bool can_write() const { return lock_.can_write(); }
+  bool can_write() const { return lock_ && lock_->can_write(); }
   /// Writes recipe.resolved.yaml, unless it is equal already. A new run does so at once; a run that
   /// goes on does so when its inputs are known to be the same.
   void keep_recipe() const;
@@ -66,7 +69,7 @@ class RunDirectory {
   std::filesystem::path path_;
   std::string recipe_;  // the recipe in YAML
   ReportTo report_to_;
-  FileLock lock_;
+  std::optional<FileLock> lock_;  // none with kFollow
   /// Settles at the end of any kind: before the lock goes, and if the constructor fails.
   struct Settling {
     const RunDirectory& directory;

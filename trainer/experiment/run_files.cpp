@@ -30,6 +30,7 @@ bool is_run_file(std::string path) {
       R"(\.lock|recipe\.resolved\.yaml|calibration\.safetensors|selection\.json|report\.(json|html))"
       R"(|control/|(control/)?(log\.jsonl|checkpoint-[0-9]+/))"
       R"(|(control/)?checkpoint-[0-9]+/(trained\.safetensors|optimizer\.safetensors|state\.json))"
+      R"(|process-[0-9]+\.log)"
       R"(|runs/([a-z_]+/)*(events\.out\.tfevents\..+)?)");
   path = without_temporaries(path);
   for (const char* earlier : {".previous/", ".aside/"}) {  // see previous_run.h

@@ -1,6 +1,9 @@
 #include "trainer/experiment/trained_paths.h"
 
+#include <nlohmann/json.hpp>
+
 #include "data/base/error.h"
+#include "trainer/experiment/same_run.h"
 #include "trainer/experiment/selection_file.h"
 #include "trainer/train/checkpoint.h"
 
@@ -23,36 +26,66 @@ quant::CalibrationSource source_in(const RunDirectory& directory) {
 
 /// Returns the steps behind the newest whole checkpoint, 0 if there is none.
 std::int64_t load_newest(const std::filesystem::path& directory, const Trainables& trainables,
-                         const TrainOptions& options, const std::string& fingerprint) {
+                         const Experiment& experiment, const std::string& fingerprint) {
+  const TrainOptions& options = experiment.recipe.train;
   Optimizer optimizer(trainables.groups, options);
-  return Checkpoints(directory, options.save_total_limit).load_last(optimizer, fingerprint);
+  return Checkpoints(directory, options.save_total_limit, *experiment.processes)
+      .load_last(optimizer, fingerprint);
 }
 
-void drop_unselected(const RunDirectory& directory, std::int64_t step,
-                     modules::Corrections& corrections) {
+/// The stages whose corrections were dropped after this step.
+std::vector<std::string> dropped_stages(const RunDirectory& directory, std::int64_t step) {
+  std::vector<std::string> dropped;
   const auto selection = load_selection(directory.selection(), step);
-  if (!selection) return;
+  if (!selection) return dropped;
   for (const quant::SelectedStage& stage : *selection) {
-    if (!stage.kept) corrections.drop(stage.stage);
+    if (!stage.kept) dropped.push_back(stage.stage);
   }
+  return dropped;
+}
+
+void drop_unselected(Processes& processes, const RunDirectory& directory, std::int64_t step,
+                     modules::Corrections& corrections) {
+  const nlohmann::json dropped =
+      processes.is_first() ? dropped_stages(directory, step) : std::vector<std::string>();
+  const std::string text = processes.broadcast("select", dropped.dump());
+  for (const std::string stage : nlohmann::json::parse(text)) corrections.drop(stage);
 }
 
 TrainedPaths load_paths(const Experiment& experiment, const RunDirectory& directory) {
+  Processes& processes = *experiment.processes;
   TrainedPaths paths;
-  paths.calibration = quant::load_calibration(directory.calibration(), experiment.plan);
+  if (processes.is_first())
+    paths.calibration = quant::load_calibration(directory.calibration(), experiment.plan);
+  paths.calibration = shared_calibration(experiment, std::move(paths.calibration), directory);
   paths.control = std::make_unique<ControlPath>(experiment);
   paths.quantized =
       std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
-  const TrainOptions& options = experiment.recipe.train;
   const std::string& fingerprint = paths.calibration.source.fingerprint;
-  paths.steps = load_newest(directory.path(), paths.quantized->trainables, options, fingerprint);
-  drop_unselected(directory, paths.steps, paths.quantized->trainables.corrections);
+  paths.steps = load_newest(directory.path(), paths.quantized->trainables, experiment, fingerprint);
+  drop_unselected(processes, directory, paths.steps, paths.quantized->trainables.corrections);
   paths.control_steps =
-      load_newest(directory.control(), paths.control->trainables, options, fingerprint);
+      load_newest(directory.control(), paths.control->trainables, experiment, fingerprint);
   return paths;
 }
 
 }  // namespace
+
+quant::Calibration shared_calibration(const Experiment& experiment, quant::Calibration calibration,
+                                      const RunDirectory& directory) {
+  Processes& processes = *experiment.processes;
+  if (processes.size() == 1) return calibration;
+  constexpr const char* kWhat = "calibration";
+  const auto& [fingerprint, model, tokenizer] = calibration.source;
+  const nlohmann::json source =
+      processes.broadcast(kWhat, nlohmann::json::array({fingerprint, model, tokenizer}).dump());
+  const auto tensors = processes.broadcast(kWhat, quant::calibration_tensors(calibration));
+  if (processes.is_first()) return calibration;
+  calibration = quant::calibration_in(tensors, experiment.plan, directory.calibration());
+  const nlohmann::json words = nlohmann::json::parse(source.get<std::string>());
+  calibration.source = {words[0], words[1], words[2]};
+  return calibration;
+}
 
 TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory& directory) {
   const quant::CalibrationSource source = source_in(directory);
@@ -68,8 +101,11 @@ TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory) {
   const quant::CalibrationSource source = source_of(experiment, texts);
-  if (source_in(directory).fingerprint != source.fingerprint)
-    throw_other(directory, "model, plan or text");
+  require_same_run(experiment, source);
+  experiment.processes->on_first("start", [&] {
+    if (source_in(directory).fingerprint != source.fingerprint)
+      throw_other(directory, "model, plan or text");
+  });
   TrainedPaths paths = load_paths(experiment, directory);
   paths.calibration.source = source;  // an older file names the fingerprint alone
   return paths;

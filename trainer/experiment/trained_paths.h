@@ -18,8 +18,13 @@ struct TrainedPaths {
   std::int64_t steps = 0, control_steps = 0;
 };
 
+/// Gives every process the first's calibration; the others' arguments are ignored.
+quant::Calibration shared_calibration(const Experiment& experiment, quant::Calibration calibration,
+                                      const RunDirectory& directory);
+
 /// Loads the paths. A missing calibration is an Error saying which command makes it; a calibration
-/// of another model, plan or text is an Error, too.
+/// of another model, plan or text is an Error, too. The first process reads the files, and gives
+/// all what they hold.
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory);
 

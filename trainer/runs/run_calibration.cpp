@@ -4,6 +4,8 @@
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "modules/network/batch_state.h"
+#include "trainer/experiment/same_run.h"
+#include "trainer/experiment/trained_paths.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
@@ -30,8 +32,8 @@ void refuse_other_source(const quant::CalibrationSource& source, const RunDirect
               directory.path().string());
 }
 
-/// Loads a calibration that exists already; begin_run() has seen that it is the run's. A file from
-/// before calibrations named their model is written again.
+/// Loads, on the first process, a calibration that exists already; begin_run() has seen that it is
+/// the run's. A file from before calibrations named their model is written again.
 std::optional<quant::Calibration> load_existing(const quant::CalibrationSource& source,
                                                 const quant::Plan& plan,
                                                 const std::filesystem::path& file) {
@@ -43,13 +45,35 @@ std::optional<quant::Calibration> load_existing(const quant::CalibrationSource& 
   return calibration;
 }
 
+/// This process's part of the samples; nothing if it is alone.
+std::optional<quant::CalibrationShare> share_of_samples(const std::shared_ptr<Processes>& processes,
+                                                        std::size_t count) {
+  if (processes->size() == 1) return std::nullopt;
+  const auto [begin, end] = share_of(*processes, count);
+  return quant::CalibrationShare{begin, end, [processes](const modules::NamedTensors& seen) {
+                                   return processes->gather("calibrate", seen);
+                                 }};
+}
+
+/// Writes the calibration and what making it took.
+void keep(const quant::Calibration& calibration, const CalibrationWork& work,
+          const RunDirectory& directory) {
+  directory.update_report("calibration", to_json(work));
+  quant::save_calibration(directory.calibration(),
+                          calibration);  // last: if this file exists, all of this is done
+  directory.settle();
+}
+
 }  // namespace
 
 quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
   quant::CalibrationSource source = source_of(experiment, texts);
-  refuse_other_source(source, directory);
-  directory.keep_recipe();
+  require_same_run(experiment, source);
+  experiment.processes->on_first("start", [&] {
+    refuse_other_source(source, directory);
+    directory.keep_recipe();
+  });
   return source;
 }
 
@@ -61,27 +85,30 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
 quant::Calibration run_calibration(const Experiment& experiment, const Texts& texts,
                                    const quant::CalibrationSource& source,
                                    const RunDirectory& directory) {
-  if (auto there = load_existing(source, experiment.plan, directory.calibration()))
-    return std::move(*there);
+  Processes& processes = *experiment.processes;
+  const std::filesystem::path file = directory.calibration();
+  auto found = processes.is_first() ? load_existing(source, experiment.plan, file) : std::nullopt;
+  if (processes.broadcast("calibrate", found ? "found" : "") != "")
+    return shared_calibration(experiment, found.value_or(quant::Calibration{}), directory);
   const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
-  const auto runs =
-      static_cast<std::int64_t>(samples.count) * quant::calibration_passes(experiment.plan);
+  const auto share = share_of_samples(experiment.processes, samples.count);
+  const auto runs = static_cast<std::int64_t>(share ? share->end - share->begin : samples.count) *
+                    quant::calibration_passes(experiment.plan);
   Progress progress("calibrate", runs, "windows");
   quant::Calibration calibration = quant::calibrate(
       experiment.model.network, experiment.model.weights, experiment.recipe.model.tensor_options(),
-      experiment.plan, samples, [&](std::int64_t) {
+      experiment.plan, samples,
+      [&](std::int64_t) {
         failpoint("calibrate.window");
         throw_if_interrupted();
         progress.advance(1);
-      });
+      },
+      share);
   calibration.source = source;
   progress.finish();
-  directory.update_report("calibration",
-                          to_json(CalibrationWork{samples.count, calibration.ranges.size(),
-                                                  progress.elapsed_seconds()}));
-  quant::save_calibration(directory.calibration(),
-                          calibration);  // last: if this file exists, all of this is done
-  directory.settle();
+  require_same_calibration(processes, calibration);
+  const CalibrationWork work{samples.count, calibration.ranges.size(), progress.elapsed_seconds()};
+  processes.on_first("calibrate", [&] { keep(calibration, work, directory); });
   return calibration;
 }
 

@@ -31,19 +31,20 @@ std::vector<NamedSamples> sets_of(const Texts& texts) {
 }
 
 EvaluationTable table_of(const modules::Network& network, const std::vector<Row>& rows,
-                         const std::vector<NamedSamples>& sets, const Recipe& recipe) {
+                         const std::vector<NamedSamples>& sets, const Recipe& recipe,
+                         Processes& processes) {
   std::int64_t total = 0;
   for (const NamedSamples& set : sets) {
     total += static_cast<std::int64_t>(evaluated_samples(*set.samples, recipe.evaluate));
   }
-  Progress progress("evaluate", total, "windows");
+  Progress progress("evaluate", total / processes.size(), "windows");
   EvaluationTable table{.window = recipe.data.window, .dtype = c10::toString(recipe.model.dtype)};
   for (const NamedSamples& set : sets) {
-    const auto sums =
-        evaluate_rows(network, rows, *set.samples, recipe.evaluate, [&](std::int64_t windows) {
-          failpoint("evaluate.batch");
-          progress.advance(windows);
-        });
+    const auto sums = evaluate_rows(network, rows, *set.samples, recipe.evaluate, processes,
+                                    [&](std::int64_t windows) {
+                                      failpoint("evaluate.batch");
+                                      progress.advance(windows);
+                                    });
     table.sets.push_back(
         {set.name, figures_of(rows, sums, recipe.evaluate.bootstrap_samples, recipe.seed)});
   }
@@ -71,36 +72,44 @@ void show(const EvaluationTable& table, std::int64_t step, const RunDirectory& d
   }
 }
 
+/// Puts the table into the run's report, curves and page.
+void keep(const EvaluationTable& table, const Experiment& experiment, const Texts& texts,
+          const TrainedPaths& paths, const RunDirectory& directory) {
+  if (!directory.can_write()) {
+    write_notice(fmt::format("dualpath: {}: cannot be written, so its report stays as it is\n",
+                             directory.path().string()));
+    return;
+  }
+  directory.update_report("evaluation", to_json(table));
+  show(table, paths.steps, directory);
+  run_sqnr(experiment, texts, *paths.quantized, paths.steps, directory);
+  write_html_report(directory);
+}
+
 }  // namespace
 
 EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
                                const RunDirectory& directory) {
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
   const RunRows rows(experiment, paths);
-  EvaluationTable table =
-      table_of(experiment.model.network, rows.rows(), sets_of(texts), experiment.recipe);
+  EvaluationTable table = table_of(experiment.model.network, rows.rows(), sets_of(texts),
+                                   experiment.recipe, *experiment.processes);
   for (const Row& row : rows.rows()) {
     if (row.steps) table.steps[row.name] = *row.steps;
   }
   table.fingerprint = paths.calibration.source.fingerprint;
-  if (!directory.can_write()) {
-    write_notice(fmt::format("dualpath: {}: cannot be written, so its report stays as it is\n",
-                             directory.path().string()));
-    return table;
-  }
-  directory.update_report("evaluation", to_json(table));
-  show(table, paths.steps, directory);
-  run_sqnr(experiment, texts, *paths.quantized, paths.steps, directory);
-  write_html_report(directory);
+  experiment.processes->on_first("report",
+                                 [&] { keep(table, experiment, texts, paths, directory); });
   return table;
 }
 
-EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model) {
-  use_threads(recipe.num_threads);
+EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model,
+                                      Processes& processes) {
+  use_threads(recipe.num_threads, processes.local_size());
   check_export_dtype(recipe, model);
   const ExportRows rows(model, recipe.model.tensor_options(), recipe.compute);
   const Texts texts = load_texts(recipe.data, model);
-  return table_of(model.network, rows.rows(), sets_of(texts), recipe);
+  return table_of(model.network, rows.rows(), sets_of(texts), recipe, processes);
 }
 
 }  // namespace dualpath::trainer

@@ -67,9 +67,13 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
 TrainingResult run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
-  const json before = directory.read_report().value("training", json::object());
+  Processes& processes = *experiment.processes;
   const quant::CalibrationSource source = begin_run(experiment, texts, directory);
-  directory.update_report("prediction", to_json(predict(experiment, texts)));
+  json before = json::object();  // the first process knows it
+  processes.on_first("predict", [&] {
+    before = directory.read_report().value("training", json::object());
+    directory.update_report("prediction", to_json(predict(experiment, texts)));
+  });
   const quant::Calibration calibration = run_calibration(experiment, texts, source, directory);
   ControlPath control(experiment);
   QuantizedPath path(experiment, calibration, control.executor);
@@ -81,15 +85,21 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
       checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
       chunk_rows(experiment.model.network.head, *path.trainables.weights));
   Optimizer optimizer(path.trainables.groups, recipe.train);
-  const TrainJob job{"train", directory.path(), calibration.source.fingerprint,
-                     directory.events("train"), &path.trainables.corrections};
+  const TrainJob job{"train",
+                     directory.path(),
+                     calibration.source.fingerprint,
+                     directory.events("train"),
+                     &path.trainables.corrections,
+                     processes};
   TrainingResult result;
   result.train = measured(
       train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
-  result.selection = select(experiment, texts, directory, path, control);
-  for (const quant::SelectedStage& stage : result.selection) {
-    if (!stage.kept) path.trainables.corrections.drop(stage.stage);
-  }
+  processes.on_first("select", [&] {
+    result.selection = select(experiment, texts, directory, path, control);
+    for (const quant::SelectedStage& stage : result.selection) {
+      if (!stage.kept) path.trainables.corrections.drop(stage.stage);
+    }
+  });
   result.parameters = path.trainables.corrections.parameter_count();
   result.correction_bytes = path.trainables.corrections.bytes();
 
@@ -99,17 +109,23 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
         experiment.model.network, control.corrected,
         checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
     Optimizer control_optimizer(control.trainables.groups, recipe.train);
-    const TrainJob control_job{"control", directory.control(), calibration.source.fingerprint,
-                               directory.events("control"), &control.trainables.corrections};
+    const TrainJob control_job{"control",
+                               directory.control(),
+                               calibration.source.fingerprint,
+                               directory.events("control"),
+                               &control.trainables.corrections,
+                               processes};
     result.control = measured(train_loop(control_job, recipe.train, recipe.seed, *texts.train,
                                          adaptation, control_optimizer),
                               before, "control");
   }
   result.peak_resident_bytes =
       std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
-  directory.update_report("training", to_json(result));
-  run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
-  write_html_report(directory);
+  processes.on_first("report", [&] {
+    directory.update_report("training", to_json(result));
+    run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
+    write_html_report(directory);
+  });
   return result;
 }
 

@@ -10,7 +10,9 @@
 namespace dualpath::trainer {
 
 /// Functions that do the commands' work, each on a recipe. Progress goes to stderr. Results are
-/// returned and put into the run's report.json, as trainer/report/json.h spells them.
+/// returned and put into the run's report.json, as trainer/report/json.h spells them. Calibration,
+/// training and evaluation are collective: all processes of the experiment call them. The first has
+/// the run's directory; the others return what they know.
 
 /// Checks that the directory's files were made from the same model, plan and texts, before anything
 /// is written. Then keeps the recipe there.
@@ -47,7 +49,8 @@ EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
                                const RunDirectory& directory);
 
 /// Makes the table of an export (see ExportRows), without KL and agreement.
-EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model);
+EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model,
+                                      Processes& processes = Processes::alone());
 
 /// Writes the deployable directory to recipe.export.output_dir, which must be given.
 ExportResult run_export(const Experiment& experiment, const Texts& texts,

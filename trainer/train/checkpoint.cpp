@@ -71,6 +71,14 @@ std::vector<std::int64_t> Checkpoints::steps() const {
 
 void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
                        const std::string& fingerprint) const {
+  processes_.on_first("checkpoint", [&] {
+    write(step, optimizer, fingerprint);
+    prune();
+  });
+}
+
+void Checkpoints::write(std::int64_t step, const Optimizer& optimizer,
+                        const std::string& fingerprint) const {
   fs::create_directories(directory_);
   AtomicDirectory checkpoint(path(step), Replace::kYes);
   modules::write_tensors(checkpoint.path() / kTrained, optimizer.parameters());
@@ -84,10 +92,19 @@ void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
   };
   write_file(checkpoint.path() / kState, state.dump(2) + "\n");
   checkpoint.commit();
-  prune();
 }
 
 std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint) const {
+  std::int64_t step = processes_.is_first() ? read_last(optimizer, fingerprint) : 0;
+  step = std::stoll(processes_.broadcast("checkpoint", std::to_string(step)));
+  if (step == 0 || processes_.size() == 1) return step;
+  const auto parameters = processes_.broadcast("checkpoint", optimizer.parameters());
+  const auto state = processes_.broadcast("checkpoint", optimizer.state());
+  if (!processes_.is_first()) optimizer.load(parameters, state, "process 0's checkpoint");
+  return step;
+}
+
+std::int64_t Checkpoints::read_last(Optimizer& optimizer, const std::string& fingerprint) const {
   const std::vector<std::int64_t> found = steps();
   std::string damage;
   for (auto step = found.rbegin(); step != found.rend(); ++step) {
@@ -105,6 +122,7 @@ std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fin
 }
 
 void Checkpoints::prune() const {
+  if (!processes_.is_first()) return;
   const std::vector<std::int64_t> found = steps();
   const auto kept = static_cast<std::size_t>(save_total_limit_);
   for (std::size_t i = 0; i + kept < found.size(); ++i) fs::remove_all(path(found[i]));

@@ -4,18 +4,23 @@
 #include <filesystem>
 #include <optional>
 
+#include "trainer/processes/processes.h"
 #include "trainer/train/optimizer.h"
 
 namespace dualpath::trainer {
 
 /// Keeps a run's checkpoints, one directory each: "<directory>/checkpoint-<step>" with
 /// trained.safetensors, optimizer.safetensors and state.json (step, checksums). Each is written
-/// aside, fsynced, renamed.
+/// aside, fsynced, renamed. A checkpoint holds the state of all processes, which are equal: the
+/// first one reads and writes the files, so any number of processes goes on from it.
 class Checkpoints {
  public:
-  /// Keeps the newest save_total_limit checkpoints.
-  Checkpoints(std::filesystem::path directory, std::int64_t save_total_limit)
-      : directory_(std::move(directory)), save_total_limit_(save_total_limit) {}
+  /// Keeps the newest save_total_limit checkpoints. `processes` must outlive this.
+  Checkpoints(std::filesystem::path directory, std::int64_t save_total_limit,
+              Processes& processes = Processes::alone())
+      : directory_(std::move(directory)),
+        save_total_limit_(save_total_limit),
+        processes_(processes) {}
 
   /// Writes a checkpoint. step: optimizer steps done. fingerprint: the run's, compared by
   /// load_last.
@@ -34,8 +39,12 @@ class Checkpoints {
   std::filesystem::path path(std::int64_t step) const;
 
  private:
+  void write(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const;
+  std::int64_t read_last(Optimizer& optimizer, const std::string& fingerprint) const;
+
   std::filesystem::path directory_;
   std::int64_t save_total_limit_;
+  Processes& processes_;
 };
 
 }  // namespace dualpath::trainer

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "trainer/processes/gradients.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
 
@@ -29,61 +31,109 @@ class Loop {
         order_(samples.size(), seed),
         objective_(objective),
         optimizer_(optimizer),
-        checkpoints_(job.directory, options.save_total_limit) {}
+        processes_(job.processes),
+        checkpoints_(job.directory, options.save_total_limit, job.processes) {}
 
   LoopResult run() {
     LoopResult result;
     checkpoints_.prune();
     result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
-    std::filesystem::create_directories(job_.directory);
-    RunLog log(job_.directory / "log.jsonl", result.resumed);
-    if (job_.events && result.resumed < options_.max_steps)
-      events_.emplace(*job_.events, result.resumed + 1);
+    if (processes_.is_first()) open_logs(result.resumed);
     Progress progress(job_.label, options_.max_steps, "steps");
     progress.resume_at(result.resumed);
     for (std::int64_t step = result.resumed; step < options_.max_steps; ++step) {
       failpoint("train.step");
-      report(step, train_step(step), progress, log);
+      report(step, train_step(step), progress);
       save_if_due(step + 1);
-      if (interrupted()) stop(step + 1);
+      if (is_interrupted_) stop(step + 1);
     }
     result.steps = options_.max_steps;
-    result.last = read_losses(log.last(), log.last().value("step", std::int64_t{0}));
+    if (log_) result.last = read_losses(log_->last(), log_->last().value("step", std::int64_t{0}));
     result.seconds = progress.elapsed_seconds();
     return result;
   }
 
  private:
+  void open_logs(std::int64_t resumed) {
+    std::filesystem::create_directories(job_.directory);
+    log_.emplace(job_.directory / "log.jsonl", resumed);
+    if (job_.events && resumed < options_.max_steps) events_.emplace(*job_.events, resumed + 1);
+  }
+
   StepLosses train_step(std::int64_t step) {
-    std::vector<data::Batch> batches;
-    GlobalCount count;
-    for (std::int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
-      const std::int64_t micro_step = step * options_.gradient_accumulation_steps + i;
-      const auto chosen = order_.batch(micro_step, options_.per_device_train_batch_size);
-      batches.push_back(samples_.batch(chosen));
-      count.targets += batches.back().counted();
-      count.tokens += batches.back().mask.sum().item<std::int64_t>();
-    }
-    const StepLosses losses = accumulate(step, batches, count);
-    if (!losses.not_finite.empty())
-      diverged(step, "the loss is not finite, first at " + losses.not_finite);
+    const std::vector<data::Batch> batches = batches_of(step);
+    const GlobalCount count = global_count(batches);
+    const StepLosses losses = agreed(step, accumulate(batches, count));
+    sum_gradients(processes_, optimizer_.parameters());
     gradient_norm_ = optimizer_.step(step);
     if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient is not finite");
     tokens_ += count.tokens;
     return losses;
   }
 
+  /// This process's batches of a step: its part of each batch that all processes share.
+  std::vector<data::Batch> batches_of(std::int64_t step) const {
+    const std::int64_t own = options_.per_device_train_batch_size;
+    std::vector<data::Batch> batches;
+    for (std::int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
+      const std::int64_t micro_step = step * options_.gradient_accumulation_steps + i;
+      const auto all = order_.batch(micro_step, own * processes_.size());
+      const auto begin = static_cast<std::size_t>(own * processes_.rank());
+      batches.push_back(
+          samples_.batch(std::span(all).subspan(begin, static_cast<std::size_t>(own))));
+    }
+    return batches;
+  }
+
+  GlobalCount global_count(const std::vector<data::Batch>& batches) {
+    const torch::Tensor counts = torch::zeros({2}, torch::kLong);
+    auto* count = counts.mutable_data_ptr<std::int64_t>();
+    for (const data::Batch& batch : batches) {
+      count[0] += batch.counted();
+      count[1] += batch.mask.sum().item<std::int64_t>();
+    }
+    processes_.sum(job_.label, {counts});
+    return {.targets = count[0], .tokens = count[1]};
+  }
+
+  /// The losses of a process's batches, or the error that ended them.
+  struct Outcome {
+    StepLosses losses;
+    std::string error;
+  };
+
   /// Accumulates a step's batches. A site that meets a value that is not finite throws before there
   /// is a loss.
-  StepLosses accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
-                        const GlobalCount& count) {
-    StepLosses losses;
+  Outcome accumulate(const std::vector<data::Batch>& batches, const GlobalCount& count) {
+    Outcome outcome;
     try {
-      for (const data::Batch& batch : batches) losses += objective_.accumulate(batch, count);
+      for (const data::Batch& batch : batches)
+        outcome.losses += objective_.accumulate(batch, count);
     } catch (const Error& error) {
-      diverged(step, error.what());
+      outcome.error = error.what();
     }
-    return losses;
+    if (outcome.error.empty() && !outcome.losses.not_finite.empty())
+      outcome.error = "the loss is not finite, first at " + outcome.losses.not_finite;
+    return outcome;
+  }
+
+  /// Sums the losses over the processes. One's error becomes everyone's, and so does a signal.
+  StepLosses agreed(std::int64_t step, const Outcome& own) {
+    const torch::Tensor sums =
+        torch::tensor({own.losses.total, own.losses.kl, own.losses.ce, own.losses.hidden,
+                       own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
+                      torch::kDouble);
+    processes_.sum(job_.label, {sums});
+    const auto* sum = sums.const_data_ptr<double>();
+    if (sum[4] > 0.0) throw_first(step, processes_.gather(job_.label, own.error));
+    is_interrupted_ = sum[5] > 0.0;
+    return {.total = sum[0], .kl = sum[1], .ce = sum[2], .hidden = sum[3], .not_finite = ""};
+  }
+
+  [[noreturn]] void throw_first(std::int64_t step, const std::vector<std::string>& errors) const {
+    const auto first = std::ranges::find_if(errors, [](const auto& error) { return error != ""; });
+    if (errors.size() == 1) diverged(step, *first);
+    diverged(step, fmt::format("process {}: {}", first - errors.begin(), *first));
   }
 
   [[noreturn]] void diverged(std::int64_t step, const std::string& what) const {
@@ -91,23 +141,23 @@ class Loop {
     throw Error("{}: step {}: {}; last good checkpoint: {}", job_.label, step + 1, what, good);
   }
 
-  void report(std::int64_t step, const StepLosses& losses, Progress& progress, RunLog& log) {
+  void report(std::int64_t step, const StepLosses& losses, Progress& progress) {
     const double seconds = std::max(progress.elapsed_seconds(), 1e-9);
     const double tokens_per_second = static_cast<double>(tokens_) / seconds;
     progress.advance(
         1, fmt::format("loss {:.4f}  {:.0f} tokens/s  {:.1f} GB", losses.total, tokens_per_second,
                        static_cast<double>(resident_bytes()) / 1e9));
     const bool last = step + 1 == options_.max_steps;
-    if ((step + 1) % options_.logging_steps != 0 && !last) return;
-    log.write({{"step", step + 1},
-               {"loss", losses.total},
-               {"kl", losses.kl},
-               {"ce", losses.ce},
-               {"hidden", losses.hidden},
-               {"learning_rate", optimizer_.learning_rate(step)},
-               {"grad_norm", gradient_norm_},
-               {"tokens_per_second", tokens_per_second},
-               {"resident_bytes", resident_bytes()}});
+    if (!log_ || ((step + 1) % options_.logging_steps != 0 && !last)) return;
+    log_->write({{"step", step + 1},
+                 {"loss", losses.total},
+                 {"kl", losses.kl},
+                 {"ce", losses.ce},
+                 {"hidden", losses.hidden},
+                 {"learning_rate", optimizer_.learning_rate(step)},
+                 {"grad_norm", gradient_norm_},
+                 {"tokens_per_second", tokens_per_second},
+                 {"resident_bytes", resident_bytes()}});
     if (events_) show(step, losses);
   }
 
@@ -145,8 +195,11 @@ class Loop {
   data::WindowOrder order_;
   Objective& objective_;
   Optimizer& optimizer_;
+  Processes& processes_;
   Checkpoints checkpoints_;
+  std::optional<RunLog> log_;  // the first process's
   std::optional<data::EventFile> events_;
+  bool is_interrupted_ = false;  // any process
   std::int64_t saved_ = 0, tokens_ = 0;
   double gradient_norm_ = 0.0;
 };

@@ -7,6 +7,7 @@
 
 #include "data/samples/samples.h"
 #include "modules/correction/corrections.h"
+#include "trainer/processes/processes.h"
 #include "trainer/train/logged_losses.h"
 #include "trainer/train/objective.h"
 #include "trainer/train/optimizer.h"
@@ -20,6 +21,7 @@ struct TrainJob {
   /// Folder of TensorBoard's event files, if wanted.
   std::optional<std::filesystem::path> events = {};
   const modules::Corrections* corrections = nullptr;  ///< corrections whose norms the events show
+  Processes& processes = Processes::alone();          ///< the processes that share each step
 };
 
 struct LoopResult {
@@ -33,7 +35,9 @@ struct LoopResult {
 /// Runs optimizer steps from the last good checkpoint to max_steps, with checkpoints on the way and
 /// at the end. SIGINT and SIGTERM finish the step, save and throw Interrupted. A loss that is not
 /// finite is an Error naming step, stage and the last good checkpoint. Samples are visited in an
-/// order that is a function of seed and step.
+/// order that is a function of seed and step. With N processes each takes a batch of its own: N at
+/// a batch of B see what one sees at N * B, and their losses and gradients are summed. An error or
+/// a signal of one process stops all at the same step.
 LoopResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
                       const data::Samples& samples, Objective& objective, Optimizer& optimizer);
 

@@ -38,10 +38,6 @@ std::string content_of(const fs::path& path) {
 
 bool any(std::string_view) { return true; }
 
-std::ptrdiff_t entries_in(const fs::path& directory) {
-  return std::distance(fs::directory_iterator(directory), {});
-}
-
 }  // namespace
 
 TEST_CASE("a committed AtomicDirectory is there with all its files and nothing beside it",

@@ -7,6 +7,7 @@
 #include "data/base/error.h"
 #include "data/files/atomic_directory.h"
 #include "data/files/file.h"
+#include "tests/support/bytes.h"
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"
 #include "tests/support/full_disk.h"
@@ -17,14 +18,6 @@ using namespace dualpath;
 using namespace dualpath::testing;
 
 namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
-std::ptrdiff_t entries_in(const std::filesystem::path& directory) {
-  return std::distance(std::filesystem::directory_iterator(directory), {});
-}
 
 constexpr std::size_t kDiskBytes = 64 * 1024;
 

@@ -5,18 +5,11 @@
 #include <string_view>
 
 #include "data/files/atomic_file.h"
+#include "tests/support/bytes.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace dualpath;
 using namespace dualpath::testing;
-
-namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
-}  // namespace
 
 TEST_CASE("SHA-256 gives the digests of FIPS 180-4", "[base][checksum]") {
   CHECK(sha256_hex({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -7,6 +7,7 @@
 
 #include "data/files/file.h"
 #include "data/formats/safetensors.h"
+#include "tests/support/bytes.h"
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"
 #include "tests/support/full_disk.h"
@@ -17,10 +18,6 @@ using namespace dualpath::data;
 using namespace dualpath::testing;
 
 namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
 
 std::string text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

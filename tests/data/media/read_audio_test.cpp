@@ -34,8 +34,8 @@ std::vector<float> expected_audio(const std::string& name) {
   return {first, first + view.bytes.size() / sizeof(float)};
 }
 
-float largest_difference(const std::vector<float>& a, const std::vector<float>& b,
-                         std::size_t margin = 0) {
+float largest_sample_difference(const std::vector<float>& a, const std::vector<float>& b,
+                                std::size_t margin = 0) {
   REQUIRE(a.size() == b.size());
   float largest = 0;
   for (std::size_t i = margin; i + margin < a.size(); ++i)
@@ -88,7 +88,7 @@ std::vector<float> read(const std::string& bytes) {
 }
 
 /// The Error of these bytes, less the name of their file, with which it must begin.
-std::string refusal(const std::string& bytes) {
+std::string audio_refusal(const std::string& bytes) {
   const TemporaryDirectory directory;
   const std::string path = directory / "clip";
   write_plain(path, bytes);
@@ -111,7 +111,7 @@ TEST_CASE("OGG files have soundfile's samples, but for its own decoders' roundin
           "[data][media]") {
   const std::string file = GENERATE("vorbis.ogg", "opus.ogg");
   CAPTURE(file);
-  CHECK(largest_difference(read_audio(kAudio / file), expected_audio(file)) < 1e-6F);
+  CHECK(largest_sample_difference(read_audio(kAudio / file), expected_audio(file)) < 1e-6F);
 }
 
 TEST_CASE("FLAC that was written to a pipe does not say its length", "[data][media]") {
@@ -135,8 +135,8 @@ TEST_CASE("what lies above 8 kHz does not come back below", "[data][media]") {
 }
 
 TEST_CASE("a chirp of 44.1 kHz is torchaudio's, but for its edges", "[data][media]") {
-  CHECK(largest_difference(read_audio(kAudio / "chirp.wav"), expected_audio("chirp.wav"), kEdge) <
-        1e-5F);
+  CHECK(largest_sample_difference(read_audio(kAudio / "chirp.wav"), expected_audio("chirp.wav"),
+                                  kEdge) < 1e-5F);
 }
 
 TEST_CASE("a file that ends early is refused, wherever it ends", "[data][media]") {
@@ -145,8 +145,8 @@ TEST_CASE("a file that ends early is refused, wherever it ends", "[data][media]"
   const std::string bytes = read_file(kAudio / file);
   CAPTURE(file);
   for (std::size_t twentieth = 0; twentieth < 20; ++twentieth)
-    CHECK_THAT(refusal(bytes.substr(0, bytes.size() * twentieth / 20)), Contains("expected"));
-  CHECK_THAT(refusal(bytes.substr(0, bytes.size() - 1)), Contains("expected"));
+    CHECK_THAT(audio_refusal(bytes.substr(0, bytes.size() * twentieth / 20)), Contains("expected"));
+  CHECK_THAT(audio_refusal(bytes.substr(0, bytes.size() - 1)), Contains("expected"));
 }
 
 TEST_CASE("damage is found by the checksums of FLAC and OGG", "[data][media]") {
@@ -155,7 +155,7 @@ TEST_CASE("damage is found by the checksums of FLAC and OGG", "[data][media]") {
   const std::size_t at = bytes.size() * GENERATE(2U, 3U, 7U) / 10;
   bytes[at] = static_cast<char>(bytes[at] ^ 1);
   CAPTURE(file, at);
-  CHECK_THAT(refusal(bytes), Contains("expected a whole "));
+  CHECK_THAT(audio_refusal(bytes), Contains("expected a whole "));
 }
 
 TEST_CASE("a WAV header that lies about its length is refused", "[data][media]") {
@@ -163,13 +163,13 @@ TEST_CASE("a WAV header that lies about its length is refused", "[data][media]")
   CHECK_NOTHROW(read(wav.bytes()));
   for (const std::uint32_t says : {0U, 12801U, 0xFFFFFFF0U, 0xFFFFFFFFU}) {
     wav.says = says;
-    CHECK_THAT(refusal(wav.bytes()),
+    CHECK_THAT(audio_refusal(wav.bytes()),
                Contains(fmt::format("says {} bytes of samples, 12800 are there", says)));
   }
 }
 
 TEST_CASE("a clip shorter than a tenth of a second is refused", "[data][media]") {
-  CHECK_THAT(refusal(Wav{tone(440, 16000, 0.09)}.bytes()),
+  CHECK_THAT(audio_refusal(Wav{tone(440, 16000, 0.09)}.bytes()),
              Contains("expected 0.1 to 300 seconds of audio, got 0.09"));
   CHECK(read(Wav{tone(440, 16000, 0.1)}.bytes()).size() == 1600);
 }
@@ -188,15 +188,16 @@ TEST_CASE("samples that are not finite are refused", "[data][media]") {
                              -std::numeric_limits<float>::infinity(), 1e30F);
   Wav wav{tone(440, 16000, 0.5)};
   wav.samples[5000] = bad;
-  CHECK_THAT(refusal(wav.bytes()), Contains("expected finite samples, got ") &&
-                                       Contains(fmt::format("{} as number 5000", bad)));
+  CHECK_THAT(audio_refusal(wav.bytes()), Contains("expected finite samples, got ") &&
+                                             Contains(fmt::format("{} as number 5000", bad)));
 }
 
 TEST_CASE("rates and channels out of range are refused", "[data][media]") {
   const std::vector<float> samples(64 * 2000);
-  CHECK_THAT(refusal(Wav{samples, 999}.bytes()), Contains("1000 to 768000 Hz, got 999"));
-  CHECK_THAT(refusal(Wav{samples, 768001}.bytes()), Contains("1000 to 768000 Hz, got 768001"));
-  CHECK_THAT(refusal(Wav{samples, 16000, 65}.bytes()), Contains("1 to 64 channels, got 65"));
+  CHECK_THAT(audio_refusal(Wav{samples, 999}.bytes()), Contains("1000 to 768000 Hz, got 999"));
+  CHECK_THAT(audio_refusal(Wav{samples, 768001}.bytes()),
+             Contains("1000 to 768000 Hz, got 768001"));
+  CHECK_THAT(audio_refusal(Wav{samples, 16000, 65}.bytes()), Contains("1 to 64 channels, got 65"));
   CHECK(read(Wav{samples, 16000, 64}.bytes()).size() == 2000);
 }
 
@@ -205,7 +206,7 @@ TEST_CASE("other containers are refused", "[data][media]") {
                                      "FORM\0\0\0\x20"
                                      "AIFF",
                                      ".snd", "RIFX\x20\0\0\0WAVE", "ID3\x04");
-  CHECK_THAT(refusal(bytes), Contains("expected a WAV, FLAC or OGG file"));
+  CHECK_THAT(audio_refusal(bytes), Contains("expected a WAV, FLAC or OGG file"));
 }
 
 TEST_CASE("a directory is no audio", "[data][media]") {

@@ -12,7 +12,7 @@ using Catch::Contains;
 
 namespace {
 
-std::string refusal(ImageSize image, const SizeLimits& limits = {}) {
+std::string size_refusal(ImageSize image, const SizeLimits& limits = {}) {
   return error_message([&] { smart_resize(image, limits); });
 }
 
@@ -37,14 +37,14 @@ TEST_CASE("a side shorter than the factor grows to it first", "[data][media]") {
 
 TEST_CASE("a strip is refused", "[data][media]") {
   CHECK(smart_resize({28, 28 * 200}, {}) == ImageSize{28, 28 * 200});
-  CHECK_THAT(refusal({28, 28 * 200 + 1}),
+  CHECK_THAT(size_refusal({28, 28 * 200 + 1}),
              Contains("image of 5601 x 28 pixels: expected one side at most 200 times the other"));
-  CHECK_THAT(refusal({900, 3}), Contains("got 300"));
+  CHECK_THAT(size_refusal({900, 3}), Contains("got 300"));
 }
 
 TEST_CASE("sizes that nothing can be made of are refused", "[data][media]") {
-  CHECK_THAT(refusal({0, 5}), Contains("image of 5 x 0 pixels: expected sides of 1 to 16384"));
-  CHECK_THAT(refusal({5, 16385}), Contains("expected sides of 1 to 16384"));
-  CHECK_THAT(refusal({2, 200}, {256, 2, 1, 1 << 30}), Contains("sides of at most 16384"));
-  CHECK_THAT(refusal({100, 100}, {4096, 5, 1, 1}), Contains("got 5 frames of 4096 x 4096"));
+  CHECK_THAT(size_refusal({0, 5}), Contains("image of 5 x 0 pixels: expected sides of 1 to 16384"));
+  CHECK_THAT(size_refusal({5, 16385}), Contains("expected sides of 1 to 16384"));
+  CHECK_THAT(size_refusal({2, 200}, {256, 2, 1, 1 << 30}), Contains("sides of at most 16384"));
+  CHECK_THAT(size_refusal({100, 100}, {4096, 5, 1, 1}), Contains("got 5 frames of 4096 x 4096"));
 }

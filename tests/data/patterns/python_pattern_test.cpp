@@ -9,7 +9,7 @@ using data::PythonPattern;
 
 namespace {
 
-bool matches(std::string_view expression, std::string_view text) {
+bool python_matches(std::string_view expression, std::string_view text) {
   return PythonPattern(expression).matches_start(text);
 }
 
@@ -22,43 +22,43 @@ std::string mistake(std::string_view expression) {
 // Expected values are those of re.match in Python 3.11.
 
 TEST_CASE("a Python pattern matches from the start, not to the end", "[python_pattern]") {
-  CHECK(matches("model[.]layers[.]1", "model.layers.12.mlp"));
-  CHECK_FALSE(matches("layers", "model.layers.1"));
-  CHECK(matches("", "anything"));
-  CHECK(matches(".*proj$", "q_proj"));
-  CHECK_FALSE(matches(".*proj$", "q_proj.x"));
+  CHECK(python_matches("model[.]layers[.]1", "model.layers.12.mlp"));
+  CHECK_FALSE(python_matches("layers", "model.layers.1"));
+  CHECK(python_matches("", "anything"));
+  CHECK(python_matches(".*proj$", "q_proj"));
+  CHECK_FALSE(python_matches(".*proj$", "q_proj.x"));
 }
 
 TEST_CASE("look-arounds, named groups, flags and possessive quantifiers are Python's",
           "[python_pattern]") {
-  CHECK(matches(".*(?<=down_)proj", "mlp.down_proj"));
-  CHECK_FALSE(matches(".*(?<=down_)proj", "mlp.up_proj"));
-  CHECK(matches("(?!lm_)", "model"));
-  CHECK(matches("(?P<part>a|b)[.](?P=part)$", "b.b"));
-  CHECK_FALSE(matches("(?P<part>a|b)[.](?P=part)$", "a.b"));
-  CHECK(matches(R"((a|b)\1$)", "aa"));
-  CHECK(matches("(?i).*DOWN_proj", "mlp.down_proj"));
-  CHECK(matches("m(?i:LP)", "mlp"));
-  CHECK_FALSE(matches("m(?i:LP)", "Mlp"));
-  CHECK_FALSE(matches("a++a", "aaa"));
-  CHECK_FALSE(matches("(?>a*)a", "aaa"));
-  CHECK(matches("(?#all)a*", "aaa"));
+  CHECK(python_matches(".*(?<=down_)proj", "mlp.down_proj"));
+  CHECK_FALSE(python_matches(".*(?<=down_)proj", "mlp.up_proj"));
+  CHECK(python_matches("(?!lm_)", "model"));
+  CHECK(python_matches("(?P<part>a|b)[.](?P=part)$", "b.b"));
+  CHECK_FALSE(python_matches("(?P<part>a|b)[.](?P=part)$", "a.b"));
+  CHECK(python_matches(R"((a|b)\1$)", "aa"));
+  CHECK(python_matches("(?i).*DOWN_proj", "mlp.down_proj"));
+  CHECK(python_matches("m(?i:LP)", "mlp"));
+  CHECK_FALSE(python_matches("m(?i:LP)", "Mlp"));
+  CHECK_FALSE(python_matches("a++a", "aaa"));
+  CHECK_FALSE(python_matches("(?>a*)a", "aaa"));
+  CHECK(python_matches("(?#all)a*", "aaa"));
 }
 
 TEST_CASE("what Python spells differently than PCRE2 has Python's meaning", "[python_pattern]") {
-  CHECK_FALSE(matches(R"(a\Z)", "a\n"));  // PCRE2's \Z looks past a last line break
-  CHECK(matches("a$", "a\n"));
-  CHECK_FALSE(matches("a{,2}$", "a{,2}"));  // literal in PCRE2
-  CHECK(matches("a{,2}$", "aa"));
-  CHECK(matches("a{x}", "a{x}"));
-  CHECK(matches("a{1, 2}", "a{1, 2}"));
-  CHECK(matches(R"(\v)", "\x0b"));
-  CHECK_FALSE(matches(R"(\v)", "\n"));  // a line break of any kind in PCRE2
-  CHECK(matches(R"(\x61\u0062\143\07)", "abc\x07"));
-  CHECK(matches(R"([\s][\s]\s)", "\x1c\t "));
-  CHECK(matches(R"([]a]+$)", "a]"));
-  CHECK(matches(R"([[b]+$)", "[b"));
-  CHECK(matches(R"(\w\d)", "\xc3\xa9\xd9\xa3"));  // é, and an Arabic 3
+  CHECK_FALSE(python_matches(R"(a\Z)", "a\n"));  // PCRE2's \Z looks past a last line break
+  CHECK(python_matches("a$", "a\n"));
+  CHECK_FALSE(python_matches("a{,2}$", "a{,2}"));  // literal in PCRE2
+  CHECK(python_matches("a{,2}$", "aa"));
+  CHECK(python_matches("a{x}", "a{x}"));
+  CHECK(python_matches("a{1, 2}", "a{1, 2}"));
+  CHECK(python_matches(R"(\v)", "\x0b"));
+  CHECK_FALSE(python_matches(R"(\v)", "\n"));  // a line break of any kind in PCRE2
+  CHECK(python_matches(R"(\x61\u0062\143\07)", "abc\x07"));
+  CHECK(python_matches(R"([\s][\s]\s)", "\x1c\t "));
+  CHECK(python_matches(R"([]a]+$)", "a]"));
+  CHECK(python_matches(R"([[b]+$)", "[b"));
+  CHECK(python_matches(R"(\w\d)", "\xc3\xa9\xd9\xa3"));  // é, and an Arabic 3
 }
 
 TEST_CASE("what Python does not have or is not served is refused by name", "[python_pattern]") {
@@ -94,9 +94,9 @@ TEST_CASE("what Python does not have or is not served is refused by name", "[pyt
 
 TEST_CASE("a search that would not end is an error, and nesting is bounded", "[python_pattern]") {
   const std::string text = std::string(50, 'a') + "b";
-  CHECK_THAT(testing::error_message([&] { matches("(a+)+$", text); }),
+  CHECK_THAT(testing::error_message([&] { python_matches("(a+)+$", text); }),
              Catch::Contains("match limit exceeded"));
   const std::string deep = std::string(500, '(') + std::string(500, ')');
   CHECK_THAT(mistake(deep), Catch::EndsWith("parentheses are too deeply nested"));
-  CHECK_THAT(testing::error_message([] { matches(".", "\xff"); }), Catch::Contains("UTF-8"));
+  CHECK_THAT(testing::error_message([] { python_matches(".", "\xff"); }), Catch::Contains("UTF-8"));
 }

@@ -14,7 +14,7 @@ using nlohmann::ordered_json;
 
 namespace {
 
-ordered_json json(const char* text) { return ordered_json::parse(text); }
+ordered_json parsed(const char* text) { return ordered_json::parse(text); }
 
 /// Of a line with one of the two keys.
 Conversation conversation(const std::string& line) {
@@ -56,7 +56,7 @@ TEST_CASE("messages are given as they are, but for what is null", "[data][conver
       R"({"id": 5, "messages": [{"role": "user", "content": "a", "name": null},
           {"content": null, "role": "assistant", "tool_calls": [{"z": 1, "a": null}]},
           {"role": "tool", "content": [{"type": "text", "text": "b"}, {"type": "image"}]}]})");
-  CHECK(messages.dump() == json(R"([{"role": "user", "content": "a"},
+  CHECK(messages.dump() == parsed(R"([{"role": "user", "content": "a"},
           {"role": "assistant", "tool_calls": [{"z": 1, "a": null}]},
           {"role": "tool", "content": [{"type": "text", "text": "b"}, {"type": "image"}]}])")
                                .dump());
@@ -68,7 +68,7 @@ TEST_CASE("ShareGPT's turns are messages under the roles that templates know",
   CHECK(conversation(R"({"conversations": [{"from": "system", "value": "a"},
           {"from": "human", "value": "b"}, {"from": "gpt", "value": "c"},
           {"value": "d", "from": "observation"}, {"role": "assistant", "content": "e"}]})")
-            .messages == json(R"([{"role": "system", "content": "a"},
+            .messages == parsed(R"([{"role": "system", "content": "a"},
           {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"},
           {"role": "tool", "content": "d"}, {"role": "assistant", "content": "e"}])"));
 }
@@ -84,7 +84,7 @@ TEST_CASE("tools, documents, a system's text and a template's variables stand be
   CHECK(conversation(R"({"tools": "[{\"b\": 1, \"a\": 2}]")" + rest).variables["tools"].dump() ==
         R"([{"b":1,"a":2}])");
   CHECK(conversation(R"({"system": "s")" + rest).messages ==
-        json(R"([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}])"));
+        parsed(R"([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}])"));
   CHECK(conversation(R"({"system": "", "tools": null)" + rest).messages.size() == 1);
   for (const char* none : {"null", R"("")", R"("null")"})
     CHECK(conversation(R"({"tools": )" + (none + rest)).variables == ordered_json::object());
@@ -197,7 +197,8 @@ TEST_CASE("a conversation with tools is written by the template that a model has
   const Tokenizer tokenizer = letters(config.dump());
   const ConversationWriter writer("letters", tokenizer, false);
   CHECK(writer.write(conversation(kTalk)).text == "plain");
-  CHECK(writer.write({conversation(kTalk).messages, {{"tools", json(R"([{}, {}])")}}}).text == "2");
+  CHECK(writer.write({conversation(kTalk).messages, {{"tools", parsed(R"([{}, {}])")}}}).text ==
+        "2");
 }
 
 TEST_CASE("a template tells the same day in every run", "[data][conversation]") {

@@ -13,7 +13,7 @@ using Ids = std::vector<std::int32_t>;
 using Mask = std::vector<std::uint8_t>;
 
 /// "ab" and " a" are tokens; "é" is two.
-Tokenizer tokenizer(const json& patch = json::object()) {
+Tokenizer spoken_tokenizer(const json& patch = json::object()) {
   json description = json::parse(R"({
     "added_tokens": [{"id": 8, "content": "<end>", "normalized": false}],
     "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
@@ -33,7 +33,7 @@ Tokens tokens(const Tokenizer& by, const std::string& text, std::vector<ByteRang
 }  // namespace
 
 TEST_CASE("a token is a target if it holds a character of an answer", "[data][tokens]") {
-  const Tokenizer t = tokenizer();
+  const Tokenizer t = spoken_tokenizer();
   CHECK(tokens(t, "ab ab<end>", {}).ids == Ids{2, 4, 1, 8});
   CHECK(tokens(t, "ab ab<end>", {}).targets == Mask{0, 0, 0, 0});
   CHECK(tokens(t, "ab ab<end>", {{3, 10}}).targets == Mask{0, 1, 1, 1});  // " a" begins before
@@ -44,11 +44,11 @@ TEST_CASE("a token is a target if it holds a character of an answer", "[data][to
 }
 
 TEST_CASE("a document without marks has all its tokens as targets", "[data][tokens]") {
-  CHECK(tokens_of(tokenizer(), {.text = "ab", .origin = ""}).targets.empty());
+  CHECK(tokens_of(spoken_tokenizer(), {.text = "ab", .origin = ""}).targets.empty());
 }
 
 TEST_CASE("a character composed across the edge of an answer belongs to it", "[data][tokens]") {
-  const Tokenizer t = tokenizer({{"normalizer", {{"type", "NFC"}}}});
+  const Tokenizer t = spoken_tokenizer({{"normalizer", {{"type", "NFC"}}}});
   const std::string text = "ae\u0301b";  // a, é (two tokens), b
   REQUIRE(tokens(t, text, {}).ids == Ids{0, 5, 6, 1});
   CHECK(tokens(t, text, {{4, 5}}).targets == Mask{0, 0, 0, 1});
@@ -59,10 +59,10 @@ TEST_CASE("a character composed across the edge of an answer belongs to it", "[d
 }
 
 TEST_CASE("answers are found where the tokenizer adds to a text or drops of it", "[data][tokens]") {
-  const Tokenizer adds = tokenizer({{"pre_tokenizer", {{"add_prefix_space", true}}}});
+  const Tokenizer adds = spoken_tokenizer({{"pre_tokenizer", {{"add_prefix_space", true}}}});
   REQUIRE(tokens(adds, "ab", {}).ids == Ids{4, 1});
   CHECK(tokens(adds, "ab", {{1, 2}}).targets == Mask{0, 1});
-  const Tokenizer drops = tokenizer();  // of what it has no token for
+  const Tokenizer drops = spoken_tokenizer();  // of what it has no token for
   REQUIRE(tokens(drops, "xxaxb", {}).ids == Ids{2});
   REQUIRE(tokens(drops, "xxa ab", {}).ids == Ids{0, 4, 1});
   CHECK(tokens(drops, "xxa ab", {{2, 3}}).targets == Mask{1, 0, 0});
@@ -70,9 +70,9 @@ TEST_CASE("answers are found where the tokenizer adds to a text or drops of it",
 }
 
 TEST_CASE("what ends a text is no target among answers", "[data][tokens]") {
-  Tokens marked = tokens(tokenizer(), "b", {{0, 1}}), plain{{1}};
-  append_end(tokenizer(), marked);
-  append_end(tokenizer(), plain);
+  Tokens marked = tokens(spoken_tokenizer(), "b", {{0, 1}}), plain{{1}};
+  append_end(spoken_tokenizer(), marked);
+  append_end(spoken_tokenizer(), plain);
   CHECK(marked.ids == Ids{1, 8});
   CHECK(marked.targets == Mask{1, 0});
   CHECK(plain.targets.empty());

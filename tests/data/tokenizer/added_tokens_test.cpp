@@ -10,7 +10,7 @@ using namespace dualpath::data;
 namespace {
 
 /// Tokens by id in brackets: "a[1]b".
-std::string marked(const AddedTokens& tokens, std::string_view text) {
+std::string marked_tokens(const AddedTokens& tokens, std::string_view text) {
   std::string result;
   AddedTokenSplitter(tokens).split(
       text, [&](std::string_view part) { result += part; },
@@ -22,25 +22,26 @@ std::string marked(const AddedTokens& tokens, std::string_view text) {
 
 TEST_CASE("the longest added token counts, and parts of one are text", "[data][added_tokens]") {
   const AddedTokens tokens{{1, {"<a>"}}, {2, {"<a>>"}}, {3, {"€"}}};
-  CHECK(marked(tokens, "x<a>y") == "x[1]y");
-  CHECK(marked(tokens, "<a>>><a") == "[2]><a");
-  CHECK(marked(tokens, "€€") == "[3][3]");
-  CHECK(marked(tokens, "") == "");
-  CHECK(marked({}, "<a>") == "<a>");
+  CHECK(marked_tokens(tokens, "x<a>y") == "x[1]y");
+  CHECK(marked_tokens(tokens, "<a>>><a") == "[2]><a");
+  CHECK(marked_tokens(tokens, "€€") == "[3][3]");
+  CHECK(marked_tokens(tokens, "") == "");
+  CHECK(marked_tokens({}, "<a>") == "<a>");
 }
 
 TEST_CASE("normalized tokens are found only in what the others left", "[data][added_tokens]") {
-  CHECK(marked({{1, {.content = "ab", .normalized = true}}, {2, {"bc"}}}, "abc ab") == "a[2] [1]");
+  CHECK(marked_tokens({{1, {.content = "ab", .normalized = true}}, {2, {"bc"}}}, "abc ab") ==
+        "a[2] [1]");
 }
 
 TEST_CASE("lstrip and rstrip take the white space beside a token", "[data][added_tokens]") {
   const AddedToken left{.content = "<a>", .lstrip = true}, right{.content = "<b>", .rstrip = true};
   const AddedTokens tokens{{1, left}, {2, right}, {3, {" y"}}};
-  CHECK(marked(tokens, "x \n\u3000<a> x") == "x[1] x");
-  CHECK(marked(tokens, "x <b>\u00A0\u2028 x") == "x [2]x");
-  CHECK(marked(tokens, "<b>  <a>  ") == "[2][1]  ");
-  CHECK(marked(tokens, "x\u200B<a>") == "x\u200B[1]");  // a zero width space is none
-  CHECK(marked(tokens, "<b>  y") == "[2][3]");          // as in `tokenizers`
+  CHECK(marked_tokens(tokens, "x \n\u3000<a> x") == "x[1] x");
+  CHECK(marked_tokens(tokens, "x <b>\u00A0\u2028 x") == "x [2]x");
+  CHECK(marked_tokens(tokens, "<b>  <a>  ") == "[2][1]  ");
+  CHECK(marked_tokens(tokens, "x\u200B<a>") == "x\u200B[1]");  // a zero width space is none
+  CHECK(marked_tokens(tokens, "<b>  y") == "[2][3]");          // as in `tokenizers`
 }
 
 // What tokenizers 0.23 gives.

@@ -71,7 +71,7 @@ struct GgufFile {
   std::filesystem::path path = directory.path() / "model.gguf";
 };
 
-Tokenizer tokenizer(const json& patch = json::object()) {
+Tokenizer patched_tokenizer(const json& patch = json::object()) {
   return Tokenizer::from_gguf(GgufReader(GgufFile(patch).path));
 }
 
@@ -80,7 +80,7 @@ using Ids = std::vector<std::int32_t>;
 }  // namespace
 
 TEST_CASE("a GGUF file's metadata is a tokenizer", "[data][gguf_tokenizer]") {
-  const Tokenizer t = tokenizer();
+  const Tokenizer t = patched_tokenizer();
   CHECK(t.encode(" a 1<end><user>a") == Ids{4, 3, 2, 0, 5, 1});
   CHECK(t.special_tokens().eos == 0);
   CHECK(t.special_tokens().pad == 0);
@@ -88,7 +88,7 @@ TEST_CASE("a GGUF file's metadata is a tokenizer", "[data][gguf_tokenizer]") {
 }
 
 TEST_CASE("the files made from a GGUF file say what transformers needs", "[data][gguf_tokenizer]") {
-  const TokenizerFiles files = tokenizer().files();
+  const TokenizerFiles files = patched_tokenizer().files();
   CHECK(json::parse(files.tokenizer_config_json) ==
         json{{"tokenizer_class", "PreTrainedTokenizerFast"},
              {"clean_up_tokenization_spaces", false},
@@ -104,7 +104,7 @@ TEST_CASE("the files made from a GGUF file say what transformers needs", "[data]
 
 TEST_CASE("pre-tokenizers go by their llama.cpp names", "[data][gguf_tokenizer]") {
   const auto pre_tokenizer = [](const std::string& name) {
-    const Tokenizer t = tokenizer({{"tokenizer.ggml.pre", name}});
+    const Tokenizer t = patched_tokenizer({{"tokenizer.ggml.pre", name}});
     return json::parse(t.files().tokenizer_json)["pre_tokenizer"];
   };
   CHECK(pre_tokenizer("smollm")["pretokenizers"][0]["type"] == "Digits");
@@ -115,8 +115,8 @@ TEST_CASE("pre-tokenizers go by their llama.cpp names", "[data][gguf_tokenizer]"
 
 TEST_CASE("a first token that the model wants is put into the file for transformers",
           "[data][gguf_tokenizer]") {
-  const Tokenizer t =
-      tokenizer({{"tokenizer.ggml.add_bos_token", true}, {"tokenizer.ggml.bos_token_id", 5}});
+  const Tokenizer t = patched_tokenizer(
+      {{"tokenizer.ggml.add_bos_token", true}, {"tokenizer.ggml.bos_token_id", 5}});
   const json processor = json::parse(t.files().tokenizer_json)["post_processor"];
   CHECK(processor["single"][0]["SpecialToken"]["id"] == "<user>");
   CHECK(processor["special_tokens"]["<user>"]["ids"] == json{5});
@@ -125,30 +125,31 @@ TEST_CASE("a first token that the model wants is put into the file for transform
 
 TEST_CASE("a last token that the model wants stands behind a text", "[data][gguf_tokenizer]") {
   const json ends = {{"tokenizer.ggml.add_eos_token", true}};
-  CHECK(tokenizer(ends).encode_whole("a") == Ids{1, 0});
+  CHECK(patched_tokenizer(ends).encode_whole("a") == Ids{1, 0});
   json both = ends;
   both.update({{"tokenizer.ggml.add_bos_token", true}, {"tokenizer.ggml.bos_token_id", 5}});
-  CHECK(tokenizer(both).encode_whole("a") == Ids{5, 1, 0});
-  CHECK(tokenizer({{"tokenizer.ggml.add_bos_token", true}}).encode_whole("a") ==
+  CHECK(patched_tokenizer(both).encode_whole("a") == Ids{5, 1, 0});
+  CHECK(patched_tokenizer({{"tokenizer.ggml.add_bos_token", true}}).encode_whole("a") ==
         Ids{1});  // has none
 }
 
 TEST_CASE("a first token stands before a llama-bpe model's text unless the file says no",
           "[data][gguf_tokenizer]") {
   json llama = {{"tokenizer.ggml.pre", "llama-bpe"}};
-  CHECK(tokenizer(llama).encode_whole("a") == Ids{1});  // has none
+  CHECK(patched_tokenizer(llama).encode_whole("a") == Ids{1});  // has none
   llama["tokenizer.ggml.bos_token_id"] = 5;
-  CHECK(tokenizer(llama).encode_whole("a") == Ids{5, 1});
-  CHECK(tokenizer(llama).encode("a") == Ids{1});
+  CHECK(patched_tokenizer(llama).encode_whole("a") == Ids{5, 1});
+  CHECK(patched_tokenizer(llama).encode("a") == Ids{1});
   llama["tokenizer.ggml.add_bos_token"] = false;
-  CHECK(tokenizer(llama).encode_whole("a") == Ids{1});
-  CHECK(tokenizer({{"tokenizer.ggml.bos_token_id", 5}}).encode_whole("a") == Ids{1});  // smollm
+  CHECK(patched_tokenizer(llama).encode_whole("a") == Ids{1});
+  CHECK(patched_tokenizer({{"tokenizer.ggml.bos_token_id", 5}}).encode_whole("a") ==
+        Ids{1});  // smollm
 }
 
 TEST_CASE("a GGUF file's chat templates have names", "[data][gguf_tokenizer]") {
   const auto templates = [](json patch) {
     patch["tokenizer.chat_template.tool_use"] = "{{ tools }}";
-    return json::parse(tokenizer(patch).files().tokenizer_config_json)["chat_template"];
+    return json::parse(patched_tokenizer(patch).files().tokenizer_config_json)["chat_template"];
   };
   const json tool_use = {{"name", "tool_use"}, {"template", "{{ tools }}"}};
   const json by_default = {{"name", "default"}, {"template", "{{ messages }}"}};
@@ -161,13 +162,14 @@ TEST_CASE("keys without effect on byte-level BPE pass", "[data][gguf_tokenizer]"
                      {"tokenizer.ggml.scores", {0, 0, 0, 0, 0, 0}},
                      {"tokenizer.ggml.eot_token_id", 5},
                      {"tokenizer.chat_templates", {"tool_use"}}};
-  CHECK(tokenizer(idle).encode(" a") == Ids{4});
+  CHECK(patched_tokenizer(idle).encode(" a") == Ids{4});
 }
 
 TEST_CASE("metadata that we do not support or that is broken is named", "[data][gguf_tokenizer]") {
   const auto refused = [](const json& patch, const std::string& message) {
     INFO(patch.dump());
-    CHECK_THROWS_WITH(tokenizer(patch), Catch::Contains("model.gguf") && Catch::Contains(message));
+    CHECK_THROWS_WITH(patched_tokenizer(patch),
+                      Catch::Contains("model.gguf") && Catch::Contains(message));
   };
   refused({{"tokenizer.ggml.model", "llama"}},
           "tokenizer.ggml.model: expected gpt2 (BPE over bytes), got 'llama'");

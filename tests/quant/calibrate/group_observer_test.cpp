@@ -70,7 +70,7 @@ TEST_CASE("a merged group has all that both saw, a modality of one of them, too"
     observe(*observer, {1.0f, -3.0f}, {kText, kText});
   for (GroupObserver* observer : {&whole, &later})
     observe(*observer, {2.0f, 9.0f}, {kText, kImage});
-  first.merge(later);
+  first.add(later.seen());
   CHECK(first.all().range().max == whole.all().range().max);
   CHECK(first.all().range().count == 4);
   for (const Modality modality : {kText, kImage})

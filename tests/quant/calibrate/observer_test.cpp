@@ -78,14 +78,14 @@ TEST_CASE("shards merged in their order are one pass in that order, to the bit",
   const ObservedRange whole = windows.seen(kind, 0, 7)->range();
   for (std::size_t cut = 0; cut <= 7; ++cut) {
     const auto first = windows.seen(kind, 0, cut);
-    first->merge(*windows.seen(kind, cut, 7));
+    first->add(windows.seen(kind, cut, 7)->seen());
     CHECK(are_equal(first->range(), whole));
   }
   // A shard may itself be a merge of others.
   const auto middle = windows.seen(kind, 2, 3);
-  middle->merge(*windows.seen(kind, 3, 7));
+  middle->add(windows.seen(kind, 3, 7)->seen());
   const auto all = windows.seen(kind, 0, 2);
-  all->merge(*middle);
+  all->add(middle->seen());
   CHECK(are_equal(all->range(), whole));
 }
 
@@ -93,16 +93,11 @@ TEST_CASE("the order of shards changes a moving average, not a minmax", "[quant]
   const Windows windows;
   const auto swapped = [&](ObserverKind kind) {
     const auto last = windows.seen(kind, 3, 7);
-    last->merge(*windows.seen(kind, 0, 3));
+    last->add(windows.seen(kind, 0, 3)->seen());
     return are_equal(last->range(), windows.seen(kind, 0, 7)->range());
   };
   CHECK(swapped(ObserverKind::kMinMax));
   CHECK_FALSE(swapped(ObserverKind::kMovingAverage));
-}
-
-TEST_CASE("observers of two kinds are not merged", "[quant][observer]") {
-  const auto minmax = make_observer(ObserverKind::kMinMax);
-  CHECK_THROWS(minmax->merge(*make_observer(ObserverKind::kMovingAverage)));
 }
 
 TEST_CASE("an observer proposes the symmetric grid of its range", "[quant][observer]") {

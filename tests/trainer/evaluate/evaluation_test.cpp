@@ -16,9 +16,9 @@ std::vector<Metrics> evaluate(const EvaluateOptions& options) {
   static QuantizedPath quantized(experiment, calibrated(experiment), reference_of(experiment));
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
   std::vector<Metrics> metrics;
-  for (const RowSums& row :
-       evaluate_rows(experiment.model.network, {{"fp", &fp}, {"quantized", &quantized.executor}},
-                     made_windows(5, 20, /*rest=*/4), options, [](std::int64_t) {})) {
+  for (const RowSums& row : evaluate_rows(
+           experiment.model.network, {{"fp", &fp}, {"quantized", &quantized.executor}},
+           made_windows(5, 20, /*rest=*/4), options, Processes::alone(), [](std::int64_t) {})) {
     metrics.push_back(metrics_of(row));
   }
   return metrics;
@@ -67,7 +67,7 @@ TEST_CASE("the first row is the cross-entropy of the float model", "[trainer][ev
     correct += log_p[i].argmax().item<std::int64_t>() == next;
   }
   const auto rows = evaluate_rows(experiment.model.network, {{"fp", &fp}}, made_windows(1, 20), {},
-                                  [](std::int64_t) {});
+                                  Processes::alone(), [](std::int64_t) {});
   CHECK(metrics_of(rows[0]).nll == Approx(nll).epsilon(1e-5));
   CHECK(rows[0].windows[0].correct == correct);
 }
@@ -79,7 +79,7 @@ TEST_CASE("a batch of more rows than the head takes at once is scored as its win
   const auto windows = made_windows(5, 100);
   const auto score = [&](std::int64_t batch_size) {
     return evaluate_rows(experiment.model.network, {{"fp", &fp}}, windows,
-                         {.batch_size = batch_size}, [](std::int64_t) {})[0];
+                         {.batch_size = batch_size}, Processes::alone(), [](std::int64_t) {})[0];
   };
   REQUIRE(5 * 99 > kChunkRows);
   const RowSums together = score(5), alone = score(1);

@@ -55,9 +55,9 @@ struct Multimodal {
 std::vector<float> nll_of(const Multimodal& multimodal, std::int64_t batch_size) {
   const data::MediaSamples samples = multimodal.samples(multimodal.folder / "samples.jsonl");
   modules::FloatExecutor executor(multimodal.model.weights, at::kFloat);
-  const auto rows =
-      evaluate_rows(multimodal.model.network, {{"fp", &executor}}, samples,
-                    {.num_tokens = 1 << 20, .batch_size = batch_size}, [](std::int64_t) {});
+  const auto rows = evaluate_rows(multimodal.model.network, {{"fp", &executor}}, samples,
+                                  {.num_tokens = 1 << 20, .batch_size = batch_size},
+                                  Processes::alone(), [](std::int64_t) {});
   std::vector<float> nll;
   for (const WindowSums& sample : rows[0].windows)
     nll.push_back(static_cast<float>(sample.nll / static_cast<double>(sample.tokens)));

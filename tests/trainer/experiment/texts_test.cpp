@@ -151,8 +151,9 @@ TEST_CASE("conversations are predicted for, trained on and evaluated", "[trainer
   CHECK(result.steps == 3);
   CHECK(std::isfinite(result.last.loss.value()));
 
-  const auto rows = evaluate_rows(experiment.model.network, {{"fp", &reference}}, *texts.test,
-                                  experiment.recipe.evaluate, [](std::int64_t) {});
+  const auto rows =
+      evaluate_rows(experiment.model.network, {{"fp", &reference}}, *texts.test,
+                    experiment.recipe.evaluate, Processes::alone(), [](std::int64_t) {});
   CHECK(metrics_of(rows[0]).tokens == targets_of(*texts.test));
   CHECK(std::isfinite(metrics_of(rows[0]).nll));
 }

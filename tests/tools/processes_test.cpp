@@ -1,0 +1,259 @@
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "data/base/generator.h"
+#include "tests/support/catch.h"
+#include "tests/support/plain_file.h"
+#include "tests/tools/tiny_run.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using Catch::Contains;
+using Catch::StartsWith;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+const Arguments kTwo{"--processes", "2"};
+
+Arguments operator+(Arguments left, const Arguments& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+Arguments processes(int count) { return {"--processes", std::to_string(count)}; }
+
+/// The losses of a run's steps.
+std::vector<double> losses_in(const TinyRun& run) {
+  std::vector<double> losses;
+  std::istringstream log(read_file(run / "run/log.jsonl"));
+  for (std::string line; std::getline(log, line);) losses.push_back(json::parse(line).at("loss"));
+  return losses;
+}
+
+/// A port nobody listens on, and a listener that keeps another one.
+struct Listener {
+  Listener() : descriptor(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof any;
+    auto* const address = reinterpret_cast<sockaddr*>(&any);
+    REQUIRE(::bind(descriptor, address, size) == 0);
+    REQUIRE(::getsockname(descriptor, address, &size) == 0);
+    port = ntohs(any.sin_port);
+  }
+  void listen() const { REQUIRE(::listen(descriptor, 1) == 0); }
+  ~Listener() { ::close(descriptor); }
+  int descriptor, port = 0;
+};
+
+int free_port() { return Listener().port; }
+
+/// One of two processes as torchrun would start it, without torchrun.
+Program of_two(const TinyRun& run, int rank, int port, const Arguments& more = {},
+               const std::string& command = "train") {
+  Program program = run.program(command, more);
+  program.environment = {
+      {"RANK", std::to_string(rank)},       {"WORLD_SIZE", "2"},
+      {"LOCAL_RANK", std::to_string(rank)}, {"LOCAL_WORLD_SIZE", "2"},
+      {"MASTER_ADDR", "127.0.0.1"},         {"MASTER_PORT", std::to_string(port)}};
+  return program;
+}
+
+/// The children of a process, in the order of their ranks.
+std::vector<pid_t> children_of(pid_t parent) {
+  const std::string id = std::to_string(parent);
+  std::istringstream list(read_file("/proc/" + id + "/task/" + id + "/children"));
+  std::vector<pid_t> children;
+  for (pid_t child = 0; list >> child;) children.push_back(child);
+  return children;
+}
+
+/// Returns as soon as the file is not empty, or the time is up.
+void wait_for(const fs::path& file) {
+  for (int i = 0; i < 3000; ++i) {
+    if (fs::exists(file) && fs::file_size(file) > 0) return;
+    std::this_thread::sleep_for(10ms);
+  }
+  FAIL(file.string() + " did not come");
+}
+
+/// The results of two runs but for what later processes say.
+bool are_same(const TinyRun& a, const TinyRun& b) {
+  auto x = a.results(), y = b.results();
+  for (auto* results : {&x, &y})
+    std::erase_if(*results, [](const auto& file) { return file.first.ends_with(".log"); });
+  return x == y;
+}
+
+}  // namespace
+
+TEST_CASE("one, two and three processes calibrate to the same bytes", "[tools][processes]") {
+  const std::string observer = GENERATE("minmax", "moving_average");
+  const Arguments settings{"--set",
+                           "quantize.config_groups.default.input_activations.observer=" + observer,
+                           "--set", "quantize.smoothing={search: true}"};
+  const TinyRun alone;
+  alone.done("calibrate", settings);
+  const std::string expected = read_file(alone / "run/calibration.safetensors");
+  for (const int count : {2, 3, 8}) {  // of 6 windows: some processes have nothing to do
+    INFO(count);
+    const TinyRun run;
+    const ProgramEnd end = run.done("calibrate", settings + processes(count));
+    CHECK(read_file(run / "run/calibration.safetensors") == expected);
+    CHECK_THAT(end.out, Contains("written to"));
+    CHECK(fs::exists(run / ("run/process-" + std::to_string(count - 1) + ".log")));
+  }
+}
+
+TEST_CASE("two processes follow one at twice the batch", "[tools][processes]") {
+  // Float gradients: a code of an INT8 one may flip by the order of a sum.
+  const Arguments settings{"--set", "train.max_steps=20",
+                           "--set", "train.logging_steps=1",
+                           "--set", "train.save_steps=1000",
+                           "--set", "train.input_gradients=float",
+                           "--set", "train.learning_rate.norm_weights=1e-3",
+                           "--set", "train.gradient_accumulation_steps=2",
+                           "--set", "train.control=false"};
+  const TinyRun one, two;
+  one.done("train", settings + Arguments{"--set", "train.per_device_train_batch_size=4"});
+  two.done("train", settings + kTwo);
+  const std::vector<double> expected = losses_in(one), losses = losses_in(two);
+  REQUIRE(losses.size() == 20);
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    CHECK(losses[i] == Approx(expected[i]).epsilon(1e-4));
+}
+
+TEST_CASE("a table of two processes is one's", "[tools][processes]") {
+  const TinyRun run;
+  run.done("train");
+  const json one = json::parse(run.done("evaluate", {"--json"}).out);
+  const json two = json::parse(run.done("evaluate", Arguments{"--json"} + kTwo).out);
+  CHECK(one.at("sets") == two.at("sets"));
+}
+
+TEST_CASE("two processes killed and started again end as two that were not", "[tools][processes]") {
+  const Arguments settings =
+      kTwo + Arguments{"--set", "train.max_steps=60", "--set", "train.save_steps=7"};
+  static const TinyRun unbroken;
+  if (!fs::exists(unbroken / "run")) unbroken.done("train", settings);
+  const std::size_t victim = GENERATE(0, 1);
+  Generator random(17 + victim);
+  const TinyRun run;
+  for (int i = 0; i < 3; ++i) {
+    RunningProgram training(run.program("train", settings));
+    std::this_thread::sleep_for(400ms + random.uniform() * 600ms);
+    const std::vector<pid_t> ranks = children_of(training.pid());
+    if (victim < ranks.size()) ::kill(ranks[victim], SIGKILL);
+    const ProgramEnd end = training.wait();
+    INFO(end.err);
+    CHECK((end.code == 1 || end.code == 0));
+    if (end.code == 1)
+      CHECK_THAT(end.err, Contains("process " + std::to_string(victim) + " of 2") &&
+                              Contains("killed by signal 9"));
+  }
+  run.done("train", settings);
+  CHECK(are_same(run, unbroken));
+}
+
+TEST_CASE("SIGTERM stops all processes at one step, and another number of them goes on",
+          "[tools][processes]") {
+  const TinyRun run;
+  const Arguments settings{"--set", "train.max_steps=400",   "--set", "train.save_steps=1000",
+                           "--set", "train.logging_steps=1", "--set", "train.control=false"};
+  RunningProgram training(run.program("train", settings + kTwo));
+  wait_for(run / "run/log.jsonl");
+  training.send(SIGTERM);
+  const ProgramEnd end = training.wait();
+  CHECK(end.code == 130);
+  CHECK_THAT(end.err, Contains("dualpath: train: interrupted after step "));
+  const ProgramEnd more = run.done("train", settings);
+  CHECK_THAT(read_file(run / "run/report.json"), !Contains("\"resumed_from\": 0"));
+}
+
+TEST_CASE("what one process meets stops all, and the first says which", "[tools][processes]") {
+  const TinyRun run;
+  Arguments others;
+  std::string expected;
+  SECTION("another recipe") {
+    others = {"--set", "seed=7"};
+    expected = "has another recipe than process 0: \"seed: 0\" there, \"seed: 7\" here";
+  }
+  SECTION("another text") {
+    others = {"--set", "data.train=other.jsonl"};
+    expected = "has another text than process 0";
+  }
+  SECTION("no model") {
+    others = {"--set", "model.path=nowhere"};
+    expected = "nowhere: no such model";
+  }
+  const int port = free_port();
+  RunningProgram first(of_two(run, 0, port));
+  const ProgramEnd second = run_program(of_two(run, 1, port, others));
+  const ProgramEnd end = first.wait();
+  CHECK(second.code == 1);
+  CHECK(end.code == 1);
+  CHECK_THAT(end.err, Contains("process 1 ") && Contains(expected));
+}
+
+TEST_CASE("a process that never comes is named, and so is a store that cannot be reached",
+          "[tools][processes]") {
+  const TinyRun run;
+  const Arguments soon{"--timeout", "2"};
+  const Listener taken;
+  const auto error = [&](int rank, int port) {
+    const ProgramEnd end = run_program(of_two(run, rank, port, soon));
+    CHECK(end.code == 1);
+    return end.err;
+  };
+  CHECK_THAT(error(0, free_port()), Contains("dualpath: process 1 of 2 has not come within 2 s\n"));
+  CHECK_THAT(error(1, free_port()), Contains("dualpath: process 1: the store at 127.0.0.1:") &&
+                                        Contains("was not reached within 2 s"));
+  taken.listen();
+  CHECK_THAT(error(0, taken.port),
+             Contains("dualpath: process 0 cannot wait for the others on port"));
+  CHECK_FALSE(fs::exists(run / "run"));
+}
+
+TEST_CASE("variables of a launcher that do not fit are named", "[tools][processes]") {
+  const TinyRun run;
+  Program program = of_two(run, 0, 1);
+  const auto with = [&](const std::string& name, const std::string& value) {
+    Program changed = program;
+    changed.environment[name] = value;
+    const ProgramEnd end = run_program(changed);
+    CHECK(end.code == 1);
+    return end.err;
+  };
+  CHECK(with("WORLD_SIZE", "") == "dualpath: torchrun's variable WORLD_SIZE is not set\n");
+  CHECK(with("RANK", "2") ==
+        "dualpath: torchrun's variable RANK: expected a number from 0 to 1, got 2\n");
+  CHECK(with("MASTER_PORT", "x") ==
+        "dualpath: torchrun's variable MASTER_PORT: expected a number from 1 to 65535, got x\n");
+  const ProgramEnd three = run_program(of_two(run, 0, 1, {"--processes", "3"}));
+  CHECK(three.code == 2);
+  CHECK(three.err == "dualpath: --processes 3: a launcher has started 2 already\n");
+}
+
+TEST_CASE("torchrun starts the processes", "[tools][processes]") {
+  const TinyRun alone, run;
+  alone.done("calibrate");
+  Program program = run.program("calibrate");
+  program.arguments.insert(program.arguments.begin(),
+                           {DUALPATH_PYTHON, "-m", "torch.distributed.run", "--no-python",
+                            "--nproc-per-node", "2", "--master-port", std::to_string(free_port())});
+  const ProgramEnd end = run_program(program);
+  INFO(end.err);
+  CHECK(end.code == 0);
+  CHECK(read_file(run / "run/calibration.safetensors") ==
+        read_file(alone / "run/calibration.safetensors"));
+}

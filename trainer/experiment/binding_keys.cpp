@@ -1,0 +1,42 @@
+#include "trainer/experiment/binding_keys.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "trainer/recipe/recipe.h"
+
+namespace dualpath::trainer {
+
+std::vector<std::string> binding_lines(Recipe recipe) {
+  recipe.model.path.clear();
+  recipe.data.train.clear();
+  recipe.data.out_of_domain.clear();
+  recipe.evaluate = {};
+  recipe.export_ = {};
+  recipe.num_threads = 0;
+  recipe.compute = {};                          // changes no bit
+  recipe.train.gradient_checkpointing = false;  // changes no bit, either
+  recipe.train.report_to = {};
+  recipe.train.save_steps = {};
+  recipe.train.save_total_limit = {};
+  recipe.train.logging_steps = {};
+  recipe.train.output_dir.clear();
+  std::vector<std::string> lines;
+  std::istringstream yaml(to_yaml(recipe));
+  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string first_difference(const std::vector<std::string>& there,
+                             const std::vector<std::string>& here) {
+  const auto [a, b] = std::mismatch(there.begin(), there.end(), here.begin(), here.end());
+  const auto text = [](auto line, auto end) {
+    return line == end ? std::string("(nothing)") : *line;
+  };
+  if (a == there.end() && b == here.end()) return "";
+  return fmt::format("\"{}\" there, \"{}\" here", text(a, there.end()), text(b, here.end()));
+}
+
+}  // namespace dualpath::trainer

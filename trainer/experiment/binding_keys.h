@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trainer/recipe/options.h"
+
+namespace dualpath::trainer {
+
+/// Spells the keys that a trained result depends on, a line each. Files are bound by their contents
+/// instead.
+std::vector<std::string> binding_lines(Recipe recipe);
+
+/// Says where two recipes' lines differ first; empty if they are equal.
+std::string first_difference(const std::vector<std::string>& there,
+                             const std::vector<std::string>& here);
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,67 @@
+#include "trainer/experiment/same_run.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "data/base/error.h"
+#include "data/files/checksum.h"
+#include "trainer/experiment/binding_keys.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kRecipe = "recipe";
+
+/// Each thing that must be equal, from the first to be said.
+json identity_of(const Experiment& experiment, const quant::CalibrationSource& source) {
+  return json::array({json::array({"program", sha256_file("/proc/self/exe")}),
+                      json::array({kRecipe, binding_lines(experiment.recipe)}),
+                      json::array({"model", source.model_sha256}),
+                      json::array({"tokenizer", source.tokenizer_sha256}),
+                      json::array({"plan", experiment.plan.fingerprint()}),
+                      json::array({"text", source.fingerprint})});
+}
+
+void refuse_difference(const json& first, const json& other, std::size_t rank) {
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const std::string what = first[i][0];
+    if (first[i][1] == other[i][1]) continue;
+    if (what != kRecipe) throw Error("process {} has another {} than process 0", rank, what);
+    throw Error("process {} has another recipe than process 0: {}", rank,
+                first_difference(first[i][1], other[i][1]));
+  }
+}
+
+}  // namespace
+
+void require_same_run(const Experiment& experiment, const quant::CalibrationSource& source) {
+  Processes& processes = *experiment.processes;
+  if (processes.size() == 1) return;
+  const auto all = processes.gather("start", identity_of(experiment, source).dump());
+  const json first = json::parse(all.front());
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    refuse_difference(first, json::parse(all[rank]), rank);
+}
+
+void require_same_calibration(Processes& processes, const quant::Calibration& calibration) {
+  if (processes.size() == 1) return;
+  Sha256 hash;
+  for (const auto& [name, tensor] : quant::calibration_tensors(calibration)) {
+    hash.update(std::as_bytes(std::span(name)));
+    const torch::Tensor values = tensor.detach().cpu().contiguous();
+    hash.update(std::span(static_cast<const std::byte*>(values.const_data_ptr()),
+                          static_cast<std::size_t>(values.nbytes())));
+  }
+  const auto all = processes.gather("calibrate", hash.hex());
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] != all.front())
+      throw Error(
+          "process {} has found other scales than process 0: are the processors of one kind?",
+          rank);
+  }
+}
+
+}  // namespace dualpath::trainer

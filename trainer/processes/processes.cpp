@@ -1,0 +1,289 @@
+#include "trainer/processes/processes.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <algorithm>
+#include <thread>
+
+#include "data/base/error.h"
+#include "data/process/interrupt.h"
+#include "has_cuda.h"
+#include "trainer/processes/backends.h"
+#include "trainer/processes/network_address.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using at::Tensor;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+/// Begins the text that a process leaves for the others: its own reason, or that it lost one.
+constexpr char kOwn = 'E', kLost = 'L';
+
+std::string message_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+std::string key(const char* kind, int rank) { return fmt::format("{}/{}", kind, rank); }
+
+Tensor tensor_of(const std::string& bytes) {
+  const Tensor tensor = at::empty({static_cast<std::int64_t>(bytes.size())}, at::kByte);
+  std::copy(bytes.begin(), bytes.end(), tensor.mutable_data_ptr<std::uint8_t>());
+  return tensor;
+}
+
+std::string bytes_in(const Tensor& tensor) {
+  const auto* data = tensor.const_data_ptr<std::uint8_t>();
+  return {data, data + tensor.numel()};
+}
+
+std::string bytes_of(const modules::NamedTensors& tensors) {
+  c10::Dict<std::string, Tensor> dictionary;
+  for (const auto& [name, tensor] : tensors) dictionary.insert(name, tensor.detach().cpu());
+  const std::vector<char> bytes = torch::jit::pickle_save(dictionary);
+  return {bytes.begin(), bytes.end()};
+}
+
+modules::NamedTensors tensors_in(const std::string& bytes) {
+  const c10::IValue value = torch::jit::pickle_load({bytes.begin(), bytes.end()});
+  modules::NamedTensors tensors;
+  for (const auto& entry : value.toGenericDict())
+    tensors[entry.key().toStringRef()] = entry.value().toTensor();
+  return tensors;
+}
+
+c10::intrusive_ptr<c10d::Store> open_store(const Rendezvous& meeting, seconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = meeting.port;
+  options.isServer = meeting.first_hosts && meeting.rank == 0;
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  try {
+    return c10::make_intrusive<c10d::PrefixStore>(
+        meeting.prefix, c10::make_intrusive<c10d::TCPStore>(meeting.address, options));
+  } catch (const std::exception& error) {
+    const std::string fault = message_of(error);
+    if (options.isServer)
+      throw Error("process 0 cannot wait for the others on port {}: {}", meeting.port, fault);
+    throw Error("process {}: the store at {}:{} was not reached within {} s: {}", meeting.rank,
+                meeting.address, meeting.port, timeout.count(), fault);
+  }
+}
+
+}  // namespace
+
+struct Processes::Group {
+  int rank, size;
+  seconds timeout;
+  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<c10d::Backend> gloo = {}, nccl = {};  // nccl is made when a tensor on CUDA comes first
+  bool has_left = false;
+  int waits = 0;  // for the first process, so far
+
+  /// Waits for every process, and makes the connections.
+  void connect(const NetworkWay& way, bool one_machine) {
+    store->set(key("from", rank), way.from);
+    store->set(key("to", rank), way.to);
+    store->set(key("joined", rank), "");
+    wait_for_all();
+    std::vector<NetworkWay> ways;
+    for (int other = 0; other < size; ++other)
+      ways.push_back({store->get_to_str(key("from", other)), store->get_to_str(key("to", other))});
+    const auto interface = environment_variable("GLOO_SOCKET_IFNAME");
+    const bool by_interface = interface && !one_machine;
+    const std::string from = by_interface ? *interface : address_among(ways, rank, one_machine);
+    try {
+      gloo = gloo_backend(store, rank, size, timeout, from, by_interface);
+    } catch (const std::exception& error) {
+      throw Error(
+          "process {} of {}: no connection to the others from {}: {} (GLOO_SOCKET_IFNAME names the "
+          "network's interface)",
+          rank, size, from, message_of(error));
+    }
+  }
+
+  void wait_for_all() {
+    const auto end = steady_clock::now() + timeout;
+    for (int other = 0; other < size; ++other) {
+      while (!store->check({key("joined", other)})) {
+        throw_if_interrupted();
+        throw_if_left("start", other);
+        if (steady_clock::now() > end) {
+          throw Error("process {} of {} has not come within {} s", other, size, timeout.count());
+        }
+        std::this_thread::sleep_for(milliseconds(20));
+      }
+    }
+  }
+
+  c10d::Backend& backend(const Tensor& tensor) {
+    if (!tensor.is_cuda()) return *gloo;
+    if constexpr (kHasCuda) {
+      if (!nccl) nccl = nccl_backend(store, rank, size, timeout);
+    }
+    TORCH_CHECK(nccl, "no process group for ", tensor.device());
+    return *nccl;
+  }
+
+  /// Runs a collective; `start` returns its works.
+  template <class Start>
+  void run(const std::string& what, const Start& start) {
+    try {
+      for (const auto& work : start()) work->wait();
+    } catch (const std::exception& error) {
+      fail(what, message_of(error));
+    }
+  }
+
+  /// Finds out who is gone, and throws.
+  [[noreturn]] void fail(const std::string& what, const std::string& fault) {
+    leave(kLost + what);
+    std::vector<int> silent;
+    try {
+      const auto end = steady_clock::now() + std::min(timeout, seconds(5));
+      for (int other = 0; other < size; ++other) {
+        while (!store->check({key("left", other)}) && steady_clock::now() < end && !interrupted())
+          std::this_thread::sleep_for(milliseconds(20));
+        if (!store->check({key("left", other)})) {
+          silent.push_back(other);
+          continue;
+        }
+        throw_if_left(what, other);
+      }
+    } catch (const c10::Error&) {  // the store is gone, too
+      throw Error("{}: process 0 of {}, or the launcher, is gone: {}", what, size, fault);
+    }
+    if (!silent.empty()) {
+      throw Error("{}: process {} of {} is gone without a word (killed, or cut off): {}", what,
+                  fmt::join(silent, ", "), size, fault);
+    }
+    throw Error("{}: {}", what, fault);
+  }
+
+  void wait_for_first(const std::string& what) {
+    const std::string done = key("done", waits++);
+    try {
+      if (rank == 0) return store->set(done, "");
+      while (!store->check({done})) {
+        throw_if_left(what, 0);
+        std::this_thread::sleep_for(milliseconds(20));
+      }
+    } catch (const c10::Error& error) {
+      fail(what, message_of(error));
+    }
+  }
+
+  /// Throws if a process has left for a reason of its own.
+  void throw_if_left(const std::string& what, int other) {
+    if (!store->check({key("left", other)})) return;
+    const std::string reason = store->get_to_str(key("left", other));
+    if (reason.front() == kOwn)
+      throw Error("{}: process {} of {} has stopped: {}", what, other, size, reason.substr(1));
+  }
+
+  void leave(const std::string& reason) {
+    if (std::exchange(has_left, true)) return;
+    store->set(key("left", rank), reason);
+  }
+};
+
+Processes::Processes() = default;
+Processes::~Processes() = default;
+
+Processes::Processes(const Rendezvous& meeting, seconds timeout)
+    : rank_(meeting.rank),
+      size_(meeting.size),
+      local_rank_(meeting.local_rank),
+      local_size_(meeting.local_size) {
+  if (size_ == 1) return;
+  group_ = std::make_unique<Group>(Group{
+      .rank = rank_, .size = size_, .timeout = timeout, .store = open_store(meeting, timeout)});
+  group_->connect(way_to(meeting.address), local_size_ == size_);
+}
+
+Processes& Processes::alone() {
+  static Processes alone;
+  return alone;
+}
+
+void Processes::leave(const std::string& reason) noexcept {
+  if (!group_) return;
+  try {
+    group_->leave(kOwn + reason);
+  } catch (const std::exception&) {  // the store is gone, and with it who could read it
+  }
+}
+
+void Processes::wait_for_first(const std::string& what) {
+  if (group_) group_->wait_for_first(what);
+}
+
+void Processes::barrier(const std::string& what) { sum(what, {at::zeros({1})}); }
+
+void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
+  if (!group_) return;
+  group_->run(what, [&] {
+    std::vector<c10::intrusive_ptr<c10d::Work>> works;
+    for (const Tensor& tensor : tensors) {
+      std::vector<Tensor> one{tensor};
+      works.push_back(group_->backend(tensor).allreduce(one));
+    }
+    return works;
+  });
+}
+
+std::string Processes::broadcast(const std::string& what, const std::string& text) {
+  return gather(what, is_first() ? text : std::string()).front();
+}
+
+modules::NamedTensors Processes::broadcast(const std::string& what,
+                                           const modules::NamedTensors& tensors) {
+  if (!group_) return tensors;
+  return tensors_in(broadcast(what, is_first() ? bytes_of(tensors) : std::string()));
+}
+
+std::vector<std::string> Processes::gather(const std::string& what, const std::string& text) {
+  if (!group_) return {text};
+  const Tensor lengths = at::zeros({size_}, at::kLong);
+  lengths[rank_] = static_cast<std::int64_t>(text.size());
+  sum(what, {lengths});
+  std::vector<std::string> texts;
+  for (int from = 0; from < size_; ++from) {
+    const Tensor bytes = from == rank_ ? tensor_of(text)
+                                       : at::empty({lengths[from].item<std::int64_t>()}, at::kByte);
+    if (bytes.numel() > 0) {
+      group_->run(what, [&] {
+        std::vector<Tensor> one{bytes};
+        return std::vector{group_->gloo->broadcast(one, c10d::BroadcastOptions{.rootRank = from})};
+      });
+    }
+    texts.push_back(bytes_in(bytes));
+  }
+  return texts;
+}
+
+std::vector<modules::NamedTensors> Processes::gather(const std::string& what,
+                                                     const modules::NamedTensors& tensors) {
+  if (!group_) return {tensors};
+  std::vector<modules::NamedTensors> all;
+  for (const std::string& bytes : gather(what, bytes_of(tensors))) all.push_back(tensors_in(bytes));
+  return all;
+}
+
+ProcessShare share_of(const Processes& processes, std::size_t count) {
+  const auto rank = static_cast<std::size_t>(processes.rank()),
+             size = static_cast<std::size_t>(processes.size());
+  return {count * rank / size, count * (rank + 1) / size};
+}
+
+}  // namespace dualpath::trainer

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "modules/weights/tensor_view.h"
+#include "trainer/processes/rendezvous.h"
+
+namespace dualpath::trainer {
+
+/// The processes that share a run. One alone is the normal case: each collective is the identity
+/// then. Collectives are called by all processes in the same order; `what` names them in errors. If
+/// another process is gone, or nothing comes within the timeout, the collective is an Error that
+/// names the process and, if it said one, its reason.
+///
+/// Tensors go by Gloo if they lie on the CPU, by NCCL if on CUDA.
+class Processes {
+ public:
+  /// This process alone.
+  Processes();
+  /// Meets the others. A process that has not come within the timeout is an Error naming it; so are
+  /// a store that cannot be reached and a port in use.
+  Processes(const Rendezvous& meeting, std::chrono::seconds timeout);
+  ~Processes();
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+
+  /// The same one for all who share nothing.
+  static Processes& alone();
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  int local_rank() const { return local_rank_; }
+  int local_size() const { return local_size_; }  ///< processes on this machine
+  bool is_first() const { return rank_ == 0; }
+
+  /// Tells the others that this process ends before its work is done, and why.
+  void leave(const std::string& reason) noexcept;
+
+  void barrier(const std::string& what);
+  /// Runs `work` on the first process alone; the others wait for its end, however long it takes.
+  template <class Work>
+  void on_first(const std::string& what, const Work& work) {
+    if (is_first()) work();
+    wait_for_first(what);
+  }
+  /// Replaces each tensor by its sum over all processes. Sums run side by side.
+  void sum(const std::string& what, std::vector<at::Tensor> tensors);
+  /// Returns the first process's text.
+  std::string broadcast(const std::string& what, const std::string& text);
+  /// Returns the first process's tensors, on the CPU.
+  modules::NamedTensors broadcast(const std::string& what, const modules::NamedTensors& tensors);
+  /// Returns every process's text or tensors (on the CPU), in the order of ranks.
+  std::vector<std::string> gather(const std::string& what, const std::string& text);
+  std::vector<modules::NamedTensors> gather(const std::string& what,
+                                            const modules::NamedTensors& tensors);
+
+ private:
+  struct Group;  // c10d's store and backends
+
+  void wait_for_first(const std::string& what);
+
+  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  std::unique_ptr<Group> group_;  // null if alone
+};
+
+/// This process's share of `count` items: a run of neighbours, so that results put together in the
+/// order of ranks are in the items' order.
+struct ProcessShare {
+  std::size_t begin, end;
+};
+ProcessShare share_of(const Processes& processes, std::size_t count);
+
+}  // namespace dualpath::trainer
