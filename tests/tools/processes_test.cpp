@@ -1,6 +1,3 @@
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -9,6 +6,7 @@
 
 #include "data/base/generator.h"
 #include "tests/support/catch.h"
+#include "tests/support/free_port.h"
 #include "tests/support/plain_file.h"
 #include "tests/tools/tiny_run.h"
 
@@ -38,25 +36,6 @@ std::vector<double> losses_in(const TinyRun& run) {
   for (std::string line; std::getline(log, line);) losses.push_back(json::parse(line).at("loss"));
   return losses;
 }
-
-/// A port nobody listens on, and a listener that keeps another one.
-struct Listener {
-  Listener() : descriptor(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof any;
-    auto* const address = reinterpret_cast<sockaddr*>(&any);
-    REQUIRE(::bind(descriptor, address, size) == 0);
-    REQUIRE(::getsockname(descriptor, address, &size) == 0);
-    port = ntohs(any.sin_port);
-  }
-  void listen() const { REQUIRE(::listen(descriptor, 1) == 0); }
-  ~Listener() { ::close(descriptor); }
-  int descriptor, port = 0;
-};
-
-int free_port() { return Listener().port; }
 
 /// One of two processes as torchrun would start it, without torchrun.
 Program of_two(const TinyRun& run, int rank, int port, const Arguments& more = {},
@@ -209,7 +188,7 @@ TEST_CASE("a process that never comes is named, and so is a store that cannot be
           "[tools][processes]") {
   const TinyRun run;
   const Arguments soon{"--timeout", "2"};
-  const Listener taken;
+  const BoundPort taken;
   const auto error = [&](int rank, int port) {
     const ProgramEnd end = run_program(of_two(run, rank, port, soon));
     CHECK(end.code == 1);
@@ -218,8 +197,7 @@ TEST_CASE("a process that never comes is named, and so is a store that cannot be
   CHECK_THAT(error(0, free_port()), Contains("dualpath: process 1 of 2 has not come within 2 s\n"));
   CHECK_THAT(error(1, free_port()), Contains("dualpath: process 1: the store at 127.0.0.1:") &&
                                         Contains("was not reached within 2 s"));
-  taken.listen();
-  CHECK_THAT(error(0, taken.port),
+  CHECK_THAT(error(0, taken.number()),
              Contains("dualpath: process 0 cannot wait for the others on port"));
   CHECK_FALSE(fs::exists(run / "run"));
 }

@@ -13,6 +13,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/two_processes.h"
 #include "tests/trainer/tiny_experiment.h"
 
 using namespace dualpath;
@@ -52,8 +53,11 @@ struct Run {
     change(objective);
     Optimizer optimizer({{{{"number", number}}, 0.1, 0.0}}, options);
     const LoopResult result =
-        train_loop({"train", folder / "run", "fingerprint"}, options, /*seed=*/4,
-                   made_windows(5, 8, /*rest=*/2), objective, optimizer);
+        train_loop({.label = "train",
+                    .directory = folder / "run",
+                    .fingerprint = "fingerprint",
+                    .processes = *processes},
+                   options, /*seed=*/4, made_windows(5, 8, /*rest=*/2), objective, optimizer);
     counts = objective.counts;
     return result;
   }
@@ -68,6 +72,7 @@ struct Run {
     o.logging_steps = 4;
     return o;
   }();
+  Processes* processes = &Processes::alone();
   std::function<void(Pull&)> change = [](Pull&) {};
   std::vector<GlobalCount> counts;
 };
@@ -180,4 +185,42 @@ TEST_CASE("an interrupted run finishes its step, saves it and says so", "[traine
   });
   CHECK(end.code == 0);
   CHECK(run.go().resumed == 1);
+}
+
+TEST_CASE("what one of two processes meets stops both at that step", "[trainer][loop][processes]") {
+  const bool throws = GENERATE(false, true);
+  const TemporaryDirectory folder;
+  const std::string expected = std::string("train: step 4: process 1: ") +
+                               (throws ? "model.layers.1.input: 3 of 8 values are not finite"
+                                       : "the loss is not finite, first at model.layers.2") +
+                               "; last good checkpoint: ";
+  const TwoEnds ends = in_two_processes([&](Processes& processes) {
+    Run run;
+    run.processes = &processes;
+    if (!processes.is_first()) {
+      run.change = [&](Pull& pull) {
+        pull.wrong_at = 4;
+        pull.throws = throws;
+      };
+    }
+    return error_message([&] { run.go(); }).starts_with(expected) ? 0 : 1;
+  });
+  CHECK(ends.first.code == 0);
+  CHECK(ends.second.code == 0);
+}
+
+TEST_CASE("two processes at a batch of one step as one at a batch of two",
+          "[trainer][loop][processes]") {
+  Run one;
+  one.options.per_device_train_batch_size = 2;
+  one.go();
+  const auto expected = one.number.item<float>();
+  const TwoEnds ends = in_two_processes([&](Processes& processes) {
+    Run run;
+    run.processes = &processes;
+    run.go();
+    return std::abs(run.number.item<float>() - expected) < 1e-5f ? 0 : 1;
+  });
+  CHECK(ends.first.code == 0);
+  CHECK(ends.second.code == 0);
 }
