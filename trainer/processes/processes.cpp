@@ -9,6 +9,8 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <future>
 #include <thread>
 
 #include "data/base/error.h"
@@ -25,6 +27,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
+constexpr milliseconds kPause{20};  // between two looks at the store
+
 /// Begins the text that a process leaves for the others: its own reason, or that it lost one.
 constexpr char kOwn = 'E', kLost = 'L';
 
@@ -32,6 +36,26 @@ std::string message_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
   return text.substr(0, text.find('\n'));
+}
+
+/// Runs a call to the store. If the network is gone it has no timeout of its own, so it is left
+/// behind in a thread.
+template <class Call>
+auto within(seconds timeout, const Call& call) {
+  using Result = decltype(call());
+  auto task = std::make_shared<std::packaged_task<Result()>>(call);
+  std::future<Result> result = task->get_future();
+  std::thread([task] { (*task)(); }).detach();
+  if (result.wait_for(timeout) != std::future_status::ready)
+    throw Error("the store does not answer within {} s", timeout.count());
+  return result.get();
+}
+
+/// c10d warns of host names that have no entry, and tells of each attempt to connect; what matters
+/// becomes an error.
+void silence_warnings() {
+  ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);
+  c10::initLogging();
 }
 
 std::string key(const char* kind, int rank) { return fmt::format("{}/{}", kind, rank); }
@@ -86,19 +110,33 @@ struct Processes::Group {
   int rank, size;
   seconds timeout;
   c10::intrusive_ptr<c10d::Store> store;
-  c10::intrusive_ptr<c10d::Backend> gloo = {}, nccl = {};  // nccl is made when a tensor on CUDA comes first
+  c10::intrusive_ptr<c10d::Backend> gloo = {},
+                                    nccl = {};  // nccl is made when a tensor on CUDA comes first
   bool has_left = false;
   int waits = 0;  // for the first process, so far
 
+  /// The time that the store, and others that fail, are given.
+  seconds patience() const { return std::min(timeout, seconds(5)); }
+
+  void set(const std::string& name, const std::string& value) const {
+    within(patience(), [=, store = store] { store->set(name, value); });
+  }
+  bool has(const std::string& name) const {
+    return within(patience(), [=, store = store] { return store->check({name}); });
+  }
+  std::string get(const std::string& name) const {
+    return within(patience(), [=, store = store] { return store->get_to_str(name); });
+  }
+
   /// Waits for every process, and makes the connections.
   void connect(const NetworkWay& way, bool one_machine) {
-    store->set(key("from", rank), way.from);
-    store->set(key("to", rank), way.to);
-    store->set(key("joined", rank), "");
+    set(key("from", rank), way.from);
+    set(key("to", rank), way.to);
+    set(key("joined", rank), "");
     wait_for_all();
     std::vector<NetworkWay> ways;
     for (int other = 0; other < size; ++other)
-      ways.push_back({store->get_to_str(key("from", other)), store->get_to_str(key("to", other))});
+      ways.push_back({get(key("from", other)), get(key("to", other))});
     const auto interface = environment_variable("GLOO_SOCKET_IFNAME");
     const bool by_interface = interface && !one_machine;
     const std::string from = by_interface ? *interface : address_among(ways, rank, one_machine);
@@ -115,13 +153,13 @@ struct Processes::Group {
   void wait_for_all() {
     const auto end = steady_clock::now() + timeout;
     for (int other = 0; other < size; ++other) {
-      while (!store->check({key("joined", other)})) {
+      while (!has(key("joined", other))) {
         throw_if_interrupted();
         throw_if_left("start", other);
         if (steady_clock::now() > end) {
           throw Error("process {} of {} has not come within {} s", other, size, timeout.count());
         }
-        std::this_thread::sleep_for(milliseconds(20));
+        std::this_thread::sleep_for(kPause);
       }
     }
   }
@@ -149,16 +187,16 @@ struct Processes::Group {
   [[noreturn]] void fail(const std::string& what, const std::string& fault) {
     leave(kLost + what);
     std::vector<int> silent;
+    const auto end = steady_clock::now() + patience();
     try {
-      const auto end = steady_clock::now() + std::min(timeout, seconds(5));
       for (int other = 0; other < size; ++other) {
-        while (!store->check({key("left", other)}) && steady_clock::now() < end && !interrupted())
-          std::this_thread::sleep_for(milliseconds(20));
-        if (!store->check({key("left", other)})) {
+        while (!has(key("left", other)) && steady_clock::now() < end && !interrupted())
+          std::this_thread::sleep_for(kPause);
+        if (has(key("left", other))) {
+          throw_if_left(what, other);
+        } else {
           silent.push_back(other);
-          continue;
         }
-        throw_if_left(what, other);
       }
     } catch (const c10::Error&) {  // the store is gone, too
       throw Error("{}: process 0 of {}, or the launcher, is gone: {}", what, size, fault);
@@ -173,10 +211,10 @@ struct Processes::Group {
   void wait_for_first(const std::string& what) {
     const std::string done = key("done", waits++);
     try {
-      if (rank == 0) return store->set(done, "");
-      while (!store->check({done})) {
+      if (rank == 0) return set(done, "");
+      while (!has(done)) {
         throw_if_left(what, 0);
-        std::this_thread::sleep_for(milliseconds(20));
+        std::this_thread::sleep_for(kPause);
       }
     } catch (const c10::Error& error) {
       fail(what, message_of(error));
@@ -185,15 +223,18 @@ struct Processes::Group {
 
   /// Throws if a process has left for a reason of its own.
   void throw_if_left(const std::string& what, int other) {
-    if (!store->check({key("left", other)})) return;
-    const std::string reason = store->get_to_str(key("left", other));
+    if (!has(key("left", other))) return;
+    const std::string reason = get(key("left", other));
     if (reason.front() == kOwn)
       throw Error("{}: process {} of {} has stopped: {}", what, other, size, reason.substr(1));
   }
 
   void leave(const std::string& reason) {
     if (std::exchange(has_left, true)) return;
-    store->set(key("left", rank), reason);
+    try {
+      set(key("left", rank), reason);
+    } catch (const std::exception&) {  // the store is gone, and with it who could read it
+    }
   }
 };
 
@@ -206,6 +247,7 @@ Processes::Processes(const Rendezvous& meeting, seconds timeout)
       local_rank_(meeting.local_rank),
       local_size_(meeting.local_size) {
   if (size_ == 1) return;
+  silence_warnings();
   group_ = std::make_unique<Group>(Group{
       .rank = rank_, .size = size_, .timeout = timeout, .store = open_store(meeting, timeout)});
   group_->connect(way_to(meeting.address), local_size_ == size_);
@@ -217,11 +259,7 @@ Processes& Processes::alone() {
 }
 
 void Processes::leave(const std::string& reason) noexcept {
-  if (!group_) return;
-  try {
-    group_->leave(kOwn + reason);
-  } catch (const std::exception&) {  // the store is gone, and with it who could read it
-  }
+  if (group_) group_->leave(kOwn + reason);
 }
 
 void Processes::wait_for_first(const std::string& what) {
