@@ -11,6 +11,7 @@
 
 #include "modules/kernels/masked_softmax.h"
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "modules/ops/optional_tensor.h"
 
 namespace dualpath::modules {
@@ -260,7 +261,7 @@ bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   if (visibility.bias.defined()) return biased(q, k, v, visibility);
-  if (!q.is_cpu()) return composed(q, k, v, visibility);
+  if (!lies_on_host(q)) return composed(q, k, v, visibility);
   return BlockedAttention::apply(q, k, v, visibility.causal, optional_of(visibility.lengths));
 }
 

@@ -9,6 +9,7 @@
 
 #include "modules/kernels/depthwise.h"
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "modules/ops/optional_tensor.h"
 
 namespace dualpath::modules {
@@ -74,7 +75,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
 
 bool is_depthwise(const ConvRef& ref, const Tensor& x) {
   const bool is_float = x.scalar_type() != at::kDouble && at::isFloatingType(x.scalar_type());
-  return x.is_cpu() && is_float && ref.kernel.size() == 1 && ref.groups == ref.in_channels &&
+  return lies_on_host(x) && is_float && ref.kernel.size() == 1 && ref.groups == ref.in_channels &&
          ref.in_channels == ref.out_channels && ref.stride.front() == 1 &&
          ref.padding.front() < ref.kernel.front();
 }

@@ -88,7 +88,7 @@ struct Silu : torch::autograd::Function<Silu> {
 Tensor activated(Activation activation, const Tensor& x) {
   switch (activation) {
     case Activation::kSilu:
-      return x.is_cpu() ? Silu::apply(x) : at::silu(x);
+      return lies_on_host(x) ? Silu::apply(x) : at::silu(x);
     case Activation::kGelu:
       return at::gelu(x);
     case Activation::kGeluTanh:

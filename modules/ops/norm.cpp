@@ -80,7 +80,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-  if (x.is_cpu() || x.scalar_type() == at::kFloat)
+  if (lies_on_host(x) || x.scalar_type() == at::kFloat)
     return at::layer_norm(x, weight.sizes(), weight, bias, eps);
   return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, eps).to(x.scalar_type());
 }

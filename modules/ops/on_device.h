@@ -15,6 +15,10 @@ inline void* stream_of(const at::Tensor& x) {
   return c10::impl::VirtualGuardImpl(x.device().type()).getStream(x.device()).native_handle();
 }
 
+/// Whether the host reads x's memory, so that the CPU's kernels take it: on the CPU, and on a
+/// device of torch's PrivateUse1, which is how tests stand in for a GPU.
+inline bool lies_on_host(const at::Tensor& x) { return x.is_cpu() || x.is_privateuseone(); }
+
 /// The one place that chooses a device's kernel. Returns on_cpu(), or on_cuda(stream), by x's
 /// device; both return the same type. In a build without CUDA on_cuda is compiled but never called,
 /// so nothing asks the linker for its kernels. Functions that on_cuda calls are inline: GCC's -O0
@@ -27,7 +31,7 @@ auto on_device(const at::Tensor& x, const OnCpu& on_cpu, [[maybe_unused]] const 
       return on_cuda(stream_of(x));
     }
   }
-  TORCH_CHECK(x.is_cpu(), "no kernel for ", x.device());
+  TORCH_CHECK(lies_on_host(x), "no kernel for ", x.device());
   return on_cpu();
 }
 
