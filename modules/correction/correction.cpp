@@ -1,7 +1,6 @@
 #include "modules/correction/correction.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/nn/init.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -13,23 +12,23 @@
 namespace dualpath::modules {
 
 DualPathCorrectionImpl::DualPathCorrectionImpl(std::int64_t hidden_size,
-                                               const CorrectionOptions& options, std::uint64_t seed)
+                                               const CorrectionOptions& options, std::uint64_t seed,
+                                               at::Device device)
     : input_(options.input) {
   const std::int64_t width = std::max<std::int64_t>(1, hidden_size / options.reduction);
-  down = register_module("down", torch::nn::Linear(hidden_size, width));
-  up = register_module("up", torch::nn::Linear(width, hidden_size));
-  {
-    const torch::NoGradGuard no_grad;
-    const double bound = 1.0 / std::sqrt(static_cast<double>(hidden_size));
-    torch::Generator generator = at::detail::createCPUGenerator(seed);
-    down->weight.uniform_(-bound, bound, generator);
-    down->bias.uniform_(-bound, bound, generator);
-  }
-  up->weight.set_data(torch::zeros({width, hidden_size}).t());  // the layout that kernels read
-  torch::nn::init::zeros_(up->bias);
-  alpha = register_parameter("alpha", torch::ones(1));
+  const double bound = 1.0 / std::sqrt(static_cast<double>(hidden_size));
+  torch::Generator generator = at::detail::createCPUGenerator(seed);
+  const auto drawn = [&](at::IntArrayRef shape) {
+    return torch::empty(shape).uniform_(-bound, bound, generator).to(device);
+  };
+  const torch::Tensor weight = drawn({width, hidden_size}), bias = drawn({width});
+  down = register_module("down", Affine(weight, bias));
+  const torch::Tensor transposed =  // in memory, as kernels read it
+      torch::empty_strided({hidden_size, width}, {1, hidden_size}, device).zero_();
+  up = register_module("up", Affine(transposed, torch::zeros({hidden_size}, device)));
+  alpha = register_parameter("alpha", torch::ones({1}, device));
   beta = register_parameter(
-      "beta", torch::zeros(options.beta == CorrectionBeta::kChannel ? hidden_size : 1));
+      "beta", torch::zeros({options.beta == CorrectionBeta::kChannel ? hidden_size : 1}, device));
 }
 
 torch::Tensor DualPathCorrectionImpl::head(const torch::Tensor& x) {

@@ -29,12 +29,12 @@ void check_ignored(const CorrectionOptions& options, const std::vector<Correctab
 }
 
 Corrections::Corrections(const std::vector<CorrectableStage>& stages,
-                         const CorrectionOptions& options, std::uint64_t seed) {
+                         const CorrectionOptions& options, std::uint64_t seed, at::Device device) {
   check_ignored(options, stages);
   for (const auto& [name, width] : stages) {
     if (data::matches_any(options.ignore, name)) continue;
-    by_stage_.emplace(name,
-                      DualPathCorrection(width, options, Generator::derived(seed, name).next()));
+    by_stage_.emplace(
+        name, DualPathCorrection(width, options, Generator::derived(seed, name).next(), device));
   }
 }
 

@@ -21,10 +21,10 @@ void check_ignored(const CorrectionOptions& options, const std::vector<Correctab
 class Corrections {
  public:
   Corrections() = default;
-  /// Makes one for each of `stages` that options.ignore does not name, of the stage's width. A
-  /// pattern there that names none is a UsageError.
+  /// Makes one on the device for each of `stages` that options.ignore does not name, of the stage's
+  /// width. A pattern there that names none is a UsageError.
   Corrections(const std::vector<CorrectableStage>& stages, const CorrectionOptions& options,
-              std::uint64_t seed);
+              std::uint64_t seed, at::Device device = at::kCPU);
 
   torch::Tensor apply(const std::string& stage, const torch::Tensor& hidden) const;
   void drop(const std::string& stage) { by_stage_.erase(stage); }

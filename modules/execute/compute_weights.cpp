@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "modules/weights/device_counts.h"
 #include "modules/weights/not_finite.h"
 
 namespace dualpath::modules {
@@ -17,7 +18,16 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
 }
 
 at::Tensor ComputeWeights::frozen(const std::string& key, at::ScalarType dtype) const {
-  return finite_weight(key, store_->get(key).to(device_), dtype);
+  const at::Tensor stored = store_->get(key);
+  if (device_.is_cpu() || device_.is_meta()) return finite_weight(key, stored.to(device_), dtype);
+  const at::Tensor weight = stored.to(device_).to(dtype);
+  const auto refuse = [store = store_, key, dtype](std::int64_t) {
+    finite_weight(key, store->get(key),
+                  dtype);  // finds the value on the host again, and its reason
+  };
+  count_on_device(
+      device_, [&](const at::Tensor& counter) { counter.add_(not_finite_sum(weight)); }, refuse);
+  return weight;
 }
 
 std::shared_ptr<PreparedMatrix> ComputeWeights::prepared(const std::string& name) {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "modules/weights/device_counts.h"
+
 namespace dualpath::modules {
 namespace {
 
@@ -93,6 +95,7 @@ struct CheckpointedStage : torch::autograd::Function<CheckpointedStage> {
     inputs.front() = inputs.front().detach().requires_grad_(ctx->needs_input_grad(0));
     Tensor output;
     {
+      const DeviceCounts unread;  // the first run has counted the same values
       const torch::AutoGradMode with_graph(true);
       output = stage_run.output(inputs.front(), /*again=*/true);
     }

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "data/base/error.h"
+#include "modules/weights/device_counts.h"
 
 namespace dualpath::modules {
 namespace {
@@ -45,6 +47,63 @@ class Places {
   std::int64_t image_ = 0, cell_ = 0, next_ = 0;
 };
 
+/// Marks the placeholder's tokens: [B, T] bool.
+Tensor places_of(const Placeholder& placeholder, const Tensor& ids, const Tensor& mask) {
+  return (ids == placeholder.token_id) & mask;
+}
+
+/// kinds: what was known before; if undefined, all positions are text.
+Tensor kinds_with(const Placeholder& placeholder, const Tensor& places, const Tensor& kinds) {
+  const Tensor known = kinds.defined() ? kinds : at::zeros_like(places, at::kChar);
+  return known.masked_fill(places, static_cast<std::int64_t>(placeholder.modality));
+}
+
+/// Puts the rows of `made` at the marked places, in order.
+Tensor put_on_host(const Placeholder& placeholder, const PlaceholderOperands& operands,
+                   const Tensor& places) {
+  const auto& [hidden, ids, mask, kinds, tower_hidden, tower_mask] = operands;
+  const Tensor made =
+      tower_mask.defined() ? tower_hidden.index({tower_mask}) : tower_hidden.flatten(0, 1);
+  const std::int64_t wanted = places.sum().item<std::int64_t>();
+  if (wanted != made.size(0))
+    throw Error("the texts have {} {} tokens (id {}), their {}s make {}", wanted,
+                name_of(placeholder.modality), placeholder.token_id, name_of(placeholder.modality),
+                made.size(0));
+  return hidden.masked_scatter(places.unsqueeze(-1), made.to(hidden.scalar_type()));
+}
+
+/// Numbers the tower's states [samples * S], the real ones first.
+Tensor real_first(const Tensor& mask) {
+  return mask.flatten().logical_not().to(at::kChar).argsort(/*stable=*/true, /*dim=*/0,
+                                                            /*descending=*/false);
+}
+
+/// Refuses, when the stage ends, a number of states other than that of the places.
+void count_missing(const Placeholder& placeholder, const Tensor& places, const Tensor& made) {
+  const auto refuse = [placeholder](std::int64_t missing) {
+    throw Error("the texts have {} {} {} tokens (id {}) than their {}s make", std::abs(missing),
+                missing > 0 ? "more" : "fewer", name_of(placeholder.modality), placeholder.token_id,
+                name_of(placeholder.modality));
+  };
+  count_on_device(
+      places.device(), [&](const Tensor& counter) { counter.add_(places.sum() - made); }, refuse);
+}
+
+/// put_on_host() without telling the host how many places there are: each position reads the state
+/// of its number among the places, and the places keep it.
+Tensor put_on_device(const Placeholder& placeholder, const PlaceholderOperands& operands,
+                     const Tensor& places) {
+  const Tensor &hidden = operands.hidden, &tower_mask = operands.tower_mask;
+  const Tensor states = operands.tower_hidden.flatten(0, 1).to(hidden.scalar_type());
+  const Tensor all = at::ones({states.size(0)}, places.options());
+  const Tensor real = tower_mask.defined() ? tower_mask.flatten() : all;
+  count_missing(placeholder, places, real.sum());
+  const Tensor number = places.flatten().cumsum(0).sub(1).clamp(0, states.size(0) - 1);
+  const Tensor chosen = real_first(real).index_select(0, number);
+  return at::where(places.unsqueeze(-1), states.index_select(0, chosen).view(hidden.sizes()),
+                   hidden);
+}
+
 }  // namespace
 
 void fill(Executor& executor, const Placeholder& placeholder, State& state) {
@@ -54,21 +113,15 @@ void fill(Executor& executor, const Placeholder& placeholder, State& state) {
       placeholder, {state.hidden, state.ids, state.mask, state.kinds, tower.hidden, tower.mask});
   state.hidden = made.hidden;
   state.kinds = made.kinds;
+  State::OnHost& host = state.on_host;
+  if (host.ids.defined())
+    host.kinds = kinds_with(placeholder, places_of(placeholder, host.ids, host.mask), host.kinds);
 }
 
 FilledPlaceholders filled(const Placeholder& placeholder, const PlaceholderOperands& operands) {
-  const auto& [hidden, ids, mask, kinds, tower_hidden, tower_mask] = operands;
-  const Tensor places = (ids == placeholder.token_id) & mask;
-  const Tensor made =
-      tower_mask.defined() ? tower_hidden.index({tower_mask}) : tower_hidden.flatten(0, 1);
-  const std::int64_t wanted = places.sum().item<std::int64_t>();
-  if (wanted != made.size(0))
-    throw Error("the texts have {} {} tokens (id {}), their {}s make {}", wanted,
-                name_of(placeholder.modality), placeholder.token_id, name_of(placeholder.modality),
-                made.size(0));
-  const Tensor known = kinds.defined() ? kinds : at::zeros_like(ids, at::kChar);
-  return {hidden.masked_scatter(places.unsqueeze(-1), made.to(hidden.scalar_type())),
-          known.masked_fill(places, static_cast<std::int64_t>(placeholder.modality))};
+  const Tensor places = places_of(placeholder, operands.ids, operands.mask);
+  const auto put = places.is_cpu() ? put_on_host : put_on_device;
+  return {put(placeholder, operands, places), kinds_with(placeholder, places, operands.kinds)};
 }
 
 void place_images(State& state) {
@@ -78,7 +131,7 @@ void place_images(State& state) {
   const std::int64_t batch = state.ids.size(0), length = state.ids.size(1);
   if (state.cache && batch != 1)
     throw Error("texts with images are generated from one by one, got {} at once", batch);
-  const Tensor kinds = state.kinds.cpu().contiguous(), mask = state.mask.cpu().contiguous();
+  const Tensor kinds = state.kinds_on_host().contiguous(), mask = state.mask_on_host().contiguous();
   const Tensor positions = at::zeros({3, batch, length}, at::kLong);
   auto out = positions.accessor<std::int64_t, 3>();
   const auto kind = kinds.accessor<std::int8_t, 2>();

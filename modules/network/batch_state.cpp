@@ -16,6 +16,7 @@ void add_tower(State& state, Modality modality, const std::optional<data::TowerB
 
 State make_state(const data::Batch& batch, at::Device device) {
   State state = make_state(batch.ids.to(device), batch.mask.to(device));
+  if (!device.is_cpu()) state.on_host = {.ids = batch.ids, .mask = batch.mask, .kinds = {}};
   add_tower(state, Modality::kImage, batch.images, device);
   add_tower(state, Modality::kAudio, batch.audio, device);
   return state;

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <iterator>
 
-#include "modules/weights/non_finite_counts.h"
+#include "modules/weights/device_counts.h"
 
 namespace dualpath::modules {
 
 void run(const Stage& stage, Executor& executor, State& state) {
   if (!state.has(stage.stream)) return;
-  NonFiniteCounts counts;
+  DeviceCounts counts;
   executor.begin(stage, state);
   stage.forward(executor, state);
   executor.end(stage, state);
@@ -55,7 +55,9 @@ Network shortened(const Network& network, std::size_t layers) {
 }
 
 void run(const Network& network, Executor& executor, State& state) {
+  DeviceCounts counts;
   for (const Stage& stage : network.stages) run(stage, executor, state);
+  counts.check();
 }
 
 }  // namespace dualpath::modules

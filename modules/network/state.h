@@ -70,6 +70,11 @@ struct State : Stream {
   at::Tensor positions;  ///< [B, T] int64; [3, B, T]: times, rows and columns (M-RoPE)
   /// [B, T] int8, the Modality that each position stands for. If undefined, all stand for text.
   at::Tensor kinds;
+  /// ids, mask and kinds on the host, if the state is on another device: work on the host (places
+  /// of pictures) reads them there. Undefined if nobody told.
+  struct OnHost {
+    at::Tensor ids, mask, kinds;
+  } on_host;
   std::map<Modality, Stream> towers;
   KvCache* cache = nullptr;
   bool recomputed = false;  ///< a stage runs again, for backward: observe, count and cache nothing
@@ -84,6 +89,9 @@ struct State : Stream {
   bool has(Modality modality) const {
     return modality == Modality::kText || towers.contains(modality);
   }
+  /// The decoder's mask and kinds, as the host reads them.
+  at::Tensor mask_on_host() const { return on_host.mask.defined() ? on_host.mask : mask.cpu(); }
+  at::Tensor kinds_on_host() const { return on_host.kinds.defined() ? on_host.kinds : kinds.cpu(); }
 };
 
 /// Makes a state at the first stage. ids, mask: [B, T], on one device, where positions are, too.

@@ -9,7 +9,7 @@ namespace dualpath::modules {
 using at::Tensor;
 
 Tensor without_padding(const Tensor& x, const Tensor& mask, std::int64_t dim) {
-  if (mask.all().item<bool>()) return x;
+  if (mask.is_cpu() && mask.all().item<bool>()) return x;  // a device would have to be waited for
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = mask.size(0);
   shape[static_cast<std::size_t>(dim)] = mask.size(1);

@@ -7,7 +7,7 @@
 
 #include "data/base/error.h"
 #include "modules/weights/compute_dtype.h"
-#include "modules/weights/non_finite_counts.h"
+#include "modules/weights/device_counts.h"
 
 namespace dualpath::modules {
 namespace {
@@ -16,10 +16,6 @@ std::string_view name_of(at::ScalarType dtype) {
   for (const auto& [name, known] : kComputeDtypes)
     if (known == dtype) return name;
   return c10::toString(dtype);
-}
-
-at::Tensor not_finite_sum(const at::Tensor& values) {
-  return at::isfinite(values.detach()).logical_not_().sum();
 }
 
 std::int64_t not_finite_count(const at::Tensor& values) {
@@ -33,6 +29,10 @@ bool is_finite_by_sum(const at::Tensor& values) {
 }
 
 }  // namespace
+
+at::Tensor not_finite_sum(const at::Tensor& values) {
+  return at::isfinite(values.detach()).logical_not_().sum();
+}
 
 void refuse_not_finite(const std::string& what, std::int64_t count, std::int64_t numel,
                        at::ScalarType dtype) {

@@ -12,8 +12,11 @@ namespace dualpath::modules {
 void refuse_not_finite(const std::string& what, std::int64_t count, std::int64_t numel,
                        at::ScalarType dtype);
 
+/// The number of values that are not finite: int64, a scalar on their device.
+at::Tensor not_finite_sum(const at::Tensor& values);
+
 /// Throws refuse_not_finite()'s Error unless all values are finite. On a device other than the CPU
-/// it may come when the stage ends (see non_finite_counts.h).
+/// it may come when the stage ends (see device_counts.h).
 void require_finite(const std::string& what, const at::Tensor& values);
 
 /// Returns the weight in another dtype. An Error names it if the file's values are not finite, or

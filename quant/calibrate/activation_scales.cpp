@@ -4,6 +4,10 @@
 
 namespace dualpath::quant {
 
+ActivationScales::ActivationScales(const modules::NamedTensors& scales, at::Device device) {
+  for (const auto& [group, scale] : scales) scales_[group] = scale.to(device);
+}
+
 torch::Tensor ActivationScales::get(const std::string& group) const {
   const auto trained = log_scales_.find(group);
   if (trained != log_scales_.end()) return trained->second.exp();
@@ -14,8 +18,16 @@ torch::Tensor ActivationScales::get(const std::string& group) const {
 
 void ActivationScales::make_trainable() {
   for (const auto& [group, scale] : scales_)
-    log_scales_[group] = scale.log().detach().requires_grad_();
+    log_scales_[group] = scale.cpu().log().to(scale.device()).detach().requires_grad_();
   scales_.clear();
+}
+
+ActivationScales ActivationScales::on_host() const {
+  ActivationScales host;
+  for (const auto& [group, scale] : scales_) host.scales_[group] = scale.cpu();
+  for (const auto& [group, log_scale] : log_scales_)
+    host.scales_[group] = log_scale.detach().cpu().exp();
+  return host;
 }
 
 modules::NamedTensors ActivationScales::parameters() const {

@@ -16,7 +16,8 @@ namespace dualpath::quant {
 class ActivationScales {
  public:
   ActivationScales() = default;
-  explicit ActivationScales(const modules::NamedTensors& scales) : scales_(scales) {}
+  /// Puts the scales on a device.
+  explicit ActivationScales(const modules::NamedTensors& scales, at::Device device = at::kCPU);
 
   /// Returns a scale by TensorGroup::scale_name(). It is differentiable in the parameter if scales
   /// are trained.
@@ -27,6 +28,8 @@ class ActivationScales {
   /// Turns every scale into a parameter.
   void make_trainable();
   bool are_trained() const { return !log_scales_.empty(); }
+  /// The scales as files hold them: frozen, on the CPU, with the same bits whatever the device.
+  ActivationScales on_host() const;
   /// The parameters, "<group>.log_scale"; empty unless trainable.
   modules::NamedTensors parameters() const;
 

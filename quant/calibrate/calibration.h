@@ -39,7 +39,9 @@ struct Calibration {
   modules::NamedTensors untransformed_scales;
   CalibrationSource source;
 
-  ActivationScales scales() const { return ActivationScales(scale_tensors); }
+  ActivationScales scales(at::Device device = at::kCPU) const {
+    return ActivationScales(scale_tensors, device);
+  }
   /// Smoothing's findings; empty if the plan has no folds.
   const Smoothing& smoothing() const;
 };

@@ -39,7 +39,7 @@ void ObserveExecutor::clear() {
   }
   for (const PlannedFold& planned : plan_.folds) {
     const std::int64_t inputs = planned.fold.consumers.front().in_features;
-    channel_ranges_[planned.group] = at::zeros({inputs});
+    channel_ranges_[planned.group] = at::zeros({inputs}, device());
   }
 }
 
@@ -100,6 +100,12 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
   }
 }
 
+modules::NamedTensors ObserveExecutor::channel_ranges() const {
+  modules::NamedTensors ranges;
+  for (const auto& [group, range] : channel_ranges_) ranges[group] = range.cpu();
+  return ranges;
+}
+
 modules::NamedTensors ObserveExecutor::seen() const {
   modules::NamedTensors seen;
   for (const auto& [group, observer] : observers_) {
@@ -114,7 +120,7 @@ void ObserveExecutor::replace(const std::vector<modules::NamedTensors>& shards) 
   for (const modules::NamedTensors& shard : shards) {
     for (auto& [group, observer] : observers_) observer.add(of_group(group, shard));
     for (auto& [group, range] : channel_ranges_)
-      range = at::maximum(range, shard.at(group + kChannels));
+      range = at::maximum(range, shard.at(group + kChannels).to(device()));
   }
 }
 

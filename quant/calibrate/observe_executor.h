@@ -38,8 +38,9 @@ class ObserveExecutor : public modules::FloatExecutor {
 
   /// The observers by group name.
   const std::map<std::string, GroupObserver>& observers() const { return observers_; }
-  /// The largest magnitude in each channel, [inputs] float32, by the fold's tensor group.
-  const modules::NamedTensors& channel_ranges() const { return channel_ranges_; }
+  /// The largest magnitude in each channel, [inputs] float32 on the CPU, by the fold's tensor
+  /// group.
+  modules::NamedTensors channel_ranges() const;
 
   /// Shows x, [..., C], to the site's observer as if a linear read it.
   void observe(const std::string& site, const at::Tensor& x);

@@ -99,14 +99,15 @@ class StrengthSearch : public modules::FloatExecutor {
     const std::int64_t step = (rows.size(0) + kRows - 1) / kRows;
     Side side{rows.slice(0, 0, std::nullopt, step).to(at::kFloat), {}};
     for (const LinearRef& consumer : fold.consumers)
-      side.weights.push_back(weights().store().get(consumer.weight_name()).to(at::kFloat));
+      side.weights.push_back(
+          weights().store().get(consumer.weight_name()).to(device(), at::kFloat));
     return side;
   }
 
   double error(const std::string& group, const ChannelFold& fold, const Side& exact,
                const Tensor& factors) const {
-    const Tensor by_input = spread(factors, fold);
-    const Tensor range = input_ranges_.at(group) / by_input;
+    const Tensor on_host = spread(factors, fold), by_input = on_host.to(device());
+    const Tensor range = input_ranges_.at(group) / on_host;
     double sum = 0.0;
     for (std::size_t i = 0; i < fold.consumers.size(); ++i) {
       const PlannedLinear* linear = plan_.linear(fold.consumers[i].name);
@@ -133,7 +134,7 @@ class StrengthSearch : public modules::FloatExecutor {
     const int num_bits = linear.input_activations->num_bits;
     const float scale = symmetric_scale(range.max().item<float>(), qmax_of(num_bits));
     return dequantize(quantize(x, activation_grid(scale, num_bits), site).values,
-                      at::full({1}, scale), at::kFloat);
+                      at::full({1}, scale, x.options()), at::kFloat);
   }
 
   const Plan& plan_;

@@ -3,12 +3,29 @@
 #include <torch/utils.h>
 
 namespace dualpath::quant {
+namespace {
+
+/// Counts a mask's real positions: one tensor for all stages that have the same mask.
+class Positions {
+ public:
+  torch::Tensor of(const torch::Tensor& mask) {
+    if (!mask.is_same(mask_)) count_ = mask.sum();
+    mask_ = mask;
+    return count_;
+  }
+
+ private:
+  torch::Tensor mask_, count_;
+};
+
+}  // namespace
 
 PairedForward paired_forward(const modules::Network& network, const modules::State& start,
                              modules::Executor& reference, modules::Executor& quantized,
                              DistanceKind kind,
                              const modules::GradientCheckpointing& checkpointing) {
   PairedForward paired{start, start, {}};
+  Positions positions;
   modules::State &fp = paired.reference, &q = paired.quantized;
   for (const modules::Stage& stage : network.stages) {
     {
@@ -20,7 +37,7 @@ PairedForward paired_forward(const modules::Network& network, const modules::Sta
     const modules::Stream &exact = fp.stream(stage.stream), &made = q.stream(stage.stream);
     paired.distances.push_back({stage.name,
                                 hidden_distance(kind, exact.hidden, made.hidden, made.mask),
-                                made.mask.sum().item<double>()});
+                                positions.of(made.mask)});
   }
   return paired;
 }

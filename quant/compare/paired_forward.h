@@ -12,8 +12,8 @@ namespace dualpath::quant {
 
 struct StageDistance {
   std::string stage;
-  torch::Tensor sum;  ///< sum over real positions, float32 scalar; differentiable
-  double positions;   ///< the number of real positions in the stage's stream
+  torch::Tensor sum;        ///< sum over real positions, float32 scalar; differentiable
+  torch::Tensor positions;  ///< number of real positions in the stage's stream, int64 scalar
 };
 
 /// Both paths at the last stage, and their distances on the way.

@@ -14,11 +14,11 @@ struct Part {
 };
 
 /// The modalities that occur, with their rows.
-std::vector<Part> parts_of(const Tensor& kinds) {
+std::vector<Part> parts_of(const Tensor& kinds, at::Device device) {
   std::vector<Part> parts;
   for (const auto& [name, modality] : modules::kModalities) {
     const Tensor rows = kinds.flatten().eq(static_cast<int>(modality)).nonzero().flatten();
-    if (rows.numel() > 0) parts.push_back({modality, rows});
+    if (rows.numel() > 0) parts.push_back({modality, rows.to(device)});
   }
   return parts;
 }
@@ -31,7 +31,7 @@ std::vector<Tensor> by_modality(
   if (!kinds.defined()) return of_rows(x, Modality::kText);
   const Tensor flat = x.reshape({-1, x.size(-1)});
   TORCH_CHECK(kinds.numel() == flat.size(0), flat.size(0), " rows, but ", kinds.numel(), " kinds");
-  const std::vector<Part> parts = parts_of(kinds);
+  const std::vector<Part> parts = parts_of(kinds, x.device());
   if (parts.size() == 1) return of_rows(x, parts.front().modality);
   std::vector<Tensor> numbers;
   std::vector<std::vector<Tensor>> made;  // [result][part]

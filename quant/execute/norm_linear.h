@@ -11,10 +11,10 @@ namespace dualpath::quant {
 
 /// quantized_linear(rms_norm(x, weight, eps), scale, group) with the same bits, norm and quantize
 /// being one kernel each way. Saves x and each row's 1 / rms, and if weights are trained the codes.
-/// x: [..., in]; weight: [in] float32, frozen.
+/// x: [..., in]; weight: [in] float32 and scale: [1] float32, both frozen.
 std::vector<torch::Tensor> norm_quantized_linear(const torch::Tensor& x,
                                                  const torch::Tensor& weight, double eps,
-                                                 float scale,
+                                                 const torch::Tensor& scale,
                                                  const std::shared_ptr<QuantizedGroup>& group);
 
 }  // namespace dualpath::quant

@@ -38,7 +38,8 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
       scales_(scales),
       compute_(compute),
       input_gradients_(input_gradients),
-      codes_(codes ? std::move(codes) : std::make_shared<CodeStore>(store_of(shared_weights()))) {
+      codes_(codes ? std::move(codes)
+                   : std::make_shared<CodeStore>(store_of(shared_weights()), device())) {
   TORCH_CHECK(&codes_->weights() == &this->weights().store(), "codes of another store's weights");
   for (const PlannedLinear& linear : plan.linears) planned_[linear.ref.name] = &linear;
   by_weight_ = plan.by_weight(this->weights().store());
@@ -51,7 +52,7 @@ QuantizedExecutor::QuantizedExecutor(std::shared_ptr<modules::ComputeWeights> we
 }
 
 void QuantizedExecutor::begin(const modules::Stage&, const modules::State& state) {
-  kinds_ = state.kinds;
+  kinds_ = separate_.empty() || !state.kinds.defined() ? at::Tensor() : state.kinds_on_host();
 }
 
 const PlannedLinear* QuantizedExecutor::planned(const modules::LinearRef& ref) const {
@@ -122,7 +123,7 @@ std::vector<at::Tensor> QuantizedExecutor::norm_linear(const modules::NormRef& n
     return FloatExecutor::norm_linear(norm_ref, refs, x);
   const std::shared_ptr<QuantizedGroup>& group = weights_of(linear->group, refs);
   return by_scale(linear->group, x, [&](const at::Tensor& rows, const at::Tensor& scale) {
-    return norm_quantized_linear(rows, weight, norm_ref.eps, scale.item<float>(), group);
+    return norm_quantized_linear(rows, weight, norm_ref.eps, scale, group);
   });
 }
 
@@ -146,7 +147,8 @@ const QuantizedExecutor::ConvWeight& QuantizedExecutor::conv_weight(const Planne
   const auto found = conv_weights_.find(conv.ref.name);
   if (found != conv_weights_.end()) return found->second;
   const modules::WeightStore& store = weights().store();
-  const ConvWeight weight{.grid = grid_weight(store, conv), .bias = bias_of(store, conv.ref)};
+  const ConvWeight weight{.grid = grid_weight(store, conv, device()),
+                          .bias = bias_of(store, conv.ref, device())};
   return conv_weights_.emplace(conv.ref.name, weight).first->second;
 }
 
@@ -188,7 +190,8 @@ std::shared_ptr<QuantizedGroup> QuantizedExecutor::first_weights(
     const std::string& group, const modules::LinearRefs& refs) const {
   auto weights = std::make_shared<QuantizedGroup>(QuantizedGroup{.site = group, .weights = {}});
   for (const modules::LinearRef& ref : refs)
-    weights->weights.push_back({.name = ref.name, .bias = bias_of(codes_->weights(), ref)});
+    weights->weights.push_back(
+        {.name = ref.name, .bias = bias_of(codes_->weights(), ref, device())});
   if (planned(refs.front())->takes_integer_gradients()) weights->input_gradients = input_gradients_;
   return weights;
 }
@@ -199,7 +202,7 @@ void QuantizedExecutor::refresh(QuantizedGroup& group, const modules::LinearRefs
   for (std::size_t i = 0; i < refs.size(); ++i) {
     const modules::LinearRef& ref = refs[i];
     QuantizedWeight& weight = group.weights[i];
-    if (ref.bias && store.is_trained(ref.bias_name())) weight.bias = bias_of(store, ref);
+    if (ref.bias && store.is_trained(ref.bias_name())) weight.bias = bias_of(store, ref, device());
     const bool is_trained = store.is_trained(ref.weight_name());
     if (weight.grid && !is_trained) continue;
     if (is_trained) weight.source = matrix_of(store, ref);

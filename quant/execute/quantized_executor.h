@@ -25,8 +25,9 @@ WeightKind kind_of(const PlannedLinear& linear, Compute compute, at::Device devi
 /// input_gradients says otherwise.
 class QuantizedExecutor : public modules::FloatExecutor {
  public:
-  /// options: the dtype and the device. plan and scales must outlive the executor. codes: over the
-  /// store that `weights` reads. If null, the executor has a CodeStore of its own.
+  /// options: the dtype and the device, where scales and codes lie, too. plan and scales must
+  /// outlive the executor. codes: over the store that `weights` reads. If null, the executor has a
+  /// CodeStore of its own.
   QuantizedExecutor(std::shared_ptr<const modules::WeightStore> weights, at::TensorOptions options,
                     const Plan& plan, const ActivationScales& scales,
                     Compute compute = Compute::kInteger,
@@ -85,7 +86,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   std::map<std::string, ConvWeight> conv_weights_;
   std::map<std::string, const PlannedAttention*> attentions_;
   std::map<std::string, const TensorGroup*> separate_;  // groups with a scale a modality
-  at::Tensor kinds_;                // kinds of the decoder's positions at the stage's begin
+  at::Tensor kinds_;                // on the host: of the decoder's positions at the stage's begin
   const ActivationScales& scales_;  // static groups' scales
   Compute compute_;
   InputGradients input_gradients_;

@@ -32,8 +32,8 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& grads,
 /// An input's values as factors of a weight's gradient. If all rows have one scale, it is left for
 /// later, and the codes are exact in every float dtype. Otherwise the values are scaled.
 Tensor factors(const Tensor& codes, const InputScale& scale, torch::ScalarType dtype) {
-  const bool each = scale.rows.defined();
-  return dequantize(codes, each ? scale.rows : torch::ones({1}, codes.device()), dtype);
+  const Tensor one = scale.is_shared ? torch::ones({1}, codes.device()) : scale.rows;
+  return dequantize(codes, one, dtype);
 }
 
 RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) {
@@ -43,7 +43,8 @@ RightOperand transposed(const QuantizedWeight& weight, torch::ScalarType dtype) 
 
 Tensor weight_gradient(const Tensor& grad, const Tensor& factors, const InputScale& scale) {
   Tensor product = grad.t().matmul(factors).to(torch::kFloat);
-  return scale.rows.defined() ? product : product.mul_(scale.value);
+  if (!scale.is_shared) return product;
+  return scale.rows.defined() ? product.mul_(scale.rows) : product.mul_(scale.value);
 }
 
 Tensor float_input_gradient(const std::vector<Tensor>& grads, QuantizedGroup& group) {

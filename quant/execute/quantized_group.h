@@ -34,9 +34,9 @@ struct QuantizedGroup {
 
   /// Whether the weights' kernel takes its input as uint8 with zero point 128 instead of int8.
   bool takes_unsigned() const;
-  /// Input grid of the weights' kernel.
-  Grid input_grid(float scale) const {
-    return takes_unsigned() ? unsigned_activation_grid(scale) : activation_grid(scale);
+  /// Input grid of the weights' kernel but for its scale.
+  Grid input_grid() const {
+    return takes_unsigned() ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
   }
   const std::vector<modules::RightOperand>& dequantized_in(torch::ScalarType dtype);
   const std::vector<torch::Tensor>& values_in(torch::ScalarType dtype);

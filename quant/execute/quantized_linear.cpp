@@ -18,8 +18,8 @@ using torch::autograd::variable_list;
 
 /// d loss / d scale: a value in range moves with its rounding error, a saturated one with its end
 /// of the grid.
-Tensor gradient_of_scale(const Tensor& grad, const Tensor& x, Grid grid) {
-  const Tensor levels = x.to(torch::kFloat) / grid.scale;
+Tensor gradient_of_scale(const Tensor& grad, const Tensor& x, const Tensor& scale, Grid grid) {
+  const Tensor levels = x.to(torch::kFloat) / scale;
   const Tensor rounded = levels.round(), saturated = rounded.clamp(grid.qmin, grid.qmax);
   const Tensor slope = torch::where(rounded == saturated, rounded - levels, saturated);
   const double lsq = 1.0 / std::sqrt(static_cast<double>(x.size(-1)) * grid.qmax);
@@ -33,22 +33,20 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
                                at::TensorList trained,
                                const std::shared_ptr<QuantizedGroup>& group) {
     const Tensor rows = x.reshape({-1, x.size(-1)});
-    const Grid grid = group->input_grid(scale.item<float>());
     const bool trains_scale = scale.requires_grad();
-    const Codes codes = quantize(rows, grid, group->site, x.requires_grad());
+    const Codes codes = quantize(rows, group->input_grid(), scale, group->site, x.requires_grad());
     ctx->set_materialize_grads(false);
     ctx->save_for_backward({codes.in_range, trains_scale ? rows : Tensor(),
-                            trained.empty() ? Tensor() : codes.values});
-    ctx->saved_data["scale"] = static_cast<double>(grid.scale);
+                            trained.empty() ? Tensor() : codes.values, scale});
     ctx->saved_data["sizes"] = x.sizes();
     ctx->saved_data["group"] = modules::held(group);
-    return multiply(codes.values, grid.scale, *group, x.sizes(), x.scalar_type());
+    return multiply(codes.values, InputScale::shared(scale), *group, x.sizes(), x.scalar_type());
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
     constexpr std::size_t kTrained = 2;  // behind x and scale
     const variable_list saved = ctx->get_saved_variables();
-    const auto scale = static_cast<float>(ctx->saved_data["scale"].toDouble());
+    const Tensor& scale = saved[3];
     QuantizedGroup& group = modules::held_in<QuantizedGroup>(ctx->saved_data["group"]);
     variable_list results(kTrained);
     if (ctx->needs_input_grad(0) || ctx->needs_input_grad(1)) {
@@ -56,14 +54,15 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
       const bool trains_scale = rows.defined();  // saturated values train it, too
       const Tensor grad = input_gradient(grads, group, trains_scale ? Tensor() : in_range);
       if (grad.defined() && trains_scale) {
-        results[1] = gradient_of_scale(grad, rows, activation_grid(scale));
+        results[1] = gradient_of_scale(grad, rows, scale, activation_grid(1.0f));
         if (in_range.defined()) mask_gradient(grad, in_range);
       }
       if (grad.defined() && ctx->needs_input_grad(0))
         results[0] = grad.view(ctx->saved_data["sizes"].toIntVector());
     }
     const auto wanted = [&](std::size_t i) { return ctx->needs_input_grad(kTrained + i); };
-    for (Tensor& grad : trained_gradients(grads, saved[2], scale, group, wanted))
+    for (Tensor& grad :
+         trained_gradients(grads, saved[2], InputScale::shared(scale), group, wanted))
       results.push_back(std::move(grad));
     results.emplace_back();
     return results;

@@ -10,10 +10,10 @@
 namespace dualpath::quant {
 
 /// Returns y [..., out] in x's dtype for each weight: y = float(sum) * (s_x * s_w) + bias. x: [...,
-/// in] float; scale: [1] float32, the input's. Backward is straight-through: to x where the rounded
-/// level is in range, to scale as in LSQ (Esser et al. 2020, sections 2.1 and 2.2). Gradients of
-/// trained weights and biases are trained_gradients(). Saves one bit an element of x; if weights
-/// are trained also its codes; x itself only if the scale is trained.
+/// in] float; scale: [1] float32, the input's, on its device. Backward is straight-through: to x
+/// where the rounded level is in range, to scale as in LSQ (Esser et al. 2020, sections 2.1
+/// and 2.2). Gradients of trained weights and biases are trained_gradients(). Saves one bit an
+/// element of x; if weights are trained also its codes; x itself only if the scale is trained.
 std::vector<torch::Tensor> quantized_linear(const torch::Tensor& x, const torch::Tensor& scale,
                                             const std::shared_ptr<QuantizedGroup>& group);
 

@@ -42,6 +42,7 @@ class WeightWriter {
       : source_(source),
         weights_(source.codes.weights()),
         linears_(source.plan.by_weight(weights_)),
+        scales_(source.scales.on_host()),
         planned_(planned_bytes(source.plan, weights_, source.dtype)),
         writer_(path, infos()) {}
 
@@ -67,20 +68,21 @@ class WeightWriter {
     const auto found = linears_.find(name);
     if (found == linears_.end()) {
       const modules::WeightInfo info = weights_.info(name);
-      return append(name, weights_.get(name).detach().to(exported_dtype(info, source_.dtype)));
+      return append(name,
+                    weights_.get(name).detach().cpu().to(exported_dtype(info, source_.dtype)));
     }
     const PlannedLinear& linear = *found->second;
     const std::shared_ptr<const GridWeight> codes = source_.codes.get(linear);
-    for (const auto& [tensor, value] : stored_tensors(*codes, linear))
+    for (const auto& [tensor, value] : stored_tensors(codes->to(at::kCPU), linear))
       append(weights_.canonical(linear.ref.name + tensor), value);
     if (source_.plan.has_input_scale(linear))
-      append(linear.ref.name + stored_name::kInputScale, source_.scales.get(linear.group).detach());
+      append(linear.ref.name + stored_name::kInputScale, scales_.get(linear.group));
   }
 
   void write_scales(const PlannedAttention& attention) {
     for (const modules::Operand operand : attention.operands())
       append(stored_name::scale(attention, operand),
-             head_scales(source_.scales, attention.head_groups(operand)).detach());
+             head_scales(scales_, attention.head_groups(operand)));
   }
 
   void append(const std::string& name, const at::Tensor& tensor) {
@@ -91,6 +93,7 @@ class WeightWriter {
   const ExportSource& source_;
   const modules::WeightStore& weights_;
   std::map<std::string, const PlannedLinear*> linears_;
+  ActivationScales scales_;
   std::vector<PlannedBytes> planned_;
   data::SafetensorsWriter writer_;
 };
@@ -119,11 +122,12 @@ void write_corrections(const fs::path& directory, const ExportSource& source) {
 
 /// The scales by modality, of the groups that have several.
 json modality_scales(const ExportSource& source) {
+  const ActivationScales on_host = source.scales.on_host();
   json scales = json::object();
   for (const TensorGroup& group : source.plan.groups) {
     for (const modules::Modality modality : group.separate)
       scales[group.name][std::string(modules::name_of(modality))] =
-          source.scales.get(group.scale_name(modality)).item<float>();
+          on_host.get(group.scale_name(modality)).item<float>();
   }
   return scales;
 }

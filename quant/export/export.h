@@ -45,8 +45,8 @@ struct ExportedModel {
   modules::Corrections corrections;
 };
 
-/// Opens an export. model: a model with model.is_quantized(). Files whose checksum in dualpath.json
-/// differs are an Error naming them.
-ExportedModel open_export(const modules::Model& model);
+/// Opens an export, with scales and corrections on the device. model: a model with
+/// model.is_quantized(). Files whose checksum in dualpath.json differs are an Error naming them.
+ExportedModel open_export(const modules::Model& model, at::Device device = at::kCPU);
 
 }  // namespace dualpath::quant

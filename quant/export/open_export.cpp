@@ -48,14 +48,14 @@ std::vector<modules::CorrectableStage> read_stages(const JsonObject& description
   return stages;
 }
 
-modules::Corrections read_corrections(const fs::path& directory) {
+modules::Corrections read_corrections(const fs::path& directory, at::Device device) {
   const JsonObject description = JsonObject::read(directory / "correction.json");
   const modules::CorrectionOptions options{
       .reduction = description.integer("reduction", data::kPositive),
       .input = one_of(description, "input", modules::kCorrectionInputs),
       .beta = one_of(description, "beta", modules::kCorrectionBetas),
       .ignore = {}};
-  modules::Corrections corrections(read_stages(description), options, /*seed=*/0);
+  modules::Corrections corrections(read_stages(description), options, /*seed=*/0, device);
   const fs::path file = directory / "correction.safetensors";
   corrections.load(modules::read_tensors(data::SafetensorsReader(file)), file.string());
   return corrections;
@@ -91,7 +91,7 @@ void read_modality_scales(const JsonObject& groups, const Plan& plan,
 
 }  // namespace
 
-ExportedModel open_export(const modules::Model& model) {
+ExportedModel open_export(const modules::Model& model, at::Device device) {
   const JsonObject description = JsonObject::read(model.path / "dualpath.json");
   verify_checksums(model.path, description);
   const JsonObject config =
@@ -108,7 +108,7 @@ ExportedModel open_export(const modules::Model& model) {
   if (by_modality) read_modality_scales(*by_modality, plan, scales);
   for (const PlannedAttention& attention : plan.attentions)
     read_scales(*model.weights, attention, scales);
-  return {std::move(plan), ActivationScales(scales), read_corrections(model.path)};
+  return {std::move(plan), ActivationScales(scales, device), read_corrections(model.path, device)};
 }
 
 }  // namespace dualpath::quant

@@ -18,11 +18,12 @@ std::int64_t norm_quantize_cpu(const modules::NormRows& in, float eps, Grid grid
 void norm_quantize_backward_cpu(const modules::NormRows& in, const float* inverse_rms, Grid grid,
                                 const void* grad, void* grad_x);
 
-/// The two functions above on device memory. non_finite: one int32, added to. stream is a
-/// cudaStream_t.
-void norm_quantize_cuda(const modules::NormRows& in, float eps, Grid grid, std::int8_t* codes,
-                        float* inverse_rms, std::int32_t* non_finite, void* stream);
+/// The two functions above on device memory. scale: one float on the device in the place of the
+/// grid's, or null. non_finite: one int32, added to. stream is a cudaStream_t.
+void norm_quantize_cuda(const modules::NormRows& in, float eps, Grid grid, const float* scale,
+                        std::int8_t* codes, float* inverse_rms, std::int32_t* non_finite,
+                        void* stream);
 void norm_quantize_backward_cuda(const modules::NormRows& in, const float* inverse_rms, Grid grid,
-                                 const void* grad, void* grad_x, void* stream);
+                                 const float* scale, const void* grad, void* grad_x, void* stream);
 
 }  // namespace dualpath::quant

@@ -27,8 +27,10 @@ __device__ float normalized(T x, float inverse, float weight) {
 
 template <class T>
 __global__ void norm_quantize_kernel(const T* x, const float* weight, std::int64_t rows,
-                                     std::int64_t width, float eps, Grid grid, std::int8_t* codes,
-                                     float* inverse_rms, std::int32_t* non_finite) {
+                                     std::int64_t width, float eps, Grid grid, const float* scale,
+                                     std::int8_t* codes, float* inverse_rms,
+                                     std::int32_t* non_finite) {
+  if (scale) grid.scale = *scale;
   const std::int64_t row =
       static_cast<std::int64_t>(blockIdx.x) * kRowsABlock + threadIdx.x / kSumLanes;
   const int lane = threadIdx.x % kSumLanes;
@@ -51,7 +53,8 @@ __global__ void norm_quantize_kernel(const T* x, const float* weight, std::int64
 template <class T>
 __global__ void backward_kernel(const T* x, const float* weight, std::int64_t rows,
                                 std::int64_t width, const float* inverse_rms, Grid grid,
-                                const T* grad, T* grad_x) {
+                                const float* scale, const T* grad, T* grad_x) {
+  if (scale) grid.scale = *scale;
   const std::int64_t row =
       static_cast<std::int64_t>(blockIdx.x) * kRowsABlock + threadIdx.x / kSumLanes;
   const int lane = threadIdx.x % kSumLanes;
@@ -72,40 +75,41 @@ __global__ void backward_kernel(const T* x, const float* weight, std::int64_t ro
 }
 
 template <class T>
-void launch(const NormRows& in, float eps, Grid grid, std::int8_t* codes, float* inverse_rms,
-            std::int32_t* non_finite, cudaStream_t stream) {
+void launch(const NormRows& in, float eps, Grid grid, const float* scale, std::int8_t* codes,
+            float* inverse_rms, std::int32_t* non_finite, cudaStream_t stream) {
   norm_quantize_kernel<<<blocks_for_rows(in.rows), kThreads, 0, stream>>>(
-      static_cast<const T*>(in.x), in.weight, in.rows, in.width, eps, grid, codes, inverse_rms,
-      non_finite);
+      static_cast<const T*>(in.x), in.weight, in.rows, in.width, eps, grid, scale, codes,
+      inverse_rms, non_finite);
   check_launch("norm_quantize");
 }
 
 template <class T>
-void launch_backward(const NormRows& in, const float* inverse_rms, Grid grid, const void* grad,
-                     void* grad_x, cudaStream_t stream) {
+void launch_backward(const NormRows& in, const float* inverse_rms, Grid grid, const float* scale,
+                     const void* grad, void* grad_x, cudaStream_t stream) {
   backward_kernel<<<blocks_for_rows(in.rows), kThreads, 0, stream>>>(
-      static_cast<const T*>(in.x), in.weight, in.rows, in.width, inverse_rms, grid,
+      static_cast<const T*>(in.x), in.weight, in.rows, in.width, inverse_rms, grid, scale,
       static_cast<const T*>(grad), static_cast<T*>(grad_x));
   check_launch("norm_quantize_backward");
 }
 
 }  // namespace
 
-void norm_quantize_cuda(const NormRows& in, float eps, Grid grid, std::int8_t* codes,
-                        float* inverse_rms, std::int32_t* non_finite, void* stream) {
+void norm_quantize_cuda(const NormRows& in, float eps, Grid grid, const float* scale,
+                        std::int8_t* codes, float* inverse_rms, std::int32_t* non_finite,
+                        void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
   visit_stored(in.element, [&](auto zero) {
-    launch<decltype(zero)>(in, eps, grid, codes, inverse_rms, non_finite, on);
+    launch<decltype(zero)>(in, eps, grid, scale, codes, inverse_rms, non_finite, on);
   });
 }
 
 void norm_quantize_backward_cuda(const NormRows& in, const float* inverse_rms, Grid grid,
-                                 const void* grad, void* grad_x, void* stream) {
+                                 const float* scale, const void* grad, void* grad_x, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   if (in.rows == 0) return;
   visit_stored(in.element, [&](auto zero) {
-    launch_backward<decltype(zero)>(in, inverse_rms, grid, grad, grad_x, on);
+    launch_backward<decltype(zero)>(in, inverse_rms, grid, scale, grad, grad_x, on);
   });
 }
 

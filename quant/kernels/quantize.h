@@ -31,11 +31,11 @@ std::int64_t quantize_asymmetric_rows_cpu(data::Element element, const void* x, 
                                           std::int64_t width, int num_bits, std::int8_t* codes,
                                           float* scale, std::int8_t* zero_point);
 
-/// The functions above on device memory. non_finite: one int32 on the device, added to; stream is a
-/// cudaStream_t.
+/// The functions above on device memory. scale: one float on the device in the place of the grid's,
+/// or null. non_finite: one int32 on the device, added to; stream is a cudaStream_t.
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
-                   std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
-                   void* stream);
+                   const float* scale, std::int8_t* codes, std::uint8_t* in_range,
+                   std::int32_t* non_finite, void* stream);
 void quantize_rows_cuda(data::Element element, const void* x, std::int64_t rows, std::int64_t width,
                         Grid like, std::int8_t* codes, float* scale, std::int32_t* non_finite,
                         void* stream);

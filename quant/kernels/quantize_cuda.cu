@@ -27,8 +27,10 @@ __device__ float level_of(T x, Grid grid, bool* finite) {
 // vote on four bytes of the mask.
 
 template <class T>
-__global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, std::int8_t* codes,
-                                std::uint8_t* in_range_out, std::int32_t* non_finite) {
+__global__ void quantize_kernel(const T* x, std::int64_t n, Grid grid, const float* scale,
+                                std::int8_t* codes, std::uint8_t* in_range_out,
+                                std::int32_t* non_finite) {
+  if (scale) grid.scale = *scale;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const int lane = threadIdx.x % kWarp;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -114,10 +116,11 @@ __global__ void quantize_asymmetric_rows_kernel(const T* x, std::int64_t rows, s
 }
 
 template <class T>
-void launch_quantize(const void* x, std::int64_t n, Grid grid, std::int8_t* codes,
-                     std::uint8_t* in_range, std::int32_t* non_finite, cudaStream_t stream) {
-  quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, codes,
-                                                          in_range, non_finite);
+void launch_quantize(const void* x, std::int64_t n, Grid grid, const float* scale,
+                     std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
+                     cudaStream_t stream) {
+  quantize_kernel<<<blocks_for(n), kThreads, 0, stream>>>(static_cast<const T*>(x), n, grid, scale,
+                                                          codes, in_range, non_finite);
   check_launch("quantize");
 }
 
@@ -151,11 +154,11 @@ void launch_asymmetric(const void* x, std::int64_t rows, std::int64_t width, int
 }  // namespace
 
 void quantize_cuda(data::Element element, const void* x, std::int64_t n, Grid grid,
-                   std::int8_t* codes, std::uint8_t* in_range, std::int32_t* non_finite,
-                   void* stream) {
+                   const float* scale, std::int8_t* codes, std::uint8_t* in_range,
+                   std::int32_t* non_finite, void* stream) {
   const auto on = static_cast<cudaStream_t>(stream);
   visit_stored(element, [&](auto zero) {
-    launch_quantize<decltype(zero)>(x, n, grid, codes, in_range, non_finite, on);
+    launch_quantize<decltype(zero)>(x, n, grid, scale, codes, in_range, non_finite, on);
   });
 }
 

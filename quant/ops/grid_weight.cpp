@@ -9,6 +9,13 @@ namespace dualpath::quant {
 
 using torch::Tensor;
 
+GridWeight GridWeight::to(at::Device device) const {
+  return {.codes = codes.to(device),
+          .scale = scale.to(device),
+          .zero_point = zero_point.defined() ? zero_point.to(device) : Tensor(),
+          .args = args};
+}
+
 Tensor GridWeight::dequantized(torch::ScalarType dtype) const {
   return dequantize(codes, scale, dtype);
 }

@@ -17,6 +17,7 @@ struct GridWeight {
   torch::Tensor zero_point = {};
   QuantArgs args = kWeightInt8;
 
+  GridWeight to(at::Device device) const;
   /// codes * scale in `dtype`. Gradients flow back through these values.
   torch::Tensor dequantized(torch::ScalarType dtype) const;
   /// The rows of dequantized(dtype) that `ids` (int64, [...]) name: [..., in].

@@ -7,7 +7,7 @@
 
 #include "modules/ops/kernel_call.h"
 #include "modules/ops/on_device.h"
-#include "modules/weights/non_finite_counts.h"
+#include "modules/weights/device_counts.h"
 #include "modules/weights/not_finite.h"
 #include "quant/kernels/quantize.h"
 #include "quant/ops/quantize.h"

@@ -10,7 +10,7 @@
 namespace dualpath::quant {
 
 /// Codes with a scale of their own for each row (or group of a row). A value that is not finite is
-/// an Error naming `site`: on CUDA when the stage ends (modules/weights/non_finite_counts.h).
+/// an Error naming `site`: on CUDA when the stage ends (modules/weights/device_counts.h).
 struct ScaledCodes {
   at::Tensor values;      ///< shape of x; int8, or uint8 with zero point 128
   at::Tensor scale;       ///< float32, one a row or group

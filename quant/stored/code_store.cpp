@@ -11,7 +11,7 @@ std::shared_ptr<const GridWeight> CodeStore::get(const PlannedLinear& linear) {
   if (entry.set) return entry.set;
   if (weights_->is_trained(linear.ref.weight_name())) return get_trained(linear, entry);
   std::shared_ptr<const GridWeight> codes = entry.shared.lock();
-  if (!codes) codes = std::make_shared<const GridWeight>(grid_weight(*weights_, linear));
+  if (!codes) codes = std::make_shared<const GridWeight>(grid_weight(*weights_, linear, device_));
   entry.shared = codes;
   return codes;
 }
@@ -24,7 +24,7 @@ std::shared_ptr<const GridWeight> CodeStore::get_trained(const PlannedLinear& li
   if (codes && is_same) return codes;
   TORCH_CHECK(source.scalar_type() == at::kFloat, linear.ref.weight_site(),
               ": trained in another dtype than float32");
-  codes = std::make_shared<const GridWeight>(grid_weight(*weights_, linear));
+  codes = std::make_shared<const GridWeight>(grid_weight(*weights_, linear, device_));
   entry.shared = codes;
   entry.source = source;
   entry.version = source._version();
@@ -39,7 +39,7 @@ void CodeStore::set(const PlannedLinear& linear, GridWeight codes) {
               ": codes of another weight than is planned");
   Entry& entry = entries_[ref.name];
   TORCH_CHECK(entry.shared.expired(), ref.name, ": its codes are in use already");
-  entry.set = std::make_shared<const GridWeight>(std::move(codes));
+  entry.set = std::make_shared<const GridWeight>(codes.to(device_));
 }
 
 }  // namespace dualpath::quant

@@ -20,8 +20,10 @@ namespace dualpath::quant {
 /// exported a weight at a time. Not thread-safe.
 class CodeStore {
  public:
-  explicit CodeStore(std::shared_ptr<const modules::WeightStore> weights)
-      : weights_(std::move(weights)) {}
+  /// Makes the codes on the device.
+  explicit CodeStore(std::shared_ptr<const modules::WeightStore> weights,
+                     at::Device device = at::kCPU)
+      : weights_(std::move(weights)), device_(device) {}
 
   const modules::WeightStore& weights() const { return *weights_; }
 
@@ -47,6 +49,7 @@ class CodeStore {
   std::shared_ptr<const GridWeight> get_trained(const PlannedLinear& linear, Entry& entry);
 
   std::shared_ptr<const modules::WeightStore> weights_;
+  at::Device device_;
   std::map<std::string, Entry> entries_;  // by linear
 };
 

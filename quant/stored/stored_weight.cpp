@@ -35,8 +35,8 @@ Tensor matrix(const Tensor& each) { return each.dim() == 1 ? each.unsqueeze(1) :
 
 /// ref: a linear's or a convolution's.
 template <class Ref>
-Tensor float_bias(const WeightStore& weights, const Ref& ref) {
-  return ref.bias ? weights.get(ref.bias_name()).to(at::kFloat).contiguous() : Tensor();
+Tensor float_bias(const WeightStore& weights, const Ref& ref, at::Device device) {
+  return ref.bias ? weights.get(ref.bias_name()).to(device, at::kFloat).contiguous() : Tensor();
 }
 
 /// Reads a linear's codes from an export.
@@ -85,24 +85,25 @@ Tensor matrix_of(const WeightStore& weights, const modules::LinearRef& ref) {
   return weights.get(ref.weight_name()).flatten(1);
 }
 
-Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref) {
-  return float_bias(weights, ref);
+Tensor bias_of(const WeightStore& weights, const modules::LinearRef& ref, at::Device device) {
+  return float_bias(weights, ref, device);
 }
 
-Tensor bias_of(const WeightStore& weights, const modules::ConvRef& ref) {
-  return float_bias(weights, ref);
+Tensor bias_of(const WeightStore& weights, const modules::ConvRef& ref, at::Device device) {
+  return float_bias(weights, ref, device);
 }
 
-GridWeight grid_weight(const WeightStore& weights, const PlannedLinear& linear) {
+GridWeight grid_weight(const WeightStore& weights, const PlannedLinear& linear, at::Device device) {
   const modules::LinearRef& ref = linear.ref;
   return weights.contains(ref.name + stored_name::kScale)
-             ? StoredWeight(weights, linear).get()
-             : quantize_weight(matrix_of(weights, ref), ref.weight_site(), linear.weights);
+             ? StoredWeight(weights, linear).get().to(device)
+             : quantize_weight(matrix_of(weights, ref).to(device), ref.weight_site(),
+                               linear.weights);
 }
 
-GridWeight grid_weight(const WeightStore& weights, const PlannedConv& conv) {
+GridWeight grid_weight(const WeightStore& weights, const PlannedConv& conv, at::Device device) {
   const modules::ConvRef& ref = conv.ref;
-  const Tensor matrix = weights.get(ref.weight_name()).flatten(1);
+  const Tensor matrix = weights.get(ref.weight_name()).to(device).flatten(1);
   return quantize_weight(matrix, ref.weight_site(), conv.weights);
 }
 

@@ -149,9 +149,10 @@ void add_quantize() {
 void add_norm_quantize() {
   for (const Shape shape : kHidden) {
     add_with_copy("norm_quantize/" + text(shape), [=] {
-      const Tensor x = activations(shape), weight = at::rand({shape.columns});
+      const Tensor x = activations(shape), weight = at::rand({shape.columns}),
+                   scale = at::full({1}, 0.03f);
       const auto run = [=] {
-        quant::norm_quantize(x, weight, 1e-5, quant::unsigned_activation_grid(0.03f), "x");
+        quant::norm_quantize(x, weight, 1e-5, quant::unsigned_activation_grid(1.0f), scale, "x");
       };
       return Work{run, x.numel() * 3};
     });

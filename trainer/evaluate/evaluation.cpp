@@ -6,6 +6,7 @@
 
 #include "data/process/interrupt.h"
 #include "modules/network/batch_state.h"
+#include "modules/weights/device_counts.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/head_loss.h"
 #include "trainer/train/objective.h"
@@ -17,7 +18,8 @@ using torch::Tensor;
 
 /// Adds each token's measures to its window's sums. window_of: [n], the windows' places in the
 /// batch.
-void add(const RowLosses& measures, const Tensor& window_of, std::span<WindowSums> windows) {
+void add(const RowLosses& on_device, const Tensor& window_of, std::span<WindowSums> windows) {
+  const RowLosses measures = on_device.on_host();
   const auto nll = measures.nll.accessor<float, 1>(), kl = measures.kl.accessor<float, 1>(),
              correct = measures.correct.accessor<float, 1>(),
              agreed = measures.agreed.accessor<float, 1>();
@@ -40,15 +42,17 @@ class Evaluation {
   }
 
   void add_batch(const data::Batch& batch) {
+    modules::DeviceCounts counts;  // of all rows' sites
     std::vector<Tensor> hidden;
     for (const Row& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
     for (RowSums& row : sums_)
       row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
-    const Tensor targets = counted_targets(batch);
+    const Tensor targets = counted_targets(batch);  // on the CPU
     const Tensor window_of = counted_windows(batch);
     for_each_chunk(targets.size(0), kChunkRows, [&](std::int64_t begin, std::int64_t size) {
       add_chunk(hidden, targets, window_of, begin, size, batch.ids.size(0));
     });
+    counts.check();
   }
 
   std::vector<RowSums> take() { return std::move(sums_); }
@@ -75,7 +79,8 @@ class Evaluation {
       if (i == 0) reference = logits;
       std::vector<WindowSums>& all = sums_[i].windows;
       const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
-      add(head_loss(reference, logits, counted), window_of.narrow(0, begin, size), mine);
+      add(head_loss(reference, logits, counted.to(logits.device())),
+          window_of.narrow(0, begin, size), mine);
     }
   }
 

@@ -94,7 +94,7 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
                              const quant::Plan& plan, const quant::Calibration& calibration,
                              const modules::FloatExecutor& reference)
     : trainables(quantized_trainables(recipe, model, plan, calibration)),
-      codes(std::make_shared<quant::CodeStore>(trainables.weights)),
+      codes(std::make_shared<quant::CodeStore>(trainables.weights, reference.device())),
       executor(
           std::make_shared<modules::ComputeWeights>(trainables.weights, reference.shared_weights()),
           plan, trainables.scales, recipe.compute, recipe.train.input_gradients, codes),

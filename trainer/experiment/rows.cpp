@@ -21,8 +21,9 @@ Row float_row(const modules::Model& model, at::ScalarType dtype, modules::Execut
 RunRows::RunRows(const Experiment& experiment, const TrainedPaths& paths)
     : scales_(quant::transforms_of(experiment.plan).empty()
                   ? paths.calibration.scale_tensors
-                  : paths.calibration.untransformed_scales),
-      transformed_scales_(paths.calibration.scales()),
+                  : paths.calibration.untransformed_scales,
+              experiment.recipe.model.device),
+      transformed_scales_(paths.calibration.scales(experiment.recipe.model.device)),
       executor_(paths.control->executor.shared_weights(), experiment.plan, scales_,
                 experiment.recipe.compute),
       transformed_(std::make_shared<modules::ComputeWeights>(
@@ -64,7 +65,7 @@ RunRows::RunRows(const Experiment& experiment, const TrainedPaths& paths)
 
 ExportRows::ExportRows(const modules::Model& model, at::TensorOptions options,
                        quant::Compute compute)
-    : exported_(quant::open_export(model)),
+    : exported_(quant::open_export(model, options.device())),
       executor_(model.weights, options, exported_.plan, exported_.scales, compute),
       corrected_(executor_, exported_.corrections) {
   const std::int64_t bytes = export_bytes({}, *model.weights, executor_.compute_dtype());

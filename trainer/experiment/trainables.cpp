@@ -36,12 +36,12 @@ std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
   return names;
 }
 
-/// Puts float32 copies of these weights over the store, and makes them a group.
+/// Puts float32 copies of these weights on the device over the store, and makes them a group.
 void train_weights(const std::set<std::string>& names, double rate, double weight_decay,
-                   Trainables& t) {
+                   at::Device device, Trainables& t) {
   ParameterGroup group{{}, rate, weight_decay};
   for (const std::string& name : names) {
-    const torch::Tensor copy = t.weights->get(name).to(torch::kFloat).clone();
+    const torch::Tensor copy = t.weights->get(name).to(device, torch::kFloat).clone();
     t.weights->set(name, copy.contiguous().requires_grad_());
     group.parameters["weight." + name] = t.weights->get(name);
   }
@@ -54,7 +54,8 @@ Trainables with_corrections(const Recipe& recipe, const quant::Plan& plan,
   t.weights = std::make_shared<modules::WeightOverlay>(std::move(weights));
   const double rate = recipe.train.learning_rate.corrections;
   if (rate == 0.0) return t;
-  t.corrections = modules::Corrections(plan.stages, recipe.correction, recipe.seed);
+  t.corrections =
+      modules::Corrections(plan.stages, recipe.correction, recipe.seed, recipe.model.device);
   const modules::NamedTensors parameters = t.corrections.parameters();
   if (!parameters.empty()) t.groups.push_back({prefixed("correction.", parameters), rate, 0.0});
   return t;
@@ -74,14 +75,16 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
   const TrainableOptions& rate = recipe.train.learning_rate;
   Trainables t = with_corrections(recipe, plan,
                                   quant::transformed(model.weights, plan, calibration.transforms));
-  t.scales = calibration.scales();
+  t.scales = calibration.scales(recipe.model.device);
   if (rate.activation_scales > 0.0) {
     t.scales.make_trainable();
     t.groups.push_back({prefixed("scale.", t.scales.parameters()), rate.activation_scales, 0.0});
   }
   const double decay = recipe.train.weight_decay;
-  if (rate.norm_weights > 0.0) train_weights(norm_weights(model), rate.norm_weights, decay, t);
-  if (rate.weights > 0.0) train_weights(other_weights(model), rate.weights, decay, t);
+  const at::Device device = recipe.model.device;
+  if (rate.norm_weights > 0.0)
+    train_weights(norm_weights(model), rate.norm_weights, decay, device, t);
+  if (rate.weights > 0.0) train_weights(other_weights(model), rate.weights, decay, device, t);
   return t;
 }
 

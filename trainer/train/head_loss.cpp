@@ -21,7 +21,15 @@ HeadRows part(HeadRows in, std::int64_t row, std::int64_t rows, std::int64_t ele
   return {in.element, from(in.reference), from(in.quantized), in.targets + row, rows, in.words};
 }
 
+RowLosses in_columns(const Tensor& losses) {
+  return {losses.select(1, 0), losses.select(1, 1), losses.select(1, 2), losses.select(1, 3)};
+}
+
 }  // namespace
+
+RowLosses RowLosses::on_host() const {
+  return kl.is_cpu() ? *this : in_columns(at::stack({kl, nll, correct, agreed}, 1).cpu());
+}
 
 RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
                     const Tensor& any_targets, LossWeights weights, const Tensor& gradient) {
@@ -36,8 +44,6 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
                     targets.const_data_ptr<std::int64_t>(),
                     quantized.size(0),
                     quantized.size(1)};
-  const RowLosses result{losses.select(1, 0), losses.select(1, 1), losses.select(1, 2),
-                         losses.select(1, 3)};
   auto* rows = reinterpret_cast<RowLoss*>(losses.mutable_data_ptr<float>());
   auto* slope = modules::data_or_null<std::byte>(gradient);
   const auto on_cpu = [&] {
@@ -49,7 +55,7 @@ RowLosses head_loss(const Tensor& any_reference, const Tensor& any_quantized,
   };
   const auto on_cuda = [&](void* stream) { head_loss_cuda(in, weights, rows, slope, stream); };
   modules::on_device(quantized, on_cpu, on_cuda);
-  return result;
+  return in_columns(losses);
 }
 
 }  // namespace dualpath::trainer

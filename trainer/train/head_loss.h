@@ -9,6 +9,8 @@ namespace dualpath::trainer {
 /// Losses of each row by kernels/head_loss.h, each [rows] float32 (views of one tensor).
 struct RowLosses {
   at::Tensor kl, nll, correct, agreed;
+  /// All of them on the CPU, by one copy.
+  RowLosses on_host() const;
 };
 
 /// reference: [rows, words], or undefined. quantized: in the reference's shape and dtype; targets:

@@ -23,8 +23,8 @@ Tensor run_chunk(const modules::Head& head, const HeadInputs& inputs, LossWeight
   const Tensor gradient = torch::empty_like(logits);
   const RowLosses row =
       head_loss(reference, logits.detach(), chunk(inputs.targets), weights, gradient);
-  losses.kl += row.kl.sum(torch::kDouble).item<double>();
-  losses.ce += row.nll.sum(torch::kDouble).item<double>();
+  losses.kl += row.kl.sum(torch::kDouble);
+  losses.ce += row.nll.sum(torch::kDouble);
   logits.backward(gradient);
   return rows.grad();
 }
@@ -35,7 +35,10 @@ HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, do
                          double ce) {
   const std::int64_t rows = inputs.quantized_rows.size(0);
   const LossWeights weights{static_cast<float>(kl), static_cast<float>(ce)};
-  HeadGradient result{{}, torch::empty_like(inputs.quantized_rows)};
+  const auto zero = [&] {
+    return torch::zeros({}, inputs.quantized_rows.options().dtype(torch::kDouble));
+  };
+  HeadGradient result{{zero(), zero()}, torch::empty_like(inputs.quantized_rows)};
   for_each_chunk(rows, inputs.chunk_rows, [&](std::int64_t begin, std::int64_t size) {
     const Tensor gradient = run_chunk(head, inputs, weights, begin, size, result.losses);
     result.rows_gradient.narrow(0, begin, size).copy_(gradient);

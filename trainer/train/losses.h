@@ -8,9 +8,10 @@
 
 namespace dualpath::trainer {
 
-/// Sums over counted tokens; the caller divides them by the global count.
+/// Sums over counted tokens, float64 scalars on the rows' device: the host reads them with all else
+/// at the step's end. The caller divides them by the global count.
 struct HeadLosses {
-  double kl = 0.0, ce = 0.0;
+  torch::Tensor kl, ce;
 };
 
 /// The inputs that both heads are compared on. Rows: [N, H], the last stage's states. Targets: [N]

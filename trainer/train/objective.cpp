@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "modules/network/batch_state.h"
 #include "quant/compare/paired_forward.h"
@@ -31,39 +30,36 @@ void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hid
   torch::autograd::backward(roots, gradients);
 }
 
-void name_if_not_finite(StepLosses& losses, const std::string& name, double value) {
-  if (losses.not_finite.empty() && !std::isfinite(value)) losses.not_finite = name;
-}
-
 }  // namespace
 
 Tensor counted_rows(const Tensor& hidden, const data::Batch& batch) {
-  return hidden.flatten(0, 1).index_select(0, counted_positions(batch));
+  return hidden.flatten(0, 1).index_select(0, counted_positions(batch).to(hidden.device()));
 }
 
 Tensor counted_targets(const data::Batch& batch) {
   return batch.targets.flatten().index_select(0, counted_positions(batch));
 }
 
-StepLosses& StepLosses::operator+=(const StepLosses& other) {
-  total += other.total;
-  kl += other.kl;
-  ce += other.ce;
-  hidden += other.hidden;
-  if (not_finite.empty()) not_finite = other.not_finite;
-  return *this;
+StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& count) {
+  modules::DeviceCounts counts;
+  const UnreadLosses unread = run(batch, count);
+  return read_step({unread}, /*squared_norm=*/{}, counts).losses;
 }
 
-StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
+UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count) {
+  const at::Device device = reference_.device();
   const quant::PairedForward paired =
-      quant::paired_forward(network_, modules::make_state(batch, reference_.device()), reference_,
-                            corrected_, options_.distance, checkpointing_);
-  StepLosses losses;
-  Tensor hidden = torch::zeros({});
+      quant::paired_forward(network_, modules::make_state(batch, device), reference_, corrected_,
+                            options_.distance, checkpointing_);
+  UnreadLosses losses{.weights = options_, .targets = static_cast<double>(count.targets)};
   const auto tokens = batch.mask.sum().item<double>();
+  Tensor hidden = torch::zeros({}, device);
+  std::vector<Tensor> distances;
   for (const quant::StageDistance& distance : paired.distances) {
-    name_if_not_finite(losses, distance.stage, distance.sum.item<double>());
-    hidden = hidden + distance.sum * (tokens / distance.positions);
+    losses.stages.push_back(distance.stage);
+    distances.push_back(distance.sum.detach());
+    const Tensor share = tokens / distance.positions.to(torch::kDouble);
+    hidden = hidden + distance.sum * share.to(torch::kFloat);
   }
   const auto stages = static_cast<double>(std::max<std::ptrdiff_t>(
       1, std::count_if(network_.stages.begin(), network_.stages.end(),
@@ -75,34 +71,30 @@ StepLosses PairedObjective::accumulate(const data::Batch& batch, const GlobalCou
                           counted_rows(paired.reference.hidden, batch),
                           &corrected_,
                           rows,
-                          counted_targets(batch),
+                          counted_targets(batch).to(device),
                           chunk_rows_};
-  const double targets = static_cast<double>(count.targets);
-  const HeadGradient head =
-      head_losses(network_.head, inputs, options_.kl / targets, options_.ce / targets);
-  losses.hidden = hidden.item<double>();
-  losses.kl = head.losses.kl / targets;
-  losses.ce = head.losses.ce / targets;
-  losses.total =
-      options_.kl * losses.kl + options_.ce * losses.ce + options_.hidden * losses.hidden;
-  name_if_not_finite(losses, "kl", losses.kl);
-  name_if_not_finite(losses, "ce", losses.ce);
+  const HeadGradient head = head_losses(network_.head, inputs, options_.kl / losses.targets,
+                                        options_.ce / losses.targets);
+  if (!distances.empty()) losses.distances = torch::stack(distances);
+  losses.hidden = hidden.detach();
+  losses.kl = head.losses.kl;
+  losses.ce = head.losses.ce;
   backward(rows, head.rows_gradient, options_.hidden > 0.0 ? options_.hidden * hidden : Tensor());
   return losses;
 }
 
-StepLosses ControlObjective::accumulate(const data::Batch& batch, const GlobalCount& count) {
-  modules::State state = modules::make_state(batch, corrected_.device());
+UnreadLosses ControlObjective::run(const data::Batch& batch, const GlobalCount& count) {
+  const at::Device device = corrected_.device();
+  modules::State state = modules::make_state(batch, device);
   checkpointing_.run(network_, corrected_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
-  const double targets = static_cast<double>(count.targets);
+  const auto targets = static_cast<double>(count.targets);
   const HeadGradient head = head_losses(
-      network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch)}, 0.0, 1.0 / targets);
-  StepLosses losses;
-  losses.ce = losses.total = head.losses.ce / targets;
-  name_if_not_finite(losses, "ce", losses.ce);
+      network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch).to(device)}, 0.0,
+      1.0 / targets);
   backward(rows, head.rows_gradient, {});
-  return losses;
+  return {
+      .weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0}, .targets = targets, .ce = head.losses.ce};
 }
 
 }  // namespace dualpath::trainer

@@ -8,6 +8,7 @@
 #include "modules/network/network.h"
 #include "trainer/recipe/options.h"
 #include "trainer/train/head_chunks.h"
+#include "trainer/train/step_losses.h"
 
 namespace dualpath::trainer {
 
@@ -18,23 +19,14 @@ struct GlobalCount {
   std::int64_t tokens = 0;   ///< real positions
 };
 
-/// Means over the step's counts. `hidden` also averages over stages. A tower's stage takes the mean
-/// over its own positions in each batch, and counts by the batch's share of tokens. If a batch
-/// shows the tower nothing, it adds nothing.
-struct StepLosses {
-  double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
-  /// The first term or stage whose value is not finite; empty if all are.
-  std::string not_finite;
-
-  StepLosses& operator+=(const StepLosses& other);
-};
-
 /// The function that an optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
   /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
-  /// losses is returned.
-  virtual StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) = 0;
+  /// losses is returned, unread.
+  virtual UnreadLosses run(const data::Batch& batch, const GlobalCount& count) = 0;
+  /// run(), and reads the losses at once.
+  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count);
 };
 
 /// The repair: kl · KL(reference || quantized) + ce · CE + hidden · distance. Executors must
@@ -51,7 +43,7 @@ class PairedObjective : public Objective {
         options_(options),
         checkpointing_(std::move(checkpointing)),
         chunk_rows_(chunk_rows) {}
-  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override;
 
  private:
   const modules::Network& network_;
@@ -69,7 +61,7 @@ class ControlObjective : public Objective {
   ControlObjective(const modules::Network& network, modules::Executor& corrected,
                    modules::GradientCheckpointing checkpointing = {})
       : network_(network), corrected_(corrected), checkpointing_(std::move(checkpointing)) {}
-  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override;
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override;
 
  private:
   const modules::Network& network_;
@@ -79,7 +71,7 @@ class ControlObjective : public Objective {
 
 /// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].
 torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);
-/// Picks the targets of these positions: [N] int64.
+/// Picks the targets of these positions: [N] int64 on the CPU.
 torch::Tensor counted_targets(const data::Batch& batch);
 
 }  // namespace dualpath::trainer

@@ -152,11 +152,21 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& opt
   }
 }
 
+double Optimizer::gradient_norm() const {
+  const Tensor squared = squared_gradient_norm();
+  return squared.defined() ? std::sqrt(squared.item<double>()) : 0.0;
+}
+
 double Optimizer::step(std::int64_t step) {
+  const double norm = gradient_norm();
+  this->step(step, norm);
+  return norm;
+}
+
+void Optimizer::step(std::int64_t step, double norm) {
   const torch::NoGradGuard no_grad;
   const double factor =
       schedule_factor(options_.lr_scheduler_type, options_.warmup_ratio, step, options_.max_steps);
-  const double norm = gradient_norm();
   // torch's clip_grad_norm_ scales so, too.
   const double scale = std::min(1.0, options_.max_grad_norm / (norm + 1e-6));
   std::vector<Update> updates;
@@ -176,22 +186,24 @@ double Optimizer::step(std::int64_t step) {
   }
   run(updates);
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = Tensor();
-  return norm;
 }
 
-double Optimizer::gradient_norm() const {
+Tensor Optimizer::squared_gradient_norm() const {
+  const torch::NoGradGuard no_grad;
   std::vector<Tensor> gradients;
   for (const auto& [name, parameter] : parameters_) {
     if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
   }
-  if (gradients.empty()) return 0.0;
+  if (gradients.empty()) return {};
+  const torch::TensorOptions doubles = gradients.front().options().dtype(torch::kDouble);
   const auto on_cuda = [&](void*) {
-    Tensor sum = torch::zeros({}, gradients.front().options().dtype(torch::kDouble));
+    Tensor sum = torch::zeros({}, doubles);
     for (const Tensor& gradient : gradients) sum += gradient.to(torch::kDouble).square().sum();
-    return sum.item<double>();
+    return sum;
   };
-  return std::sqrt(modules::on_device(
-      gradients.front(), [&] { return squared_norm(gradients); }, on_cuda));
+  return modules::on_device(
+      gradients.front(), [&] { return torch::full({}, squared_norm(gradients), doubles); },
+      on_cuda);
 }
 
 double Optimizer::learning_rate(std::int64_t step) const {

@@ -29,8 +29,14 @@ class Optimizer {
  public:
   Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options);
 
-  /// Clips, steps with the schedule's rate for `step` (from 0), clears the gradients. Returns the
-  /// norm before clipping. A parameter without a gradient stays unchanged.
+  /// Square of the gradients' norm, a float64 scalar on their device. Undefined if there is none.
+  torch::Tensor squared_gradient_norm() const;
+  /// The gradients' norm, read at once; 0 if there is none.
+  double gradient_norm() const;
+  /// Clips by the gradients' norm, steps with the schedule's rate for `step` (from 0), clears the
+  /// gradients. A parameter without a gradient stays unchanged.
+  void step(std::int64_t step, double gradient_norm);
+  /// step() by the norm as it is, which is returned.
   double step(std::int64_t step);
   double learning_rate(std::int64_t step) const;  ///< the first group's
 
@@ -47,8 +53,6 @@ class Optimizer {
     torch::Tensor exp_avg, exp_avg_sq;
     std::int64_t step = 0;  ///< steps this parameter has taken
   };
-
-  double gradient_norm() const;
 
   TrainOptions options_;
   std::vector<ParameterGroup> groups_;

@@ -63,10 +63,12 @@ class Loop {
   StepLosses train_step(std::int64_t step) {
     const std::vector<data::Batch> batches = batches_of(step);
     const GlobalCount count = global_count(batches);
-    const StepLosses losses = agreed(step, accumulate(batches, count));
+    const Outcome own = accumulate(batches, count);
+    const StepLosses losses = agreed(step, own);
     sum_gradients(processes_, optimizer_.parameters());
-    gradient_norm_ = optimizer_.step(step);
+    gradient_norm_ = is_alone() ? own.gradient_norm : optimizer_.gradient_norm();
     if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient is not finite");
+    optimizer_.step(step, gradient_norm_);
     tokens_ += count.tokens;
     return losses;
   }
@@ -99,16 +101,24 @@ class Loop {
   /// The losses of a process's batches, or the error that ended them.
   struct Outcome {
     StepLosses losses;
+    double gradient_norm = 0.0;  ///< of this process's gradients, if it is alone
     std::string error;
   };
 
-  /// Accumulates a step's batches. A site that meets a value that is not finite throws before there
-  /// is a loss.
+  bool is_alone() const { return processes_.size() == 1; }
+
+  /// Accumulates a step's batches, and waits for the device once: losses, norm and the counts of
+  /// all sites are read together. A site that meets a value that is not finite throws.
   Outcome accumulate(const std::vector<data::Batch>& batches, const GlobalCount& count) {
     Outcome outcome;
     try {
-      for (const data::Batch& batch : batches)
-        outcome.losses += objective_.accumulate(batch, count);
+      modules::DeviceCounts counts;
+      std::vector<UnreadLosses> unread;
+      for (const data::Batch& batch : batches) unread.push_back(objective_.run(batch, count));
+      // Gradients of several processes are summed only when all have agreed.
+      const torch::Tensor norm = is_alone() ? optimizer_.squared_gradient_norm() : torch::Tensor();
+      const StepReading read = read_step(unread, norm, counts);
+      outcome = {.losses = read.losses, .gradient_norm = read.gradient_norm, .error = ""};
     } catch (const Error& error) {
       outcome.error = error.what();
     }

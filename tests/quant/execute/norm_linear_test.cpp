@@ -41,12 +41,12 @@ TEST_CASE("norm and quantize as one kernel have the bits of the two apart, each 
   const auto group = group_of(width, compute);
   const Tensor weight = torch::rand(width) + 0.5;
   const Tensor x = (torch::randn({2, 3, width}) * 5.0).to(dtype);
-  constexpr float kScale = 0.01f;  // a good part of the values saturates
+  const Tensor scale = torch::tensor({0.01f});  // a good part of the values saturates
   const auto run = [&](bool fused) {
     const Tensor leaf = x.clone().requires_grad_();
-    const auto y = fused ? norm_quantized_linear(leaf, weight, kNormEps, kScale, group)
-                         : quantized_linear(modules::rms_norm(leaf, weight, kNormEps),
-                                            torch::tensor({kScale}), group);
+    const auto y = fused
+                       ? norm_quantized_linear(leaf, weight, kNormEps, scale, group)
+                       : quantized_linear(modules::rms_norm(leaf, weight, kNormEps), scale, group);
     (y[0].to(at::kFloat).square().sum() + y[1].to(at::kFloat).sum()).backward();
     return std::vector<Tensor>{y[0], y[1], leaf.grad()};
   };
@@ -59,7 +59,7 @@ TEST_CASE("a norm that is not finite is an error that names the site", "[quant][
   Tensor x = torch::ones({4, 16});
   x[2][3] = std::numeric_limits<float>::quiet_NaN();
   CHECK(error_message([&] {
-          norm_quantized_linear(x, torch::ones(16), kNormEps, 1.0f,
+          norm_quantized_linear(x, torch::ones(16), kNormEps, torch::ones({1}),
                                 group_of(16, Compute::kInteger));
         }) == "x.input: 16 of 64 values are not finite in float32 (model.dtype)");
 }

@@ -40,8 +40,8 @@ class HeadOfTwoPaths {
     const HeadGradient result = head_losses(
         head, {with_reference ? &reference : nullptr, reference_rows_, &quantized, rows_, targets_},
         kl, ce);
-    return {torch::tensor(result.losses.kl), torch::tensor(result.losses.ce), result.rows_gradient,
-            trained_.grad()};
+    return {result.losses.kl.to(torch::kFloat), result.losses.ce.to(torch::kFloat),
+            result.rows_gradient, trained_.grad()};
   }
 
   std::vector<Tensor> at_once(double kl, double ce) const {

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <csignal>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -27,14 +28,19 @@ class Pull : public Objective {
  public:
   explicit Pull(torch::Tensor number) : number_(std::move(number)) {}
 
-  StepLosses accumulate(const data::Batch& batch, const GlobalCount& count) override {
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override {
     counts.push_back(count);
     const double ids = batch.ids.sum().item<double>();
     const torch::Tensor loss = (number_ - ids).square().sum() / static_cast<double>(count.tokens);
     loss.backward();
     const bool wrong = ++batches_ == wrong_at;
     if (wrong && throws) throw Error("model.layers.1.input: 3 of 8 values are not finite");
-    return {.total = loss.item<double>(), .not_finite = wrong ? "model.layers.2" : ""};
+    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    return {.weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0},
+            .stages = {"model.layers.2"},
+            .distances = torch::full({1}, wrong ? kNaN : 0.0),
+            .ce = loss.detach().nan_to_num().to(
+                torch::kDouble)};  // a gradient may be all that is wrong
   }
 
   std::vector<GlobalCount> counts;

@@ -94,8 +94,8 @@ struct NormQuantize : RmsNorm {
       codes.host[i] = static_cast<std::int8_t>(quant::quantize(normed[i], grid));
   }
   void run() const {
-    quant::norm_quantize_cuda(on_device(), kEps, grid, codes.device(), inverse.device(),
-                              non_finite.device(), nullptr);
+    quant::norm_quantize_cuda(on_device(), kEps, grid, /*scale=*/nullptr, codes.device(),
+                              inverse.device(), non_finite.device(), nullptr);
   }
   double error() const { return std::max(error_of(codes), error_of(inverse)); }
   double bytes() const { return bytes_of_rows() + static_cast<double>(codes.bytes()); }
@@ -118,8 +118,8 @@ struct NormQuantizeBackward : NormQuantize {
                                    grad_x.host.data());
   }
   void run() const {
-    quant::norm_quantize_backward_cuda(on_device(), inverse.device(), grid, grad.device(),
-                                       grad_x.device(), nullptr);
+    quant::norm_quantize_backward_cuda(on_device(), inverse.device(), grid, /*scale=*/nullptr,
+                                       grad.device(), grad_x.device(), nullptr);
   }
   double error() const { return error_of(element, grad_x); }
   double bytes() const { return 3 * bytes_of_rows(); }
@@ -140,7 +140,7 @@ struct Quantize : Case {
   }
   void run() const {
     quant::quantize_cuda(element, x.device(), static_cast<std::int64_t>(shape.size()), grid,
-                         codes.device(), nullptr, non_finite.device(), nullptr);
+                         /*scale=*/nullptr, codes.device(), nullptr, non_finite.device(), nullptr);
   }
   double error() const { return error_of(codes); }
   double bytes() const { return bytes_of_rows() + static_cast<double>(codes.bytes()); }

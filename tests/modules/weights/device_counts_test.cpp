@@ -1,4 +1,4 @@
-#include "modules/weights/non_finite_counts.h"
+#include "modules/weights/device_counts.h"
 
 #include "modules/execute/float_executor.h"
 #include "modules/network/network.h"
@@ -30,7 +30,7 @@ TEST_CASE("a count outside of a stage is read at once", "[modules][finite]") {
 
 TEST_CASE("counts are read together, and the first site that has one is named",
           "[modules][finite]") {
-  NonFiniteCounts counts;
+  DeviceCounts counts;
   for (int i = 0; i < 600; ++i) count("site " + std::to_string(i), i >= 300 ? i : 0);
   CHECK(error_message([&] { counts.check(); }) ==
         "site 300: 300 of 15 values are not finite in bfloat16 (model.dtype)");
@@ -40,10 +40,10 @@ TEST_CASE("counts are read together, and the first site that has one is named",
 }
 
 TEST_CASE("counts of a stage inside another one are its own", "[modules][finite]") {
-  NonFiniteCounts outer;
+  DeviceCounts outer;
   count("outer", 1);
   {
-    NonFiniteCounts inner;
+    DeviceCounts inner;
     count("inner", 0);
     CHECK_NOTHROW(inner.check());
   }
@@ -63,5 +63,5 @@ TEST_CASE("a stage's counts are read when it ends, and none is left behind", "[m
   CHECK(error_message([&] { run(stage, executor, state); }) ==
         "layer.input: 4 of 15 values are not finite in bfloat16 (model.dtype)");
   CHECK(seen == "the rest of the stage");
-  CHECK(NonFiniteCounts::newest() == nullptr);
+  CHECK(DeviceCounts::newest() == nullptr);
 }
