@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a bare Debian 12 machine to a repaired INT8 model: sets up, builds, calibrates, trains, evaluates, exports,
-# and prints the table. Run again after an interruption, it goes on where it was.
+# and prints the table. Run again after an interruption, it goes on where it was. Where there are a GPU and nvcc, it
+# builds for CUDA and computes there.
 #
 #   tools/quickstart.sh [ARGUMENT...]   the arguments go to every dualpath command: --set train.max_steps=20
 set -euo pipefail
@@ -8,15 +9,28 @@ cd "$(dirname "$0")/.."
 
 readonly recipe=recipes/quickstart.yaml
 
-tools/setup.sh
-cmake --preset release
-cmake --build --preset release --target dualpath
+has_gpu() { nvidia-smi -L 2>/dev/null | grep -q '^GPU '; }
 
-build/dualpath calibrate "$recipe" "$@"
-build/dualpath train "$recipe" "$@"
-table=$(build/dualpath evaluate "$recipe" "$@")
-build/dualpath export "$recipe" "$@"
+preset=release folder=build
+if has_gpu; then
+  PATH=$PATH:/usr/local/cuda/bin
+  if command -v nvcc >/dev/null; then
+    preset=cuda folder=build-cuda
+  else
+    echo "quickstart: there is a GPU but no nvcc, so the CPU computes; install CUDA's toolkit (13.0) and run this" \
+      "again, or build with: cmake --preset cuda && cmake --build --preset cuda" >&2
+  fi
+fi
+
+tools/setup.sh
+cmake --preset "$preset"
+cmake --build --preset "$preset" --target dualpath
+
+"$folder/dualpath" calibrate "$recipe" "$@"
+"$folder/dualpath" train "$recipe" "$@"
+table=$("$folder/dualpath" evaluate "$recipe" "$@")
+"$folder/dualpath" export "$recipe" "$@"
 
 printf '\n%s\n\n' "$table"
-# Compares the prediction with the run, if the run directory is the recipe's own.
-if (($# == 0)); then .venv/bin/python tools/check_prediction.py build/quickstart/report.json; fi
+# Compares the prediction with the run, if the run directory is the recipe's own and the CPU computed.
+if (($# == 0)) && [[ $preset == release ]]; then .venv/bin/python tools/check_prediction.py build/quickstart/report.json; fi

@@ -20,7 +20,7 @@ namespace dualpath::modules {
 struct ModelOptions {
   std::filesystem::path path;  ///< a Hugging Face directory, a .gguf file, or an export of ours
   at::ScalarType dtype = at::kBFloat16;
-  at::Device device = at::kCPU;  ///< no key yet
+  at::Device device = at::kCPU;  ///< no key here: the recipe's outermost `device` chooses it
 
   at::TensorOptions tensor_options() const { return at::dtype(dtype).device(device); }
 

@@ -30,8 +30,9 @@ Tensor integer_linear(const Tensor& codes, const InputScale& input_scale,
   return scale_sums(sums_of(codes, weight), input_scale, weight.scale, bias, dtype);
 }
 
-std::string integer_kernel(Compute compute) {
-  if (compute != Compute::kInteger || !serves_onednn()) return integer_sums_route();
+std::string integer_kernel(Compute compute, at::Device device) {
+  if (!device.is_cpu() || compute != Compute::kInteger || !serves_onednn())
+    return integer_sums_route(device.type());
   if (__builtin_cpu_supports("amx-int8")) return "oneDNN (AMX)";
   if (at::cpu::is_avx512_vnni_supported()) return "oneDNN (AVX-512 VNNI)";
   return "oneDNN (AVX2 VNNI)";

@@ -17,9 +17,9 @@ at::Tensor integer_linear(const at::Tensor& codes, const InputScale& input_scale
                           const PreparedWeight& weight, const at::Tensor& bias,
                           at::ScalarType dtype);
 
-/// Name of the CPU's integer kernel for weights by channel, for inspect and logs: "oneDNN (AVX-512
+/// Name of a device's integer kernel for weights by channel, for inspect and logs: "oneDNN (AVX-512
 /// VNNI)", or a portable one. Weights by group have a kernel of our own. If the input stays in
 /// float, weights are multiplied by their values.
-std::string integer_kernel(Compute compute = Compute::kInteger);
+std::string integer_kernel(Compute compute = Compute::kInteger, at::Device device = at::kCPU);
 
 }  // namespace dualpath::quant

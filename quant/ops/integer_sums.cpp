@@ -119,8 +119,9 @@ Tensor integer_sums(const Tensor& a, const Tensor& b) {
   return served ? at::_int_mm(a, b.t()) : integer_sums_in_chunks(a, without_padding(b, a.size(1)));
 }
 
-std::string integer_sums_route() {
-  return serves_int_mm(at::kCPU) ? "at::_int_mm" : "float32 chunks";
+std::string integer_sums_route(at::DeviceType device) {
+  const bool has_int_mm = device == at::kCPU || device == at::kCUDA;
+  return has_int_mm && serves_int_mm(device) ? "at::_int_mm" : "float32 chunks";
 }
 
 Tensor integer_sums_in_chunks(const Tensor& a, const Tensor& b) {

@@ -20,9 +20,9 @@ at::Tensor integer_sums(const at::Tensor& a, const at::Tensor& b);
 /// padding.
 at::Tensor pad_for_sums(const at::Tensor& b);
 
-/// Name of the product that serves integer_sums on this processor, for inspect and logs:
-/// "at::_int_mm" or "float32 chunks".
-std::string integer_sums_route();
+/// Name of the product that serves integer_sums on a device, for inspect and logs: "at::_int_mm" or
+/// "float32 chunks".
+std::string integer_sums_route(at::DeviceType device);
 
 /// integer_sums() by float32 products of at most 1 024 columns, whose sums a float32 holds exactly.
 /// For processors and devices that at::_int_mm does not serve.

@@ -104,6 +104,15 @@ TEST_CASE("a recipe's mistakes are told with file, line and column, all at once"
   CHECK_FALSE(fs::exists(run / "run"));
 }
 
+TEST_CASE("CUDA that is asked for and missing is one line", "[tools][refusal]") {
+  const TinyRun run;
+  const std::string command = GENERATE("plan", "calibrate", "train", "evaluate", "export");
+  const ProgramEnd end = run.run(command, {"--set", "device=cuda:63"});
+  CHECK(end.code == 1);
+  CHECK_THAT(only_line(end), StartsWith("device: cuda:63 asked for, but "));
+  CHECK_FALSE(fs::exists(run / "run"));
+}
+
 TEST_CASE("a mistake in the model is one line, and nothing is written", "[tools][refusal]") {
   const TinyRun run;
   SECTION("no such path") {

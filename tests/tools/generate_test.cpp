@@ -158,6 +158,10 @@ TEST_CASE("what generate cannot do ends in one line", "[tools][generate]") {
   CHECK_THAT(refused(generate({kTied, "--prompt", ""}), 1), Contains("no token to begin with"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--set", "seed=1"}), 2),
              Contains("is a model, not a recipe"));
+  CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--set", "device=cuda:63"}), 1),
+             Contains("device: cuda:63 asked for, but "));
+  CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--set", "device=gpu"}), 2),
+             Contains("--set device: expected auto, cpu, cuda or cuda:N, got gpu"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "a", "--stop", ""}), 2), Contains("--stop"));
   CHECK_THAT(refused(generate({kTied, "--prompt", "caf\xe9"}), 2),
              Contains("--prompt: byte 4 is not UTF-8"));

@@ -20,6 +20,7 @@ correction: {reduction: 8}
 train: {output_dir: run, max_steps: 8, save_steps: 2, logging_steps: 3}
 evaluate: {num_tokens: 300, bootstrap_samples: 100}
 export: {output_dir: export}
+device: cpu
 num_threads: 1
 )";
 

@@ -60,7 +60,8 @@ std::string table_of(const quant::Calibration& calibration) {
 
 void calibrate(const RecipeArguments& arguments) {
   run_together(arguments, [&](const auto& processes) {
-    const OpenRun run(arguments.load(), arguments.access(), processes);
+    const OpenRun run(arguments.load(*processes), arguments.access(), processes);
+    announce_kernel(run.experiment.recipe, *processes);
     const quant::Calibration calibration =
         trainer::run_calibration(run.experiment, run.texts, run.directory);
     print(trainer::to_json(calibration), arguments.json,

@@ -1,18 +1,21 @@
 #include "tools/commands/command.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "data/process/standard_streams.h"
-#include "quant/ops/integer_linear.h"
+#include "trainer/experiment/device.h"
 #include "trainer/recipe/recipe.h"
 
 namespace dualpath::tools {
 
-trainer::Recipe RecipeArguments::load() const { return trainer::load_recipe(recipe, overrides); }
+trainer::Recipe RecipeArguments::load(const trainer::Processes& shared_with) const {
+  trainer::Recipe loaded = trainer::load_recipe(recipe, overrides);
+  trainer::choose_device(loaded, shared_with.local_rank());
+  return loaded;
+}
 
 namespace {
 
@@ -52,9 +55,7 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
 void announce_kernel(const trainer::Recipe& recipe, const trainer::Processes& processes) {
   const std::string shared =
       processes.size() == 1 ? "" : fmt::format(" in each of {} processes", processes.size());
-  write_notice(fmt::format("compute: {}, INT8 by {}; {} threads{}\n",
-                           name_in(quant::kComputes, recipe.compute),
-                           quant::integer_kernel(recipe.compute), at::get_num_threads(), shared));
+  write_notice(trainer::compute_text(recipe) + shared + "\n");
 }
 
 std::string version() { return DUALPATH_VERSION; }

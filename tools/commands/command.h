@@ -21,7 +21,8 @@ struct RecipeArguments {
   int processes = 1;
   int timeout = 600;  ///< seconds
 
-  trainer::Recipe load() const;
+  /// The recipe with its device chosen (see trainer::choose_device).
+  trainer::Recipe load(const trainer::Processes& shared_with = trainer::Processes::alone()) const;
   trainer::RunAccess access() const {
     return restart ? trainer::RunAccess::kRestart : trainer::RunAccess::kMake;
   }
@@ -60,9 +61,10 @@ CLI::App* add_recipe_command(CLI::App& app, const std::string& name, const std::
 /// Adds --processes and --timeout.
 void add_processes(CLI::App& command, RecipeArguments& arguments);
 
-/// Prints the first line of a long run to stderr: the kernel (of INT8 per channel, see
+/// Prints the first line of a run to stderr: the device, the kernel of INT8 per channel (see
 /// quant::integer_kernel), the number of threads and, if there are several, of processes.
-void announce_kernel(const trainer::Recipe& recipe, const trainer::Processes& processes);
+void announce_kernel(const trainer::Recipe& recipe,
+                     const trainer::Processes& processes = trainer::Processes::alone());
 
 /// The project's version.
 std::string version();

@@ -59,7 +59,7 @@ std::string table_of(const trainer::EvaluationTable& result) {
 
 void evaluate(const RecipeArguments& arguments,
               const std::shared_ptr<trainer::Processes>& processes) {
-  const trainer::Recipe recipe = arguments.load();
+  const trainer::Recipe recipe = arguments.load(*processes);
   modules::Model model = modules::open_model(recipe.model.path);
   if (model.is_quantized()) {
     trainer::use_threads(recipe.num_threads, processes->local_size());

@@ -16,6 +16,7 @@ void export_command(const RecipeArguments& arguments) {
   if (recipe.export_.output_dir.empty())
     trainer::refuse(recipe, {{"export.output_dir", "expected a directory to write, got nothing"}});
   const OpenRun run(recipe, trainer::RunAccess::kRead);
+  announce_kernel(run.experiment.recipe);
   const trainer::ExportResult result =
       trainer::run_export(run.experiment, run.texts, run.directory);
   print(to_json(result), arguments.json,

@@ -12,6 +12,7 @@
 #include "modules/runtime/prompt.h"
 #include "modules/runtime/text_generation.h"
 #include "tools/commands/command.h"
+#include "trainer/experiment/device.h"
 #include "trainer/experiment/text_source.h"
 #include "trainer/recipe/recipe.h"
 
@@ -40,15 +41,29 @@ bool is_model(const std::filesystem::path& path) {
   return std::filesystem::is_directory(path) || path.extension() == ".gguf";
 }
 
-std::unique_ptr<trainer::TextSource> open_source(const GenerateArguments& arguments) {
-  if (!is_model(arguments.source)) {
-    const bool float_only = arguments.rows == std::vector<std::string>{trainer::kFp};
-    return trainer::open_text_source(trainer::load_recipe(arguments.source, arguments.overrides),
-                                     float_only);
+/// The recipe; a model has none, and only its device may be set.
+trainer::Recipe recipe_of(const GenerateArguments& arguments) {
+  if (!is_model(arguments.source))
+    return trainer::load_recipe(arguments.source, arguments.overrides);
+  for (const std::string& override : arguments.overrides) {
+    if (!override.starts_with("device="))
+      throw UsageError("--set: {} is a model, not a recipe: only device may be set",
+                       arguments.source);
   }
-  if (!arguments.overrides.empty())
-    throw UsageError("--set: {} is a model, not a recipe", arguments.source);
-  return trainer::open_text_source(arguments.source);
+  trainer::Recipe recipe;
+  recipe.device = trainer::load_device(arguments.overrides);
+  return recipe;
+}
+
+std::unique_ptr<trainer::TextSource> open_source(const GenerateArguments& arguments) {
+  trainer::Recipe recipe = recipe_of(arguments);
+  trainer::choose_device(recipe);
+  const bool float_only = arguments.rows == std::vector<std::string>{trainer::kFp};
+  auto source = is_model(arguments.source)
+                    ? trainer::open_text_source(arguments.source, recipe.model.device)
+                    : trainer::open_text_source(recipe, float_only);
+  announce_kernel(recipe);
+  return source;
 }
 
 modules::Prompt prompt_of(const GenerateArguments& arguments) {

@@ -118,7 +118,10 @@ std::string text_of_plan(const trainer::PlanReport& report, bool all) {
 }
 
 void plan(const RecipeArguments& arguments, bool all) {
-  const trainer::PlanReport report = trainer::plan_report(arguments.load());
+  const trainer::Recipe recipe = arguments.load();
+  trainer::use_threads(recipe.num_threads);
+  announce_kernel(recipe);
+  const trainer::PlanReport report = trainer::plan_report(recipe);
   print(to_json(report), arguments.json, text_of_plan(report, all));
 }
 

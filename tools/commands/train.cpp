@@ -27,7 +27,7 @@ std::string summary_of(const trainer::TrainingResult& result,
 
 void train(const RecipeArguments& arguments) {
   run_together(arguments, [&](const auto& processes) {
-    const OpenRun run(arguments.load(), arguments.access(), processes);
+    const OpenRun run(arguments.load(*processes), arguments.access(), processes);
     announce_kernel(run.experiment.recipe, *processes);
     const trainer::TrainingResult result =
         trainer::run_training(run.experiment, run.texts, run.directory);

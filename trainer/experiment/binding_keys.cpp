@@ -16,6 +16,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.evaluate = {};
   recipe.export_ = {};
   recipe.num_threads = 0;
+  recipe.device = {};                           // a run may go on elsewhere
   recipe.compute = {};                          // changes no bit
   recipe.train.gradient_checkpointing = false;  // changes no bit, either
   recipe.train.report_to = {};

@@ -79,12 +79,12 @@ std::unique_ptr<TextSource> open_text_source(const Recipe& recipe, bool float_on
   return std::make_unique<RunSource>(recipe, std::move(model));
 }
 
-std::unique_ptr<TextSource> open_text_source(const std::filesystem::path& path) {
+std::unique_ptr<TextSource> open_text_source(const std::filesystem::path& path, at::Device device) {
   use_threads(0);
   modules::Model model = modules::open_model(path);
-  const at::ScalarType dtype = dtype_of(model);
-  if (!model.is_quantized()) return std::make_unique<FloatSource>(std::move(model), dtype);
-  return std::make_unique<ExportSource>(std::move(model), dtype, quant::Compute::kInteger);
+  const at::TensorOptions options = at::dtype(dtype_of(model)).device(device);
+  if (!model.is_quantized()) return std::make_unique<FloatSource>(std::move(model), options);
+  return std::make_unique<ExportSource>(std::move(model), options, quant::Compute::kInteger);
 }
 
 }  // namespace dualpath::trainer

@@ -25,6 +25,7 @@ std::unique_ptr<TextSource> open_text_source(const Recipe& recipe, bool float_on
 
 /// Opens a model without a recipe, in config.json's dtype, else bfloat16: an export's rows, or any
 /// other model's `fp` alone. Uses all cores.
-std::unique_ptr<TextSource> open_text_source(const std::filesystem::path& model);
+std::unique_ptr<TextSource> open_text_source(const std::filesystem::path& model,
+                                             at::Device device = at::kCPU);
 
 }  // namespace dualpath::trainer

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "data/text/data_options.h"
@@ -101,6 +102,9 @@ struct Recipe {
   TrainOptions train;
   EvaluateOptions evaluate;
   ExportOptions export_;
+  /// The device to compute on. Nothing (auto): CUDA where build and machine have it, else the CPU.
+  /// trainer::choose_device() puts the one that is there into model.device.
+  std::optional<at::Device> device = {};
   quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
   std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;

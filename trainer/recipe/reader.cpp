@@ -141,6 +141,18 @@ void RecipeReader::path(std::string_view key, std::filesystem::path& value, Pres
   }
 }
 
+void RecipeReader::text(std::string_view key, std::string& value, const TextCheck& check) {
+  const RecipeNode* node = find(key);
+  if (node == nullptr) return;
+  if (!is_text(*node)) {
+    refuse(*node, key, "a word");
+  } else if (const std::optional<std::string> mistake = check(node->text)) {
+    errors_.add(node->place, path_to(key), *mistake);
+  } else {
+    value = node->text;
+  }
+}
+
 void RecipeReader::texts(std::string_view key, std::vector<std::string>& value,
                          const TextCheck& check) {
   const RecipeNode* node = find(key);

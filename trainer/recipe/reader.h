@@ -20,6 +20,7 @@ class RecipeReader : public RecipeVisitor {
   void number(std::string_view key, double& value, Range<double> range) override;
   void boolean(std::string_view key, bool& value) override;
   void path(std::string_view key, std::filesystem::path& value, Presence presence) override;
+  void text(std::string_view key, std::string& value, const TextCheck& check) override;
   void texts(std::string_view key, std::vector<std::string>& value,
              const TextCheck& check) override;
   void stated(std::string_view key, std::vector<std::string_view> values,

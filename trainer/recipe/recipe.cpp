@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -234,6 +235,31 @@ void visit_export(RecipeVisitor& visitor, ExportOptions& export_) {
   visitor.choice("format", export_.format, quant::kExportFormats);
 }
 
+constexpr std::string_view kAuto = "auto";
+
+/// The device that a word names: nothing for "auto", and for a word that names none.
+std::optional<at::Device> device_named(std::string_view word) {
+  constexpr std::string_view kCuda = "cuda", kNumbered = "cuda:";
+  if (word == "cpu") return at::kCPU;
+  if (word == kCuda) return at::kCUDA;
+  if (!word.starts_with(kNumbered)) return std::nullopt;
+  at::DeviceIndex index = 0;
+  const char* const end = word.data() + word.size();
+  const auto [stop, error] = std::from_chars(word.data() + kNumbered.size(), end, index);
+  if (error != std::errc() || stop != end || index < 0) return std::nullopt;
+  return at::Device(at::kCUDA, index);
+}
+
+void visit_device(RecipeVisitor& visitor, std::optional<at::Device>& device) {
+  const auto mistake = [](const std::string& word) -> std::optional<std::string> {
+    if (word == kAuto || device_named(word)) return std::nullopt;
+    return fmt::format("expected auto, cpu, cuda or cuda:N, got {}", printable(word));
+  };
+  std::string word = device ? device->str() : std::string(kAuto);
+  visitor.text("device", word, mistake);
+  device = device_named(word);
+}
+
 void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("model", [&] { visit_model(visitor, recipe.model); });
   visitor.section("data", [&] { visit_data(visitor, recipe.data); });
@@ -243,6 +269,7 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("train", [&] { visit_train(visitor, recipe.train); });
   visitor.section("evaluate", [&] { visit_evaluate(visitor, recipe.evaluate); });
   visitor.section("export", [&] { visit_export(visitor, recipe.export_); });
+  visit_device(visitor, recipe.device);
   visitor.choice("compute", recipe.compute, quant::kComputes);
   visitor.integer("num_threads", recipe.num_threads, {0, 1024});
   auto seed = static_cast<std::int64_t>(recipe.seed);
@@ -274,6 +301,17 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
   errors.throw_if_any();
   recipe.places = RecipePlaces(path.string(), *root);
   return recipe;
+}
+
+std::optional<at::Device> load_device(const std::vector<std::string>& overrides) {
+  RecipeErrors errors("--set");
+  std::optional<RecipeNode> root = parse_recipe("{}", errors);
+  for (const std::string& override : overrides) apply_override(*root, override, errors);
+  std::optional<at::Device> device;
+  RecipeReader reader(*root, errors);
+  reader.read([&] { visit_device(reader, device); });
+  errors.throw_if_any();
+  return device;
 }
 
 void refuse(const Recipe& recipe, const std::vector<RecipeMistake>& mistakes) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace dualpath::trainer {
 /// values that do not fit together.
 Recipe load_recipe(const std::filesystem::path& path,
                    const std::vector<std::string>& overrides = {});
+
+/// Reads the key `device` from overrides where there is no recipe; another key is a UsageError.
+std::optional<at::Device> load_device(const std::vector<std::string>& overrides);
 
 /// Writes the recipe as YAML with every key and value; load_recipe reads it back equal.
 std::string to_yaml(const Recipe& recipe);

@@ -40,6 +40,7 @@ class RecipeVisitor {
   virtual void number(std::string_view key, double& value, Range<double> range) = 0;
   virtual void boolean(std::string_view key, bool& value) = 0;
   virtual void path(std::string_view key, std::filesystem::path& value, Presence presence) = 0;
+  virtual void text(std::string_view key, std::string& value, const TextCheck& check) = 0;
   virtual void texts(std::string_view key, std::vector<std::string>& value,
                      const TextCheck& check) = 0;
 

@@ -35,6 +35,10 @@ void RecipeWriter::path(std::string_view key, std::filesystem::path& value, Pres
   line(key, value.empty() ? "null" : in_quotes(value.string()));
 }
 
+void RecipeWriter::text(std::string_view key, std::string& value, const TextCheck&) {
+  line(key, in_quotes(value));
+}
+
 void RecipeWriter::texts(std::string_view key, std::vector<std::string>& value, const TextCheck&) {
   std::vector<std::string> items;
   for (const std::string& text : value) items.push_back(in_quotes(text));

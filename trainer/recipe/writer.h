@@ -13,6 +13,7 @@ class RecipeWriter : public RecipeVisitor {
   void number(std::string_view key, double& value, Range<double> range) override;
   void boolean(std::string_view key, bool& value) override;
   void path(std::string_view key, std::filesystem::path& value, Presence presence) override;
+  void text(std::string_view key, std::string& value, const TextCheck& check) override;
   void texts(std::string_view key, std::vector<std::string>& value,
              const TextCheck& check) override;
   void section(std::string_view key, const std::function<void()>& visit) override;

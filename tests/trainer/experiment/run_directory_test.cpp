@@ -97,6 +97,7 @@ TEST_CASE("a larger max_steps and what training does not depend on go on", "[tra
   recipe.evaluate.num_tokens = 5;
   recipe.export_.output_dir = "elsewhere";
   recipe.num_threads = 3;
+  recipe.device = at::kCUDA;
   recipe.compute = quant::Compute::kSimulate;
   recipe.train.gradient_checkpointing = true;
   recipe.train.report_to = ReportTo::kNone;

@@ -99,6 +99,7 @@ train:
   control: false
 evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
 export: {output_dir: x}
+device: cuda:1
 compute: simulate
 num_threads: 3
 seed: 9223372036854775807
@@ -145,6 +146,7 @@ seed: 9223372036854775807
   CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
   CHECK(recipe.export_.output_dir == "x");
   CHECK(recipe.num_threads == 3);
+  CHECK(recipe.device == at::Device(at::kCUDA, 1));
   CHECK(recipe.compute == quant::Compute::kSimulate);
   CHECK(recipe.seed == 9223372036854775807U);
 }
@@ -248,6 +250,8 @@ TEST_CASE("missing sections and keys are named", "[recipe]") {
 
 TEST_CASE("values of the wrong type are refused", "[recipe]") {
   CHECK(mistakes("- a\n") == "r.yaml:1:1: expected keys with values, got a list");
+  CHECK(mistake_in("device: gpu\n") ==
+        "r.yaml:4:9: device: expected auto, cpu, cuda or cuda:N, got gpu");
   CHECK(mistake_in("seed: '5'\n") ==
         "r.yaml:4:7: seed: expected an integer of at least 0, got \"5\"");
   CHECK(mistake_in("seed: 5.0\n") ==
