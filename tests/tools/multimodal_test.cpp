@@ -94,6 +94,32 @@ TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][
   CHECK(exported["quantized"]["perplexity"] == sets[row]["perplexity"]);
 }
 
+TEST_CASE("two processes whose batches differ in modalities train as one at twice the batch",
+          "[tools][multimodal][processes]") {
+  const std::string script = GENERATE("glm4v", "composition");
+  INFO(script);
+  const auto losses = [&](const Arguments& more) {
+    const MultimodalRun run(script == "glm4v" ? "tiny" : "model", script);
+    Arguments settings = run.settings;
+    settings.insert(settings.end(),
+                    {"--set", "train.max_steps=6", "--set", "train.logging_steps=1", "--set",
+                     "train.input_gradients=float", "--set", "train.control=false"});
+    settings.insert(settings.end(), more.begin(), more.end());
+    run.done("train", settings);
+    std::vector<json> lines;
+    std::istringstream log(read_file(run / "run/log.jsonl"));
+    for (std::string line; std::getline(log, line);) lines.push_back(json::parse(line));
+    return lines;
+  };
+  const auto one = losses({"--set", "train.per_device_train_batch_size=2"});
+  const auto two = losses({"--set", "train.per_device_train_batch_size=1", "--processes", "2"});
+  REQUIRE(two.size() == 6);
+  for (std::size_t i = 0; i < two.size(); ++i) {
+    for (const char* term : {"loss", "hidden"})
+      CHECK(two[i][term].get<double>() == Approx(one[i][term].get<double>()).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("scales by modality are exported where only this program looks for them",
           "[tools][multimodal]") {
   const MultimodalRun run("model", "composition");

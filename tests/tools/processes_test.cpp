@@ -112,6 +112,24 @@ TEST_CASE("two processes follow one at twice the batch", "[tools][processes]") {
     CHECK(losses[i] == Approx(expected[i]).epsilon(1e-4));
 }
 
+TEST_CASE(
+    "an optimizer whose state is divided takes the same steps, and any number goes on from it",
+    "[tools][processes]") {
+  const Arguments weights{"--set", "train.learning_rate={weights: 1e-4, norm_weights: 1e-4}",
+                          "--set", "train.max_steps=6"};
+  const Arguments divided{"--set", "train.shard_optimizer=true"};
+  const TinyRun whole, parts, resumed;
+  whole.done("train", weights + kTwo);
+  parts.done("train", weights + kTwo + divided);
+  for (const char* file :
+       {"run/checkpoint-6/trained.safetensors", "run/checkpoint-6/optimizer.safetensors"})
+    CHECK(read_file(parts / file) == read_file(whole / file));
+
+  CHECK(resumed.run("train", weights + kTwo + divided, "train.step:4=error").code == 1);
+  resumed.done("train", weights + processes(3) + divided);
+  CHECK(losses_in(resumed).size() == losses_in(whole).size());
+}
+
 TEST_CASE("a table of two processes is one's", "[tools][processes]") {
   const TinyRun run;
   run.done("train");

@@ -19,6 +19,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.device = {};                           // a run may go on elsewhere
   recipe.compute = {};                          // changes no bit
   recipe.train.gradient_checkpointing = false;  // changes no bit, either
+  recipe.train.shard_optimizer = false;         // changes where the moments lie
   recipe.train.report_to = {};
   recipe.train.save_steps = {};
   recipe.train.save_total_limit = {};

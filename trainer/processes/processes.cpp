@@ -173,11 +173,17 @@ struct Processes::Group {
     return *nccl;
   }
 
-  /// Runs a collective; `start` returns its works.
+  /// Runs a collective on each tensor, side by side; start(backend, {tensor}, place) returns its
+  /// work.
   template <class Start>
-  void run(const std::string& what, const Start& start) {
+  void run_each(const std::string& what, const std::vector<Tensor>& tensors, const Start& start) {
     try {
-      for (const auto& work : start()) work->wait();
+      std::vector<c10::intrusive_ptr<c10d::Work>> works;
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        std::vector<Tensor> one{tensors[i]};
+        works.push_back(start(backend(tensors[i]), one, i));
+      }
+      for (const auto& work : works) work->wait();
     } catch (const std::exception& error) {
       fail(what, message_of(error));
     }
@@ -270,14 +276,28 @@ void Processes::barrier(const std::string& what) { sum(what, {at::zeros({1})}); 
 
 void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
   if (!group_) return;
-  group_->run(what, [&] {
-    std::vector<c10::intrusive_ptr<c10d::Work>> works;
-    for (const Tensor& tensor : tensors) {
-      std::vector<Tensor> one{tensor};
-      works.push_back(group_->backend(tensor).allreduce(one));
-    }
-    return works;
-  });
+  group_->run_each(what, tensors,
+                   [](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t) {
+                     return backend.allreduce(one);
+                   });
+}
+
+void Processes::sum_at(const std::string& what, std::vector<Tensor> tensors,
+                       const std::vector<int>& roots) {
+  if (!group_) return;
+  group_->run_each(what, tensors,
+                   [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
+                     return backend.reduce(one, c10d::ReduceOptions{.rootRank = roots[i]});
+                   });
+}
+
+void Processes::spread(const std::string& what, std::vector<Tensor> tensors,
+                       const std::vector<int>& roots) {
+  if (!group_) return;
+  group_->run_each(what, tensors,
+                   [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
+                     return backend.broadcast(one, c10d::BroadcastOptions{.rootRank = roots[i]});
+                   });
 }
 
 std::string Processes::broadcast(const std::string& what, const std::string& text) {
@@ -299,12 +319,7 @@ std::vector<std::string> Processes::gather(const std::string& what, const std::s
   for (int from = 0; from < size_; ++from) {
     const Tensor bytes = from == rank_ ? tensor_of(text)
                                        : at::empty({lengths[from].item<std::int64_t>()}, at::kByte);
-    if (bytes.numel() > 0) {
-      group_->run(what, [&] {
-        std::vector<Tensor> one{bytes};
-        return std::vector{group_->gloo->broadcast(one, c10d::BroadcastOptions{.rootRank = from})};
-      });
-    }
+    if (bytes.numel() > 0) spread(what, {bytes}, {from});
     texts.push_back(bytes_in(bytes));
   }
   return texts;

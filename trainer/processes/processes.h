@@ -50,6 +50,12 @@ class Processes {
   }
   /// Replaces each tensor by its sum over all processes. Sums run side by side.
   void sum(const std::string& what, std::vector<at::Tensor> tensors);
+  /// Sums each tensor at its root; elsewhere its values are undefined afterwards.
+  void sum_at(const std::string& what, std::vector<at::Tensor> tensors,
+              const std::vector<int>& roots);
+  /// Replaces each tensor by its root's.
+  void spread(const std::string& what, std::vector<at::Tensor> tensors,
+              const std::vector<int>& roots);
   /// Returns the first process's text.
   std::string broadcast(const std::string& what, const std::string& text);
   /// Returns the first process's tensors, on the CPU.

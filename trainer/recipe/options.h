@@ -60,6 +60,8 @@ struct TrainOptions {
   /// Decays weights and norm weights; corrections and scales never decay.
   double weight_decay = 0.0;
   double max_grad_norm = 1.0;
+  /// Divides the optimizer's state among the processes: each keeps its part of the moments alone.
+  bool shard_optimizer = false;
   std::int64_t save_steps = 50;
   std::int64_t save_total_limit = 2;
   std::int64_t logging_steps = 10;

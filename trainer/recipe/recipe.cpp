@@ -216,6 +216,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
   visitor.number("weight_decay", train.weight_decay, kShare);
   visitor.number("max_grad_norm", train.max_grad_norm, kPositive);
+  visitor.boolean("shard_optimizer", train.shard_optimizer);
   visitor.integer("save_steps", train.save_steps, kCount);
   visitor.integer("save_total_limit", train.save_total_limit, kCount);
   visitor.integer("logging_steps", train.logging_steps, kCount);

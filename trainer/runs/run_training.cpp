@@ -83,8 +83,8 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
   PairedObjective repair(
       experiment.model.network, control.executor, path.corrected, recipe.loss,
       checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
-      chunk_rows(experiment.model.network.head, *path.trainables.weights));
-  Optimizer optimizer(path.trainables.groups, recipe.train);
+      chunk_rows(experiment.model.network.head, *path.trainables.weights), processes);
+  Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),
                      calibration.source.fingerprint,
@@ -108,7 +108,7 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
     ControlObjective adaptation(
         experiment.model.network, control.corrected,
         checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
-    Optimizer control_optimizer(control.trainables.groups, recipe.train);
+    Optimizer control_optimizer(control.trainables.groups, recipe.train, processes);
     const TrainJob control_job{"control",
                                directory.control(),
                                calibration.source.fingerprint,

@@ -28,26 +28,6 @@ modules::NamedTensors read_checked(const fs::path& path, const data::JsonObject&
   return modules::read_tensors(data::SafetensorsReader(path));
 }
 
-struct Content {
-  std::string fingerprint;
-  modules::NamedTensors trained, moments;
-};
-
-/// Reads a whole checkpoint. Nothing if a file is missing or damaged; `damage` and a line on stderr
-/// then name the fault.
-std::optional<Content> read_whole(const fs::path& checkpoint, std::string& damage) {
-  try {
-    const data::JsonObject state = data::JsonObject::read(checkpoint / kState);
-    const data::JsonObject files = state.object("sha256");
-    return Content{state.string("fingerprint"), read_checked(checkpoint / kTrained, files),
-                   read_checked(checkpoint / kOptimizer, files)};
-  } catch (const Error& error) {
-    damage = error.what();
-    write_notice(fmt::format("dualpath: {}; trying the checkpoint before it\n", damage));
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 fs::path Checkpoints::path(std::int64_t step) const {
@@ -71,21 +51,21 @@ std::vector<std::int64_t> Checkpoints::steps() const {
 
 void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
                        const std::string& fingerprint) const {
+  const Content content{step, fingerprint, optimizer.parameters(), optimizer.state()};
   processes_.on_first("checkpoint", [&] {
-    write(step, optimizer, fingerprint);
+    write(content);
     prune();
   });
 }
 
-void Checkpoints::write(std::int64_t step, const Optimizer& optimizer,
-                        const std::string& fingerprint) const {
+void Checkpoints::write(const Content& content) const {
   fs::create_directories(directory_);
-  AtomicDirectory checkpoint(path(step), Replace::kYes);
-  modules::write_tensors(checkpoint.path() / kTrained, optimizer.parameters());
-  modules::write_tensors(checkpoint.path() / kOptimizer, optimizer.state());
+  AtomicDirectory checkpoint(path(content.step), Replace::kYes);
+  modules::write_tensors(checkpoint.path() / kTrained, content.trained);
+  modules::write_tensors(checkpoint.path() / kOptimizer, content.moments);
   const nlohmann::json state{
-      {"step", step},
-      {"fingerprint", fingerprint},
+      {"step", content.step},
+      {"fingerprint", content.fingerprint},
       {"sha256",
        {{kTrained, sha256_file(checkpoint.path() / kTrained)},
         {kOptimizer, sha256_file(checkpoint.path() / kOptimizer)}}},
@@ -95,30 +75,47 @@ void Checkpoints::write(std::int64_t step, const Optimizer& optimizer,
 }
 
 std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint) const {
-  std::int64_t step = processes_.is_first() ? read_last(optimizer, fingerprint) : 0;
-  step = std::stoll(processes_.broadcast("checkpoint", std::to_string(step)));
-  if (step == 0 || processes_.size() == 1) return step;
-  const auto parameters = processes_.broadcast("checkpoint", optimizer.parameters());
-  const auto state = processes_.broadcast("checkpoint", optimizer.state());
-  if (!processes_.is_first()) optimizer.load(parameters, state, "process 0's checkpoint");
+  constexpr const char* kWhat = "checkpoint";
+  const Content first = processes_.is_first() ? read_last(fingerprint) : Content{};
+  const std::int64_t step = std::stoll(processes_.broadcast(kWhat, std::to_string(first.step)));
+  if (step == 0) return 0;
+  const auto trained = processes_.broadcast(kWhat, first.trained);
+  const auto moments = processes_.broadcast(kWhat, first.moments);
+  optimizer.load(trained, moments, path(step).string());
   return step;
 }
 
-std::int64_t Checkpoints::read_last(Optimizer& optimizer, const std::string& fingerprint) const {
+Checkpoints::Content Checkpoints::read_last(const std::string& fingerprint) const {
   const std::vector<std::int64_t> found = steps();
   std::string damage;
   for (auto step = found.rbegin(); step != found.rend(); ++step) {
-    const auto content = read_whole(path(*step), damage);
+    auto content = read_whole(*step, damage);
     if (!content) continue;
     if (content->fingerprint != fingerprint) {
       throw Error("{}: made from another model, calibration or text; --restart starts anew",
                   path(*step).string());
     }
-    optimizer.load(content->trained, content->moments, path(*step).string());
-    return *step;
+    return std::move(*content);
   }
   if (!damage.empty()) throw Error("{}; no whole checkpoint is left", damage);
-  return 0;
+  return {};
+}
+
+/// Reads a whole checkpoint. Nothing if a file is missing or damaged; `damage` and a line on stderr
+/// then name the fault.
+std::optional<Checkpoints::Content> Checkpoints::read_whole(std::int64_t step,
+                                                            std::string& damage) const {
+  const fs::path checkpoint = path(step);
+  try {
+    const data::JsonObject state = data::JsonObject::read(checkpoint / kState);
+    const data::JsonObject files = state.object("sha256");
+    return Content{step, state.string("fingerprint"), read_checked(checkpoint / kTrained, files),
+                   read_checked(checkpoint / kOptimizer, files)};
+  } catch (const Error& error) {
+    damage = error.what();
+    write_notice(fmt::format("dualpath: {}; trying the checkpoint before it\n", damage));
+    return std::nullopt;
+  }
 }
 
 void Checkpoints::prune() const {

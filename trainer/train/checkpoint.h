@@ -39,8 +39,15 @@ class Checkpoints {
   std::filesystem::path path(std::int64_t step) const;
 
  private:
-  void write(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const;
-  std::int64_t read_last(Optimizer& optimizer, const std::string& fingerprint) const;
+  /// What a checkpoint holds; nothing at step 0.
+  struct Content {
+    std::int64_t step = 0;
+    std::string fingerprint = {};
+    modules::NamedTensors trained = {}, moments = {};
+  };
+  void write(const Content& content) const;
+  Content read_last(const std::string& fingerprint) const;
+  std::optional<Content> read_whole(std::int64_t step, std::string& damage) const;
 
   std::filesystem::path directory_;
   std::int64_t save_total_limit_;

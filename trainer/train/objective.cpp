@@ -3,9 +3,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
 
 #include "modules/network/batch_state.h"
-#include "quant/compare/paired_forward.h"
 #include "trainer/train/losses.h"
 
 namespace dualpath::trainer {
@@ -46,20 +46,52 @@ StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& co
   return read_step({unread}, /*squared_norm=*/{}, counts).losses;
 }
 
+/// Replaces the positions of each stage, and returns the tokens, by their sums over the processes.
+double PairedObjective::sum_over_processes(double tokens,
+                                           std::map<std::string, Tensor>& positions) const {
+  std::vector<Tensor> counts{torch::full({}, tokens, torch::kDouble)};
+  for (const modules::Stage& stage : network_.stages) {
+    if (!stage.correctable) continue;
+    const auto own = positions.find(stage.name);
+    counts.push_back(own == positions.end() ? torch::zeros({}, torch::kDouble) : own->second.cpu());
+  }
+  const Tensor sums = torch::stack(counts);
+  processes_.sum("positions", {sums});
+  const auto* sum = sums.const_data_ptr<double>();
+  const double all_tokens = *sum;
+  for (const modules::Stage& stage : network_.stages) {
+    if (stage.correctable)
+      positions[stage.name] = torch::full({}, *++sum, torch::kDouble).to(reference_.device());
+  }
+  return all_tokens;
+}
+
+std::vector<Tensor> PairedObjective::shares_of(const std::vector<quant::StageDistance>& distances,
+                                               double tokens) const {
+  std::map<std::string, Tensor> positions;
+  for (const quant::StageDistance& distance : distances)
+    positions[distance.stage] = distance.positions.to(torch::kDouble);
+  if (is_collective()) tokens = sum_over_processes(tokens, positions);
+  std::vector<Tensor> shares;
+  for (const quant::StageDistance& distance : distances)
+    shares.push_back((tokens / positions.at(distance.stage)).to(torch::kFloat));
+  return shares;
+}
+
 UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count) {
   const at::Device device = reference_.device();
   const quant::PairedForward paired =
       quant::paired_forward(network_, modules::make_state(batch, device), reference_, corrected_,
                             options_.distance, checkpointing_);
   UnreadLosses losses{.weights = options_, .targets = static_cast<double>(count.targets)};
-  const auto tokens = batch.mask.sum().item<double>();
+  const std::vector<Tensor> shares = shares_of(paired.distances, batch.mask.sum().item<double>());
   Tensor hidden = torch::zeros({}, device);
   std::vector<Tensor> distances;
-  for (const quant::StageDistance& distance : paired.distances) {
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const quant::StageDistance& distance = paired.distances[i];
     losses.stages.push_back(distance.stage);
     distances.push_back(distance.sum.detach());
-    const Tensor share = tokens / distance.positions.to(torch::kDouble);
-    hidden = hidden + distance.sum * share.to(torch::kFloat);
+    hidden = hidden + distance.sum * shares[i];
   }
   const auto stages = static_cast<double>(std::max<std::ptrdiff_t>(
       1, std::count_if(network_.stages.begin(), network_.stages.end(),

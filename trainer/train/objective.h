@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "data/samples/batch.h"
 #include "modules/execute/gradient_checkpointing.h"
 #include "modules/network/network.h"
+#include "quant/compare/paired_forward.h"
+#include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/step_losses.h"
@@ -25,33 +29,46 @@ struct Objective {
   /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
   /// losses is returned, unread.
   virtual UnreadLosses run(const data::Batch& batch, const GlobalCount& count) = 0;
+  /// Whether run() talks to the other processes, so that an error leaves them waiting in it.
+  virtual bool is_collective() const { return false; }
   /// run(), and reads the losses at once.
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count);
 };
 
 /// The repair: kl · KL(reference || quantized) + ce · CE + hidden · distance. Executors must
-/// outlive it. chunk_rows: the head's rows at a time, from chunk_rows().
+/// outlive it. chunk_rows: the head's rows at a time, from chunk_rows(). In a network with towers,
+/// processes that share a batch count its positions together, stage by stage.
 class PairedObjective : public Objective {
  public:
   PairedObjective(const modules::Network& network, modules::Executor& reference,
                   modules::Executor& corrected, const LossOptions& options,
                   modules::GradientCheckpointing checkpointing = {},
-                  std::int64_t chunk_rows = kChunkRows)
+                  std::int64_t chunk_rows = kChunkRows, Processes& processes = Processes::alone())
       : network_(network),
         reference_(reference),
         corrected_(corrected),
         options_(options),
         checkpointing_(std::move(checkpointing)),
-        chunk_rows_(chunk_rows) {}
+        chunk_rows_(chunk_rows),
+        processes_(processes) {}
   UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override;
+  bool is_collective() const override {
+    return processes_.size() > 1 && !network_.tower_samples.empty();
+  }
 
  private:
+  /// For each distance, the batch's tokens over the stage's positions: float32 scalars.
+  std::vector<torch::Tensor> shares_of(const std::vector<quant::StageDistance>& distances,
+                                       double tokens) const;
+  double sum_over_processes(double tokens, std::map<std::string, torch::Tensor>& positions) const;
+
   const modules::Network& network_;
   modules::Executor& reference_;
   modules::Executor& corrected_;
   LossOptions options_;
   modules::GradientCheckpointing checkpointing_;
   std::int64_t chunk_rows_;
+  Processes& processes_;
 };
 
 /// The control: cross-entropy of the corrected float model. It shows the gain of adapting to the

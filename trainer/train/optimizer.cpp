@@ -9,6 +9,7 @@
 #include "data/base/error.h"
 #include "modules/ops/on_device.h"
 #include "trainer/kernels/adamw.h"
+#include "trainer/processes/gradients.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -51,15 +52,19 @@ Tensor laid_out_as(const Tensor& like, const Tensor& tensor) {
   return tensor.strides() == like.strides() ? tensor : torch::empty_like(like).copy_(tensor);
 }
 
-double squared_norm(const std::vector<Tensor>& gradients) {
+std::vector<double> squared_shares(const std::vector<Tensor>& gradients) {
   const std::vector<Share> shares = shares_of(gradients);
   std::vector<double> sums(shares.size());
   for_each_share(shares, [&](std::size_t i) {
     const auto& [tensor, begin, size] = shares[i];
     sums[i] = squared_norm_cpu(gradients[tensor].const_data_ptr<float>() + begin, size);
   });
+  return sums;
+}
+
+double squared_norm(const std::vector<Tensor>& gradients) {
   double sum = 0.0;
-  for (const double share : sums) sum += share;
+  for (const double share : squared_shares(gradients)) sum += share;
   return sum;
 }
 
@@ -140,8 +145,9 @@ double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
   return 1.0;
 }
 
-Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options)
-    : options_(options), groups_(std::move(groups)) {
+Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options,
+                     Processes& processes)
+    : options_(options), groups_(std::move(groups)), processes_(processes) {
   for (const ParameterGroup& group : groups_) {
     for (const auto& [name, parameter] : group.parameters) {
       TORCH_CHECK(
@@ -149,6 +155,19 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& opt
           name, " is trained: expected a dense float32 tensor");
     }
     parameters_.insert(group.parameters.begin(), group.parameters.end());
+  }
+  if (options.shard_optimizer && processes.size() > 1) owners_ = owners_of(processes, parameters_);
+}
+
+bool Optimizer::owns(const std::string& name) const {
+  return owners_.empty() || owners_.at(name) == processes_.rank();
+}
+
+void Optimizer::sum_gradients() {
+  if (owners_.empty()) {
+    trainer::sum_gradients(processes_, parameters_);
+  } else {
+    summed_ = sum_gradients_at(processes_, parameters_, owners_);
   }
 }
 
@@ -185,7 +204,21 @@ void Optimizer::step(std::int64_t step, double norm) {
     }
   }
   run(updates);
+  if (!owners_.empty()) spread_parameters();
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = Tensor();
+}
+
+/// Gives every process the parameters that their owners have stepped.
+void Optimizer::spread_parameters() {
+  std::vector<Tensor> stepped, sent;
+  std::vector<int> roots;
+  for (const std::string& name : summed_) {
+    stepped.push_back(parameters_.at(name));
+    sent.push_back(stepped.back().detach().contiguous());
+    roots.push_back(owners_.at(name));
+  }
+  processes_.spread("parameters", sent, roots);
+  for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i].detach().copy_(sent[i]);
 }
 
 Tensor Optimizer::squared_gradient_norm() const {
@@ -194,6 +227,7 @@ Tensor Optimizer::squared_gradient_norm() const {
   for (const auto& [name, parameter] : parameters_) {
     if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
   }
+  if (!owners_.empty()) return sum_of_owners(gradients);
   if (gradients.empty()) return {};
   const torch::TensorOptions doubles = gradients.front().options().dtype(torch::kDouble);
   const auto on_cuda = [&](void*) {
@@ -212,7 +246,40 @@ double Optimizer::learning_rate(std::int64_t step) const {
                                                          options_.max_steps);
 }
 
+/// The squared norm of gradients that lie at their owners. Shares of all are added in the order
+/// that one process adds them in, so the bits are the same.
+Tensor Optimizer::sum_of_owners(const std::vector<Tensor>& own) const {
+  std::vector<Tensor> all;
+  for (const std::string& name : summed_) all.push_back(parameters_.at(name));
+  const Tensor sums =
+      torch::zeros({static_cast<std::int64_t>(shares_of(all).size())}, torch::kDouble);
+  auto* sum = sums.mutable_data_ptr<double>();
+  auto gradient = own.begin();
+  for (const std::string& name : summed_) {
+    const std::size_t shares = shares_of({parameters_.at(name)}).size();
+    if (owns(name)) {
+      for (const double share : squared_shares({*gradient++})) *sum++ = share;
+    } else {
+      sum += shares;
+    }
+  }
+  processes_.sum("gradients", {sums});
+  double total = 0.0;
+  for (std::int64_t i = 0; i < sums.numel(); ++i) total += sums.const_data_ptr<double>()[i];
+  return torch::full({}, total, torch::kDouble);
+}
+
 NamedTensors Optimizer::state() const {
+  NamedTensors state = own_state();
+  if (owners_.empty()) return state;
+  NamedTensors whole;
+  for (const NamedTensors& part : processes_.gather("checkpoint", state)) {
+    if (processes_.is_first()) whole.insert(part.begin(), part.end());
+  }
+  return whole;
+}
+
+NamedTensors Optimizer::own_state() const {
   NamedTensors state;
   for (const auto& [name, moments] : moments_) {
     state[name + ".exp_avg"] = moments.exp_avg;
@@ -228,7 +295,7 @@ void Optimizer::load(const NamedTensors& parameters, const NamedTensors& state,
   for (auto& [name, parameter] : parameters_) {
     parameter.copy_(saved(parameters, name, parameter, where));
     moments_.erase(name);
-    if (!state.contains(name + ".step")) continue;  // it never had a gradient
+    if (!owns(name) || !state.contains(name + ".step")) continue;  // it never had a gradient
     const auto moment = [&](const char* which) {
       return torch::empty_like(parameter).copy_(saved(state, name + which, parameter, where));
     };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "modules/weights/tensor_view.h"
+#include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
@@ -24,10 +25,17 @@ struct ParameterGroup {
 
 /// AdamW over groups, with clipping by the global norm. Its state goes by parameter name, so that
 /// it can be saved. Parameters are float32. A step is one pass over each, clipping included
-/// (kernels/adamw.h).
+/// (kernels/adamw.h). With shard_optimizer each process keeps the moments of its own parameters,
+/// steps these, and gets the others' values from their owners; all steps are collective then, and
+/// the bits are the same.
 class Optimizer {
  public:
-  Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options);
+  /// processes must outlive the optimizer.
+  Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options,
+            Processes& processes = Processes::alone());
+
+  /// Sums the gradients over the processes: everywhere, or each where its moments are.
+  void sum_gradients();
 
   /// Square of the gradients' norm, a float64 scalar on their device. Undefined if there is none.
   torch::Tensor squared_gradient_norm() const;
@@ -42,7 +50,8 @@ class Optimizer {
 
   /// Every trained tensor, by name.
   const modules::NamedTensors& parameters() const { return parameters_; }
-  /// Moments and steps: "<parameter>.exp_avg", ".exp_avg_sq" and ".step".
+  /// Moments and steps: "<parameter>.exp_avg", ".exp_avg_sq" and ".step". If they are divided, the
+  /// first process gets all of them, and the others nothing.
   modules::NamedTensors state() const;
   /// Loads values and state. A missing tensor or wrong shape is an Error naming it and `where`.
   void load(const modules::NamedTensors& parameters, const modules::NamedTensors& state,
@@ -54,9 +63,17 @@ class Optimizer {
     std::int64_t step = 0;  ///< steps this parameter has taken
   };
 
+  bool owns(const std::string& name) const;
+  void spread_parameters();
+  torch::Tensor sum_of_owners(const std::vector<torch::Tensor>& own) const;
+  modules::NamedTensors own_state() const;
+
   TrainOptions options_;
   std::vector<ParameterGroup> groups_;
   modules::NamedTensors parameters_;
+  Processes& processes_;
+  std::map<std::string, int> owners_;       // of the moments, if they are divided
+  std::vector<std::string> summed_;         // parameters with a gradient anywhere, if they are
   std::map<std::string, Moments> moments_;  // parameters that have had a gradient
 };
 

@@ -11,8 +11,8 @@
 namespace dualpath::trainer {
 
 /// Means over the step's counts. `hidden` also averages over stages. A tower's stage takes the mean
-/// over its own positions in each batch, and counts by the batch's share of tokens. If a batch
-/// shows the tower nothing, it adds nothing.
+/// over its own positions in each batch, and counts by the batch's share of tokens; a batch is what
+/// all processes see at a time. If a batch shows the tower nothing, it adds nothing.
 struct StepLosses {
   double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
   /// The first term or stage whose value is not finite; empty if all are.

@@ -14,7 +14,6 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
-#include "trainer/processes/gradients.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
 
@@ -63,9 +62,9 @@ class Loop {
   StepLosses train_step(std::int64_t step) {
     const std::vector<data::Batch> batches = batches_of(step);
     const GlobalCount count = global_count(batches);
-    const Outcome own = accumulate(batches, count);
+    const Outcome own = accumulate(step, batches, count);
     const StepLosses losses = agreed(step, own);
-    sum_gradients(processes_, optimizer_.parameters());
+    optimizer_.sum_gradients();
     gradient_norm_ = is_alone() ? own.gradient_norm : optimizer_.gradient_norm();
     if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient is not finite");
     optimizer_.step(step, gradient_norm_);
@@ -109,7 +108,8 @@ class Loop {
 
   /// Accumulates a step's batches, and waits for the device once: losses, norm and the counts of
   /// all sites are read together. A site that meets a value that is not finite throws.
-  Outcome accumulate(const std::vector<data::Batch>& batches, const GlobalCount& count) {
+  Outcome accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
+                     const GlobalCount& count) {
     Outcome outcome;
     try {
       modules::DeviceCounts counts;
@@ -120,6 +120,7 @@ class Loop {
       const StepReading read = read_step(unread, norm, counts);
       outcome = {.losses = read.losses, .gradient_norm = read.gradient_norm, .error = ""};
     } catch (const Error& error) {
+      if (objective_.is_collective()) diverged(step, error.what());
       outcome.error = error.what();
     }
     if (outcome.error.empty() && !outcome.losses.not_finite.empty())

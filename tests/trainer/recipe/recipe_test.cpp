@@ -91,6 +91,7 @@ train:
   warmup_ratio: 0.4
   weight_decay: 0.6
   max_grad_norm: 0.7
+  shard_optimizer: true
   save_steps: 14
   save_total_limit: 15
   logging_steps: 16
@@ -137,6 +138,7 @@ seed: 9223372036854775807
                                      0.4,
                                      0.6,
                                      0.7,
+                                     true,
                                      14,
                                      15,
                                      16,
