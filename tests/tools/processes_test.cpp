@@ -177,6 +177,28 @@ TEST_CASE("SIGTERM stops all processes at one step, and another number of them g
   CHECK_THAT(read_file(run / "run/report.json"), !Contains("\"resumed_from\": 0"));
 }
 
+TEST_CASE("two runs of two processes do not share a directory", "[tools][processes]") {
+  const TinyRun run;
+  const Arguments endless{"--set", "train.max_steps=1000000"};
+  RunningProgram first(run.program("train", endless + kTwo));
+  wait_for(run / "run/log.jsonl");
+  const ProgramEnd second = run.run("train", endless + kTwo);
+  CHECK(second.code == 1);
+  CHECK_THAT(second.err, Contains("dualpath: run: another dualpath run (pid ") &&
+                             Contains("is using this directory"));
+  first.send(SIGTERM);
+  CHECK(first.wait().code == 130);
+}
+
+TEST_CASE("a damaged checkpoint is passed over by all processes", "[tools][processes]") {
+  const TinyRun whole, run;
+  for (const TinyRun* each : {&whole, &run}) each->done("train", kTwo);
+  fs::resize_file(run / "run/checkpoint-8/trained.safetensors", 100);
+  const ProgramEnd end = run.done("train", kTwo);
+  CHECK_THAT(end.err, Contains("checkpoint-8") && Contains("trying the checkpoint before it"));
+  CHECK(are_same(run, whole));
+}
+
 TEST_CASE("what one process meets stops all, and the first says which", "[tools][processes]") {
   const TinyRun run;
   Arguments others;

@@ -44,7 +44,7 @@ void remove_measurements(json& value) {
   if (!value.is_structured()) return;
   if (value.is_object()) {
     for (const char* key : {"seconds", "resumed_from", "tokens_per_second", "resident_bytes",
-                            "peak_resident_bytes"}) {
+                            "peak_resident_bytes", "process_seconds", "communication_seconds"}) {
       value.erase(key);
     }
   }

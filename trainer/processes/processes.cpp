@@ -173,8 +173,6 @@ struct Processes::Group {
     return *nccl;
   }
 
-  /// Runs a collective on each tensor, side by side; start(backend, {tensor}, place) returns its
-  /// work.
   template <class Start>
   void run_each(const std::string& what, const std::vector<Tensor>& tensors, const Start& start) {
     try {
@@ -268,6 +266,14 @@ void Processes::leave(const std::string& reason) noexcept {
   if (group_) group_->leave(kOwn + reason);
 }
 
+template <class Start>
+void Processes::run_each(const std::string& what, const std::vector<Tensor>& tensors,
+                         const Start& start) {
+  const auto begin = steady_clock::now();
+  group_->run_each(what, tensors, start);
+  seconds_ += std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
 void Processes::wait_for_first(const std::string& what) {
   if (group_) group_->wait_for_first(what);
 }
@@ -276,28 +282,25 @@ void Processes::barrier(const std::string& what) { sum(what, {at::zeros({1})}); 
 
 void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
   if (!group_) return;
-  group_->run_each(what, tensors,
-                   [](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t) {
-                     return backend.allreduce(one);
-                   });
+  run_each(what, tensors, [](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t) {
+    return backend.allreduce(one);
+  });
 }
 
 void Processes::sum_at(const std::string& what, std::vector<Tensor> tensors,
                        const std::vector<int>& roots) {
   if (!group_) return;
-  group_->run_each(what, tensors,
-                   [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
-                     return backend.reduce(one, c10d::ReduceOptions{.rootRank = roots[i]});
-                   });
+  run_each(what, tensors, [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
+    return backend.reduce(one, c10d::ReduceOptions{.rootRank = roots[i]});
+  });
 }
 
 void Processes::spread(const std::string& what, std::vector<Tensor> tensors,
                        const std::vector<int>& roots) {
   if (!group_) return;
-  group_->run_each(what, tensors,
-                   [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
-                     return backend.broadcast(one, c10d::BroadcastOptions{.rootRank = roots[i]});
-                   });
+  run_each(what, tensors, [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
+    return backend.broadcast(one, c10d::BroadcastOptions{.rootRank = roots[i]});
+  });
 }
 
 std::string Processes::broadcast(const std::string& what, const std::string& text) {

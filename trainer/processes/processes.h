@@ -38,6 +38,9 @@ class Processes {
   int local_size() const { return local_size_; }  ///< processes on this machine
   bool is_first() const { return rank_ == 0; }
 
+  /// Seconds spent in collectives so far, waiting for the others included.
+  double seconds() const { return seconds_; }
+
   /// Tells the others that this process ends before its work is done, and why.
   void leave(const std::string& reason) noexcept;
 
@@ -69,8 +72,14 @@ class Processes {
   struct Group;  // c10d's store and backends
 
   void wait_for_first(const std::string& what);
+  /// Runs a collective on each tensor, side by side; start(backend, {tensor}, place) returns its
+  /// work.
+  template <class Start>
+  void run_each(const std::string& what, const std::vector<at::Tensor>& tensors,
+                const Start& start);
 
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  double seconds_ = 0.0;
   std::unique_ptr<Group> group_;  // null if alone
 };
 

@@ -101,6 +101,7 @@ class Loop {
   struct Outcome {
     StepLosses losses;
     double gradient_norm = 0.0;  ///< of this process's gradients, if it is alone
+    double seconds = 0.0;        ///< this process's own work
     std::string error;
   };
 
@@ -111,6 +112,7 @@ class Loop {
   Outcome accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
                      const GlobalCount& count) {
     Outcome outcome;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       modules::DeviceCounts counts;
       std::vector<UnreadLosses> unread;
@@ -118,13 +120,16 @@ class Loop {
       // Gradients of several processes are summed only when all have agreed.
       const torch::Tensor norm = is_alone() ? optimizer_.squared_gradient_norm() : torch::Tensor();
       const StepReading read = read_step(unread, norm, counts);
-      outcome = {.losses = read.losses, .gradient_norm = read.gradient_norm, .error = ""};
+      outcome.losses = read.losses;
+      outcome.gradient_norm = read.gradient_norm;
     } catch (const Error& error) {
       if (objective_.is_collective()) diverged(step, error.what());
       outcome.error = error.what();
     }
     if (outcome.error.empty() && !outcome.losses.not_finite.empty())
       outcome.error = "the loss is not finite, first at " + outcome.losses.not_finite;
+    outcome.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return outcome;
   }
 
@@ -134,7 +139,11 @@ class Loop {
         torch::tensor({own.losses.total, own.losses.kl, own.losses.ce, own.losses.hidden,
                        own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
                       torch::kDouble);
-    processes_.sum(job_.label, {sums});
+    const torch::Tensor seconds = torch::zeros({processes_.size()}, torch::kDouble);
+    seconds[processes_.rank()] = own.seconds;
+    processes_.sum(job_.label, {sums, seconds});
+    seconds_by_process_.assign(seconds.const_data_ptr<double>(),
+                               seconds.const_data_ptr<double>() + seconds.numel());
     const auto* sum = sums.const_data_ptr<double>();
     if (sum[4] > 0.0) throw_first(step, processes_.gather(job_.label, own.error));
     is_interrupted_ = sum[5] > 0.0;
@@ -160,15 +169,20 @@ class Loop {
                        static_cast<double>(resident_bytes()) / 1e9));
     const bool last = step + 1 == options_.max_steps;
     if (!log_ || ((step + 1) % options_.logging_steps != 0 && !last)) return;
-    log_->write({{"step", step + 1},
-                 {"loss", losses.total},
-                 {"kl", losses.kl},
-                 {"ce", losses.ce},
-                 {"hidden", losses.hidden},
-                 {"learning_rate", optimizer_.learning_rate(step)},
-                 {"grad_norm", gradient_norm_},
-                 {"tokens_per_second", tokens_per_second},
-                 {"resident_bytes", resident_bytes()}});
+    nlohmann::json line{{"step", step + 1},
+                        {"loss", losses.total},
+                        {"kl", losses.kl},
+                        {"ce", losses.ce},
+                        {"hidden", losses.hidden},
+                        {"learning_rate", optimizer_.learning_rate(step)},
+                        {"grad_norm", gradient_norm_},
+                        {"tokens_per_second", tokens_per_second},
+                        {"resident_bytes", resident_bytes()}};
+    if (!is_alone()) {
+      line["process_seconds"] = seconds_by_process_;         // of this step, without communication
+      line["communication_seconds"] = processes_.seconds();  // of the run so far
+    }
+    log_->write(line);
     if (events_) show(step, losses);
   }
 
@@ -211,6 +225,7 @@ class Loop {
   std::optional<RunLog> log_;  // the first process's
   std::optional<data::EventFile> events_;
   bool is_interrupted_ = false;  // any process
+  std::vector<double> seconds_by_process_;
   std::int64_t saved_ = 0, tokens_ = 0;
   double gradient_norm_ = 0.0;
 };
