@@ -271,7 +271,7 @@ void Processes::run_each(const std::string& what, const std::vector<Tensor>& ten
                          const Start& start) {
   const auto begin = steady_clock::now();
   group_->run_each(what, tensors, start);
-  seconds_ += std::chrono::duration<double>(steady_clock::now() - begin).count();
+  communication_seconds_ += std::chrono::duration<double>(steady_clock::now() - begin).count();
 }
 
 void Processes::wait_for_first(const std::string& what) {

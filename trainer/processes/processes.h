@@ -39,7 +39,7 @@ class Processes {
   bool is_first() const { return rank_ == 0; }
 
   /// Seconds spent in collectives so far, waiting for the others included.
-  double seconds() const { return seconds_; }
+  double communication_seconds() const { return communication_seconds_; }
 
   /// Tells the others that this process ends before its work is done, and why.
   void leave(const std::string& reason) noexcept;
@@ -79,7 +79,7 @@ class Processes {
                 const Start& start);
 
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
-  double seconds_ = 0.0;
+  double communication_seconds_ = 0.0;
   std::unique_ptr<Group> group_;  // null if alone
 };
 

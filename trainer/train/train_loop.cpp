@@ -179,8 +179,8 @@ class Loop {
                         {"tokens_per_second", tokens_per_second},
                         {"resident_bytes", resident_bytes()}};
     if (!is_alone()) {
-      line["process_seconds"] = seconds_by_process_;         // of this step, without communication
-      line["communication_seconds"] = processes_.seconds();  // of the run so far
+      line["process_seconds"] = seconds_by_process_;  // of this step, without communication
+      line["communication_seconds"] = processes_.communication_seconds();  // of the run so far
     }
     log_->write(line);
     if (events_) show(step, losses);
