@@ -119,7 +119,6 @@ std::string text_of_plan(const trainer::PlanReport& report, bool all) {
 
 void plan(const RecipeArguments& arguments, bool all) {
   const trainer::Recipe recipe = arguments.load();
-  trainer::use_threads(recipe.num_threads);
   const trainer::PlanReport report = trainer::plan_report(recipe);
   announce_kernel(recipe);  // mistakes in the recipe come alone
   print(to_json(report), arguments.json, text_of_plan(report, all));
