@@ -20,14 +20,16 @@ void GroupObserver::observe(const at::Tensor& x, const std::vector<ModalityRows>
   if (counted.empty()) return;
   all_->observe(x, all_of(counted));
   for (const auto& [modality, rows] : counted) {
-    if (rows.any().item<bool>()) made(modality).observe(x, rows);
+    // What a device's mask holds is read later, so there an observer may have seen nothing.
+    if (!rows.is_cpu() || rows.any().item<bool>()) made(modality).observe(x, rows);
   }
 }
 
 modules::NamedTensors GroupObserver::seen() const {
   modules::NamedTensors seen{{kAll, all_->seen()}};
-  for (const auto& [modality, observer] : by_modality_)
-    seen.emplace(modules::name_of(modality), observer->seen());
+  for (const auto& [modality, observer] : by_modality_) {
+    if (observer->range().count > 0) seen.emplace(modules::name_of(modality), observer->seen());
+  }
   return seen;
 }
 
@@ -41,12 +43,16 @@ void GroupObserver::add(const modules::NamedTensors& seen) {
 
 const Observer* GroupObserver::of(modules::Modality modality) const {
   const auto found = by_modality_.find(modality);
-  return found == by_modality_.end() ? nullptr : found->second.get();
+  const bool is_seen = found != by_modality_.end() && found->second->range().count > 0;
+  return is_seen ? found->second.get() : nullptr;
 }
 
 ModalityRanges GroupObserver::modality_ranges() const {
   ModalityRanges ranges;
-  for (const auto& [modality, observer] : by_modality_) ranges[modality] = observer->range();
+  for (const auto& [modality, observer] : by_modality_) {
+    const ObservedRange range = observer->range();
+    if (range.count > 0) ranges[modality] = range;
+  }
   return ranges;
 }
 

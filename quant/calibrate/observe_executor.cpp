@@ -22,6 +22,14 @@ modules::NamedTensors of_group(const std::string& group, const modules::NamedTen
   return own;
 }
 
+/// The largest magnitude in each channel of chosen rows; 0 if there are none. x: [N, C]; chosen:
+/// [N] bool.
+at::Tensor largest(const at::Tensor& x, const at::Tensor& chosen) {
+  if (!x.is_cpu()) return x.abs().masked_fill_(chosen.logical_not().unsqueeze(1), 0.0).amax(0);
+  const at::Tensor seen = x.index({chosen});
+  return seen.size(0) > 0 ? seen.abs().amax(0) : at::zeros({x.size(1)}, x.options());
+}
+
 }  // namespace
 
 using modules::Operand;
@@ -94,9 +102,7 @@ void ObserveExecutor::observe(const std::string& site, const at::Tensor& x,
   const auto channels = channel_ranges_.find(site);
   if (channels == channel_ranges_.end()) return;
   for (const ModalityRows& some : counted) {
-    const at::Tensor seen = rows.index({some.rows});
-    if (seen.size(0) > 0)
-      channels->second = at::maximum(channels->second, seen.abs().amax(0).to(at::kFloat));
+    channels->second = at::maximum(channels->second, largest(rows, some.rows).to(at::kFloat));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "modules/network/batch_state.h"
 #include "modules/weights/device_counts.h"
+#include "quant/calibrate/observe_executor.h"
 #include "tests/standin/small_run.h"
 #include "tests/support/catch.h"
 #include "tests/support/standin_device.h"
@@ -71,6 +72,25 @@ TEST_CASE("no stage of the quantized model makes the host wait", "[standin][read
   }
   counts.check();
   CHECK(state.hidden.isfinite().all().item<bool>());
+}
+
+TEST_CASE("no stage of a calibration makes the host wait", "[standin][read_backs]") {
+  const Model model = any_model();
+  INFO(model.path << " " << Catch::Detail::stringify(model.settings));
+  const Paths paths(model);
+  const at::NoGradGuard no_grad;
+  quant::ObserveExecutor observe(paths.experiment.model.weights,
+                                 paths.experiment.recipe.model.tensor_options(),
+                                 paths.experiment.plan);
+  modules::State state = modules::make_state(paths.batch(), standin_device());
+  take_read_backs();
+  modules::DeviceCounts counts;
+  for (const modules::Stage& stage : paths.experiment.model.network.stages) {
+    INFO(stage.name);
+    modules::run(stage, observe, state);
+    CHECK(take_read_backs() == std::vector<std::string>{});
+  }
+  counts.check();
 }
 
 TEST_CASE("the host waits once a training step", "[standin][read_backs]") {
