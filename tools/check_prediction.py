@@ -16,6 +16,8 @@ def rows(report):
     yield "export bytes", predicted["export_bytes"], report["export"]["weight_bytes"], 0.0
     if predicted["peak_resident_bytes"] is not None:
         yield "peak memory", predicted["peak_resident_bytes"], training["peak_resident_bytes"], 0.15
+    if "peak_device_bytes" in predicted:
+        yield "GPU memory", predicted["peak_device_bytes"], training["peak_device_bytes"], 0.15
     seconds = predicted["seconds"]
     if seconds["calibrate"] > 0:  # 0 without static inputs
         yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40

@@ -31,13 +31,17 @@ std::string saved_line(const trainer::PlanReport& report) {
                      saved_text(checkpointed, report.hidden_size));
 }
 
+std::string peak_text(const trainer::Prediction& prediction) {
+  if (prediction.peak_device_bytes) return size_text(*prediction.peak_device_bytes) + " on the GPU";
+  return prediction.peak_resident_bytes ? size_text(*prediction.peak_resident_bytes) : "unknown";
+}
+
 std::string predicted_line(const trainer::Prediction& prediction) {
   const auto& [calibrate, train, control, evaluate] = prediction.seconds.value();
   return fmt::format(
       "predicted here: peak memory {}; calibrate {:.0f} s, train {:.0f} s, control {:.0f} s, "
       "evaluate {:.0f} s",
-      prediction.peak_resident_bytes ? size_text(*prediction.peak_resident_bytes) : "unknown",
-      calibrate, train, control, evaluate);
+      peak_text(prediction), calibrate, train, control, evaluate);
 }
 
 /// Bytes by scheme: "decoder 8.2 GB, in float 2.5 GB".

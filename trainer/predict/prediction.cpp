@@ -16,6 +16,7 @@
 #include "quant/stored/layout.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
+#include "trainer/predict/device_memory.h"
 #include "trainer/predict/saved_bytes.h"
 #include "trainer/predict/weight_memory.h"
 #include "trainer/train/head_chunks.h"
@@ -64,6 +65,12 @@ class Probe {
         narrow_(with_targets(batch, chunk_rows)),
         wide_(with_targets(batch, 2 * chunk_rows)) {}
 
+  /// Begins to watch the memory that work takes on a device, and returns what is held. Nothing if
+  /// it cannot be watched.
+  static std::optional<std::int64_t> restart_peak(at::Device device) {
+    return device.is_cpu() ? restart_peak_resident() : restart_peak_device_bytes(device);
+  }
+
   /// Seconds of work. The fastest repeat counts, since a disturbance only ever slows a run.
   template <class Work>
   Cost seconds(const Work& work, int repeats = 2) const {
@@ -74,11 +81,13 @@ class Probe {
     return cost(least, deep, wide);
   }
 
-  /// Resident bytes that work adds while it runs.
+  /// Bytes that work adds while it runs, resident ones on the CPU. Nothing if they cannot be
+  /// watched.
   template <class Work>
-  Cost bytes(const Work& work) const {
-    const double least = growth([&] { work(shallow_, narrow_); });
-    return cost(least, growth([&] { work(deep_, narrow_); }), least);
+  std::optional<Cost> bytes(at::Device device, const Work& work) const {
+    if (!restart_peak(device)) return std::nullopt;
+    const double least = growth(device, [&] { work(shallow_, narrow_); });
+    return cost(least, growth(device, [&] { work(deep_, narrow_); }), least);
   }
 
  private:
@@ -102,12 +111,12 @@ class Probe {
   }
 
   template <class Work>
-  static double growth(const Work& work) {
+  static double growth(at::Device device, const Work& work) {
     work();  // once before: weights come, and the heap takes its shape
     release_freed_memory();
-    const std::int64_t before = restart_peak_resident().value();
+    const std::int64_t before = restart_peak(device).value();
     work();
-    return static_cast<double>(peak_resident_bytes() - before);
+    return static_cast<double>(peak_device_bytes(device).value_or(peak_resident_bytes()) - before);
   }
 
   modules::Network shallow_, deep_;
@@ -184,7 +193,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
       .repaired = on_step.seconds(repair),
       .adapted = adapted.seconds(adapt),
       .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
-      .memory = restart_peak_resident() ? std::optional(held.bytes(repair)) : std::nullopt,
+      .memory = held.bytes(experiment.recipe.model.device, repair),
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
       .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
                                        experiment.recipe.model.dtype),
@@ -233,10 +242,15 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
           .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
                       static_cast<double>(recipe.evaluate.batch_size)}};
   if (costs.memory) {
-    prediction.peak_resident_bytes = static_cast<std::int64_t>(
-        baseline + static_cast<double>(model_bytes(experiment.model)) +
-        weight_bytes(recipe, experiment.plan, *experiment.model.weights) + costs.trained_bytes +
-        costs.table_bytes + cost_of(*costs.memory, step, costs.step_rows));
+    const double held = weight_bytes(recipe, experiment.plan, *experiment.model.weights) +
+                        costs.trained_bytes + costs.table_bytes +
+                        cost_of(*costs.memory, step, costs.step_rows);
+    if (recipe.model.device.is_cpu()) {
+      prediction.peak_resident_bytes = static_cast<std::int64_t>(
+          baseline + static_cast<double>(model_bytes(experiment.model)) + held);
+    } else {
+      prediction.peak_device_bytes = static_cast<std::int64_t>(held);
+    }
   }
   return prediction;
 }

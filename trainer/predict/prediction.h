@@ -16,9 +16,11 @@ struct PredictedSeconds {
 
 /// The cost of a recipe on this machine.
 struct Prediction {
-  std::vector<quant::PlannedBytes> exported;        ///< model.safetensors' tensors: exact
-  std::int64_t correction_parameters = 0;           ///< beside them, in float32
-  std::optional<std::int64_t> peak_resident_bytes;  ///< of `train`; needs a kernel that can tell
+  std::vector<quant::PlannedBytes> exported;  ///< model.safetensors' tensors: exact
+  std::int64_t correction_parameters = 0;     ///< beside them, in float32
+  /// Of `train` on the CPU; needs a kernel that can tell.
+  std::optional<std::int64_t> peak_resident_bytes;
+  std::optional<std::int64_t> peak_device_bytes = {};  ///< of `train` on a GPU, of its memory
   SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact
   std::optional<PredictedSeconds> seconds;  ///< nothing where there are no weights to run with
 };

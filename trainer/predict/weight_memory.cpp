@@ -29,8 +29,9 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
   double bytes = 0.0;
   for (const std::string& name : weights.names()) {
     const modules::WeightInfo info = weights.info(name);
-    if (!info.decoded && info.dtype == dtype) continue;
-    const double left = info.decoded ? 0.0 : static_cast<double>(c10::elementSize(info.dtype));
+    const bool is_mapped = recipe.model.device.is_cpu() && !info.decoded;
+    if (is_mapped && info.dtype == dtype) continue;
+    const double left = is_mapped ? static_cast<double>(c10::elementSize(info.dtype)) : 0.0;
     bytes += elements(info) * (element - left);
   }
   for (const quant::PlannedLinear& linear : plan.linears) {

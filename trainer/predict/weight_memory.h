@@ -9,7 +9,7 @@ namespace dualpath::trainer {
 /// Bytes of weights that `train` keeps beside the model file's pages, which count as resident. They
 /// are the reference's copies, if computing makes any (the pages of copied weights leave); the
 /// quantized path's codes, twice if they are prepared, too; and the weights that the gradient flows
-/// back through.
+/// back through. A device other than the CPU shares no page with the file: all weights count.
 double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
                     const modules::WeightStore& weights);
 

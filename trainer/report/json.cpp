@@ -138,6 +138,7 @@ json to_json(const TrainingResult& result) {
               {"parameters", result.parameters},
               {"correction_bytes", result.correction_bytes},
               {"peak_resident_bytes", result.peak_resident_bytes}};
+  if (result.peak_device_bytes) object["peak_device_bytes"] = *result.peak_device_bytes;
   if (result.control) object["control"] = to_json(*result.control);
   return object;
 }
@@ -169,12 +170,14 @@ json to_json(const Prediction& prediction) {
                {"evaluate", prediction.seconds->evaluate}};
   }
   const std::optional<std::int64_t>& peak = prediction.peak_resident_bytes;
-  return {{"export_bytes", quant::total_bytes(prediction.exported)},
-          {"peak_resident_bytes", peak ? json(*peak) : json()},
-          {"saved_for_backward",
-           {{"bytes_per_token_and_layer", prediction.saved.kept},
-            {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
-          {"seconds", seconds}};
+  json object{{"export_bytes", quant::total_bytes(prediction.exported)},
+              {"peak_resident_bytes", peak ? json(*peak) : json()},
+              {"saved_for_backward",
+               {{"bytes_per_token_and_layer", prediction.saved.kept},
+                {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
+              {"seconds", seconds}};
+  if (prediction.peak_device_bytes) object["peak_device_bytes"] = *prediction.peak_device_bytes;
+  return object;
 }
 
 json to_json(const PlanReport& report) {

@@ -29,6 +29,7 @@ struct TrainingResult {
   /// The sizes of the corrections that were kept.
   std::int64_t parameters = 0, correction_bytes = 0;
   std::int64_t peak_resident_bytes = 0;  ///< the highest peak of all processes that trained
+  std::optional<std::int64_t> peak_device_bytes = {};  ///< on a GPU: the same of its memory
 };
 
 struct SqnrResult {

@@ -8,6 +8,7 @@
 #include "data/process/memory.h"
 #include "data/process/progress.h"
 #include "trainer/experiment/selection_file.h"
+#include "trainer/predict/device_memory.h"
 #include "trainer/predict/prediction.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
@@ -121,6 +122,8 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
   }
   result.peak_resident_bytes =
       std::max(peak_resident_bytes(), before.value("peak_resident_bytes", std::int64_t{0}));
+  if (const auto peak = peak_device_bytes(recipe.model.device))
+    result.peak_device_bytes = std::max(*peak, before.value("peak_device_bytes", std::int64_t{0}));
   processes.on_first("report", [&] {
     directory.update_report("training", to_json(result));
     run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);

@@ -33,6 +33,18 @@ TEST_CASE("integer gradients keep transposed weights in bytes", "[trainer][weigh
         weights * (sizeof(float) - 1));  // the head's are in float
 }
 
+TEST_CASE("a device that shares no pages with the file holds all weights",
+          "[trainer][weight_memory]") {
+  Experiment experiment = tiny_experiment([](Recipe& recipe) {
+    recipe.compute = quant::Compute::kSimulate;  // codes are kept once, as on the CPU
+  });
+  const modules::WeightStore& weights = *experiment.model.weights;  // float32, as recipe and file
+  const double here = weight_bytes(experiment.recipe, experiment.plan, weights);
+  experiment.recipe.model.device = at::kCUDA;
+  CHECK(weight_bytes(experiment.recipe, experiment.plan, weights) - here ==
+        static_cast<double>(parameter_count(weights)) * sizeof(float));
+}
+
 TEST_CASE("weights that are trained or have scales by group go back in float",
           "[trainer][weight_memory]") {
   CHECK(more_for_float([](Recipe& recipe) { recipe.train.learning_rate.weights = 1e-5; }) == 0.0);
