@@ -13,6 +13,7 @@ work=$(mktemp -d)
 trap 'clean' EXIT
 
 clean() {
+  jobs -p | xargs -r kill -9 2>/dev/null || true
   ip netns delete dualpath-a 2>/dev/null || true
   ip netns delete dualpath-b 2>/dev/null || true
   rm -rf "$work"
@@ -55,15 +56,17 @@ result_of() {  # FOLDER
 }
 
 kill_at_random() {  # FOLDER PROCESSES
-  local pid victims
+  local pid victim victims
   (cd "$1" && exec "$program" train recipe.yaml --processes "$2") >/dev/null 2>&1 &
   pid=$!
-  sleep "0.$((RANDOM % 900 + 100))"
+  sleep "$((RANDOM % 2)).$((RANDOM % 900 + 100))"
   mapfile -t victims < <(pgrep -P "$pid" || true)
   victims+=("$pid")  # the launcher, or the one process
   kill -9 "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
-  while pgrep -f "^$program train recipe.yaml --processes $2" >/dev/null; do sleep 0.1; done
+  for victim in "${victims[@]}"; do
+    while kill -0 "$victim" 2>/dev/null; do sleep 0.1; done
+  done
 }
 
 soak_kills() {  # COUNT

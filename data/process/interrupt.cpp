@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <ctime>
 
 #include "data/base/error.h"
 
@@ -9,9 +11,25 @@ namespace dualpath {
 namespace {
 
 std::atomic<bool> signalled = false;  // lock-free, so a handler may touch it
+std::atomic<int> first_signal = 0;
+std::atomic<std::int64_t> first_time = 0;  // in milliseconds
+
+std::int64_t milliseconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+/// A scheduler signals a job's every process, and its launcher passes the signal on. The same
+/// signal within this time is one.
+constexpr std::int64_t kOneSignal = 500;
 
 void on_signal(int signal) {
-  if (signalled.exchange(true)) {
+  const std::int64_t now = milliseconds_now();
+  if (!signalled.exchange(true)) {
+    first_signal = signal;
+    first_time = now;
+  } else if (signal != first_signal || now - first_time > kOneSignal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);  // delivered when this handler returns
   }

@@ -26,6 +26,14 @@ trainer::RunAccess in_turn(trainer::RunAccess access, trainer::Processes& proces
   return trainer::RunAccess::kFollow;
 }
 
+/// Writes into this process's log from now on; nowhere if the run lies on a read-only disk.
+void write_into(const std::filesystem::path& log) {
+  try {
+    redirect_standard_streams(log);
+  } catch (const Error&) {  // what goes wrong later is told to the first process
+  }
+}
+
 }  // namespace
 
 OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access,
@@ -36,7 +44,7 @@ OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAcces
   if (processes->is_first()) {
     processes->on_first("start", [] {});
   } else {
-    redirect_standard_streams(directory.process_log(processes->rank()));
+    write_into(directory.process_log(processes->rank()));
   }
 }
 

@@ -8,11 +8,36 @@
 #include "trainer/recipe/recipe.h"
 
 namespace dualpath::trainer {
+namespace {
 
-std::vector<std::string> binding_lines(Recipe recipe) {
+std::vector<std::string> lines_of(const Recipe& recipe) {
+  std::vector<std::string> lines;
+  std::istringstream yaml(to_yaml(recipe));
+  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
+  return lines;
+}
+
+void clear_paths(Recipe& recipe) {
   recipe.model.path.clear();
   recipe.data.train.clear();
   recipe.data.out_of_domain.clear();
+  recipe.train.output_dir.clear();
+  recipe.export_.output_dir.clear();
+}
+
+}  // namespace
+
+std::vector<std::string> common_lines(Recipe recipe) {
+  clear_paths(recipe);
+  recipe.export_ = {};
+  recipe.num_threads = 0;
+  recipe.train.report_to = {};
+  recipe.train.logging_steps = {};
+  return lines_of(recipe);
+}
+
+std::vector<std::string> binding_lines(Recipe recipe) {
+  clear_paths(recipe);
   recipe.evaluate = {};
   recipe.export_ = {};
   recipe.num_threads = 0;
@@ -24,11 +49,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.train.save_steps = {};
   recipe.train.save_total_limit = {};
   recipe.train.logging_steps = {};
-  recipe.train.output_dir.clear();
-  std::vector<std::string> lines;
-  std::istringstream yaml(to_yaml(recipe));
-  for (std::string line; std::getline(yaml, line);) lines.push_back(line);
-  return lines;
+  return lines_of(recipe);
 }
 
 std::string first_difference(const std::vector<std::string>& there,

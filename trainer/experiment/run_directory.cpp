@@ -33,7 +33,9 @@ void create(const fs::path& directory) {
 /// Refuses files that are none of ours and that a restart would delete or a new run overwrite.
 void refuse_files_of_others(const fs::path& directory, RunAccess access) {
   if (!fs::is_directory(directory)) return;
-  const std::vector<std::string> ours = run_files(directory);
+  std::vector<std::string> ours = run_files(directory);
+  // On a machine that has only followed a run there is a log alone.
+  std::erase_if(ours, [](const std::string& name) { return name.starts_with("process-"); });
   if (!ours.empty() && !holds_run(directory)) {
     throw UsageError("{}: holds {}, but is no run directory (it has no {})",
                      fs::absolute(directory).string(), fmt::join(ours, ", "), kResolvedRecipe);

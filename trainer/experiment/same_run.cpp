@@ -15,14 +15,22 @@ using nlohmann::json;
 
 constexpr const char* kRecipe = "recipe";
 
-/// Each thing that must be equal, from the first to be said.
-json identity_of(const Experiment& experiment, const quant::CalibrationSource& source) {
+std::string hash_of(const data::Samples* samples) {
+  Sha256 hash;
+  if (samples) samples->update(hash);
+  return hash.hex();
+}
+
+/// Lists what must be equal, in the order of refusing.
+json identity_of(const Recipe& recipe, const Texts& texts, const modules::Model& model) {
   return json::array({json::array({"program", sha256_file("/proc/self/exe")}),
-                      json::array({kRecipe, binding_lines(experiment.recipe)}),
-                      json::array({"model", source.model_sha256}),
-                      json::array({"tokenizer", source.tokenizer_sha256}),
-                      json::array({"plan", experiment.plan.fingerprint()}),
-                      json::array({"text", source.fingerprint})});
+                      json::array({kRecipe, common_lines(recipe)}),
+                      json::array({"model", model_fingerprint(model)}),
+                      json::array({"tokenizer", tokenizer_fingerprint(model)}),
+                      json::array({"text", hash_of(texts.train.get())}),
+                      json::array({"text for selection", hash_of(texts.selection.get())}),
+                      json::array({"text for the test", hash_of(texts.test.get())}),
+                      json::array({"text out of domain", hash_of(texts.out_of_domain.get())})});
 }
 
 void refuse_difference(const json& first, const json& other, std::size_t rank) {
@@ -37,10 +45,10 @@ void refuse_difference(const json& first, const json& other, std::size_t rank) {
 
 }  // namespace
 
-void require_same_run(const Experiment& experiment, const quant::CalibrationSource& source) {
-  Processes& processes = *experiment.processes;
+void require_same_run(Processes& processes, const Recipe& recipe, const Texts& texts,
+                      const modules::Model& model) {
   if (processes.size() == 1) return;
-  const auto all = processes.gather("start", identity_of(experiment, source).dump());
+  const auto all = processes.gather("start", identity_of(recipe, texts, model).dump());
   const json first = json::parse(all.front());
   for (std::size_t rank = 1; rank < all.size(); ++rank)
     refuse_difference(first, json::parse(all[rank]), rank);

@@ -5,10 +5,11 @@
 
 namespace dualpath::trainer {
 
-/// Refuses processes that do not make the same run: another program, recipe, model, tokenizer, plan
-/// or text than the first process's is an Error naming the process and the difference. Keys that no
-/// result depends on, and paths, may differ.
-void require_same_run(const Experiment& experiment, const quant::CalibrationSource& source);
+/// Refuses processes that do not make the same run. Another program, recipe, model, tokenizer or
+/// text than the first process's is an Error naming the process and the difference. Paths may
+/// differ, and keys that only change what is printed.
+void require_same_run(Processes& processes, const Recipe& recipe, const Texts& texts,
+                      const modules::Model& model);
 
 /// Refuses a calibration that is not, to the bit, the first process's.
 void require_same_calibration(Processes& processes, const quant::Calibration& calibration);

@@ -101,7 +101,7 @@ TrainedPaths load_trained_paths(const Experiment& experiment, const RunDirectory
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory) {
   const quant::CalibrationSource source = source_of(experiment, texts);
-  require_same_run(experiment, source);
+  require_same_run(*experiment.processes, experiment.recipe, texts, experiment.model);
   experiment.processes->on_first("start", [&] {
     if (source_in(directory).fingerprint != source.fingerprint)
       throw_other(directory, "model, plan or text");

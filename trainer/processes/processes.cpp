@@ -38,6 +38,11 @@ std::string message_of(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
+/// The store is gone, or does not answer.
+struct StoreError : Error {
+  using Error::Error;
+};
+
 /// Runs a call to the store. If the network is gone it has no timeout of its own, so it is left
 /// behind in a thread.
 template <class Call>
@@ -47,8 +52,12 @@ auto within(seconds timeout, const Call& call) {
   std::future<Result> result = task->get_future();
   std::thread([task] { (*task)(); }).detach();
   if (result.wait_for(timeout) != std::future_status::ready)
-    throw Error("the store does not answer within {} s", timeout.count());
-  return result.get();
+    throw StoreError("the store does not answer within {} s", timeout.count());
+  try {
+    return result.get();
+  } catch (const std::exception& error) {
+    throw StoreError("{}", message_of(error));
+  }
 }
 
 /// c10d warns of host names that have no entry, and tells of each attempt to connect; what matters
@@ -112,20 +121,18 @@ struct Processes::Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::Backend> gloo = {},
                                     nccl = {};  // nccl is made when a tensor on CUDA comes first
+  seconds given = timeout;                      ///< the time that the store is given to answer
   bool has_left = false;
   int waits = 0;  // for the first process, so far
 
-  /// The time that the store, and others that fail, are given.
-  seconds patience() const { return std::min(timeout, seconds(5)); }
-
   void set(const std::string& name, const std::string& value) const {
-    within(patience(), [=, store = store] { store->set(name, value); });
+    within(given, [=, store = store] { store->set(name, value); });
   }
   bool has(const std::string& name) const {
-    return within(patience(), [=, store = store] { return store->check({name}); });
+    return within(given, [=, store = store] { return store->check({name}); });
   }
   std::string get(const std::string& name) const {
-    return within(patience(), [=, store = store] { return store->get_to_str(name); });
+    return within(given, [=, store = store] { return store->get_to_str(name); });
   }
 
   /// Waits for every process, and makes the connections.
@@ -189,9 +196,12 @@ struct Processes::Group {
 
   /// Finds out who is gone, and throws.
   [[noreturn]] void fail(const std::string& what, const std::string& fault) {
+    constexpr seconds kPatience{5};
+    given = std::min(timeout, kPatience);
     leave(kLost + what);
+    throw_if_interrupted();  // all are told to stop, and somebody was faster
     std::vector<int> silent;
-    const auto end = steady_clock::now() + patience();
+    const auto end = steady_clock::now() + given;
     try {
       for (int other = 0; other < size; ++other) {
         while (!has(key("left", other)) && steady_clock::now() < end && !interrupted())
@@ -202,12 +212,17 @@ struct Processes::Group {
           silent.push_back(other);
         }
       }
-    } catch (const c10::Error&) {  // the store is gone, too
+    } catch (const StoreError&) {
       throw Error("{}: process 0 of {}, or the launcher, is gone: {}", what, size, fault);
     }
-    if (!silent.empty()) {
+    if (silent.size() == 1) {
       throw Error("{}: process {} of {} is gone without a word (killed, or cut off): {}", what,
-                  fmt::join(silent, ", "), size, fault);
+                  silent.front(), size, fault);
+    }
+    if (silent.size() > 1) {
+      throw Error(
+          "{}: one of the processes {} of {} is gone without a word (killed, or cut off): {}", what,
+          fmt::join(silent, ", "), size, fault);
     }
     throw Error("{}: {}", what, fault);
   }
@@ -218,10 +233,11 @@ struct Processes::Group {
       if (rank == 0) return set(done, "");
       while (!has(done)) {
         throw_if_left(what, 0);
+        if (has(key("left", 0))) fail(what, "process 0 has stopped");
         std::this_thread::sleep_for(kPause);
       }
-    } catch (const c10::Error& error) {
-      fail(what, message_of(error));
+    } catch (const StoreError& error) {
+      fail(what, error.what());
     }
   }
 
@@ -254,7 +270,12 @@ Processes::Processes(const Rendezvous& meeting, seconds timeout)
   silence_warnings();
   group_ = std::make_unique<Group>(Group{
       .rank = rank_, .size = size_, .timeout = timeout, .store = open_store(meeting, timeout)});
-  group_->connect(way_to(meeting.address), local_size_ == size_);
+  try {
+    group_->connect(way_to(meeting.address), local_size_ == size_);
+  } catch (const std::exception& error) {
+    leave(error.what());
+    throw;
+  }
 }
 
 Processes& Processes::alone() {

@@ -1,8 +1,11 @@
 #include "trainer/processes/rendezvous.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <sstream>
 
 #include "data/base/error.h"
 
@@ -60,6 +63,19 @@ std::string first_host(const std::string& list) {
   return list.substr(0, bracket) + list.substr(bracket + 1, end - bracket - 1);
 }
 
+/// The tasks of a node in a list like "2(x3),1": three nodes of two, one of one. At least `least`.
+int tasks_of_node(const std::string& list, int node, int least) {
+  int begin = 0;
+  std::istringstream parts(list);
+  for (std::string part; std::getline(parts, part, ',');) {
+    int tasks = 0, nodes = 1;
+    if (std::sscanf(part.c_str(), "%d(x%d)", &tasks, &nodes) < 1) break;
+    begin += nodes;
+    if (node < begin) return std::max(tasks, least);
+  }
+  return least;
+}
+
 Rendezvous of_slurm(const Environment& environment) {
   const Variables variables{environment, "Slurm"};
   constexpr int kMostJobs = std::numeric_limits<int>::max();
@@ -67,9 +83,9 @@ Rendezvous of_slurm(const Environment& environment) {
   found.size = variables.number("SLURM_STEP_NUM_TASKS", 1, kMostProcesses);
   found.rank = variables.number("SLURM_PROCID", 0, found.size - 1);
   found.local_rank = variables.number("SLURM_LOCALID", 0, found.size - 1);
-  // "2(x3),1": the tasks of each node; those of a node of this rank's are at least local_rank + 1.
-  const int nodes = variables.number("SLURM_STEP_NUM_NODES", 1, found.size);
-  found.local_size = std::max(found.local_rank + 1, (found.size + nodes - 1) / nodes);
+  found.local_size =
+      tasks_of_node(variables.text("SLURM_STEP_TASKS_PER_NODE"),
+                    variables.number("SLURM_NODEID", 0, found.size - 1), found.local_rank + 1);
   found.address = first_host(variables.text("SLURM_STEP_NODELIST"));
   const int job = variables.number("SLURM_JOB_ID", 0, kMostJobs);
   const int step = variables.number("SLURM_STEP_ID", 0, kMostJobs);

@@ -69,7 +69,7 @@ void keep(const quant::Calibration& calibration, const CalibrationWork& work,
 quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
   quant::CalibrationSource source = source_of(experiment, texts);
-  require_same_run(experiment, source);
+  require_same_run(*experiment.processes, experiment.recipe, texts, experiment.model);
   experiment.processes->on_first("start", [&] {
     refuse_other_source(source, directory);
     directory.keep_recipe();

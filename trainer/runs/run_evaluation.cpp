@@ -10,6 +10,7 @@
 #include "data/process/standard_streams.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
+#include "trainer/experiment/same_run.h"
 #include "trainer/experiment/trained_paths.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
@@ -37,7 +38,7 @@ EvaluationTable table_of(const modules::Network& network, const std::vector<Row>
   for (const NamedSamples& set : sets) {
     total += static_cast<std::int64_t>(evaluated_samples(*set.samples, recipe.evaluate));
   }
-  Progress progress("evaluate", total / processes.size(), "windows");
+  Progress progress("evaluate", total, processes.size() == 1 ? "windows" : "windows of all");
   EvaluationTable table{.window = recipe.data.window, .dtype = c10::toString(recipe.model.dtype)};
   for (const NamedSamples& set : sets) {
     const auto sums = evaluate_rows(network, rows, *set.samples, recipe.evaluate, processes,
@@ -109,6 +110,7 @@ EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model
   check_export_dtype(recipe, model);
   const ExportRows rows(model, recipe.model.tensor_options(), recipe.compute);
   const Texts texts = load_texts(recipe.data, model);
+  require_same_run(processes, recipe, texts, model);
   return table_of(model.network, rows.rows(), sets_of(texts), recipe, processes);
 }
 

@@ -68,6 +68,15 @@ double squared_norm(const std::vector<Tensor>& gradients) {
   return sum;
 }
 
+/// The squared norms of a gradient's shares, float64; on CUDA one of all.
+Tensor squared_by_share(const Tensor& gradient) {
+  const auto on_cpu = [&] { return torch::tensor(squared_shares({gradient}), torch::kDouble); };
+  const auto on_cuda = [&](void*) {
+    return gradient.detach().to(torch::kDouble).square().sum().reshape({1});
+  };
+  return modules::on_device(gradient, on_cpu, on_cuda);
+}
+
 /// A parameter on its way through a step.
 struct Update {
   AdamWStep step;
@@ -247,36 +256,52 @@ double Optimizer::learning_rate(std::int64_t step) const {
 }
 
 /// The squared norm of gradients that lie at their owners. Shares of all are added in the order
-/// that one process adds them in, so the bits are the same.
+/// in which one process adds them.
 Tensor Optimizer::sum_of_owners(const std::vector<Tensor>& own) const {
-  std::vector<Tensor> all;
-  for (const std::string& name : summed_) all.push_back(parameters_.at(name));
-  const Tensor sums =
-      torch::zeros({static_cast<std::int64_t>(shares_of(all).size())}, torch::kDouble);
-  auto* sum = sums.mutable_data_ptr<double>();
+  std::vector<Tensor> shares;
   auto gradient = own.begin();
   for (const std::string& name : summed_) {
-    const std::size_t shares = shares_of({parameters_.at(name)}).size();
-    if (owns(name)) {
-      for (const double share : squared_shares({*gradient++})) *sum++ = share;
-    } else {
-      sum += shares;
-    }
+    const Tensor& parameter = parameters_.at(name);
+    shares.push_back(owns(name) ? squared_by_share(*gradient++)
+                                : torch::zeros_like(squared_by_share(parameter)));
   }
-  processes_.sum("gradients", {sums});
+  if (shares.empty()) return {};
+  const Tensor all = torch::cat(shares).cpu();
+  processes_.sum("gradients", {all});
   double total = 0.0;
-  for (std::int64_t i = 0; i < sums.numel(); ++i) total += sums.const_data_ptr<double>()[i];
+  for (std::int64_t i = 0; i < all.numel(); ++i) total += all.const_data_ptr<double>()[i];
   return torch::full({}, total, torch::kDouble);
 }
 
+/// Brings the owners' moments to the first process, a tensor at a time; the others keep nothing.
 NamedTensors Optimizer::state() const {
-  NamedTensors state = own_state();
-  if (owners_.empty()) return state;
-  NamedTensors whole;
-  for (const NamedTensors& part : processes_.gather("checkpoint", state)) {
-    if (processes_.is_first()) whole.insert(part.begin(), part.end());
+  if (owners_.empty()) return own_state();
+  const torch::NoGradGuard no_grad;
+  const Tensor steps = torch::zeros({static_cast<std::int64_t>(parameters_.size())}, torch::kLong);
+  auto* step = steps.mutable_data_ptr<std::int64_t>();
+  for (const auto& [name, parameter] : parameters_) {
+    const auto own = moments_.find(name);
+    *step++ = own == moments_.end() ? 0 : own->second.step;
   }
-  return whole;
+  processes_.sum("checkpoint", {steps});
+  NamedTensors state;
+  step = steps.mutable_data_ptr<std::int64_t>();
+  for (const auto& [name, parameter] : parameters_) {
+    if (*step++ == 0) continue;  // it never had a gradient
+    const auto own = moments_.find(name);
+    const bool is_own = own != moments_.end();
+    for (const char* which : {".exp_avg", ".exp_avg_sq"}) {
+      const Tensor mine = !is_own                                 ? Tensor()
+                          : which == std::string_view(".exp_avg") ? own->second.exp_avg
+                                                                  : own->second.exp_avg_sq;
+      const Tensor sent =
+          is_own ? mine.contiguous() : torch::empty(parameter.sizes(), parameter.options());
+      processes_.spread("checkpoint", {sent}, {owners_.at(name)});
+      if (processes_.is_first()) state[name + which] = sent.cpu();
+    }
+    if (processes_.is_first()) state[name + ".step"] = torch::full({1}, step[-1], torch::kLong);
+  }
+  return state;
 }
 
 NamedTensors Optimizer::own_state() const {

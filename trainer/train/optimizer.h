@@ -26,8 +26,8 @@ struct ParameterGroup {
 /// AdamW over groups, with clipping by the global norm. Its state goes by parameter name, so that
 /// it can be saved. Parameters are float32. A step is one pass over each, clipping included
 /// (kernels/adamw.h). With shard_optimizer each process keeps the moments of its own parameters,
-/// steps these, and gets the others' values from their owners; all steps are collective then, and
-/// the bits are the same.
+/// steps these, and gets the others' values from their owners. All steps are collective then; two
+/// processes get the bits of an undivided state.
 class Optimizer {
  public:
   /// processes must outlive the optimizer.

@@ -210,6 +210,7 @@ class Loop {
 
   [[noreturn]] void stop(std::int64_t done) {
     if (saved_ != done) save(done);
+    processes_.barrier(job_.label);  // nobody leaves while another still waits for the checkpoint
     throw Interrupted("{}: interrupted after step {} of {}; the same command goes on from {}",
                       job_.label, done, options_.max_steps, checkpoints_.path(done).string());
   }

@@ -1,7 +1,9 @@
 #include "data/process/interrupt.h"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "data/base/error.h"
 #include "tests/support/child_process.h"
@@ -36,6 +38,19 @@ TEST_CASE("a second signal ends the process at once", "[base][interrupt]") {
     return 0;
   });
   CHECK(end.signal == SIGINT);
+}
+
+TEST_CASE("a signal that comes twice at once asks once, and ends the process when it comes later",
+          "[base][interrupt]") {
+  const auto pause = GENERATE(std::chrono::milliseconds(0), std::chrono::milliseconds(700));
+  const ChildEnd end = in_child([&] {
+    install_interrupt_handlers();
+    std::raise(SIGTERM);
+    std::this_thread::sleep_for(pause);
+    std::raise(SIGTERM);
+    return interrupted() ? 7 : 1;
+  });
+  CHECK(end.code == (pause.count() == 0 ? 7 : -1));
 }
 
 TEST_CASE("SIGHUP may come twice when a terminal closes, and asks once", "[base][interrupt]") {

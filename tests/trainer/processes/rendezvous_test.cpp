@@ -36,10 +36,14 @@ const Variables kTorchrun{{"RANK", "2"},
                           {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                           {"TORCHELASTIC_RUN_ID", "job7"},
                           {"TORCHELASTIC_RESTART_COUNT", "3"}};
-const Variables kSlurm{
-    {"SLURM_STEP_NUM_TASKS", "4"},        {"SLURM_PROCID", "3"},     {"SLURM_LOCALID", "1"},
-    {"SLURM_STEP_NUM_NODES", "2"},        {"SLURM_JOB_ID", "12345"}, {"SLURM_STEP_ID", "2"},
-    {"SLURM_STEP_NODELIST", "gpu[07-08]"}};
+const Variables kSlurm{{"SLURM_STEP_NUM_TASKS", "4"},
+                       {"SLURM_PROCID", "3"},
+                       {"SLURM_LOCALID", "1"},
+                       {"SLURM_NODEID", "1"},
+                       {"SLURM_STEP_TASKS_PER_NODE", "2(x2)"},
+                       {"SLURM_JOB_ID", "12345"},
+                       {"SLURM_STEP_ID", "2"},
+                       {"SLURM_STEP_NODELIST", "gpu[07-08]"}};
 
 }  // namespace
 
@@ -73,6 +77,11 @@ TEST_CASE("Slurm's variables of a step say it, too", "[trainer][rendezvous]") {
   CHECK(meeting.address == "gpu07");
   CHECK(meeting.first_hosts);
   CHECK(meeting.prefix == "dualpath/12345.2/0");
+  CHECK(meeting_of(kSlurm | Variables{{"SLURM_STEP_TASKS_PER_NODE", "3,1"},
+                                      {"SLURM_PROCID", "0"},
+                                      {"SLURM_LOCALID", "0"},
+                                      {"SLURM_NODEID", "0"}})
+            ->local_size == 3);
   const auto [nodes, first] = GENERATE(table<std::string, std::string>(
       {{"gpu7", "gpu7"}, {"a1,b[2-3]", "a1"}, {"b[12,14-20],a1", "b12"}}));
   CHECK(meeting_of(kSlurm | Variables{{"SLURM_STEP_NODELIST", nodes}})->address == first);
