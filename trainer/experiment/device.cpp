@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <torch/cuda.h>
 
+#include <algorithm>
+
 #include "data/base/error.h"
 #include "has_cuda.h"
 #include "quant/ops/integer_linear.h"
@@ -35,6 +37,12 @@ void check_cuda(at::Device device) {
                 count);
 }
 
+bool has_groups(const Recipe& recipe) {
+  return std::ranges::any_of(recipe.quantize.config_groups, [](const quant::ConfigGroup& group) {
+    return group.weights.strategy == quant::Strategy::kGroup;
+  });
+}
+
 }  // namespace
 
 void choose_device(Recipe& recipe, int local_rank) {
@@ -50,10 +58,12 @@ void choose_device(Recipe& recipe, int local_rank) {
 }
 
 std::string compute_text(const Recipe& recipe) {
-  return fmt::format("device: {}; compute: {}, INT8 by {}; {} threads", recipe.model.device.str(),
-                     name_in(quant::kComputes, recipe.compute),
-                     quant::integer_kernel(recipe.compute, recipe.model.device),
-                     at::get_num_threads());
+  const at::Device device = recipe.model.device;
+  const bool simulates = !device.is_cpu() && has_groups(recipe);
+  return fmt::format(
+      "device: {}; compute: {}, INT8 by {}{}; {} threads", device.str(),
+      name_in(quant::kComputes, recipe.compute), quant::integer_kernel(recipe.compute, device),
+      simulates ? ", weights by group simulated exactly" : "", at::get_num_threads());
 }
 
 }  // namespace dualpath::trainer

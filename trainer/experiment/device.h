@@ -13,7 +13,8 @@ namespace dualpath::trainer {
 void choose_device(Recipe& recipe, int local_rank = 0);
 
 /// Describes where and how a recipe's run computes, for the first line of a command: device, kernel
-/// of INT8 per channel, and threads. The device must be chosen.
+/// of INT8 per channel, weights by group if no kernel serves them, and threads. The device must be
+/// chosen.
 std::string compute_text(const Recipe& recipe);
 
 }  // namespace dualpath::trainer

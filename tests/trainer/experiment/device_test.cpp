@@ -1,0 +1,35 @@
+#include "trainer/experiment/device.h"
+
+#include <torch/cuda.h>
+
+#include "tests/support/catch.h"
+#include "tests/support/error_message.h"
+
+using namespace dualpath;
+using namespace dualpath::testing;
+using namespace dualpath::trainer;
+using Catch::Contains;
+
+TEST_CASE("a recipe's device is chosen by what build and machine have", "[trainer][device]") {
+  Recipe recipe;
+  recipe.device = at::kCPU;
+  choose_device(recipe);
+  CHECK(recipe.model.device == at::kCPU);
+  recipe.device = std::nullopt;
+  choose_device(recipe, /*local_rank=*/1);
+  if (!torch::cuda::is_available()) CHECK(recipe.model.device == at::kCPU);
+  recipe.device = at::Device(at::kCUDA, 63);
+  CHECK_THAT(error_message([&] { choose_device(recipe); }),
+             Contains("device: cuda:63 asked for, but "));
+}
+
+TEST_CASE("a run's first line says what computes, and what no kernel serves there",
+          "[trainer][device]") {
+  Recipe recipe;
+  CHECK_THAT(compute_text(recipe), Contains("device: cpu; compute: integer, INT8 by "));
+  recipe.quantize.config_groups.front().weights.strategy = quant::Strategy::kGroup;
+  CHECK_THAT(compute_text(recipe), !Contains("simulated"));
+  recipe.model.device = at::Device(at::kCUDA, 0);
+  CHECK_THAT(compute_text(recipe),
+             Contains("device: cuda:0; ") && Contains(", weights by group simulated exactly; "));
+}
