@@ -7,6 +7,7 @@
 #include "data/files/file.h"
 #include "modules/runtime/prompt.h"
 #include "modules/runtime/text_generation.h"
+#include "tests/support/comparable.h"
 #include "tests/support/model.h"
 #include "tests/support/plain_file.h"
 #include "trainer/experiment/text_source.h"
@@ -48,32 +49,13 @@ std::string made_texts() {
   return lines;
 }
 
-void remove_measurements(json& value) {
-  if (!value.is_structured()) return;
-  if (value.is_object()) {
-    for (const char* key : {"seconds", "resumed_from", "tokens_per_second", "resident_bytes",
-                            "peak_resident_bytes", "prediction"})
-      value.erase(key);
-  }
-  for (json& part : value) remove_measurements(part);
-}
-
-std::string without_measurements(const std::string& lines) {
-  std::istringstream text(lines);
-  std::string kept;
-  for (std::string line; std::getline(text, line);) {
-    json value = json::parse(line);
-    remove_measurements(value);
-    kept += value.dump() + "\n";
-  }
-  return kept;
-}
-
-std::string comparable(const fs::path& file) {
-  const std::string content = read_file(file);
-  if (file.filename() == "log.jsonl") return without_measurements(content);
-  if (file.filename() == "report.json") return without_measurements(json::parse(content).dump());
-  return content;
+/// A file's content but for measurements, and for the prediction, which is of the device.
+std::string content_of(const fs::path& file) {
+  const std::string content = comparable(file);
+  if (file.filename() != "report.json") return content;
+  json report = json::parse(content);
+  report.erase("prediction");
+  return report.dump();
 }
 
 std::string text_of(const trainer::EvaluationTable& table) {
@@ -161,7 +143,7 @@ std::map<std::string, std::string> SmallRun::files() const {
       const fs::path name = fs::relative(entry.path(), folder_.path());
       const bool is_page = name.extension() == ".html";  // shows times
       if (!entry.is_regular_file() || is_page || name.filename() == ".lock") continue;
-      files[name.string()] = replaced(comparable(entry.path()), folder_.path().string(), "FOLDER");
+      files[name.string()] = replaced(content_of(entry.path()), folder_.path().string(), "FOLDER");
     }
   }
   return files;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "data/base/generator.h"
+#include "tests/support/comparable.h"
 #include "tests/support/plain_file.h"
 
 namespace dualpath::testing {
@@ -37,36 +38,6 @@ void write_book(const fs::path& path, std::uint64_t seed) {
   std::string lines;
   for (int i = 0; i < 10; ++i) lines += json{{"text", words(generator, 120)}}.dump() + "\n";
   write_plain(path, lines);
-}
-
-/// Removes values that differ from run to run although the result is the same.
-void remove_measurements(json& value) {
-  if (!value.is_structured()) return;
-  if (value.is_object()) {
-    for (const char* key : {"seconds", "resumed_from", "tokens_per_second", "resident_bytes",
-                            "peak_resident_bytes", "process_seconds", "communication_seconds"}) {
-      value.erase(key);
-    }
-  }
-  for (json& part : value) remove_measurements(part);
-}
-
-std::string without_measurements(const std::string& lines) {
-  std::istringstream text(lines);
-  std::string kept;
-  for (std::string line; std::getline(text, line);) {
-    json value = json::parse(line);
-    remove_measurements(value);
-    kept += value.dump() + "\n";
-  }
-  return kept;
-}
-
-std::string comparable(const fs::path& file) {
-  const std::string content = read_file(file);
-  if (file.filename() == "log.jsonl") return without_measurements(content);
-  if (file.filename() == "report.json") return without_measurements(json::parse(content).dump());
-  return content;
 }
 
 }  // namespace
