@@ -15,7 +15,7 @@ struct CalibrationSamples {
   std::function<modules::State(std::size_t)> state;
 };
 
-/// The part of the samples that one of several processes runs, neighbours all.
+/// The consecutive samples that one of several processes runs.
 struct CalibrationShare {
   std::size_t begin, end;
   /// Returns what each process saw, in the order of their samples.

@@ -32,8 +32,8 @@ class ObserveExecutor : public modules::FloatExecutor {
 
   /// Returns what all observers saw and the channels' ranges, by name.
   modules::NamedTensors seen() const;
-  /// Replaces what was seen by the shards' in this order: see Observer::add(). They are of the same
-  /// plan.
+  /// Forgets what it saw and takes in the shards, of the same plan, in their order: see
+  /// Observer::add().
   void replace(const std::vector<modules::NamedTensors>& shards);
 
   /// The observers by group name.

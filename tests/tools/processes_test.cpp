@@ -278,3 +278,25 @@ TEST_CASE("torchrun starts the processes", "[tools][processes]") {
   CHECK(read_file(run / "run/calibration.safetensors") ==
         read_file(alone / "run/calibration.safetensors"));
 }
+
+TEST_CASE("torchrun restarts a run whose process was killed, and it ends as an unbroken one",
+          "[tools][processes]") {
+  const Arguments settings{"--set", "train.max_steps=60", "--set", "train.save_steps=7"};
+  const TinyRun unbroken, run;
+  unbroken.done("train", settings + kTwo);
+  Program program = run.program("train", settings);
+  program.arguments.insert(
+      program.arguments.begin(),
+      {DUALPATH_PYTHON, "-m", "torch.distributed.run", "--no-python", "--nproc-per-node", "2",
+       "--max-restarts", "2", "--master-port", std::to_string(free_port())});
+  RunningProgram training(program);
+  wait_for(run / "run/log.jsonl");
+  const std::vector<pid_t> ranks = children_of(training.pid());
+  REQUIRE(ranks.size() == 2);
+  ::kill(ranks[1], SIGKILL);
+  const ProgramEnd end = training.wait();
+  INFO(end.err);
+  CHECK(end.code == 0);
+  CHECK_THAT(end.err, Contains("failed (exitcode: -9)"));
+  CHECK(are_same(run, unbroken));
+}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures what many processes win: two processes of one thread each against twice one process of one thread with the
-other core idle, at the quickstart's model and window, for corrections alone and for all weights. Prints also what a ring
-would take of a step for more processes, from the measured step, the bytes of the gradients and a stated bandwidth.
+other core idle, at the quickstart's model and window, for corrections alone and for all weights. Prints also the
+efficiency that a ring would leave to more processes of such cores, from the measured step, the bytes of the gradients
+and a stated bandwidth.
 
   .venv/bin/python tools/bench/processes.py [--steps 6] [--rounds 3] [--json]
 
@@ -21,7 +22,7 @@ RECIPE = "recipes/quickstart.yaml"
 TRAINED = {"corrections": {"corrections": 1e-3}, "all weights": {"corrections": 1e-3, "weights": 2e-5, "norm_weights": 1e-4}}
 MODELS = {"SmolLM2-135M": 134_515_008, "1B": 1_000_000_000, "9B": 9_400_279_040}  # parameters
 CORRECTIONS = {"SmolLM2-135M": 345_900, "1B": 2_600_000, "9B": 21_700_000}  # 0.26 %, 0.26 %, 0.23 % of them
-NETWORKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "NVLink, 450 GB/s": 450e9}  # bytes a second, one direction
+NETWORKS = {"1 Gbit/s": 0.125e9, "10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9}  # bytes a second, one direction
 COUNTS = (2, 4, 8, 16)
 
 

@@ -35,7 +35,6 @@ void run_together(const RecipeArguments& arguments,
   if (!processes->is_first()) redirect_standard_streams("/dev/null");
   try {
     work(processes);
-    processes->barrier("end");  // the first may hold the store that the others still read
   } catch (const std::exception& error) {
     processes->leave(error.what());
     throw;

@@ -54,22 +54,4 @@ void require_same_run(Processes& processes, const Recipe& recipe, const Texts& t
     refuse_difference(first, json::parse(all[rank]), rank);
 }
 
-void require_same_calibration(Processes& processes, const quant::Calibration& calibration) {
-  if (processes.size() == 1) return;
-  Sha256 hash;
-  for (const auto& [name, tensor] : quant::calibration_tensors(calibration)) {
-    hash.update(std::as_bytes(std::span(name)));
-    const torch::Tensor values = tensor.detach().cpu().contiguous();
-    hash.update(std::span(static_cast<const std::byte*>(values.const_data_ptr()),
-                          static_cast<std::size_t>(values.nbytes())));
-  }
-  const auto all = processes.gather("calibrate", hash.hex());
-  for (std::size_t rank = 1; rank < all.size(); ++rank) {
-    if (all[rank] != all.front())
-      throw Error(
-          "process {} has found other scales than process 0: are the processors of one kind?",
-          rank);
-  }
-}
-
 }  // namespace dualpath::trainer

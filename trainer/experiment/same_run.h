@@ -11,7 +11,4 @@ namespace dualpath::trainer {
 void require_same_run(Processes& processes, const Recipe& recipe, const Texts& texts,
                       const modules::Model& model);
 
-/// Refuses a calibration that is not, to the bit, the first process's.
-void require_same_calibration(Processes& processes, const quant::Calibration& calibration);
-
 }  // namespace dualpath::trainer

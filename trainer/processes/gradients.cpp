@@ -12,8 +12,8 @@ using at::Tensor;
 constexpr std::int64_t kBucketElements = 25'000'000 / 4;  // DistributedDataParallel's 25 MB
 
 /// The names of the parameters that have a gradient on any process, ascending.
-std::vector<std::string> trained_anywhere(Processes& processes,
-                                          const modules::NamedTensors& parameters) {
+std::vector<std::string> names_with_gradient(Processes& processes,
+                                             const modules::NamedTensors& parameters) {
   const Tensor has_gradient = at::zeros({static_cast<std::int64_t>(parameters.size())}, at::kInt);
   auto* has = has_gradient.mutable_data_ptr<std::int32_t>();
   for (const auto& [name, parameter] : parameters) *has++ = parameter.grad().defined();
@@ -53,7 +53,7 @@ std::vector<Bucket> buckets_of(const modules::NamedTensors& parameters,
   return buckets;
 }
 
-void fill(Bucket& bucket) {
+void flatten(Bucket& bucket) {
   std::vector<Tensor> flat;
   for (const Tensor& parameter : bucket.parameters) {
     const Tensor& gradient = parameter.grad();
@@ -63,16 +63,16 @@ void fill(Bucket& bucket) {
   bucket.gradients = at::cat(flat);
 }
 
-std::vector<Tensor> filled(std::vector<Bucket>& buckets) {
+std::vector<Tensor> flattened(std::vector<Bucket>& buckets) {
   std::vector<Tensor> gradients;
   for (Bucket& bucket : buckets) {
-    fill(bucket);
+    flatten(bucket);
     gradients.push_back(bucket.gradients);
   }
   return gradients;
 }
 
-void empty(const Bucket& bucket) {
+void unflatten(const Bucket& bucket) {
   std::int64_t begin = 0;
   for (const Tensor& parameter : bucket.parameters) {
     const Tensor sum = bucket.gradients.narrow(0, begin, parameter.numel()).view_as(parameter);
@@ -88,10 +88,10 @@ void empty(const Bucket& bucket) {
 void sum_gradients(Processes& processes, const modules::NamedTensors& parameters) {
   if (processes.size() == 1) return;
   const at::NoGradGuard no_grad;
-  const auto names = trained_anywhere(processes, parameters);
+  const auto names = names_with_gradient(processes, parameters);
   std::vector<Bucket> buckets = buckets_of(parameters, names, [](const auto&) { return 0; });
-  processes.sum("gradients", filled(buckets));
-  for (const Bucket& bucket : buckets) empty(bucket);
+  processes.sum("gradients", flattened(buckets));
+  for (const Bucket& bucket : buckets) unflatten(bucket);
 }
 
 std::map<std::string, int> owners_of(const Processes& processes,
@@ -111,15 +111,15 @@ std::vector<std::string> sum_gradients_at(Processes& processes,
                                           const modules::NamedTensors& parameters,
                                           const std::map<std::string, int>& owners) {
   const at::NoGradGuard no_grad;
-  const auto names = trained_anywhere(processes, parameters);
+  const auto names = names_with_gradient(processes, parameters);
   std::vector<Bucket> buckets =
       buckets_of(parameters, names, [&](const std::string& name) { return owners.at(name); });
   std::vector<int> roots;
   for (const Bucket& bucket : buckets) roots.push_back(bucket.owner);
-  processes.sum_at("gradients", filled(buckets), roots);
+  processes.sum_at("gradients", flattened(buckets), roots);
   for (const Bucket& bucket : buckets) {
     if (bucket.owner == processes.rank()) {
-      empty(bucket);
+      unflatten(bucket);
     } else {
       for (const Tensor& parameter : bucket.parameters) parameter.mutable_grad() = Tensor();
     }

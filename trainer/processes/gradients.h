@@ -10,8 +10,8 @@
 namespace dualpath::trainer {
 
 /// Replaces each parameter's gradient by its sum over the processes. Gradients travel in buckets of
-/// 25 MB, side by side. A parameter that has a gradient on one process has one on all afterwards;
-/// where it had none, zeros count.
+/// 25 MB, side by side. A parameter that has a gradient on one process has one on all afterwards. A
+/// process without one adds zeros.
 void sum_gradients(Processes& processes, const modules::NamedTensors& parameters);
 
 /// Divides parameters among processes, neighbours by name, about equally many elements each.

@@ -22,6 +22,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/standard_streams.h"
 #include "trainer/processes/rendezvous.h"
+#include "trainer/processes/store_keys.h"
 
 extern char** environ;
 
@@ -54,6 +55,9 @@ std::vector<std::string> own_arguments() {
   return arguments;
 }
 
+constexpr const char* kRestart = "0";  // this launcher restarts nothing
+std::string run_id() { return std::to_string(::getpid()); }
+
 std::vector<std::string> environment_of(int rank, int count, int port) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
@@ -68,12 +72,12 @@ std::vector<std::string> environment_of(int rank, int count, int port) {
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", port);
   set("TORCHELASTIC_USE_AGENT_STORE", "True");  // this process runs the store
-  set("TORCHELASTIC_RUN_ID", ::getpid());
-  set("TORCHELASTIC_RESTART_COUNT", 0);
+  set("TORCHELASTIC_RUN_ID", run_id());
+  set("TORCHELASTIC_RESTART_COUNT", kRestart);
   return variables;
 }
 
-/// The exit code of a process that has ended; nothing if a signal ended it.
+/// Returns the exit code; nothing if a signal ended the process.
 std::optional<int> code_of(int status) {
   return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
 }
@@ -144,12 +148,11 @@ class Launcher {
     }
   }
 
-  /// Leaves a reason in the place of a process that could not.
+  /// Leaves a reason for a process that ended without one.
   void tell(int rank, const std::string& reason) {
-    const auto prefix = fmt::format("dualpath/{}/0", ::getpid());
-    c10d::PrefixStore store(prefix, server_);
-    const std::string key = fmt::format("left/{}", rank);
-    if (!store.check({key})) store.set(key, "E" + reason);
+    c10d::PrefixStore store(store_prefix(run_id(), kRestart), server_);
+    const std::string key = left_key(rank);
+    if (!store.check({key})) store.set(key, kOwn + reason);
   }
 
   void end_those_that_hang() {

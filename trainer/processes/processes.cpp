@@ -18,6 +18,7 @@
 #include "has_cuda.h"
 #include "trainer/processes/backends.h"
 #include "trainer/processes/network_address.h"
+#include "trainer/processes/store_keys.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -28,9 +29,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kPause{20};  // between two looks at the store
-
-/// Begins the text that a process leaves for the others: its own reason, or that it lost one.
-constexpr char kOwn = 'E', kLost = 'L';
+constexpr seconds kPatience{5};     // with others, when something fails or all ends
 
 std::string message_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
@@ -66,8 +65,6 @@ void silence_warnings() {
   ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);
   c10::initLogging();
 }
-
-std::string key(const char* kind, int rank) { return fmt::format("{}/{}", kind, rank); }
 
 Tensor tensor_of(const std::string& bytes) {
   const Tensor tensor = at::empty({static_cast<std::int64_t>(bytes.size())}, at::kByte);
@@ -122,6 +119,7 @@ struct Processes::Group {
   c10::intrusive_ptr<c10d::Backend> gloo = {},
                                     nccl = {};  // nccl is made when a tensor on CUDA comes first
   seconds given = timeout;                      ///< the time that the store is given to answer
+  bool holds_store = false;
   bool has_left = false;
   int waits = 0;  // for the first process, so far
 
@@ -137,13 +135,13 @@ struct Processes::Group {
 
   /// Waits for every process, and makes the connections.
   void connect(const NetworkWay& way, bool one_machine) {
-    set(key("from", rank), way.from);
-    set(key("to", rank), way.to);
-    set(key("joined", rank), "");
+    set(store_key("from", rank), way.from);
+    set(store_key("to", rank), way.to);
+    set(store_key("joined", rank), "");
     wait_for_all();
     std::vector<NetworkWay> ways;
     for (int other = 0; other < size; ++other)
-      ways.push_back({get(key("from", other)), get(key("to", other))});
+      ways.push_back({get(store_key("from", other)), get(store_key("to", other))});
     const auto interface = environment_variable("GLOO_SOCKET_IFNAME");
     const bool by_interface = interface && !one_machine;
     const std::string from = by_interface ? *interface : address_among(ways, rank, one_machine);
@@ -160,7 +158,7 @@ struct Processes::Group {
   void wait_for_all() {
     const auto end = steady_clock::now() + timeout;
     for (int other = 0; other < size; ++other) {
-      while (!has(key("joined", other))) {
+      while (!has(store_key("joined", other))) {
         throw_if_interrupted();
         throw_if_left("start", other);
         if (steady_clock::now() > end) {
@@ -196,7 +194,6 @@ struct Processes::Group {
 
   /// Finds out who is gone, and throws.
   [[noreturn]] void fail(const std::string& what, const std::string& fault) {
-    constexpr seconds kPatience{5};
     given = std::min(timeout, kPatience);
     leave(kLost + what);
     throw_if_interrupted();  // all are told to stop, and somebody was faster
@@ -204,9 +201,9 @@ struct Processes::Group {
     const auto end = steady_clock::now() + given;
     try {
       for (int other = 0; other < size; ++other) {
-        while (!has(key("left", other)) && steady_clock::now() < end && !interrupted())
+        while (!has(left_key(other)) && steady_clock::now() < end && !interrupted())
           std::this_thread::sleep_for(kPause);
-        if (has(key("left", other))) {
+        if (has(left_key(other))) {
           throw_if_left(what, other);
         } else {
           silent.push_back(other);
@@ -228,12 +225,12 @@ struct Processes::Group {
   }
 
   void wait_for_first(const std::string& what) {
-    const std::string done = key("done", waits++);
+    const std::string done = store_key("done", waits++);
     try {
       if (rank == 0) return set(done, "");
       while (!has(done)) {
         throw_if_left(what, 0);
-        if (has(key("left", 0))) fail(what, "process 0 has stopped");
+        if (has(left_key(0))) fail(what, "process 0 has stopped");
         std::this_thread::sleep_for(kPause);
       }
     } catch (const StoreError& error) {
@@ -243,23 +240,40 @@ struct Processes::Group {
 
   /// Throws if a process has left for a reason of its own.
   void throw_if_left(const std::string& what, int other) {
-    if (!has(key("left", other))) return;
-    const std::string reason = get(key("left", other));
+    if (!has(left_key(other))) return;
+    const std::string reason = get(left_key(other));
     if (reason.front() == kOwn)
       throw Error("{}: process {} of {} has stopped: {}", what, other, size, reason.substr(1));
+  }
+
+  /// Tells the holder of the store that this process needs it no more; the holder waits for all.
+  void end() noexcept {
+    try {
+      given = kPatience;
+      set(store_key("ended", rank), "");
+      const auto end = steady_clock::now() + kPatience;
+      for (int other = 0; holds_store && other < size; ++other) {
+        while (!has(store_key("ended", other)) && steady_clock::now() < end)
+          std::this_thread::sleep_for(kPause);
+      }
+    } catch (const std::exception&) {  // the store is gone already
+    }
   }
 
   void leave(const std::string& reason) {
     if (std::exchange(has_left, true)) return;
     try {
-      set(key("left", rank), reason);
+      set(left_key(rank), reason);
     } catch (const std::exception&) {  // the store is gone, and with it who could read it
     }
   }
 };
 
 Processes::Processes() = default;
-Processes::~Processes() = default;
+
+Processes::~Processes() {
+  if (group_) group_->end();
+}
 
 Processes::Processes(const Rendezvous& meeting, seconds timeout)
     : rank_(meeting.rank),
@@ -270,6 +284,7 @@ Processes::Processes(const Rendezvous& meeting, seconds timeout)
   silence_warnings();
   group_ = std::make_unique<Group>(Group{
       .rank = rank_, .size = size_, .timeout = timeout, .store = open_store(meeting, timeout)});
+  group_->holds_store = meeting.first_hosts && meeting.rank == 0;
   try {
     group_->connect(way_to(meeting.address), local_size_ == size_);
   } catch (const std::exception& error) {
@@ -298,8 +313,6 @@ void Processes::run_each(const std::string& what, const std::vector<Tensor>& ten
 void Processes::wait_for_first(const std::string& what) {
   if (group_) group_->wait_for_first(what);
 }
-
-void Processes::barrier(const std::string& what) { sum(what, {at::zeros({1})}); }
 
 void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
   if (!group_) return;

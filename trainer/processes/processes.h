@@ -25,11 +25,12 @@ class Processes {
   /// Meets the others. A process that has not come within the timeout is an Error naming it; so are
   /// a store that cannot be reached and a port in use.
   Processes(const Rendezvous& meeting, std::chrono::seconds timeout);
+  /// Waits, if it holds the store, until the others have no more use for it, some seconds at most.
   ~Processes();
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
 
-  /// The same one for all who share nothing.
+  /// Returns the one instance for callers that run alone.
   static Processes& alone();
 
   int rank() const { return rank_; }
@@ -44,7 +45,6 @@ class Processes {
   /// Tells the others that this process ends before its work is done, and why.
   void leave(const std::string& reason) noexcept;
 
-  void barrier(const std::string& what);
   /// Runs `work` on the first process alone; the others wait for its end, however long it takes.
   template <class Work>
   void on_first(const std::string& what, const Work& work) {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "data/base/error.h"
+#include "trainer/processes/store_keys.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -50,8 +51,8 @@ Rendezvous of_torchrun(const Environment& environment) {
   found.port = static_cast<std::uint16_t>(
       variables.number("MASTER_PORT", 1, std::numeric_limits<std::uint16_t>::max()));
   found.first_hosts = environment("TORCHELASTIC_USE_AGENT_STORE").value_or("") != "True";
-  found.prefix = "dualpath/" + environment("TORCHELASTIC_RUN_ID").value_or("none") + "/" +
-                 environment("TORCHELASTIC_RESTART_COUNT").value_or("0");
+  found.prefix = store_prefix(environment("TORCHELASTIC_RUN_ID").value_or("none"),
+                              environment("TORCHELASTIC_RESTART_COUNT").value_or("0"));
   return found;
 }
 
@@ -91,8 +92,8 @@ Rendezvous of_slurm(const Environment& environment) {
   const int step = variables.number("SLURM_STEP_ID", 0, kMostJobs);
   constexpr int kFirstPort = 20000, kPorts = 10000;  // below those that the kernel gives out
   found.port = static_cast<std::uint16_t>(kFirstPort + (job + step) % kPorts);
-  found.prefix =
-      fmt::format("dualpath/{}.{}/{}", job, step, environment("SLURM_RESTART_COUNT").value_or("0"));
+  found.prefix = store_prefix(fmt::format("{}.{}", job, step),
+                              environment("SLURM_RESTART_COUNT").value_or("0"));
   return found;
 }
 

@@ -6,6 +6,7 @@
 #include "modules/network/batch_state.h"
 #include "trainer/experiment/same_run.h"
 #include "trainer/experiment/trained_paths.h"
+#include "trainer/processes/same_tensors.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
 
@@ -106,7 +107,7 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
       share);
   calibration.source = source;
   progress.finish();
-  require_same_calibration(processes, calibration);
+  require_same(processes, "scales", quant::calibration_tensors(calibration));
   const CalibrationWork work{samples.count, calibration.ranges.size(), progress.elapsed_seconds()};
   processes.on_first("calibrate", [&] { keep(calibration, work, directory); });
   return calibration;

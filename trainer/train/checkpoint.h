@@ -39,7 +39,7 @@ class Checkpoints {
   std::filesystem::path path(std::int64_t step) const;
 
  private:
-  /// What a checkpoint holds; nothing at step 0.
+  /// A checkpoint's content; empty at step 0.
   struct Content {
     std::int64_t step = 0;
     std::string fingerprint = {};

@@ -46,7 +46,7 @@ StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& co
   return read_step({unread}, /*squared_norm=*/{}, counts).losses;
 }
 
-/// Replaces the positions of each stage, and returns the tokens, by their sums over the processes.
+/// Sums each stage's positions over the processes in place; returns the sum of the tokens.
 double PairedObjective::sum_over_processes(double tokens,
                                            std::map<std::string, Tensor>& positions) const {
   std::vector<Tensor> counts{torch::full({}, tokens, torch::kDouble)};

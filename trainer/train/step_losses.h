@@ -27,9 +27,9 @@ struct UnreadLosses {
   LossOptions weights = {};              ///< of the terms in the total
   double targets = 1.0;                  ///< count that kl and ce are divided by
   std::vector<std::string> stages = {};  ///< stages that were compared, in order
-  torch::Tensor distances = {};          ///< their sums, [stages] float32; undefined: there is none
-  torch::Tensor hidden = {};             ///< mean distance, float32 scalar; undefined: no such term
-  torch::Tensor kl = {}, ce = {};        ///< sums, float64 scalars; kl undefined: no such term
+  torch::Tensor distances = {};          ///< their sums, [stages] float32, or undefined
+  torch::Tensor hidden = {};             ///< mean distance, float32 scalar, or undefined
+  torch::Tensor kl = {}, ce = {};        ///< sums, float64 scalars; kl may be undefined
 };
 
 /// The values of a step that the host wants to know.

@@ -14,6 +14,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "trainer/processes/same_tensors.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
 
@@ -37,6 +38,7 @@ class Loop {
     LoopResult result;
     checkpoints_.prune();
     result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
+    require_same(processes_, "parameters", optimizer_.parameters());
     if (processes_.is_first()) open_logs(result.resumed);
     Progress progress(job_.label, options_.max_steps, "steps");
     progress.resume_at(result.resumed);
@@ -113,6 +115,7 @@ class Loop {
                      const GlobalCount& count) {
     Outcome outcome;
     const auto begin = std::chrono::steady_clock::now();
+    const double communication = processes_.communication_seconds();
     try {
       modules::DeviceCounts counts;
       std::vector<UnreadLosses> unread;
@@ -129,7 +132,8 @@ class Loop {
     if (outcome.error.empty() && !outcome.losses.not_finite.empty())
       outcome.error = "the loss is not finite, first at " + outcome.losses.not_finite;
     outcome.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() -
+        (processes_.communication_seconds() - communication);
     return outcome;
   }
 
@@ -180,7 +184,7 @@ class Loop {
                         {"resident_bytes", resident_bytes()}};
     if (!is_alone()) {
       line["process_seconds"] = seconds_by_process_;  // of this step, without communication
-      line["communication_seconds"] = processes_.communication_seconds();  // of the run so far
+      line["communication_seconds"] = processes_.communication_seconds();  // since the start
     }
     log_->write(line);
     if (events_) show(step, losses);
@@ -210,7 +214,6 @@ class Loop {
 
   [[noreturn]] void stop(std::int64_t done) {
     if (saved_ != done) save(done);
-    processes_.barrier(job_.label);  // nobody leaves while another still waits for the checkpoint
     throw Interrupted("{}: interrupted after step {} of {}; the same command goes on from {}",
                       job_.label, done, options_.max_steps, checkpoints_.path(done).string());
   }

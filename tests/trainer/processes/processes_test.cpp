@@ -6,6 +6,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/two_processes.h"
 #include "trainer/processes/gradients.h"
+#include "trainer/processes/same_tensors.h"
 
 using namespace dualpath;
 using namespace dualpath::testing;
@@ -66,6 +67,23 @@ TEST_CASE("a gradient that one process has is everyone's, one that none has is n
   });
   CHECK(ends.first.code == 0);
   CHECK(ends.second.code == 0);
+}
+
+TEST_CASE("tensors that differ in a bit are refused by all, and equal ones are not",
+          "[trainer][processes]") {
+  const float difference = GENERATE(0.0f, 1e-7f);
+  const TwoEnds ends = in_two_processes([&](Processes& processes) {
+    const float own = processes.is_first() ? 1.0f : 1.0f + difference;
+    try {
+      require_same(processes, "scales", {{"x", torch::full({3}, own)}});
+    } catch (const Error& error) {
+      return std::string(error.what()).starts_with("process 1 has other scales than process 0") ? 1
+                                                                                                : 2;
+    }
+    return 0;
+  });
+  CHECK(ends.first.code == (difference == 0.0f ? 0 : 1));
+  CHECK(ends.second.code == ends.first.code);
 }
 
 TEST_CASE("a process that leaves says why, and one that is killed is named",
