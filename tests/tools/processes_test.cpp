@@ -148,9 +148,11 @@ TEST_CASE("two processes killed and started again end as two that were not", "[t
   const TinyRun run;
   int kills = 0;
   for (int i = 0; i < 3; ++i) {
+    fs::remove(run / "run/process-1.log");
     RunningProgram training(run.program("train", settings));
-    std::this_thread::sleep_for(400ms + random.uniform() * 600ms);
+    wait_for(run / "run/process-1.log");  // the two have met
     const std::vector<pid_t> ranks = children_of(training.pid());
+    std::this_thread::sleep_for(random.uniform() * 800ms);
     if (victim < ranks.size()) ::kill(ranks[victim], SIGKILL);
     const ProgramEnd end = training.wait();
     INFO(end.err);
