@@ -70,15 +70,6 @@ void check_survives(const TinyRun& run, const std::string& command, const std::s
   CHECK(temporaries(run) == Names{});
 }
 
-/// Returns as soon as the file is not empty.
-void wait_for(const fs::path& file) {
-  for (int i = 0; i < 3000; ++i) {
-    if (fs::exists(file) && fs::file_size(file) > 0) return;
-    std::this_thread::sleep_for(10ms);
-  }
-  FAIL(file.string() + " did not come");
-}
-
 /// Settings for a run that is long enough to be met in the middle. It saves only at the end, or
 /// when stopped.
 const Arguments kLong{"--set", "train.max_steps=120",  "--set", "train.save_steps=1000",

@@ -57,15 +57,6 @@ std::vector<pid_t> children_of(pid_t parent) {
   return children;
 }
 
-/// Returns as soon as the file is not empty, or the time is up.
-void wait_for(const fs::path& file) {
-  for (int i = 0; i < 3000; ++i) {
-    if (fs::exists(file) && fs::file_size(file) > 0) return;
-    std::this_thread::sleep_for(10ms);
-  }
-  FAIL(file.string() + " did not come");
-}
-
 /// The results of two runs but for what later processes say.
 bool are_same(const TinyRun& a, const TinyRun& b) {
   auto x = a.results(), y = b.results();

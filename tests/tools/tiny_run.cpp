@@ -1,8 +1,10 @@
 #include "tests/tools/tiny_run.h"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "data/base/generator.h"
 #include "tests/support/comparable.h"
@@ -83,6 +85,14 @@ void TinyRun::copy_results(const TinyRun& other) const {
       fs::copy(other / folder, *this / folder, fs::copy_options::recursive);
     }
   }
+}
+
+void wait_for(const fs::path& file) {
+  for (int i = 0; i < 3000; ++i) {
+    if (fs::exists(file) && fs::file_size(file) > 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL(file.string() + " did not come");
 }
 
 ProgramEnd run_dualpath(const Arguments& arguments) {

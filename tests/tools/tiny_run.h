@@ -44,6 +44,9 @@ class TinyRun {
   TemporaryDirectory folder_;
 };
 
+/// Returns as soon as the file is not empty; if it does not come within 30 s, the test fails.
+void wait_for(const std::filesystem::path& file);
+
 /// Runs `dualpath <arguments>` in the project's root.
 ProgramEnd run_dualpath(const Arguments& arguments);
 
