@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kBetween = "|";
 constexpr const char* kChannels = "|channels";
 
-/// What one group's observers saw, by rows.
+/// Picks one group's entries of `seen`, by rows.
 modules::NamedTensors of_group(const std::string& group, const modules::NamedTensors& seen) {
   const std::string prefix = group + kBetween;
   modules::NamedTensors own;

@@ -107,7 +107,7 @@ Tensor over(c10::Storage storage, const Tensor& like, c10::DispatchKeySet keys) 
   return tensor;
 }
 
-/// The same memory as a CPU tensor, valid while the tensor lives.
+/// Shows a tensor's memory as a CPU tensor, valid while the tensor lives.
 Tensor on_host(const Tensor& tensor) {
   c10::Storage storage(c10::Storage::use_byte_size_t(), tensor.storage().nbytes(),
                        c10::DataPtr(tensor.storage().mutable_data(), at::kCPU),

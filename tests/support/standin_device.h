@@ -14,7 +14,7 @@ namespace dualpath::testing {
 /// Registers the device at the first call.
 at::Device standin_device();
 
-/// What the host has read from the device since the last call, by operator, in order:
+/// Returns the host's reads from the device since the last call, by operator, in order:
 /// "aten::_local_scalar_dense" (item()), "aten::_copy_from" (a copy to the CPU), and operators
 /// whose result has a shape that depends on values ("aten::nonzero"). Forgets them.
 std::vector<std::string> take_read_backs();

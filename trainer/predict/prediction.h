@@ -18,7 +18,7 @@ struct PredictedSeconds {
 struct Prediction {
   std::vector<quant::PlannedBytes> exported;  ///< model.safetensors' tensors: exact
   std::int64_t correction_parameters = 0;     ///< beside them, in float32
-  /// Of `train` on the CPU; needs a kernel that can tell.
+  /// Peak of `train` on the CPU; needs a kernel that can tell.
   std::optional<std::int64_t> peak_resident_bytes;
   std::optional<std::int64_t> peak_device_bytes = {};  ///< of `train` on a GPU, of its memory
   SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact

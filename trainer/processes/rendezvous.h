@@ -7,7 +7,7 @@
 
 namespace dualpath::trainer {
 
-/// How the processes of a run find one another.
+/// A process's place among those of a run, and the store over which they meet.
 struct Rendezvous {
   int rank = 0, size = 1;              ///< among all processes
   int local_rank = 0, local_size = 1;  ///< among those of this machine
