@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/Parallel.h>
+
 #include <chrono>
 #include <stdexcept>
 
@@ -23,6 +25,7 @@ template <class Body>
 TwoEnds in_two_processes(const Body& body) {
   const int port = free_port();
   const auto rank = [&](int own) {
+    at::set_num_threads(1);  // OpenMP's threads do not come along
     trainer::Rendezvous meeting;
     meeting.rank = meeting.local_rank = own;
     meeting.size = meeting.local_size = 2;

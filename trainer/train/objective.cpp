@@ -20,8 +20,10 @@ Tensor counted_positions(const data::Batch& batch) {
 
 /// Starts backward at both ends: the head's gradient arrives at the rows, the distances carry their
 /// own. Does nothing if nothing before them is trained.
-void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden) {
+void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden,
+              const Objective::BeforeBackward& before_backward) {
   if (!rows.requires_grad()) return;
+  if (before_backward) before_backward();
   std::vector<Tensor> roots{rows}, gradients{rows_gradient};
   if (hidden.defined() && hidden.requires_grad()) {
     roots.push_back(hidden);
@@ -42,7 +44,7 @@ Tensor counted_targets(const data::Batch& batch) {
 
 StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   modules::DeviceCounts counts;
-  const UnreadLosses unread = run(batch, count);
+  const UnreadLosses unread = run(batch, count, /*before_backward=*/{});
   return read_step({unread}, /*squared_norm=*/{}, counts).losses;
 }
 
@@ -78,7 +80,8 @@ std::vector<Tensor> PairedObjective::shares_of(const std::vector<quant::StageDis
   return shares;
 }
 
-UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count) {
+UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count,
+                                  const BeforeBackward& before_backward) {
   const at::Device device = reference_.device();
   const quant::PairedForward paired =
       quant::paired_forward(network_, modules::make_state(batch, device), reference_, corrected_,
@@ -111,11 +114,13 @@ UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& c
   losses.hidden = hidden.detach();
   losses.kl = head.losses.kl;
   losses.ce = head.losses.ce;
-  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? options_.hidden * hidden : Tensor());
+  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? options_.hidden * hidden : Tensor(),
+           before_backward);
   return losses;
 }
 
-UnreadLosses ControlObjective::run(const data::Batch& batch, const GlobalCount& count) {
+UnreadLosses ControlObjective::run(const data::Batch& batch, const GlobalCount& count,
+                                   const BeforeBackward& before_backward) {
   const at::Device device = corrected_.device();
   modules::State state = modules::make_state(batch, device);
   checkpointing_.run(network_, corrected_, state);
@@ -124,7 +129,7 @@ UnreadLosses ControlObjective::run(const data::Batch& batch, const GlobalCount& 
   const HeadGradient head = head_losses(
       network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch).to(device)}, 0.0,
       1.0 / targets);
-  backward(rows, head.rows_gradient, {});
+  backward(rows, head.rows_gradient, {}, before_backward);
   return {
       .weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0}, .targets = targets, .ce = head.losses.ce};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,9 +27,12 @@ struct GlobalCount {
 /// The function that an optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
+  /// Called when nothing but one backward pass of a batch is left.
+  using BeforeBackward = std::function<void()>;
   /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
   /// losses is returned, unread.
-  virtual UnreadLosses run(const data::Batch& batch, const GlobalCount& count) = 0;
+  virtual UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
+                           const BeforeBackward& before_backward) = 0;
   /// Whether run() talks to the other processes, so that an error leaves them waiting in it.
   virtual bool is_collective() const { return false; }
   /// run(), and reads the losses at once.
@@ -51,7 +55,8 @@ class PairedObjective : public Objective {
         checkpointing_(std::move(checkpointing)),
         chunk_rows_(chunk_rows),
         processes_(processes) {}
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override;
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
+                   const BeforeBackward& before_backward) override;
   bool is_collective() const override {
     return processes_.size() > 1 && !network_.tower_samples.empty();
   }
@@ -78,7 +83,8 @@ class ControlObjective : public Objective {
   ControlObjective(const modules::Network& network, modules::Executor& corrected,
                    modules::GradientCheckpointing checkpointing = {})
       : network_(network), corrected_(corrected), checkpointing_(std::move(checkpointing)) {}
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override;
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
+                   const BeforeBackward& before_backward) override;
 
  private:
   const modules::Network& network_;

@@ -7,13 +7,14 @@
 #include <numbers>
 
 #include "data/base/error.h"
+#include "modules/ops/memory_order.h"
 #include "modules/ops/on_device.h"
 #include "trainer/kernels/adamw.h"
-#include "trainer/processes/gradients.h"
 
 namespace dualpath::trainer {
 namespace {
 
+using modules::laid_out_as;
 using modules::NamedTensors;
 using torch::Tensor;
 
@@ -47,11 +48,6 @@ void for_each_share(const std::vector<Share>& shares, const Visit& visit) {
                    });
 }
 
-/// Lays the elements out in memory like those of `like`.
-Tensor laid_out_as(const Tensor& like, const Tensor& tensor) {
-  return tensor.strides() == like.strides() ? tensor : torch::empty_like(like).copy_(tensor);
-}
-
 std::vector<double> squared_shares(const std::vector<Tensor>& gradients) {
   const std::vector<Share> shares = shares_of(gradients);
   std::vector<double> sums(shares.size());
@@ -75,6 +71,12 @@ Tensor squared_by_share(const Tensor& gradient) {
     return gradient.detach().to(torch::kDouble).square().sum().reshape({1});
   };
   return modules::on_device(gradient, on_cpu, on_cuda);
+}
+
+/// How many squared_by_share() returns of a tensor.
+std::int64_t count_shares(const Tensor& tensor) {
+  const auto on_cpu = [&] { return static_cast<std::int64_t>(shares_of({tensor}).size()); };
+  return modules::on_device(tensor, on_cpu, [](void*) { return std::int64_t{1}; });
 }
 
 /// A parameter on its way through a step.
@@ -135,6 +137,20 @@ const torch::Tensor& saved(const NamedTensors& tensors, const std::string& name,
   return found->second;
 }
 
+/// All groups' parameters.
+NamedTensors checked(const std::vector<ParameterGroup>& groups) {
+  NamedTensors parameters;
+  for (const ParameterGroup& group : groups) {
+    for (const auto& [name, parameter] : group.parameters) {
+      TORCH_CHECK(
+          parameter.scalar_type() == torch::kFloat && parameter.is_non_overlapping_and_dense(),
+          name, " is trained: expected a dense float32 tensor");
+    }
+    parameters.insert(group.parameters.begin(), group.parameters.end());
+  }
+  return parameters;
+}
+
 }  // namespace
 
 double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
@@ -156,28 +172,15 @@ double schedule_factor(Schedule type, double warmup_ratio, std::int64_t step,
 
 Optimizer::Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options,
                      Processes& processes)
-    : options_(options), groups_(std::move(groups)), processes_(processes) {
-  for (const ParameterGroup& group : groups_) {
-    for (const auto& [name, parameter] : group.parameters) {
-      TORCH_CHECK(
-          parameter.scalar_type() == torch::kFloat && parameter.is_non_overlapping_and_dense(),
-          name, " is trained: expected a dense float32 tensor");
-    }
-    parameters_.insert(group.parameters.begin(), group.parameters.end());
-  }
-  if (options.shard_optimizer && processes.size() > 1) owners_ = owners_of(processes, parameters_);
-}
+    : options_(options),
+      groups_(std::move(groups)),
+      parameters_(checked(groups_)),
+      processes_(processes),
+      gradients_(processes, parameters_,
+                 options.shard_optimizer ? SummedAt::kOwner : SummedAt::kAll) {}
 
 bool Optimizer::owns(const std::string& name) const {
-  return owners_.empty() || owners_.at(name) == processes_.rank();
-}
-
-void Optimizer::sum_gradients() {
-  if (owners_.empty()) {
-    trainer::sum_gradients(processes_, parameters_);
-  } else {
-    summed_ = sum_gradients_at(processes_, parameters_, owners_);
-  }
+  return !is_divided() || gradients_.owners().at(name) == processes_.rank();
 }
 
 double Optimizer::gradient_norm() const {
@@ -213,21 +216,21 @@ void Optimizer::step(std::int64_t step, double norm) {
     }
   }
   run(updates);
-  if (!owners_.empty()) spread_parameters();
+  if (is_divided()) spread_parameters();
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = Tensor();
 }
 
-/// Gives every process the parameters that their owners have stepped.
+/// Gives every process the parameters that their owners have stepped, in place.
 void Optimizer::spread_parameters() {
-  std::vector<Tensor> stepped, sent;
+  std::vector<Tensor> stepped;
   std::vector<int> roots;
-  for (const std::string& name : summed_) {
-    stepped.push_back(parameters_.at(name));
-    sent.push_back(stepped.back().detach().contiguous());
-    roots.push_back(owners_.at(name));
+  for (const std::string& name : gradients_.summed()) {
+    stepped.push_back(modules::flat_view(parameters_.at(name).detach()));
+    roots.push_back(gradients_.owners().at(name));
   }
-  processes_.spread("parameters", sent, roots);
-  for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i].detach().copy_(sent[i]);
+  processes_.spread("parameters", stepped, roots);
+  for (const std::string& name : gradients_.summed())
+    parameters_.at(name).unsafeGetTensorImpl()->bump_version();
 }
 
 Tensor Optimizer::squared_gradient_norm() const {
@@ -236,7 +239,7 @@ Tensor Optimizer::squared_gradient_norm() const {
   for (const auto& [name, parameter] : parameters_) {
     if (parameter.grad().defined()) gradients.push_back(laid_out_as(parameter, parameter.grad()));
   }
-  if (!owners_.empty()) return sum_of_owners(gradients);
+  if (is_divided()) return sum_of_owners(gradients);
   if (gradients.empty()) return {};
   const torch::TensorOptions doubles = gradients.front().options().dtype(torch::kDouble);
   const auto on_cuda = [&](void*) {
@@ -260,13 +263,13 @@ double Optimizer::learning_rate(std::int64_t step) const {
 Tensor Optimizer::sum_of_owners(const std::vector<Tensor>& own) const {
   std::vector<Tensor> shares;
   auto gradient = own.begin();
-  for (const std::string& name : summed_) {
+  for (const std::string& name : gradients_.summed()) {
     const Tensor& parameter = parameters_.at(name);
-    shares.push_back(owns(name) ? squared_by_share(*gradient++)
-                                : torch::zeros_like(squared_by_share(parameter)));
+    shares.push_back(owns(name) ? squared_by_share(*gradient++).cpu()
+                                : torch::zeros({count_shares(parameter)}, torch::kDouble));
   }
   if (shares.empty()) return {};
-  const Tensor all = torch::cat(shares).cpu();
+  const Tensor all = torch::cat(shares);
   processes_.sum("gradients", {all});
   double total = 0.0;
   for (std::int64_t i = 0; i < all.numel(); ++i) total += all.const_data_ptr<double>()[i];
@@ -275,7 +278,7 @@ Tensor Optimizer::sum_of_owners(const std::vector<Tensor>& own) const {
 
 /// Brings the owners' moments to the first process, a tensor at a time; the others keep nothing.
 NamedTensors Optimizer::state() const {
-  if (owners_.empty()) return own_state();
+  if (!is_divided()) return own_state();
   const torch::NoGradGuard no_grad;
   const Tensor steps = torch::zeros({static_cast<std::int64_t>(parameters_.size())}, torch::kLong);
   auto* step = steps.mutable_data_ptr<std::int64_t>();
@@ -296,7 +299,7 @@ NamedTensors Optimizer::state() const {
                                                                   : own->second.exp_avg_sq;
       const Tensor sent =
           is_own ? mine.contiguous() : torch::empty(parameter.sizes(), parameter.options());
-      processes_.spread("checkpoint", {sent}, {owners_.at(name)});
+      processes_.spread("checkpoint", {sent}, {gradients_.owners().at(name)});
       if (processes_.is_first()) state[name + which] = sent.cpu();
     }
     if (processes_.is_first()) state[name + ".step"] = torch::full({1}, step[-1], torch::kLong);

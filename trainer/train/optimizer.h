@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "modules/weights/tensor_view.h"
+#include "trainer/processes/gradients.h"
 #include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
 
@@ -34,8 +35,9 @@ class Optimizer {
   Optimizer(std::vector<ParameterGroup> groups, const TrainOptions& options,
             Processes& processes = Processes::alone());
 
-  /// Sums the gradients over the processes: everywhere, or each where its moments are.
-  void sum_gradients();
+  /// The gradients' sums over the processes: everywhere, or each where its moments are. A step of
+  /// several processes begins when they are finished.
+  GradientSums& gradients() { return gradients_; }
 
   /// Square of the gradients' norm, a float64 scalar on their device. Undefined if there is none.
   torch::Tensor squared_gradient_norm() const;
@@ -63,6 +65,7 @@ class Optimizer {
     std::int64_t step = 0;  ///< steps this parameter has taken
   };
 
+  bool is_divided() const { return !gradients_.owners().empty(); }
   bool owns(const std::string& name) const;
   void spread_parameters();
   torch::Tensor sum_of_owners(const std::vector<torch::Tensor>& own) const;
@@ -72,8 +75,7 @@ class Optimizer {
   std::vector<ParameterGroup> groups_;
   modules::NamedTensors parameters_;
   Processes& processes_;
-  std::map<std::string, int> owners_;       // of the moments, if they are divided
-  std::vector<std::string> summed_;         // parameters with a gradient anywhere, if they are
+  GradientSums gradients_;
   std::map<std::string, Moments> moments_;  // parameters that have had a gradient
 };
 

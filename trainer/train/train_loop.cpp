@@ -66,7 +66,7 @@ class Loop {
     const GlobalCount count = global_count(batches);
     const Outcome own = accumulate(step, batches, count);
     const StepLosses losses = agreed(step, own);
-    optimizer_.sum_gradients();
+    optimizer_.gradients().finish();
     gradient_norm_ = is_alone() ? own.gradient_norm : optimizer_.gradient_norm();
     if (!std::isfinite(gradient_norm_)) diverged(step, "the gradient is not finite");
     optimizer_.step(step, gradient_norm_);
@@ -110,23 +110,33 @@ class Loop {
   bool is_alone() const { return processes_.size() == 1; }
 
   /// Accumulates a step's batches, and waits for the device once: losses, norm and the counts of
-  /// all sites are read together. A site that meets a value that is not finite throws.
+  /// all sites are read together. A site that meets a value that is not finite throws. Gradients
+  /// leave for the other processes during the last backward pass, which wait for them even if this
+  /// one meets an error.
   Outcome accumulate(std::int64_t step, const std::vector<data::Batch>& batches,
                      const GlobalCount& count) {
     Outcome outcome;
     const auto begin = std::chrono::steady_clock::now();
     const double communication = processes_.communication_seconds();
+    bool has_sent = false;
     try {
       modules::DeviceCounts counts;
       std::vector<UnreadLosses> unread;
-      for (const data::Batch& batch : batches) unread.push_back(objective_.run(batch, count));
+      for (const data::Batch& batch : batches) {
+        Objective::BeforeBackward follow;
+        if (&batch == &batches.back()) follow = [&] { optimizer_.gradients().follow_backward(); };
+        unread.push_back(objective_.run(batch, count, follow));
+      }
+      optimizer_.gradients().send_rest();
+      has_sent = true;
       // Gradients of several processes are summed only when all have agreed.
       const torch::Tensor norm = is_alone() ? optimizer_.squared_gradient_norm() : torch::Tensor();
       const StepReading read = read_step(unread, norm, counts);
       outcome.losses = read.losses;
       outcome.gradient_norm = read.gradient_norm;
     } catch (const Error& error) {
-      if (objective_.is_collective()) diverged(step, error.what());
+      if (objective_.is_collective() && !has_sent) diverged(step, error.what());
+      if (!has_sent) optimizer_.gradients().send_rest();
       outcome.error = error.what();
     }
     if (outcome.error.empty() && !outcome.losses.not_finite.empty())

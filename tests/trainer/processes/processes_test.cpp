@@ -57,12 +57,59 @@ TEST_CASE("a gradient that one process has is everyone's, one that none has is n
     modules::NamedTensors parameters;
     for (const char* name : {"both", "one", "none"})
       parameters[name] = torch::zeros({4, 6}).t().requires_grad_();  // laid out as it likes
-    parameters["both"].mutable_grad() = torch::full({6, 4}, 1.0f + rank);
-    if (!processes.is_first()) parameters["one"].mutable_grad() = torch::ones({6, 4});
-    sum_gradients(processes, parameters);
-    require(parameters["both"].grad().equal(torch::full({6, 4}, 3.0f)));
-    require(parameters["one"].grad().equal(torch::ones({6, 4})));
-    require(!parameters["none"].grad().defined());
+    parameters["large"] = torch::zeros({512, 1024}).t().requires_grad_();
+    GradientSums sums(processes, parameters, SummedAt::kAll);
+    for (int step = 0; step < 2; ++step) {  // a parameter keeps no gradient from one to the next
+      for (auto& [name, parameter] : parameters) parameter.mutable_grad() = Tensor();
+      parameters["both"].mutable_grad() = torch::full({6, 4}, 1.0f + rank);
+      parameters["large"].mutable_grad() = torch::full({1024, 512}, 1.0f + rank);
+      if (!processes.is_first()) parameters["one"].mutable_grad() = torch::ones({6, 4});
+      sums.send_rest();
+      sums.finish();
+      require(parameters["both"].grad().equal(torch::full({6, 4}, 3.0f)));
+      require(parameters["large"].grad().equal(torch::full({1024, 512}, 3.0f)));
+      require(parameters["one"].grad().equal(torch::ones({6, 4})));
+      require(!parameters["none"].grad().defined());
+      require(sums.summed() == std::vector<std::string>{"both", "large", "one"});
+    }
+    return 0;
+  });
+  CHECK(ends.first.code == 0);
+  CHECK(ends.second.code == 0);
+}
+
+TEST_CASE("gradients that leave during backward have the sums of those that leave after it",
+          "[trainer][processes]") {
+  const SummedAt at = GENERATE(SummedAt::kAll, SummedAt::kOwner);
+  const TwoEnds ends = in_two_processes([&](Processes& processes) {
+    modules::NamedTensors parameters;
+    for (const char* name : {"a", "b", "c", "d"})
+      parameters[name] = torch::ones({700, 700}).requires_grad_();
+    const float rank = static_cast<float>(processes.rank());
+    GradientSums sums(processes, parameters, at);
+    for (int step = 0; step < 3; ++step) {
+      const auto backward = [&] {
+        // The second process has no use for "b"; the first makes its gradient before others'.
+        Tensor loss = (parameters["a"] * (1.0f + rank)).sum() + parameters["c"].square().sum();
+        if (processes.is_first()) loss = loss + (parameters["b"] * 5.0f).sum();
+        loss.backward();
+      };
+      backward();  // accumulates, and sends nothing
+      sums.follow_backward();
+      backward();
+      sums.send_rest();
+      sums.finish();
+      const auto check = [&](const std::string& name, float expected) {
+        const bool is_here = at == SummedAt::kAll || sums.owners().at(name) == processes.rank();
+        const Tensor& gradient = parameters[name].grad();
+        require(is_here ? gradient.equal(torch::full({700, 700}, expected)) : !gradient.defined());
+      };
+      check("a", 6.0f);
+      check("b", 10.0f);
+      check("c", 8.0f);
+      require(!parameters["d"].grad().defined());
+      for (auto& [name, parameter] : parameters) parameter.mutable_grad() = Tensor();
+    }
     return 0;
   });
   CHECK(ends.first.code == 0);

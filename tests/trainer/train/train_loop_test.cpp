@@ -28,8 +28,10 @@ class Pull : public Objective {
  public:
   explicit Pull(torch::Tensor number) : number_(std::move(number)) {}
 
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count) override {
+  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
+                   const BeforeBackward& before_backward) override {
     counts.push_back(count);
+    if (before_backward) before_backward();
     const double ids = batch.ids.sum().item<double>();
     const torch::Tensor loss = (number_ - ids).square().sum() / static_cast<double>(count.tokens);
     loss.backward();
