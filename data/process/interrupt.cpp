@@ -37,7 +37,9 @@ void on_signal(int signal) {
 
 /// Asks to stop, however often it comes. A closing terminal may send SIGHUP twice: the shell to its
 /// jobs, and the kernel when the shell has gone. Nobody is in a hurry then.
-void on_hangup(int) { signalled = true; }
+void on_hangup(int signal) {
+  if (!signalled.exchange(true)) first_signal = signal;
+}
 
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
@@ -61,6 +63,8 @@ void install_interrupt_handlers() {
 }
 
 bool interrupted() { return signalled; }
+
+int interrupting_signal() { return first_signal; }
 
 void throw_if_interrupted() {
   if (interrupted()) throw Interrupted("interrupted");

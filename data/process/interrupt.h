@@ -8,6 +8,8 @@ namespace dualpath {
 /// terminal may send two. An ignored SIGHUP stays ignored (nohup). main calls this once.
 void install_interrupt_handlers();
 bool interrupted();
+/// Returns the signal that came first; 0 if none came.
+int interrupting_signal();
 /// Throws Interrupted if a signal came.
 void throw_if_interrupted();
 

@@ -124,6 +124,12 @@ std::vector<RowSums> gathered(Processes& processes, std::vector<RowSums> rows) {
   return rows;
 }
 
+/// This process's whole batches of so many samples.
+ProcessShare samples_here(std::size_t samples, std::size_t batch_size, const Processes& processes) {
+  const ProcessShare batches = share_of(processes, (samples + batch_size - 1) / batch_size);
+  return {batches.begin * batch_size, std::min(samples, batches.end * batch_size)};
+}
+
 }  // namespace
 
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options) {
@@ -139,6 +145,13 @@ std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOption
   return n;
 }
 
+std::size_t evaluated_here(const data::Samples& samples, const EvaluateOptions& options,
+                           const Processes& processes) {
+  const ProcessShare share = samples_here(evaluated_samples(samples, options),
+                                          static_cast<std::size_t>(options.batch_size), processes);
+  return share.end - share.begin;
+}
+
 std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
                                    Processes& processes,
@@ -147,11 +160,10 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::v
   Evaluation evaluation(network, rows);
   const auto chosen = data::evenly_spaced(samples.size(), evaluated_samples(samples, options));
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
-  const ProcessShare share = share_of(processes, (chosen.size() + batch_size - 1) / batch_size);
-  for (std::size_t i = share.begin; i < share.end; ++i) {
+  const ProcessShare share = samples_here(chosen.size(), batch_size, processes);
+  for (std::size_t i = share.begin; i < share.end; i += batch_size) {
     throw_if_interrupted();
-    const auto rest = std::span(chosen).subspan(i * batch_size);
-    const auto batch = rest.first(std::min(batch_size, rest.size()));
+    const auto batch = std::span(chosen).subspan(i, std::min(batch_size, share.end - i));
     evaluation.add_batch(samples.batch(batch));
     progress(static_cast<std::int64_t>(batch.size()));
   }

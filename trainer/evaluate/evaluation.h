@@ -29,5 +29,8 @@ std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::
 
 /// The number of samples that evaluate_rows takes.
 std::size_t evaluated_samples(const data::Samples& samples, const EvaluateOptions& options);
+/// The number of these that this process runs itself.
+std::size_t evaluated_here(const data::Samples& samples, const EvaluateOptions& options,
+                           const Processes& processes);
 
 }  // namespace dualpath::trainer

@@ -85,7 +85,8 @@ std::optional<int> code_of(int status) {
 std::string end_of(int status) {
   if (const auto code = code_of(status)) return fmt::format("it ended with exit code {}", *code);
   const int signal = WTERMSIG(status);
-  return fmt::format("killed by signal {} ({})", signal, ::strsignal(signal));
+  const char* why = signal == SIGKILL ? "; the system does so if memory runs out" : "";
+  return fmt::format("killed by signal {} ({}{})", signal, ::strsignal(signal), why);
 }
 
 class Launcher {
@@ -93,13 +94,18 @@ class Launcher {
   explicit Launcher(int count)
       : children_(static_cast<std::size_t>(count)),
         server_(c10::make_intrusive<c10d::TCPStore>("127.0.0.1", server_options())) {
-    for (int rank = 0; rank < count; ++rank) start(rank);
+    try {
+      for (int rank = 0; rank < count; ++rank) start(rank);
+    } catch (const Error&) {
+      signal_all(SIGKILL);  // nothing has begun
+      throw;
+    }
   }
 
   int run() {
     while (std::ranges::any_of(children_, [](const Child& child) { return !child.status; })) {
       collect();
-      if (interrupted() && !std::exchange(passed_on_, true)) signal_all(SIGTERM);
+      if (interrupted() && !std::exchange(passed_on_, true)) signal_all(interrupting_signal());
       end_those_that_hang();
       std::this_thread::sleep_for(milliseconds(20));
     }
@@ -129,7 +135,6 @@ class Launcher {
     if (pid == 0) {
       // Nothing but system calls here, since the store has a thread.
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-      ::setpgid(0, 0);  // so that a terminal's Ctrl-C comes once, through the launcher
       if (::getppid() == parent) ::execve("/proc/self/exe", arguments.data(), environment.data());
       ::_exit(kFailure);
     }
@@ -165,7 +170,7 @@ class Launcher {
 
   void signal_all(int signal) {
     for (const Child& child : children_) {
-      if (!child.status) ::kill(child.pid, signal);
+      if (child.pid != 0 && !child.status) ::kill(child.pid, signal);
     }
   }
 

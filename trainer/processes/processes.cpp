@@ -122,6 +122,7 @@ struct Processes::Group {
   bool holds_store = false;
   bool has_left = false;
   int waits = 0;  // for the first process, so far
+  std::vector<c10::intrusive_ptr<c10d::Work>> started = {};
 
   void set(const std::string& name, const std::string& value) const {
     within(given, [=, store = store] { store->set(name, value); });
@@ -131,6 +132,21 @@ struct Processes::Group {
   }
   std::string get(const std::string& name) const {
     return within(given, [=, store = store] { return store->get_to_str(name); });
+  }
+
+  /// Runs a call that blocks as long as another process may yet come. If one leaves, or a signal
+  /// comes, it is left behind in a thread.
+  template <class Call>
+  auto while_all_stay(const Call& call) {
+    using Result = decltype(call());
+    auto task = std::make_shared<std::packaged_task<Result()>>(call);
+    std::future<Result> result = task->get_future();
+    std::thread([task] { (*task)(); }).detach();
+    while (result.wait_for(kPause) != std::future_status::ready) {
+      throw_if_interrupted();
+      for (int other = 0; other < size; ++other) throw_if_left("start", other);
+    }
+    return result.get();
   }
 
   /// Waits for every process, and makes the connections.
@@ -146,7 +162,10 @@ struct Processes::Group {
     const bool by_interface = interface && !one_machine;
     const std::string from = by_interface ? *interface : address_among(ways, rank, one_machine);
     try {
-      gloo = gloo_backend(store, rank, size, timeout, from, by_interface);
+      gloo = while_all_stay(
+          [=, this] { return gloo_backend(store, rank, size, timeout, from, by_interface); });
+    } catch (const Error&) {
+      throw;
     } catch (const std::exception& error) {
       throw Error(
           "process {} of {}: no connection to the others from {}: {} (GLOO_SOCKET_IFNAME names the "
@@ -178,18 +197,41 @@ struct Processes::Group {
     return *nccl;
   }
 
+  /// Runs what needs the other processes; if it fails, finds out why.
+  template <class Work>
+  void with_others(const std::string& what, const Work& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      fail(what, message_of(error));
+    }
+  }
+
   template <class Start>
   void run_each(const std::string& what, const std::vector<Tensor>& tensors, const Start& start) {
-    try {
+    with_others(what, [&] {
       std::vector<c10::intrusive_ptr<c10d::Work>> works;
       for (std::size_t i = 0; i < tensors.size(); ++i) {
         std::vector<Tensor> one{tensors[i]};
         works.push_back(start(backend(tensors[i]), one, i));
       }
       for (const auto& work : works) work->wait();
-    } catch (const std::exception& error) {
-      fail(what, message_of(error));
-    }
+    });
+  }
+
+  void start_sum(const std::string& what, const Tensor& tensor, std::optional<int> root) {
+    with_others(what, [&] {
+      std::vector<Tensor> one{tensor};
+      c10d::Backend& via = backend(tensor);
+      started.push_back(root ? via.reduce(one, c10d::ReduceOptions{.rootRank = *root})
+                             : via.allreduce(one));
+    });
+  }
+
+  void finish(const std::string& what) {
+    with_others(what, [&] {
+      for (const auto& work : std::exchange(started, {})) work->wait();
+    });
   }
 
   /// Finds out who is gone, and throws.
@@ -302,12 +344,17 @@ void Processes::leave(const std::string& reason) noexcept {
   if (group_) group_->leave(kOwn + reason);
 }
 
+template <class Work>
+void Processes::timed(const Work& work) {
+  const auto begin = steady_clock::now();
+  work();
+  communication_seconds_ += std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
 template <class Start>
 void Processes::run_each(const std::string& what, const std::vector<Tensor>& tensors,
                          const Start& start) {
-  const auto begin = steady_clock::now();
-  group_->run_each(what, tensors, start);
-  communication_seconds_ += std::chrono::duration<double>(steady_clock::now() - begin).count();
+  timed([&] { group_->run_each(what, tensors, start); });
 }
 
 void Processes::wait_for_first(const std::string& what) {
@@ -321,12 +368,14 @@ void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
   });
 }
 
-void Processes::sum_at(const std::string& what, std::vector<Tensor> tensors,
-                       const std::vector<int>& roots) {
+void Processes::start_sum(const std::string& what, const Tensor& tensor, std::optional<int> root) {
   if (!group_) return;
-  run_each(what, tensors, [&](c10d::Backend& backend, std::vector<Tensor>& one, std::size_t i) {
-    return backend.reduce(one, c10d::ReduceOptions{.rootRank = roots[i]});
-  });
+  timed([&] { group_->start_sum(what, tensor, root); });
+}
+
+void Processes::finish(const std::string& what) {
+  if (!group_) return;
+  timed([&] { group_->finish(what); });
 }
 
 void Processes::spread(const std::string& what, std::vector<Tensor> tensors,

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,9 +54,11 @@ class Processes {
   }
   /// Replaces each tensor by its sum over all processes. Sums run side by side.
   void sum(const std::string& what, std::vector<at::Tensor> tensors);
-  /// Sums each tensor at its root; elsewhere its values are undefined afterwards.
-  void sum_at(const std::string& what, std::vector<at::Tensor> tensors,
-              const std::vector<int>& roots);
+  /// Starts to sum a dense tensor everywhere, or at a root alone (elsewhere its values are
+  /// undefined afterwards). It may be read when finish() has returned.
+  void start_sum(const std::string& what, const at::Tensor& tensor, std::optional<int> root = {});
+  /// Waits for all sums that were started.
+  void finish(const std::string& what);
   /// Replaces each tensor by its root's.
   void spread(const std::string& what, std::vector<at::Tensor> tensors,
               const std::vector<int>& roots);
@@ -72,6 +75,9 @@ class Processes {
   struct Group;  // c10d's store and backends
 
   void wait_for_first(const std::string& what);
+  /// Runs `work`, and counts its time as communication.
+  template <class Work>
+  void timed(const Work& work);
   /// Runs a collective on each tensor, side by side; start(backend, {tensor}, place) returns its
   /// work.
   template <class Start>

@@ -36,9 +36,9 @@ EvaluationTable table_of(const modules::Network& network, const std::vector<Row>
                          Processes& processes) {
   std::int64_t total = 0;
   for (const NamedSamples& set : sets) {
-    total += static_cast<std::int64_t>(evaluated_samples(*set.samples, recipe.evaluate));
+    total += static_cast<std::int64_t>(evaluated_here(*set.samples, recipe.evaluate, processes));
   }
-  Progress progress("evaluate", total, processes.size() == 1 ? "windows" : "windows of all");
+  Progress progress("evaluate", total, processes.size() == 1 ? "windows" : "windows here");
   EvaluationTable table{.window = recipe.data.window, .dtype = c10::toString(recipe.model.dtype)};
   for (const NamedSamples& set : sets) {
     const auto sums = evaluate_rows(network, rows, *set.samples, recipe.evaluate, processes,
