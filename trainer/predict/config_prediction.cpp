@@ -112,29 +112,40 @@ double chunk_bytes(const Recipe& recipe, const modules::Head& head, const Weight
          static_cast<double>(c10::elementSize(recipe.model.dtype));
 }
 
+/// Adds up what `train` takes, of which `saved` is a layer's share a token.
+double added_up(const Recipe& recipe, const modules::WeightedNetwork& model,
+                const quant::Plan& plan, const WeightStore& weights, const SavedBytes& saved) {
+  const auto source = static_cast<double>(
+      quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
+  const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
+                        static_cast<double>(recipe.data.window);
+  const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
+  return source + weight_bytes(recipe, plan, *model.weights) + trained_bytes(weights) +
+         kBytesOfTrained * static_cast<double>(correction_parameters(recipe, plan)) +
+         table_bytes(recipe, model.network.head, weights) +
+         of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
+         chunk_bytes(recipe, model.network.head, weights, tokens);
+}
+
 }  // namespace
 
 Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan) {
   const auto baseline = static_cast<double>(resident_bytes());
   const modules::WeightOverlay weights = trained_overlay(recipe, model, plan);
-  const auto source = static_cast<double>(
-      quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
-  const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
-                        static_cast<double>(recipe.data.window);
-  const std::int64_t corrections = correction_parameters(recipe, plan);
   const SavedBytes saved = saved_bytes(recipe, model.config, plan);
-  const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
-  const double bytes = baseline + source + weight_bytes(recipe, plan, *model.weights) +
-                       trained_bytes(weights) + kBytesOfTrained * static_cast<double>(corrections) +
-                       table_bytes(recipe, model.network.head, weights) +
-                       of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
-                       chunk_bytes(recipe, model.network.head, weights, tokens);
   return {.exported = quant::planned_bytes(plan, weights, recipe.model.dtype),
-          .correction_parameters = corrections,
-          .peak_resident_bytes = static_cast<std::int64_t>(bytes),
+          .correction_parameters = correction_parameters(recipe, plan),
+          .peak_resident_bytes =
+              static_cast<std::int64_t>(baseline + added_up(recipe, model, plan, weights, saved)),
           .saved = saved,
           .seconds = std::nullopt};
+}
+
+double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
+                      const quant::Plan& plan) {
+  return added_up(recipe, model, plan, trained_overlay(recipe, model, plan),
+                  saved_bytes(recipe, model.config, plan));
 }
 
 }  // namespace dualpath::trainer

@@ -11,4 +11,8 @@ namespace dualpath::trainer {
 Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan);
 
+/// Bytes that `train` takes at least, as there, beside what the process holds before.
+double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
+                      const quant::Plan& plan);
+
 }  // namespace dualpath::trainer

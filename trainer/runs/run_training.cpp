@@ -9,6 +9,7 @@
 #include "data/process/progress.h"
 #include "trainer/experiment/selection_file.h"
 #include "trainer/predict/device_memory.h"
+#include "trainer/predict/memory_advice.h"
 #include "trainer/predict/prediction.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
@@ -63,10 +64,8 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   return selection;
 }
 
-}  // namespace
-
-TrainingResult run_training(const Experiment& experiment, const Texts& texts,
-                            const RunDirectory& directory) {
+TrainingResult train(const Experiment& experiment, const Texts& texts,
+                     const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   Processes& processes = *experiment.processes;
   const quant::CalibrationSource source = begin_run(experiment, texts, directory);
@@ -130,6 +129,13 @@ TrainingResult run_training(const Experiment& experiment, const Texts& texts,
     write_html_report(directory);
   });
   return result;
+}
+
+}  // namespace
+
+TrainingResult run_training(const Experiment& experiment, const Texts& texts,
+                            const RunDirectory& directory) {
+  return with_memory_advice(experiment, [&] { return train(experiment, texts, directory); });
 }
 
 }  // namespace dualpath::trainer
