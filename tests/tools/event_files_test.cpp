@@ -1,7 +1,9 @@
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "data/files/file.h"
 #include "tests/support/catch.h"
@@ -66,6 +68,27 @@ TEST_CASE("TensorBoard reads a run that was killed as one curve, each step once"
       CHECK(norms.front()[1] > 0);  // it was the identity before its first step
     }
   }
+}
+
+TEST_CASE("a clock that was set back changes nothing of a run that goes on", "[tools][events]") {
+  const TinyRun unbroken, run;
+  unbroken.done("train", kEveryStep);
+  REQUIRE(run.run("train", kEveryStep, "train.step:6=kill").signal == SIGKILL);
+  // All that the first part wrote comes from tomorrow.
+  constexpr int kDay = 24 * 60 * 60;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(run / "run")) files.push_back(entry);
+  for (const fs::path& file : files) {
+    fs::last_write_time(file, fs::last_write_time(file) + std::chrono::seconds(kDay));
+    const std::string name = file.filename().string(), prefix = "events.out.tfevents.";
+    if (!name.starts_with(prefix)) continue;
+    const std::string rest = name.substr(name.find('.', prefix.size()));
+    const auto seconds = std::stoll(name.substr(prefix.size())) + kDay;
+    fs::rename(file, file.parent_path() / (prefix + std::to_string(seconds) + rest));
+  }
+  run.done("train", kEveryStep);
+  CHECK(run.results() == unbroken.results());
+  CHECK(curves_of(run).at("train").at("train/loss") == logged(run / "run/log.jsonl", "loss"));
 }
 
 TEST_CASE("TensorBoard shows the rows of an evaluation at their step, once", "[tools][events]") {

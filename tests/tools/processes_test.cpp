@@ -6,7 +6,9 @@
 
 #include "data/base/generator.h"
 #include "tests/support/catch.h"
+#include "tests/support/child_process.h"
 #include "tests/support/free_port.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/plain_file.h"
 #include "tests/tools/tiny_run.h"
 
@@ -170,6 +172,66 @@ TEST_CASE("SIGTERM stops all processes at one step, and another number of them g
   CHECK(end.code == 130);
   CHECK_THAT(end.err, Contains("dualpath: train: interrupted after step "));
   const ProgramEnd more = run.done("train", settings);
+  CHECK_THAT(read_file(run / "run/report.json"), !Contains("\"resumed_from\": 0"));
+}
+
+TEST_CASE(
+    "a disk that fails during a checkpoint stops all processes, and the run goes on from before",
+    "[tools][processes]") {
+  constexpr int kNotPermitted = 77;
+  const Arguments settings =
+      kTwo + Arguments{"--set", "train.max_steps=400", "--set", "train.save_steps=5",
+                       "--set", "train.control=false"};
+  const TinyRun run;
+  std::string expected;
+  ChildEnd child{};
+  SECTION("it is full") {
+    expected = "No space left on device";
+    fs::create_directory(run / "run");
+    child = in_child([&] {
+      constexpr std::size_t kDisk = 160 * 1024;  // two of the checkpoints fit
+      if (!mount_tiny_disk(run / "run", kDisk)) return kNotPermitted;
+      const ProgramEnd end = run.run("train", settings);
+      write_plain(run / "err", end.err);
+      fs::copy(run / "run", run / "copy", fs::copy_options::recursive);  // the disk goes with us
+      return end.code;
+    });
+    fs::remove(run / "run");
+    if (fs::exists(run / "copy")) fs::rename(run / "copy", run / "run");
+  }
+  SECTION("it becomes read-only") {
+    expected = "Read-only file system";
+    child = in_child([&] {
+      if (!have_own_mounts()) return kNotPermitted;
+      RunningProgram training(run.program("train", settings));
+      wait_for(run / "run/checkpoint-5/state.json");
+      if (!make_read_only(run / "run")) return kNotPermitted;
+      const ProgramEnd end = training.wait();
+      write_plain(run / "err", end.err);
+      return end.code;
+    });
+  }
+  SECTION("it is gone") {
+    expected = "No such file or directory";
+    child = in_child([&] {
+      RunningProgram training(run.program("train", settings));
+      wait_for(run / "run/checkpoint-5/state.json");
+      fs::rename(run / "run", run / "away");
+      const ProgramEnd end = training.wait();
+      write_plain(run / "err", end.err);
+      fs::rename(run / "away", run / "run");
+      return end.code;
+    });
+  }
+  if (child.code == kNotPermitted) {
+    WARN("SKIP: a file system cannot be mounted here");
+    return;
+  }
+  CHECK(child.code == 1);
+  CHECK_THAT(read_file(run / "err"), Contains("dualpath: ") && Contains(expected));
+  for (const auto& entry : fs::directory_iterator(run / "run"))
+    CHECK_THAT(entry.path().filename().string(), !Contains(".tmp-"));
+  run.done("train", settings + Arguments{"--set", "train.save_steps=1000"});
   CHECK_THAT(read_file(run / "run/report.json"), !Contains("\"resumed_from\": 0"));
 }
 

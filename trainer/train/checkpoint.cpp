@@ -59,7 +59,6 @@ void Checkpoints::save(std::int64_t step, const Optimizer& optimizer,
 }
 
 void Checkpoints::write(const Content& content) const {
-  fs::create_directories(directory_);
   AtomicDirectory checkpoint(path(content.step), Replace::kYes);
   modules::write_tensors(checkpoint.path() / kTrained, content.trained);
   modules::write_tensors(checkpoint.path() / kOptimizer, content.moments);

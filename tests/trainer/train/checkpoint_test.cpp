@@ -29,6 +29,7 @@ struct Trained {
 
 TEST_CASE("the newest checkpoint comes back, values and moments", "[trainer][checkpoint]") {
   const TemporaryDirectory run;
+  std::filesystem::create_directory(run / "control");
   const Checkpoints checkpoints(run / "control", /*save_total_limit=*/9);
   Trained first(1.0f), second(2.0f), loaded(0.0f);
   CHECK(checkpoints.load_last(loaded.optimizer, "f") == 0);
