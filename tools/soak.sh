@@ -4,19 +4,21 @@
 #
 #   tools/soak.sh              all of them
 #   tools/soak.sh kills [N]    N runs (50) of one and of two processes, killed at random moments; each ends as an unbroken one
-#   tools/soak.sh machines     two network namespaces as two machines: a link that is slow, dropped and restored
+#   tools/soak.sh machines     two network namespaces as two machines: a first one whose own name is 127.0.1.1, as Debian
+#                              has it; a link that is slow, dropped and restored
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 program=$PWD/build/dualpath
 work=$(mktemp -d)
+hosts=()  # folders of ours beside the namespaces of others
 trap 'clean' EXIT
 
 clean() {
   jobs -p | xargs -r kill -9 2>/dev/null || true
   ip netns delete dualpath-a 2>/dev/null || true
   ip netns delete dualpath-b 2>/dev/null || true
-  rm -rf "$work"
+  rm -rf "$work" "${hosts[@]}"
 }
 
 fail() {
@@ -89,12 +91,21 @@ soak_kills() {  # COUNT
   done
 }
 
-# Starts rank $2 of two in namespace dualpath-$1, with 10.77.0.1 as the first machine.
+# Gives a namespace a file /etc/hosts of its own, in which the first machine has this address.
+name_first() {  # NAMESPACE ADDRESS
+  local folder=/etc/netns/dualpath-$1
+  mkdir -p /etc/netns
+  mkdir "$folder" || fail "$folder is there already"
+  hosts+=("$folder")
+  printf '127.0.0.1 localhost\n%s dualpath-first\n' "$2" >"$folder/hosts"
+}
+
+# Starts rank $2 of two in namespace dualpath-$1.
 on_machine() {  # NAMESPACE RANK FOLDER ARGUMENT...
   local namespace=$1 rank=$2 folder=$3
   shift 3
   (cd "$folder" && exec ip netns exec "dualpath-$namespace" env RANK="$rank" WORLD_SIZE=2 LOCAL_RANK=0 \
-    LOCAL_WORLD_SIZE=1 MASTER_ADDR=10.77.0.1 MASTER_PORT=29577 "$program" train recipe.yaml "$@")
+    LOCAL_WORLD_SIZE=1 MASTER_ADDR=dualpath-first MASTER_PORT=29577 "$program" train recipe.yaml "$@")
 }
 
 soak_machines() {
@@ -104,18 +115,25 @@ soak_machines() {
     ip netns add dualpath-$name
     ip -n dualpath-$name link set lo up
   done
+  name_first a 127.0.1.1  # as Debian's installer writes it
+  name_first b 10.77.0.1
   ip link add dualpath-a netns dualpath-a type veth peer name dualpath-b netns dualpath-b ||
     { echo "soak: SKIP: this kernel gives no veth pairs"; return; }
   ip -n dualpath-a address add 10.77.0.1/24 dev dualpath-a
   ip -n dualpath-b address add 10.77.0.2/24 dev dualpath-b
   ip -n dualpath-a link set dualpath-a up
   ip -n dualpath-b link set dualpath-b up
-  for name in a b; do write_recipe "$work/$name" 60; done
+  for name in a b; do
+    write_recipe "$work/$name" 60
+    ip netns exec dualpath-$name tc qdisc add dev dualpath-$name root tbf rate 10mbit burst 16kb latency 200ms ||
+      echo "soak: this kernel cannot slow a link down"
+  done
 
   on_machine a 0 "$work/a" >"$work/log.a" 2>&1 & first=$!
   on_machine b 1 "$work/b" >"$work/log.b" 2>&1 & second=$!
   wait $first && wait $second || fail "two machines: $(tail -1 "$work/log.a"); $(tail -1 "$work/log.b")"
-  echo "soak: two machines, each with a folder of its own: done"
+  echo "soak: two machines, each with a folder of its own, over 10 Mbit/s, the first one's own name 127.0.1.1: done"
+  for name in a b; do ip netns exec dualpath-$name tc qdisc del dev dualpath-$name root 2>/dev/null || true; done
 
   write_recipe "$work/c" 100000
   write_recipe "$work/d" 100000
