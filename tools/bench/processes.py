@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures what many processes win: two processes of one thread each against twice one process of one thread with the
-other core idle, at the quickstart's model and window, for corrections alone and for all weights. Prints also the
-efficiency that a ring would leave to more processes of such cores, from the measured step, the bytes of the gradients
-and a stated bandwidth.
+other core idle, at the quickstart's model and window, for corrections alone and for all weights, these also with the
+optimizer's state divided; and beside it two processes at once that share nothing: what the machine gives. Prints also the efficiency that a ring would leave to more processes of such cores, from the
+measured step, the bytes of the gradients and a stated bandwidth.
 
   .venv/bin/python tools/bench/processes.py [--steps 6] [--rounds 3] [--json]
 
@@ -11,6 +11,7 @@ runs all settings in turn; medians.
 """
 
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import statistics
@@ -19,7 +20,9 @@ import tempfile
 
 PROGRAM = "build/dualpath"
 RECIPE = "recipes/quickstart.yaml"
-TRAINED = {"corrections": {"corrections": 1e-3}, "all weights": {"corrections": 1e-3, "weights": 2e-5, "norm_weights": 1e-4}}
+ALL_WEIGHTS = {"corrections": 1e-3, "weights": 2e-5, "norm_weights": 1e-4}
+DIVIDED = "all weights, state divided"
+TRAINED = {"corrections": {"corrections": 1e-3}, "all weights": ALL_WEIGHTS, DIVIDED: ALL_WEIGHTS}
 MODELS = {"SmolLM2-135M": 134_515_008, "1B": 1_000_000_000, "9B": 9_400_279_040}  # parameters
 CORRECTIONS = {"SmolLM2-135M": 345_900, "1B": 2_600_000, "9B": 21_700_000}  # 0.26 %, 0.26 %, 0.23 % of them
 NETWORKS = {"1 Gbit/s": 0.125e9, "10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9}  # bytes a second, one direction
@@ -32,14 +35,15 @@ class Run:
     def __init__(self, directory: str, trained: str, processes: int):
         self.directory, self.trained, self.processes, self.steps = directory, trained, processes, 0
 
-    def measure(self, steps: int) -> tuple[float, float]:
-        """Seconds of a step, and of these in communication."""
+    def measure(self, steps: int) -> tuple[float, float, float]:
+        """Seconds of a step, of these in communication, and the first process's resident bytes."""
         self.steps += steps
         settings = {
             "train.output_dir": self.directory, "train.max_steps": self.steps, "train.control": "false",
             "train.lr_scheduler_type": "constant", "train.report_to": "none", "train.logging_steps": 1,
             "train.save_steps": 1000, "num_threads": 1, "quantize.calibration.num_samples": 4,
             "quantize.smoothing": "null", "train.learning_rate": json.dumps(TRAINED[self.trained]),
+            "train.shard_optimizer": json.dumps(self.trained == DIVIDED),
         }
         overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         more = ["--processes", str(self.processes)] if self.processes > 1 else []
@@ -50,19 +54,29 @@ class Run:
         first, last = lines[-steps], lines[-1]
         seconds = (steps * tokens / last["tokens_per_second"] - tokens / first["tokens_per_second"]) / (steps - 1)
         communication = (last.get("communication_seconds", 0) - first.get("communication_seconds", 0)) / (steps - 1)
-        return seconds, communication
+        return seconds, communication, max(line["resident_bytes"] for line in lines)
 
 
 def measured(steps: int, rounds: int) -> dict:
     seconds = {}
     with tempfile.TemporaryDirectory(dir="build") as directory:
-        runs = {(t, n): Run(f"{directory}/{t.split()[0]}{n}", t, n) for t in TRAINED for n in (1, 2)}
+        runs = {(t, n): Run(f"{directory}/{i}-{n}", t, n)
+                for i, t in enumerate(TRAINED) for n in (1, 2) if t != DIVIDED or n == 2}
+        pairs = {t: [Run(f"{directory}/{i}-apart{n}", t, 1) for n in (1, 2)]
+                 for i, t in enumerate(TRAINED) if t != DIVIDED}
         for _ in range(rounds):
             for key, run in runs.items():
                 seconds.setdefault(key, []).append(run.measure(steps))
-    median = {key: [statistics.median(values) for values in zip(*pairs)] for key, pairs in seconds.items()}
+            for trained, pair in pairs.items():
+                with concurrent.futures.ThreadPoolExecutor() as pool:
+                    both = list(pool.map(lambda run: run.measure(steps), pair))
+                seconds.setdefault((trained, "apart"), []).append(max(both))
+    median = {key: [statistics.median(each) for each in zip(*rounds_of)] for key, rounds_of in seconds.items()}
+    for key in (1, "apart"):  # one process has nothing to divide
+        median[DIVIDED, key] = median["all weights", key]
     return {
-        trained: {"one": median[trained, 1][0], "two": median[trained, 2][0], "communication": median[trained, 2][1],
+        trained: {"one": median[trained, 1][0], "apart": median[trained, "apart"][0], "two": median[trained, 2][0],
+                  "communication": median[trained, 2][1], "resident_bytes": median[trained, 2][2],
                   "efficiency": median[trained, 1][0] / median[trained, 2][0]}
         for trained in TRAINED
     }
@@ -75,7 +89,7 @@ def efficiency(step: float, gradient_bytes: float, bandwidth: float, count: int)
 
 def modelled(step: dict[str, float]) -> list[dict]:
     rows = []
-    for trained in TRAINED:
+    for trained in ("corrections", "all weights"):
         for model, parameters in MODELS.items():
             elements = CORRECTIONS[model] if trained == "corrections" else parameters
             seconds = step[trained] * parameters / MODELS["SmolLM2-135M"]
@@ -86,11 +100,12 @@ def modelled(step: dict[str, float]) -> list[dict]:
 
 
 def print_tables(result: dict) -> None:
-    print("| trained | one process, a step | two, a step of twice the tokens | of it in communication | two / twice one |")
-    print("|---|---|---|---|---|")
+    print("| trained | one process, a step | two that share nothing | two, a step of twice the tokens | "
+          "of it in communication | two / twice one | memory of each |")
+    print("|---|---|---|---|---|---|---|")
     for trained, row in result["measured"].items():
-        print(f"| {trained} | {row['one']:.2f} s | {row['two']:.2f} s | {row['communication']:.3f} s | "
-              f"{row['efficiency']:.2f} |")
+        print(f"| {trained} | {row['one']:.2f} s | {row['apart']:.2f} s | {row['two']:.2f} s | {row['communication']:.3f} s | "
+              f"{row['efficiency']:.2f} | {row['resident_bytes'] / 1e9:.2f} GB |")
     print("\n| model, trained | network | " + " | ".join(f"{n} processes" for n in COUNTS) + " |")
     print("|---|---|" + "---|" * len(COUNTS))
     for row in result["modelled"]:

@@ -31,10 +31,13 @@ using std::chrono::steady_clock;
 constexpr milliseconds kPause{20};  // between two looks at the store
 constexpr seconds kPatience{5};     // with others, when something fails or all ends
 
+/// The first line of what c10d or Gloo says, without the place in their sources.
 std::string message_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
-  return text.substr(0, text.find('\n'));
+  text = text.substr(0, text.find('\n'));
+  const std::size_t place = text.starts_with("[/") ? text.find("] ") : std::string::npos;
+  return place == std::string::npos ? text : text.substr(place + 2);
 }
 
 /// The store is gone, or does not answer.
