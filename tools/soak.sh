@@ -123,16 +123,17 @@ soak_machines() {
   ip -n dualpath-b address add 10.77.0.2/24 dev dualpath-b
   ip -n dualpath-a link set dualpath-a up
   ip -n dualpath-b link set dualpath-b up
+  local speed="10 Mbit/s"
   for name in a b; do
     write_recipe "$work/$name" 60
     ip netns exec dualpath-$name tc qdisc add dev dualpath-$name root tbf rate 10mbit burst 16kb latency 200ms ||
-      echo "soak: this kernel cannot slow a link down"
+      speed="full speed, since this kernel cannot slow a link down"
   done
 
   on_machine a 0 "$work/a" >"$work/log.a" 2>&1 & first=$!
   on_machine b 1 "$work/b" >"$work/log.b" 2>&1 & second=$!
   wait $first && wait $second || fail "two machines: $(tail -1 "$work/log.a"); $(tail -1 "$work/log.b")"
-  echo "soak: two machines, each with a folder of its own, over 10 Mbit/s, the first one's own name 127.0.1.1: done"
+  echo "soak: two machines, each with a folder of its own, over $speed, the first one's own name 127.0.1.1: done"
   for name in a b; do ip netns exec dualpath-$name tc qdisc del dev dualpath-$name root 2>/dev/null || true; done
 
   write_recipe "$work/c" 100000

@@ -10,8 +10,7 @@
 namespace dualpath {
 namespace {
 
-std::atomic<bool> signalled = false;  // lock-free, so a handler may touch it
-std::atomic<int> first_signal = 0;
+std::atomic<int> first_signal = 0;         // lock-free, so a handler may touch it
 std::atomic<std::int64_t> first_time = 0;  // in milliseconds
 
 std::int64_t milliseconds_now() {
@@ -26,10 +25,10 @@ constexpr std::int64_t kOneSignal = 500;
 
 void on_signal(int signal) {
   const std::int64_t now = milliseconds_now();
-  if (!signalled.exchange(true)) {
-    first_signal = signal;
-    first_time = now;
-  } else if (signal != first_signal || now - first_time > kOneSignal) {
+  if (first_signal == 0) first_time = now;
+  int first = 0;
+  if (first_signal.compare_exchange_strong(first, signal)) return;
+  if (signal != first || now - first_time > kOneSignal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);  // delivered when this handler returns
   }
@@ -38,7 +37,8 @@ void on_signal(int signal) {
 /// Asks to stop, however often it comes. A closing terminal may send SIGHUP twice: the shell to its
 /// jobs, and the kernel when the shell has gone. Nobody is in a hurry then.
 void on_hangup(int signal) {
-  if (!signalled.exchange(true)) first_signal = signal;
+  int none = 0;
+  first_signal.compare_exchange_strong(none, signal);
 }
 
 void handle(int signal, void (*handler)(int)) {
@@ -62,7 +62,7 @@ void install_interrupt_handlers() {
   if (!is_ignored(SIGHUP)) handle(SIGHUP, on_hangup);  // nohup ignores it
 }
 
-bool interrupted() { return signalled; }
+bool interrupted() { return first_signal != 0; }
 
 int interrupting_signal() { return first_signal; }
 

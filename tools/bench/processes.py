@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Measures what many processes win: two processes of one thread each against twice one process of one thread with the
-other core idle, at the quickstart's model and window, for corrections alone and for all weights, these also with the
-optimizer's state divided; and beside it two processes at once that share nothing: what the machine gives. Prints also the efficiency that a ring would leave to more processes of such cores, from the
-measured step, the bytes of the gradients and a stated bandwidth.
+"""Measures what many processes win, at the quickstart's model and window: for corrections alone, for all weights, and
+for all weights with the optimizer's state divided. Two processes of one thread each stand against twice one process of
+one thread with the other core idle. Two processes at once that share nothing show what the machine gives at best.
+Prints also the efficiency that a ring would leave to more processes of such cores, from the measured step, the bytes of
+the gradients and a stated bandwidth.
 
   .venv/bin/python tools/bench/processes.py [--steps 6] [--rounds 3] [--json]
 

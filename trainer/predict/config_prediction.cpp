@@ -112,16 +112,21 @@ double chunk_bytes(const Recipe& recipe, const modules::Head& head, const Weight
          static_cast<double>(c10::elementSize(recipe.model.dtype));
 }
 
-/// Adds up what `train` takes, of which `saved` is a layer's share a token.
+/// Adds up what `train` takes in each process, of which `saved` is a layer's share a token.
 double added_up(const Recipe& recipe, const modules::WeightedNetwork& model,
-                const quant::Plan& plan, const WeightStore& weights, const SavedBytes& saved) {
+                const quant::Plan& plan, const WeightStore& weights, const SavedBytes& saved,
+                int processes = 1) {
   const auto source = static_cast<double>(
       quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
   const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
                         static_cast<double>(recipe.data.window);
+  const double trained = trained_bytes(weights) +
+                         kBytesOfTrained * static_cast<double>(correction_parameters(recipe, plan));
+  // Half of it are moments, which the processes may divide.
+  const double elsewhere =
+      recipe.train.shard_optimizer ? trained / 2 * (1.0 - 1.0 / processes) : 0.0;
   const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
-  return source + weight_bytes(recipe, plan, *model.weights) + trained_bytes(weights) +
-         kBytesOfTrained * static_cast<double>(correction_parameters(recipe, plan)) +
+  return source + weight_bytes(recipe, plan, *model.weights) + trained - elsewhere +
          table_bytes(recipe, model.network.head, weights) +
          of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
          chunk_bytes(recipe, model.network.head, weights, tokens);
@@ -143,9 +148,9 @@ Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetw
 }
 
 double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
-                      const quant::Plan& plan) {
+                      const quant::Plan& plan, int processes) {
   return added_up(recipe, model, plan, trained_overlay(recipe, model, plan),
-                  saved_bytes(recipe, model.config, plan));
+                  saved_bytes(recipe, model.config, plan), processes);
 }
 
 }  // namespace dualpath::trainer

@@ -11,8 +11,9 @@ namespace dualpath::trainer {
 Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan);
 
-/// Bytes that `train` takes at least, as there, beside what the process holds before.
+/// Bytes that `train` takes at least in each of so many processes, as there, beside what a process
+/// holds before.
 double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
-                      const quant::Plan& plan);
+                      const quant::Plan& plan, int processes = 1);
 
 }  // namespace dualpath::trainer

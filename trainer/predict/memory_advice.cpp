@@ -5,9 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
-#include <new>
 #include <string_view>
 
 #include "trainer/predict/config_prediction.h"
@@ -15,10 +13,10 @@
 namespace dualpath::trainer {
 namespace {
 
-constexpr double kMegabyte = 1e6;
+constexpr double kLeastWorth = 1e5;  // bytes
 
 std::string size_text(double bytes) {
-  return bytes < 1e9 ? fmt::format("{:.0f} MB", std::ceil(bytes / kMegabyte))
+  return bytes < 1e9 ? fmt::format("{:.1f} MB", bytes / 1e6)
                      : fmt::format("{:.1f} GB", bytes / 1e9);
 }
 
@@ -28,7 +26,11 @@ struct Change {
   Recipe recipe;
 };
 
-std::vector<Change> changes_of(const Recipe& recipe) {
+bool trains_besides_weights(const TrainableOptions& rates) {
+  return rates.corrections > 0.0 || rates.activation_scales > 0.0 || rates.norm_weights > 0.0;
+}
+
+std::vector<Change> changes_of(const Recipe& recipe, int processes) {
   std::vector<Change> changes;
   const auto add = [&](const std::string& text, const auto& apply) {
     changes.push_back({text, recipe});
@@ -38,7 +40,8 @@ std::vector<Change> changes_of(const Recipe& recipe) {
     add("train.gradient_checkpointing=true",
         [](Recipe& changed) { changed.train.gradient_checkpointing = true; });
   }
-  if (const std::int64_t batch = recipe.train.per_device_train_batch_size / 2; batch > 0) {
+  if (recipe.train.per_device_train_batch_size % 2 == 0) {
+    const std::int64_t batch = recipe.train.per_device_train_batch_size / 2;
     add(fmt::format("train.per_device_train_batch_size={} with gradient_accumulation_steps={}",
                     batch, 2 * recipe.train.gradient_accumulation_steps),
         [&](Recipe& changed) { changed.train.per_device_train_batch_size = batch; });
@@ -47,7 +50,12 @@ std::vector<Change> changes_of(const Recipe& recipe) {
     add(fmt::format("data.window={}", window),
         [&](Recipe& changed) { changed.data.window = window; });
   }
-  if (recipe.train.learning_rate.weights > 0.0) {
+  if (processes > 1 && !recipe.train.shard_optimizer) {
+    add("train.shard_optimizer=true",
+        [](Recipe& changed) { changed.train.shard_optimizer = true; });
+  }
+  const TrainableOptions& rates = recipe.train.learning_rate;
+  if (rates.weights > 0.0 && trains_besides_weights(rates)) {
     add("train.learning_rate.weights=0",
         [](Recipe& changed) { changed.train.learning_rate.weights = 0.0; });
   }
@@ -72,34 +80,41 @@ std::string asked_for(const std::exception& error) {
 
 std::vector<MemorySaving> memory_savings(const Recipe& recipe,
                                          const modules::WeightedNetwork& model,
-                                         const quant::Plan& plan) {
-  const double before = training_bytes(recipe, model, plan);
+                                         const quant::Plan& plan, int processes) {
+  const double before = training_bytes(recipe, model, plan, processes);
   std::vector<MemorySaving> savings;
-  for (const Change& change : changes_of(recipe)) {
-    const double saved = before - training_bytes(change.recipe, model, plan);
-    if (saved >= kMegabyte) savings.push_back({change.text, saved});
+  for (const Change& change : changes_of(recipe, processes)) {
+    const double saved = before - training_bytes(change.recipe, model, plan, processes);
+    if (saved >= kLeastWorth) savings.push_back({change.text, saved});
   }
   std::ranges::stable_sort(savings, std::greater(), &MemorySaving::bytes);
   return savings;
 }
 
-bool is_out_of_memory(const std::exception& error) {
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
-  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
-  return std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
-}
+namespace {
 
-std::string out_of_memory_text(const std::exception& error, const Experiment& experiment) {
+/// "; training takes at least …; to lower it: …".
+std::string advice(const Experiment& experiment) {
+  const auto& [recipe, model, plan, processes] = experiment;
+  const int all = processes->size(), here = processes->local_size();
   std::vector<std::string> helps;
-  for (const auto& [change, bytes] :
-       memory_savings(experiment.recipe, experiment.model, experiment.plan))
+  for (const auto& [change, bytes] : memory_savings(recipe, model, plan, all))
     helps.push_back(fmt::format("{} (about {} less)", change, size_text(bytes)));
-  const int here = experiment.processes->local_size();
   return fmt::format(
-      "out of memory{}; training takes at least {}{}{}", asked_for(error),
-      size_text(training_bytes(experiment.recipe, experiment.model, experiment.plan)),
+      "; training takes at least {}{}{}", size_text(training_bytes(recipe, model, plan, all)),
       here > 1 ? fmt::format(" in each of {} processes here", here) : "",
       helps.empty() ? "" : fmt::format("; to lower it: {}", fmt::join(helps, ", or ")));
+}
+
+}  // namespace
+
+std::string out_of_memory_text(const std::exception& error, const Experiment& experiment) {
+  const std::string fault = "out of memory" + asked_for(error);
+  try {
+    return fault + advice(experiment);
+  } catch (const std::exception&) {  // the advice has run out of memory, too
+    return fault;
+  }
 }
 
 }  // namespace dualpath::trainer

@@ -6,6 +6,7 @@
 
 #include "data/base/error.h"
 #include "trainer/experiment/experiment.h"
+#include "trainer/processes/out_of_memory.h"
 
 namespace dualpath::trainer {
 
@@ -17,15 +18,14 @@ struct MemorySaving {
 
 /// The changes that help, the most helpful first, by the plan's model of a config
 /// (training_bytes()): gradient checkpointing, half the batch with twice the accumulation, half the
-/// window, no trained weights.
+/// window, an optimizer whose state is divided, no trained weights. processes: those that share the
+/// run.
 std::vector<MemorySaving> memory_savings(const Recipe& recipe,
                                          const modules::WeightedNetwork& model,
-                                         const quant::Plan& plan);
+                                         const quant::Plan& plan, int processes = 1);
 
-/// Whether an exception says that the host or a device had no memory left.
-bool is_out_of_memory(const std::exception& error);
-
-/// Says what was asked for in vain, what training takes at least, and what to change.
+/// Says what was asked for in vain and, if there is memory to find it out, what training takes at
+/// least, and what to change.
 std::string out_of_memory_text(const std::exception& error, const Experiment& experiment);
 
 /// Returns work(). If it runs out of memory, all that it held is let go, and an Error says what to

@@ -52,11 +52,12 @@ GradientSums::GradientSums(Processes& processes, const modules::NamedTensors& pa
   if (at == SummedAt::kOwner) divide();
   std::vector<std::size_t> by_name(parameters_.size());
   std::iota(by_name.begin(), by_name.end(), std::size_t{0});
-  make_buckets(by_name);
+  add_buckets(by_name);
   has_gradient_ = at::zeros({static_cast<std::int64_t>(parameters_.size())}, at::kInt);
 }
 
 GradientSums::~GradientSums() {
+  processes_.forget_started();
   for (const Parameter& parameter : parameters_)
     parameter.accumulator->del_post_hook(parameter.hook);
 }
@@ -72,13 +73,12 @@ void GradientSums::divide() {
 }
 
 /// A bucket's place is that of its last parameter in `order`.
-void GradientSums::make_buckets(const std::vector<std::size_t>& order) {
+void GradientSums::add_buckets(const std::vector<std::size_t>& order) {
   struct Open {
     std::vector<std::size_t> parameters = {};
     std::int64_t elements = 0;
   };
   std::map<int, Open> open;  // by owner
-  buckets_.clear();
   const auto close = [&](int owner, std::vector<std::size_t> parameters) {
     for (const std::size_t i : parameters) parameters_[i].bucket = buckets_.size();
     buckets_.push_back({.owner = owner, .parameters = std::move(parameters)});
@@ -113,8 +113,7 @@ void GradientSums::come(std::size_t index) {
   if (!follows_ || std::exchange(parameters_[index].has_come, true)) return;
   arrivals_.push_back(index);
   --buckets_[parameters_[index].bucket].missing;
-  if (!is_ordered_) return;
-  while (next_ < buckets_.size() && buckets_[next_].missing == 0) send(buckets_[next_++]);
+  while (next_ < expected_ && buckets_[next_].missing == 0) send(buckets_[next_++]);
 }
 
 void GradientSums::send(Bucket& bucket) {
@@ -123,7 +122,6 @@ void GradientSums::send(Bucket& bucket) {
   for (const std::size_t i : bucket.parameters) {
     const Tensor& parameter = parameters_[i].tensor;
     Tensor& gradient = parameter.mutable_grad();
-    has_gradient_.mutable_data_ptr<std::int32_t>()[i] = gradient.defined();
     gradient = gradient.defined() ? modules::laid_out_as(parameter, gradient.detach())
                                   : at::zeros_like(parameter);
     flat.push_back(modules::flat_view(gradient));
@@ -135,11 +133,21 @@ void GradientSums::send(Bucket& bucket) {
 
 void GradientSums::send_rest() {
   follows_ = false;
-  for (; next_ < buckets_.size(); ++next_) send(buckets_[next_]);
-  if (!parameters_.empty()) processes_.start_sum(kWhat, has_gradient_);
+  if (parameters_.empty()) return;
+  auto* has = has_gradient_.mutable_data_ptr<std::int32_t>();
+  for (const Parameter& parameter : parameters_) *has++ = parameter.tensor.grad().defined();
+  for (; next_ < expected_; ++next_) send(buckets_[next_]);
+  processes_.start_sum(kWhat, has_gradient_);
 }
 
 void GradientSums::finish() {
+  if (parameters_.empty()) return;
+  processes_.finish(kWhat);
+  for (; next_ < buckets_.size(); ++next_) {
+    Bucket& bucket = buckets_[next_];
+    if (std::ranges::any_of(bucket.parameters, [&](std::size_t i) { return has_gradient(i); }))
+      send(bucket);
+  }
   processes_.finish(kWhat);
   next_ = 0;
   for (Bucket& bucket : buckets_) {
@@ -150,7 +158,7 @@ void GradientSums::finish() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (has_gradient(i)) summed_.push_back(parameters_[i].name);
   }
-  if (!is_ordered_ && !parameters_.empty()) agree_on_order();
+  if (expected_ == 0) agree_on_order();
 }
 
 bool GradientSums::has_gradient(std::size_t index) const {
@@ -163,7 +171,7 @@ void GradientSums::take_out(const Bucket& bucket) {
   const bool is_here = !is_divided() || bucket.owner == processes_.rank();
   std::int64_t begin = 0;
   for (const std::size_t i : bucket.parameters) {
-    const auto& [name, parameter, accumulator, hook, its_bucket, has_come] = parameters_[i];
+    const Tensor& parameter = parameters_[i].tensor;
     if (!is_here || !has_gradient(i)) {
       parameter.mutable_grad() = Tensor();
     } else if (bucket.parameters.size() > 1) {
@@ -173,18 +181,21 @@ void GradientSums::take_out(const Bucket& bucket) {
   }
 }
 
-/// Takes over the order in which the first process's gradients came; those that did not come are
-/// last.
+/// Expects from now on the gradients of this step, in the order in which the first process's came.
+/// Those that no process had are in buckets of their own behind them.
 void GradientSums::agree_on_order() {
   std::istringstream text(
       processes_.broadcast(kWhat, fmt::format("{}", fmt::join(arrivals_, " "))));
-  std::vector<std::size_t> order;
-  for (std::size_t index = 0; text >> index;) order.push_back(index);
+  std::vector<std::size_t> expected, others;
+  for (std::size_t index = 0; text >> index;) expected.push_back(index);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (std::ranges::find(order, i) == order.end()) order.push_back(i);
+    if (std::ranges::find(expected, i) == expected.end())
+      (has_gradient(i) ? expected : others).push_back(i);
   }
-  make_buckets(order);
-  is_ordered_ = true;
+  buckets_.clear();
+  add_buckets(expected);
+  expected_ = buckets_.size();
+  add_buckets(others);
 }
 
 }  // namespace dualpath::trainer

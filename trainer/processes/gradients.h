@@ -18,8 +18,9 @@ enum class SummedAt { kAll, kOwner };
 
 /// Sums gradients over the processes, while the backward pass that makes them still runs. Large
 /// gradients travel in place, small ones in buckets, all in the order in which the first process's
-/// first step made them. A step is follow_backward(), the pass, send_rest(), finish(); the first is
-/// optional. Alone, each of them does nothing.
+/// first step made them. That step's own, and those that it did not have, are sent when all
+/// processes have said which they have. A step is follow_backward(), the pass, send_rest(),
+/// finish(); the first is optional. Alone, each of them does nothing.
 class GradientSums {
  public:
   /// processes must outlive the sums. Parameters are dense.
@@ -32,6 +33,8 @@ class GradientSums {
   void follow_backward();
   /// Sends what has not been sent; no backward pass comes after it.
   void send_rest();
+  /// The number of messages that this step has sent so far.
+  std::size_t sent() const { return next_; }
   /// Waits for the sums. A parameter that has a gradient on one process then has one on all, laid
   /// out as itself; but if gradients are summed at owners, at its owner alone.
   void finish();
@@ -61,7 +64,7 @@ class GradientSums {
 
   bool is_divided() const { return !owners_.empty(); }
   void divide();
-  void make_buckets(const std::vector<std::size_t>& order);
+  void add_buckets(const std::vector<std::size_t>& order);
   void come(std::size_t index);
   void send(Bucket& bucket);
   void take_out(const Bucket& bucket);
@@ -73,8 +76,9 @@ class GradientSums {
   std::map<std::string, int> owners_;
   std::vector<Bucket> buckets_;
   std::size_t next_ = 0;               // the bucket that is sent next
-  std::vector<std::size_t> arrivals_;  // of the first followed step
-  bool follows_ = false, is_ordered_ = false;
+  std::size_t expected_ = 0;           // so many are sent without asking; none in the first step
+  std::vector<std::size_t> arrivals_;  // of this step
+  bool follows_ = false;
   at::Tensor has_gradient_;  // int32 a parameter
   std::vector<std::string> summed_;
 };

@@ -14,10 +14,12 @@
 #include <thread>
 
 #include "data/base/error.h"
+#include "data/base/failpoint.h"
 #include "data/process/interrupt.h"
 #include "has_cuda.h"
 #include "trainer/processes/backends.h"
 #include "trainer/processes/network_address.h"
+#include "trainer/processes/out_of_memory.h"
 #include "trainer/processes/store_keys.h"
 
 namespace dualpath::trainer {
@@ -147,9 +149,18 @@ struct Processes::Group {
     std::thread([task] { (*task)(); }).detach();
     while (result.wait_for(kPause) != std::future_status::ready) {
       throw_if_interrupted();
-      for (int other = 0; other < size; ++other) throw_if_left("start", other);
+      throw_if_any_leaves("start", seconds(0));
     }
     return result.get();
+  }
+
+  /// Throws if any process leaves within the time.
+  void throw_if_any_leaves(const std::string& what, seconds time) {
+    const auto end = steady_clock::now() + time;
+    do {
+      for (int other = 0; other < size; ++other) throw_if_left(what, other);
+      if (time > seconds(0)) std::this_thread::sleep_for(kPause);
+    } while (steady_clock::now() < end);
   }
 
   /// Waits for every process, and makes the connections.
@@ -163,13 +174,17 @@ struct Processes::Group {
       ways.push_back({get(store_key("from", other)), get(store_key("to", other))});
     const auto interface = environment_variable("GLOO_SOCKET_IFNAME");
     const bool by_interface = interface && !one_machine;
+    failpoint(fmt::format("processes.connect.{}", rank));
     const std::string from = by_interface ? *interface : address_among(ways, rank, one_machine);
     try {
+      // Waiting in a store holds it, so Gloo gets one of its own.
       gloo = while_all_stay(
-          [=, this] { return gloo_backend(store, rank, size, timeout, from, by_interface); });
+          [store = store->clone(), rank = rank, size = size, timeout = timeout, from,
+           by_interface] { return gloo_backend(store, rank, size, timeout, from, by_interface); });
     } catch (const Error&) {
       throw;
     } catch (const std::exception& error) {
+      throw_if_any_leaves("start", seconds(1));  // a connection fails before its reason is told
       throw Error(
           "process {} of {}: no connection to the others from {}: {} (GLOO_SOCKET_IFNAME names the "
           "network's interface)",
@@ -194,18 +209,20 @@ struct Processes::Group {
   c10d::Backend& backend(const Tensor& tensor) {
     if (!tensor.is_cuda()) return *gloo;
     if constexpr (kHasCuda) {
-      if (!nccl) nccl = nccl_backend(store, rank, size, timeout);
+      if (!nccl) nccl = nccl_backend(store->clone(), rank, size, timeout);
     }
     TORCH_CHECK(nccl, "no process group for ", tensor.device());
     return *nccl;
   }
 
-  /// Runs what needs the other processes; if it fails, finds out why.
+  /// Runs what needs the other processes; if it fails for another reason than this one's memory,
+  /// finds out why.
   template <class Work>
   void with_others(const std::string& what, const Work& work) {
     try {
       work();
     } catch (const std::exception& error) {
+      if (is_out_of_memory(error)) throw;
       fail(what, message_of(error));
     }
   }
@@ -374,6 +391,10 @@ void Processes::sum(const std::string& what, std::vector<Tensor> tensors) {
 void Processes::start_sum(const std::string& what, const Tensor& tensor, std::optional<int> root) {
   if (!group_) return;
   timed([&] { group_->start_sum(what, tensor, root); });
+}
+
+void Processes::forget_started() noexcept {
+  if (group_) group_->started.clear();
 }
 
 void Processes::finish(const std::string& what) {

@@ -59,6 +59,8 @@ class Processes {
   void start_sum(const std::string& what, const at::Tensor& tensor, std::optional<int> root = {});
   /// Waits for all sums that were started.
   void finish(const std::string& what);
+  /// Lets go of sums that were started, and of their tensors as soon as they are done.
+  void forget_started() noexcept;
   /// Replaces each tensor by its root's.
   void spread(const std::string& what, std::vector<at::Tensor> tensors,
               const std::vector<int>& roots);

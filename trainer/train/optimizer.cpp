@@ -261,14 +261,15 @@ double Optimizer::learning_rate(std::int64_t step) const {
 /// The squared norm of gradients that lie at their owners. Shares of all are added in the order
 /// in which one process adds them.
 Tensor Optimizer::sum_of_owners(const std::vector<Tensor>& own) const {
-  std::vector<Tensor> shares;
-  auto gradient = own.begin();
+  if (gradients_.summed().empty()) return {};
+  std::vector<Tensor> own_shares, shares;
+  for (const Tensor& gradient : own) own_shares.push_back(squared_by_share(gradient));
+  Tensor rest = own.empty() ? Tensor() : torch::cat(own_shares).cpu();
   for (const std::string& name : gradients_.summed()) {
-    const Tensor& parameter = parameters_.at(name);
-    shares.push_back(owns(name) ? squared_by_share(*gradient++).cpu()
-                                : torch::zeros({count_shares(parameter)}, torch::kDouble));
+    const std::int64_t count = count_shares(parameters_.at(name));
+    shares.push_back(owns(name) ? rest.narrow(0, 0, count) : torch::zeros({count}, torch::kDouble));
+    if (owns(name)) rest = rest.narrow(0, count, rest.numel() - count);
   }
-  if (shares.empty()) return {};
   const Tensor all = torch::cat(shares);
   processes_.sum("gradients", {all});
   double total = 0.0;

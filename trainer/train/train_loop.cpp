@@ -129,11 +129,13 @@ class Loop {
       }
       optimizer_.gradients().send_rest();
       has_sent = true;
-      // Gradients of several processes are summed only when all have agreed.
+      // Gradients of several processes are whole only when their sums are finished.
       const torch::Tensor norm = is_alone() ? optimizer_.squared_gradient_norm() : torch::Tensor();
       const StepReading read = read_step(unread, norm, counts);
       outcome.losses = read.losses;
       outcome.gradient_norm = read.gradient_norm;
+    } catch (const Interrupted&) {  // while waiting for a process that has left
+      throw;
     } catch (const Error& error) {
       if (objective_.is_collective() && !has_sent) diverged(step, error.what());
       if (!has_sent) optimizer_.gradients().send_rest();

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <fstream>
 #include <new>
+#include <set>
+#include <string>
 
 #include "tests/support/catch.h"
 #include "tests/support/child_process.h"
 #include "tests/support/error_message.h"
+#include "tests/support/sanitizer.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/predict/config_prediction.h"
 
@@ -36,6 +39,10 @@ TEST_CASE("a run out of memory is told what to lower and by how much", "[trainer
     recipe.train.per_device_train_batch_size = 64;
     recipe.train.learning_rate.weights = 1e-5;
   });
+  if (kAddressSanitizer) {
+    WARN("SKIP: the address sanitizer ends a program that runs out of memory");
+    return;
+  }
   const ChildEnd end = in_child([&] {
     at::set_num_threads(1);  // OpenMP's threads do not come along
     limit_memory(64 << 20);
@@ -73,6 +80,25 @@ TEST_CASE("a change saves what the plan says of both recipes, the most helpful f
   REQUIRE(found != savings.end());
   CHECK(found->bytes == Approx(of(experiment.recipe) - of(half)));
   CHECK(found->bytes > 0.0);
+}
+
+TEST_CASE("several processes are told of an optimizer that they can divide", "[trainer][predict]") {
+  const Experiment experiment = tiny_experiment([](Recipe& recipe) {
+    recipe.train.per_device_train_batch_size = 3;
+    recipe.train.learning_rate = {.corrections = 0.0, .weights = 1e-5};
+  });
+  const auto changes = [&](int processes) {
+    std::set<std::string> words;
+    for (const MemorySaving& saving :
+         memory_savings(experiment.recipe, experiment.model, experiment.plan, processes))
+      words.insert(saving.change.substr(0, saving.change.find('=')));
+    return words;
+  };
+  CHECK(changes(4).contains("train.shard_optimizer"));
+  CHECK_FALSE(changes(1).contains("train.shard_optimizer"));
+  // Half of three is no batch, and without weights nothing would be trained.
+  CHECK_FALSE(changes(4).contains("train.per_device_train_batch_size"));
+  CHECK_FALSE(changes(4).contains("train.learning_rate.weights"));
 }
 
 TEST_CASE("other failures pass without advice", "[trainer][predict]") {

@@ -81,32 +81,42 @@ TEST_CASE("a gradient that one process has is everyone's, one that none has is n
 TEST_CASE("gradients that leave during backward have the sums of those that leave after it",
           "[trainer][processes]") {
   const SummedAt at = GENERATE(SummedAt::kAll, SummedAt::kOwner);
+  const std::int64_t side = GENERATE(7, 700);  // several in a bucket; each by itself
   const TwoEnds ends = in_two_processes([&](Processes& processes) {
     modules::NamedTensors parameters;
-    for (const char* name : {"a", "b", "c", "d"})
-      parameters[name] = torch::ones({700, 700}).requires_grad_();
+    for (const char* name : {"a", "b", "c", "d", "e", "late"})
+      parameters[name] = torch::ones({side, side}).requires_grad_();
     const float rank = static_cast<float>(processes.rank());
     GradientSums sums(processes, parameters, at);
     for (int step = 0; step < 3; ++step) {
       const auto backward = [&] {
-        // The second process has no use for "b"; the first makes its gradient before others'.
-        Tensor loss = (parameters["a"] * (1.0f + rank)).sum() + parameters["c"].square().sum();
+        // The second process has no use for "b"; "d" is nobody's; "late" comes after the first
+        // step.
+        Tensor loss = (parameters["a"] * (1.0f + rank)).sum() + parameters["c"].square().sum() +
+                      parameters["e"].sum();
         if (processes.is_first()) loss = loss + (parameters["b"] * 5.0f).sum();
+        if (step > 0) loss = loss + parameters["late"].sum();
         loss.backward();
       };
       backward();  // accumulates, and sends nothing
+      require(sums.sent() == 0);
       sums.follow_backward();
       backward();
+      // The second process may wait for the gradient that it does not make.
+      if (step > 0 && processes.is_first()) require(sums.sent() > 0);
       sums.send_rest();
       sums.finish();
       const auto check = [&](const std::string& name, float expected) {
         const bool is_here = at == SummedAt::kAll || sums.owners().at(name) == processes.rank();
         const Tensor& gradient = parameters[name].grad();
-        require(is_here ? gradient.equal(torch::full({700, 700}, expected)) : !gradient.defined());
+        require(is_here ? gradient.equal(torch::full({side, side}, expected))
+                        : !gradient.defined());
       };
       check("a", 6.0f);
       check("b", 10.0f);
       check("c", 8.0f);
+      check("e", 4.0f);
+      if (step > 0) check("late", 4.0f);
       require(!parameters["d"].grad().defined());
       for (auto& [name, parameter] : parameters) parameter.mutable_grad() = Tensor();
     }
