@@ -131,6 +131,15 @@ struct QuantizeOptions {
   CalibrationOptions calibration;
   std::optional<SmoothingOptions> smoothing;
 
+  /// The options that leave everything in float.
+  static QuantizeOptions nothing() {
+    QuantizeOptions options;
+    options.config_groups.clear();
+    options.ignore.clear();
+    return options;
+  }
+  bool is_nothing() const { return config_groups.empty() && !kv_cache_scheme && !attention_scheme; }
+
   bool operator==(const QuantizeOptions&) const = default;
 };
 

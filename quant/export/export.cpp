@@ -199,14 +199,16 @@ void export_model(const fs::path& directory, const ExportSource& source,
   refuse_other_content(directory);
   AtomicDirectory out(directory, Replace::kYes);
   json config = source.model.config_json;
-  config["quantization_config"] = quantization_config(source.options, source.plan);
-  config["quantization_config"]["quant_method"] = name_in(kExportFormats, source.format);
+  if (!source.options.is_nothing()) {
+    config["quantization_config"] = quantization_config(source.options, source.plan);
+    config["quantization_config"]["quant_method"] = name_in(kExportFormats, source.format);
+  }
   config.erase("torch_dtype");  // the key's older name
   config["dtype"] = name_in(modules::kComputeDtypes, source.dtype);
   write_json(out.path() / "config.json", config);
   WeightWriter(out.path() / "model.safetensors", source).write(progress);
   copy_companions(source.model, out.path());
-  write_corrections(out.path(), source);
+  if (!source.options.is_nothing()) write_corrections(out.path(), source);
   json description = source.provenance;
   if (const json scales = modality_scales(source); !scales.empty())
     description["modality_scales"] = scales;

@@ -33,6 +33,7 @@ struct ExportSource {
 /// is int-quantized, pack-quantized, or mixed-precision if it holds weights of both kinds.
 ///   config.json (with quantization_config), model.safetensors, the source's other files byte for
 ///   byte, correction.safetensors, correction.json, dualpath.json
+/// If nothing is quantized, it is the float model, without the configuration and corrections.
 /// A scheme that source.format has no word for is an Error before anything is written. progress:
 /// called with 1 after each weight.
 void export_model(const std::filesystem::path& directory, const ExportSource& source,

@@ -76,6 +76,39 @@ TEST_CASE("a model with towers goes from pictures and clips to a table and an ex
     CHECK(exported[row]["perplexity"] == sets["in_domain"][row]["perplexity"]);
 }
 
+TEST_CASE("without quantizing, the parts that are named learn, and the export is a float model",
+          "[tools][multimodal]") {
+  const std::string script = GENERATE("glm4v", "composition");
+  INFO(script);
+  const bool is_glm4v = script == "glm4v";
+  const MultimodalRun run(is_glm4v ? "tiny" : "model", script);
+  const std::string part = is_glm4v ? "model.visual.merger" : "vision_alignment";
+  const Arguments settings{"--set", "quantize=null",
+                           "--set", "train.modules=[" + part + "]",
+                           "--set", "train.max_steps=12",
+                           "--set", "train.learning_rate={weights: 1e-2, norm_weights: 1e-2}"};
+  CHECK(run.result("train", settings)["train"]["steps"] == 12);
+  const json sets = run.result("evaluate", settings)["sets"]["in_domain"];
+  CHECK(sets.size() == 2);
+  CHECK(sets["trained"]["perplexity"] < sets["fp"]["perplexity"]);
+  CHECK(sets["trained"]["bytes"] == sets["fp"]["bytes"]);
+
+  run.result("export", settings);
+  const data::SafetensorsReader before(run / "model/model.safetensors"),
+      after(run / "export/model.safetensors");
+  CHECK(after.names() == before.names());
+  for (const std::string& name : after.names()) {
+    const bool same = std::ranges::equal(after.tensor(name).bytes, before.tensor(name).bytes);
+    if (!name.starts_with(part + ".")) CHECK(same);
+  }
+  CHECK_FALSE(json::parse(read_file(run / "export/config.json")).contains("quantization_config"));
+  Arguments opened = settings;
+  opened.insert(opened.end(), {"--set", "model.path=export", "--set", "train.output_dir=again"});
+  run.result("calibrate", opened);
+  CHECK(run.result("evaluate", opened)["sets"]["in_domain"]["fp"]["perplexity"] ==
+        sets["trained"]["perplexity"]);
+}
+
 TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][multimodal]") {
   // The settings test codes in words, names that torchaudio spells in its own way, and a search for
   // factors. The search's first sample shows the towers nothing.

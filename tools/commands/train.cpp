@@ -14,9 +14,12 @@ namespace {
 std::string summary_of(const trainer::TrainingResult& result,
                        const trainer::RunDirectory& directory) {
   const auto kept = std::ranges::count_if(result.selection, &quant::SelectedStage::kept);
-  std::string text = fmt::format(
-      "corrections: {} parameters, {}; {} of {} stages kept\n", result.parameters,
-      bytes_text(static_cast<double>(result.correction_bytes)), kept, result.selection.size());
+  std::string text;
+  if (!result.selection.empty()) {
+    text = fmt::format("corrections: {} parameters, {}; {} of {} stages kept\n", result.parameters,
+                       bytes_text(static_cast<double>(result.correction_bytes)), kept,
+                       result.selection.size());
+  }
   for (const quant::SelectedStage& stage : result.selection) {
     if (!stage.kept)
       text += fmt::format("  dropped: {} (it does not bring its stage closer to the reference)\n",

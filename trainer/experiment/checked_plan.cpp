@@ -4,6 +4,7 @@
 #include "modules/correction/corrections.h"
 #include "quant/plan/planner.h"
 #include "trainer/experiment/experiment.h"
+#include "trainer/experiment/trainables.h"
 #include "trainer/recipe/recipe.h"
 
 namespace dualpath::trainer {
@@ -26,8 +27,12 @@ void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
   if (rate == 0.0 || plan.has_static_groups()) return;
   throw RecipeMistakes(
       {{"train.learning_rate.activation_scales",
-        fmt::format("expected 0, since every input is dynamic and has no scale to train, got {}",
-                    rate)}});
+        fmt::format("expected 0, since no input has a static scale to train, got {}", rate)}});
+}
+
+void check_trained_modules(const Recipe& recipe, const modules::Structure& structure) {
+  const auto mistakes = mistakes_in_modules(recipe.train.modules, structure);
+  if (!mistakes.empty()) throw RecipeMistakes(mistakes);
 }
 
 }  // namespace
@@ -41,6 +46,7 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
     modules::check_ignored(recipe.correction, is_whole ? plan.stages : model.structure.stages);
   });
   if (is_whole) collect(mistakes, [&] { check_trained_scales(recipe, plan); });
+  collect(mistakes, [&] { check_trained_modules(recipe, model.structure); });
   collect(mistakes, [&] { check_window(recipe.data, model.config); });
   if (!mistakes.empty()) refuse(recipe, mistakes);
   return plan;

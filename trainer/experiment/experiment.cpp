@@ -101,7 +101,8 @@ QuantizedPath::QuantizedPath(const Recipe& recipe, const modules::WeightedNetwor
       corrected(executor, trainables.corrections) {}
 
 modules::Preparation preparation_of(const Recipe& recipe) {
-  return recipe.train.control ? modules::Preparation::kTables : modules::Preparation::kLinears;
+  const bool goes_both_ways = recipe.train.control || !recipe.quantizes();
+  return goes_both_ways ? modules::Preparation::kTables : modules::Preparation::kLinears;
 }
 
 ControlPath::ControlPath(const Experiment& experiment)

@@ -71,8 +71,8 @@ struct QuantizedPath {
   modules::Corrected corrected;
 };
 
-/// The layout of the float path's weights. A trained control reads them forward and backward, in
-/// two layouts: prepared they would be there twice.
+/// The layout of the float path's weights. A trained control, and a float model that is trained in
+/// parts, read them forward and backward, in two layouts: prepared they would be there twice.
 modules::Preparation preparation_of(const Recipe& recipe);
 
 /// The float path: the reference, and with corrections the control.

@@ -37,6 +37,16 @@ RunRows::RunRows(const Experiment& experiment, const TrainedPaths& paths)
   ControlPath& control = *paths.control;
 
   const Row fp = float_row(experiment.model, dtype, control.executor);
+  if (!experiment.recipe.quantizes()) {
+    rows_ = {fp};
+    if (paths.steps > 0) {
+      rows_.push_back({.name = kTrained,
+                       .executor = &path.executor,
+                       .bytes = export_bytes({}, *path.trainables.weights, dtype),
+                       .steps = paths.steps});
+    }
+    return;
+  }
   const Row quantized{.name = kQuantized,
                       .executor = &executor_,
                       .bytes = export_bytes(experiment.plan, *experiment.model.weights, dtype)};

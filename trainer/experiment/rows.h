@@ -18,7 +18,7 @@ Row float_row(const modules::Model& model, at::ScalarType dtype, modules::Execut
 /// The rows that a run has so far, in the table's order. First come fp and quantized. If the plan
 /// transforms weights, the transformed model's row (smoothed) follows. Both quantized rows are the
 /// models before anything is trained (which may be scales and norms, too). The trained rows come
-/// last; they have steps behind them.
+/// last; they have steps behind them. A run that quantizes nothing has fp and trained.
 class RunRows {
  public:
   /// Both arguments must outlive the rows.

@@ -1,7 +1,11 @@
 #include "trainer/experiment/trainables.h"
 
+#include <fmt/format.h>
 #include <torch/utils.h>
 
+#include <algorithm>
+
+#include "data/patterns/target.h"
 #include "quant/transform/transform.h"
 
 namespace dualpath::trainer {
@@ -13,26 +17,60 @@ modules::NamedTensors prefixed(const char* prefix, const modules::NamedTensors& 
   return result;
 }
 
-std::set<std::string> norm_weights(const modules::WeightedNetwork& model) {
+/// Whether one of the targets names the module or one that holds it.
+bool is_trained(const std::vector<std::string>& targets, const std::string& module) {
+  if (targets.empty()) return true;
+  for (std::size_t end = 0; end != std::string::npos;) {
+    end = module.find('.', end + 1);
+    if (data::matches_any(targets, module.substr(0, end))) return true;
+  }
+  return false;
+}
+
+std::set<std::string> norm_weights(const modules::WeightedNetwork& model,
+                                   const std::vector<std::string>& targets) {
   std::set<std::string> names;
   for (const modules::NormRef& norm : model.structure.norms) {
+    if (!is_trained(targets, norm.name)) continue;
     names.insert(norm.weight_name());
     if (norm.kind != modules::NormKind::kRms) names.insert(norm.bias_name());
   }
   return names;
 }
 
-/// The names of linears with their biases, and of tables; a tied one once.
-std::set<std::string> other_weights(const modules::WeightedNetwork& model) {
+/// The names of the weights and biases of linears and convolutions, of tables, and of tensors of
+/// their own; a tied one once.
+std::set<std::string> other_weights(const modules::WeightedNetwork& model,
+                                    const std::vector<std::string>& targets) {
   std::set<std::string> names;
-  for (const modules::LinearUse& use : model.structure.linears) {
-    for (const modules::LinearRef& ref : use.refs) {
-      names.insert(model.weights->canonical(ref.weight_name()));
-      if (ref.bias) names.insert(ref.bias_name());
-    }
+  const auto add = [&](const auto& ref) {
+    if (!is_trained(targets, ref.name)) return;
+    names.insert(model.weights->canonical(ref.weight_name()));
+    if (ref.bias) names.insert(ref.bias_name());
+  };
+  for (const modules::LinearUse& use : model.structure.linears)
+    std::ranges::for_each(use.refs, add);
+  for (const modules::ConvUse& use : model.structure.convs) add(use.ref);
+  for (const modules::EmbeddingRef& table : model.structure.embeddings) {
+    if (is_trained(targets, table.name))
+      names.insert(model.weights->canonical(table.weight_name()));
   }
-  for (const modules::EmbeddingRef& table : model.structure.embeddings)
-    names.insert(model.weights->canonical(table.weight_name()));
+  for (const modules::ParameterRef& tensor : model.structure.parameters) {
+    if (is_trained(targets, tensor.name)) names.insert(tensor.name);
+  }
+  return names;
+}
+
+/// The modules that `train.modules` can name.
+std::vector<std::string> trainable_modules(const modules::Structure& structure) {
+  std::vector<std::string> names;
+  for (const modules::LinearUse& use : structure.linears) {
+    for (const modules::LinearRef& ref : use.refs) names.push_back(ref.name);
+  }
+  for (const modules::ConvUse& use : structure.convs) names.push_back(use.ref.name);
+  for (const modules::NormRef& norm : structure.norms) names.push_back(norm.name);
+  for (const modules::EmbeddingRef& table : structure.embeddings) names.push_back(table.name);
+  for (const modules::ParameterRef& tensor : structure.parameters) names.push_back(tensor.name);
   return names;
 }
 
@@ -65,8 +103,9 @@ Trainables with_corrections(const Recipe& recipe, const quant::Plan& plan,
 
 std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model) {
   std::set<std::string> names;
-  if (recipe.train.learning_rate.norm_weights > 0.0) names.merge(norm_weights(model));
-  if (recipe.train.learning_rate.weights > 0.0) names.merge(other_weights(model));
+  const TrainOptions& train = recipe.train;
+  if (train.learning_rate.norm_weights > 0.0) names.merge(norm_weights(model, train.modules));
+  if (train.learning_rate.weights > 0.0) names.merge(other_weights(model, train.modules));
   return names;
 }
 
@@ -82,15 +121,30 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
   }
   const double decay = recipe.train.weight_decay;
   const at::Device device = recipe.model.device;
+  const std::vector<std::string>& targets = recipe.train.modules;
   if (rate.norm_weights > 0.0)
-    train_weights(norm_weights(model), rate.norm_weights, decay, device, t);
-  if (rate.weights > 0.0) train_weights(other_weights(model), rate.weights, decay, device, t);
+    train_weights(norm_weights(model, targets), rate.norm_weights, decay, device, t);
+  if (rate.weights > 0.0)
+    train_weights(other_weights(model, targets), rate.weights, decay, device, t);
   return t;
 }
 
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan) {
   return with_corrections(recipe, plan, model.weights);
+}
+
+std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& targets,
+                                               const modules::Structure& structure) {
+  const std::vector<std::string> modules = trainable_modules(structure);
+  std::vector<RecipeMistake> mistakes;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto hits = [&](const std::string& module) { return is_trained({targets[i]}, module); };
+    if (std::ranges::none_of(modules, hits))
+      mistakes.push_back(
+          {fmt::format("train.modules[{}]", i), data::unmatched(targets[i], "module", modules)});
+  }
+  return mistakes;
 }
 
 modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/base/recipe_mistakes.h"
 #include "modules/correction/corrections.h"
 #include "modules/execute/gradient_checkpointing.h"
 #include "modules/model/model.h"
@@ -25,8 +26,13 @@ struct Trainables {
   std::vector<ParameterGroup> groups;
 };
 
-/// The names of the model's own weights that the recipe trains: norms, all others, or none.
+/// The names of the model's own weights that the recipe trains: norms, all others, or none; of the
+/// modules that `train.modules` names.
 std::set<std::string> trained_weights(const Recipe& recipe, const modules::WeightedNetwork& model);
+
+/// The targets of `train.modules` that name no module, as mistakes of the recipe.
+std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& targets,
+                                               const modules::Structure& structure);
 
 /// Trainables of the quantized path, over the smoothed weights if the plan has folds.
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,

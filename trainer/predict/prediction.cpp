@@ -16,6 +16,7 @@
 #include "quant/stored/layout.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
+#include "trainer/experiment/run_objective.h"
 #include "trainer/predict/device_memory.h"
 #include "trainer/predict/saved_bytes.h"
 #include "trainer/predict/weight_memory.h"
@@ -170,13 +171,11 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const std::int64_t rows_of_step =
       chunk_rows(experiment.model.network.head, *path.trainables.weights);
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
-    PairedObjective(network, control.executor, path.corrected, loss,
-                    checkpointing_of(path.trainables.groups, checkpointed), rows_of_step)
-        .accumulate(batch, count);
+    run_objective(experiment, network, control, path)->accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
-    ControlObjective(network, control.corrected,
-                     checkpointing_of(control.trainables.groups, checkpointed))
+    CrossEntropyObjective(network, control.corrected,
+                          checkpointing_of(control.trainables.groups, checkpointed))
         .accumulate(batch, count);
   };
   const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/text/data_options.h"
 #include "modules/correction/correction.h"
@@ -55,6 +56,9 @@ struct TrainOptions {
   /// a hundredth.
   quant::InputGradients input_gradients = quant::InputGradients::kInt8;
   TrainableOptions learning_rate;
+  /// Targets of the modules whose weights and norm weights are trained, each with all modules below
+  /// it; none: all modules.
+  std::vector<std::string> modules;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;
   /// Decays weights and norm weights; corrections and scales never decay.
@@ -111,6 +115,9 @@ struct Recipe {
   std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;
   RecipePlaces places;  ///< places of the values, for messages about them
+
+  /// Whether anything is quantized. If not, a run trains the float model itself.
+  bool quantizes() const { return !quantize.is_nothing(); }
 
   bool operator==(const Recipe&) const = default;
 };

@@ -179,6 +179,15 @@ void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
       [&](quant::SmoothingOptions& smoothing) { visit_smoothing(visitor, smoothing); });
 }
 
+/// null quantizes nothing.
+void visit_quantize_or_nothing(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
+  auto something = quantize.is_nothing() ? std::nullopt : std::optional(quantize);
+  visitor.section_or_null<quant::QuantizeOptions>(
+      "quantize", something,
+      [&](quant::QuantizeOptions& options) { visit_quantize(visitor, options); });
+  quantize = something.value_or(quant::QuantizeOptions::nothing());
+}
+
 void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correction) {
   visitor.integer("reduction", correction.reduction, kCount);
   visitor.choice("input", correction.input, modules::kCorrectionInputs);
@@ -212,6 +221,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.boolean("gradient_checkpointing", train.gradient_checkpointing);
   visitor.choice("input_gradients", train.input_gradients, quant::kInputGradients);
   visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
+  visitor.texts("modules", train.modules, data::target_mistake);
   visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
   visitor.number("weight_decay", train.weight_decay, kShare);
@@ -264,7 +274,7 @@ void visit_device(RecipeVisitor& visitor, std::optional<at::Device>& device) {
 void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("model", [&] { visit_model(visitor, recipe.model); });
   visitor.section("data", [&] { visit_data(visitor, recipe.data); });
-  visitor.section("quantize", [&] { visit_quantize(visitor, recipe.quantize); });
+  visit_quantize_or_nothing(visitor, recipe.quantize);
   visitor.section("correction", [&] { visit_correction(visitor, recipe.correction); });
   visitor.section("loss", [&] { visit_loss(visitor, recipe.loss); });
   visitor.section("train", [&] { visit_train(visitor, recipe.train); });
@@ -276,6 +286,23 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   auto seed = static_cast<std::int64_t>(recipe.seed);
   visitor.integer("seed", seed, {.low = 0});
   recipe.seed = static_cast<std::uint64_t>(seed);
+}
+
+/// Whether a recipe leaves everything in float: it says `quantize: null`, or names modules to train
+/// and does not speak of quantizing.
+bool trains_float(const RecipeNode& root) {
+  if (const RecipeNode* quantize = root.find("quantize"))
+    return quantize->kind == RecipeNode::Kind::kNull;
+  const RecipeNode* train = root.find("train");
+  return train != nullptr && train->find("modules") != nullptr;
+}
+
+/// The float model is trained by cross-entropy, in all its weights.
+void set_float_defaults(Recipe& recipe) {
+  recipe.quantize = quant::QuantizeOptions::nothing();
+  recipe.loss = {.kl = 0.0, .ce = 1.0, .hidden = 0.0};
+  recipe.train.learning_rate = {.corrections = 0.0, .norm_weights = 1e-4, .weights = 1e-4};
+  recipe.train.control = false;
 }
 
 std::string read_recipe_text(const std::filesystem::path& path) {
@@ -296,6 +323,7 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
   }
   Recipe recipe;
   if (root) {
+    if (trains_float(*root)) set_float_defaults(recipe);
     RecipeReader reader(*root, errors);
     reader.read([&] { visit_recipe(reader, recipe); });
   }

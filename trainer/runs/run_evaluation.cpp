@@ -83,7 +83,8 @@ void keep(const EvaluationTable& table, const Experiment& experiment, const Text
   }
   directory.update_report("evaluation", to_json(table));
   show(table, paths.steps, directory);
-  run_sqnr(experiment, texts, *paths.quantized, paths.steps, directory);
+  if (experiment.recipe.quantizes())
+    run_sqnr(experiment, texts, *paths.quantized, paths.steps, directory);
   write_html_report(directory);
 }
 

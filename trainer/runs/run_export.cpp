@@ -30,9 +30,12 @@ json provenance(const Experiment& experiment, const TrainedPaths& paths,
               {"versions", {{"dualpath", DUALPATH_VERSION}, {"torch", TORCH_VERSION}}}};
   const json evaluation = directory.read_report().value("evaluation", json::object());
   const json steps = evaluation.value("steps", json::object());
+  const std::string trained = experiment.recipe.quantizes()
+                                  ? transformed_rows(experiment.plan).corrected
+                                  : std::string(kTrained);
   // Adds the figures only if they are of the model that is exported.
   if (evaluation.value("fingerprint", "") == paths.calibration.source.fingerprint &&
-      steps.value(transformed_rows(experiment.plan).corrected, std::int64_t{0}) == paths.steps) {
+      steps.value(trained, std::int64_t{0}) == paths.steps) {
     result["figures"] = evaluation.at("sets");
   }
   return result;

@@ -7,6 +7,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "trainer/experiment/run_objective.h"
 #include "trainer/experiment/selection_file.h"
 #include "trainer/predict/device_memory.h"
 #include "trainer/predict/memory_advice.h"
@@ -80,10 +81,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
   if (path.trainables.groups.empty())
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
-  PairedObjective repair(
-      experiment.model.network, control.executor, path.corrected, recipe.loss,
-      checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing),
-      chunk_rows(experiment.model.network.head, *path.trainables.weights), processes);
+  const auto objective = run_objective(experiment, experiment.model.network, control, path);
   Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),
@@ -92,9 +90,11 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
                      &path.trainables.corrections,
                      processes};
   TrainingResult result;
-  result.train = measured(
-      train_loop(job, recipe.train, recipe.seed, *texts.train, repair, optimizer), before, "train");
+  result.train =
+      measured(train_loop(job, recipe.train, recipe.seed, *texts.train, *objective, optimizer),
+               before, "train");
   processes.on_first("select", [&] {
+    if (!recipe.quantizes()) return;
     result.selection = select(experiment, texts, directory, path, control);
     for (const quant::SelectedStage& stage : result.selection) {
       if (!stage.kept) path.trainables.corrections.drop(stage.stage);
@@ -105,7 +105,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
 
   if (recipe.train.control && !control.trainables.groups.empty()) {
     failpoint("control.start");
-    ControlObjective adaptation(
+    CrossEntropyObjective adaptation(
         experiment.model.network, control.corrected,
         checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
     Optimizer control_optimizer(control.trainables.groups, recipe.train, processes);
@@ -125,7 +125,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
     result.peak_device_bytes = std::max(*peak, before.value("peak_device_bytes", std::int64_t{0}));
   processes.on_first("report", [&] {
     directory.update_report("training", to_json(result));
-    run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
+    if (recipe.quantizes()) run_sqnr(experiment, texts, path, recipe.train.max_steps, directory);
     write_html_report(directory);
   });
   return result;

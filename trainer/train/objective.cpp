@@ -119,16 +119,16 @@ UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& c
   return losses;
 }
 
-UnreadLosses ControlObjective::run(const data::Batch& batch, const GlobalCount& count,
-                                   const BeforeBackward& before_backward) {
-  const at::Device device = corrected_.device();
+UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCount& count,
+                                        const BeforeBackward& before_backward) {
+  const at::Device device = executor_.device();
   modules::State state = modules::make_state(batch, device);
-  checkpointing_.run(network_, corrected_, state);
+  checkpointing_.run(network_, executor_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const auto targets = static_cast<double>(count.targets);
-  const HeadGradient head = head_losses(
-      network_.head, {nullptr, {}, &corrected_, rows, counted_targets(batch).to(device)}, 0.0,
-      1.0 / targets);
+  const HeadGradient head =
+      head_losses(network_.head, {nullptr, {}, &executor_, rows, counted_targets(batch).to(device)},
+                  0.0, 1.0 / targets);
   backward(rows, head.rows_gradient, {}, before_backward);
   return {
       .weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0}, .targets = targets, .ce = head.losses.ce};

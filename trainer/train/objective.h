@@ -76,19 +76,19 @@ class PairedObjective : public Objective {
   Processes& processes_;
 };
 
-/// The control: cross-entropy of the corrected float model. It shows the gain of adapting to the
-/// text alone.
-class ControlObjective : public Objective {
+/// The cross-entropy of one model. Of the corrected float model it is the control, which shows the
+/// gain of adapting to the text alone; of a float model's own weights, training without quantizing.
+class CrossEntropyObjective : public Objective {
  public:
-  ControlObjective(const modules::Network& network, modules::Executor& corrected,
-                   modules::GradientCheckpointing checkpointing = {})
-      : network_(network), corrected_(corrected), checkpointing_(std::move(checkpointing)) {}
+  CrossEntropyObjective(const modules::Network& network, modules::Executor& executor,
+                        modules::GradientCheckpointing checkpointing = {})
+      : network_(network), executor_(executor), checkpointing_(std::move(checkpointing)) {}
   UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
                    const BeforeBackward& before_backward) override;
 
  private:
   const modules::Network& network_;
-  modules::Executor& corrected_;
+  modules::Executor& executor_;
   modules::GradientCheckpointing checkpointing_;
 };
 

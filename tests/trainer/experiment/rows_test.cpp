@@ -50,6 +50,11 @@ TEST_CASE("a run has the rows that there are of it, in the table's order", "[tra
   CHECK(names(smooth, 0, 0) == RowNames{"fp", "quantized", "smoothed"});
   CHECK(names(smooth, 3, 2) ==
         RowNames{"fp", "quantized", "smoothed", "smoothed_corrected", "control"});
+
+  const Experiment in_float =
+      tiny_experiment([](Recipe& recipe) { recipe.quantize = quant::QuantizeOptions::nothing(); });
+  CHECK(names(in_float, 0, 0) == RowNames{"fp"});
+  CHECK(names(in_float, 3, 0) == RowNames{"fp", "trained"});
 }
 
 TEST_CASE("rows that a run names are rows that a page can show", "[trainer][rows]") {

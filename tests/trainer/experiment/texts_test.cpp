@@ -129,7 +129,7 @@ TEST_CASE("losses of conversations are means over the answers' tokens", "[traine
   }
   CHECK(count == texts.train->targets(0) + texts.train->targets(1));
   CHECK(count < batch.mask.sum().item<std::int64_t>() / 2);
-  const StepLosses losses = ControlObjective(talks.experiment->model.network, executor)
+  const StepLosses losses = CrossEntropyObjective(talks.experiment->model.network, executor)
                                 .accumulate(batch, {count, batch.mask.sum().item<std::int64_t>()});
   CHECK(losses.ce == Approx(nll / static_cast<double>(count)).epsilon(1e-4));
 }

@@ -44,6 +44,28 @@ TEST_CASE("each kind of parameter is a group with its rate; only weights of the 
   CHECK(groups[2].weight_decay == 0.5);
 }
 
+TEST_CASE("modules that are named are trained with all below them, and nothing else",
+          "[trainer][trainables]") {
+  const auto trained = [](const std::vector<std::string>& modules) {
+    const Experiment experiment = tiny_experiment([&](Recipe& recipe) {
+      recipe.train.learning_rate = {.corrections = 0.0, .norm_weights = 1.0, .weights = 1.0};
+      recipe.train.modules = modules;
+    });
+    return trained_weights(experiment.recipe, experiment.model);
+  };
+  using Names = std::set<std::string>;
+  CHECK(trained({"model.layers.1.mlp"}) == Names{"model.layers.1.mlp.down_proj.weight",
+                                                 "model.layers.1.mlp.gate_proj.weight",
+                                                 "model.layers.1.mlp.up_proj.weight"});
+  CHECK(trained({"model.norm", R"(re:.*layers\.0\.self_attn\.q_proj)"}) ==
+        Names{"model.layers.0.self_attn.q_proj.weight", kFinalNorm});
+  CHECK(trained({"model.layers.0", "model"}).size() == trained({}).size());
+  CHECK_THAT(error_message([&] {
+               trained({"model.norm", "model.layer.1"});
+             }),
+             Catch::Contains("train.modules[1]") && Catch::Contains("matches no module; nearest:"));
+}
+
 TEST_CASE("all weights: what norms are not, each once and biases too", "[trainer][trainables]") {
   const Experiment experiment = training({.corrections = 0.0, .norm_weights = 0.3, .weights = 0.4});
   const QuantizedPath path(experiment, calibrated(experiment), reference_of(experiment));
@@ -72,8 +94,8 @@ TEST_CASE("only static inputs have scales to train", "[trainer][trainables]") {
   REQUIRE(path.trainables.groups.size() == 1);
   CHECK(path.trainables.groups[0].parameters.size() == 3 * 2);
   CHECK(error_message([&] { tiny_experiment(by_token({"Linear"}, 0.1)); }) ==
-        "train.learning_rate.activation_scales: expected 0, since every input is dynamic and has "
-        "no scale to train, got 0.1");
+        "train.learning_rate.activation_scales: expected 0, since no input has a static scale to "
+        "train, got 0.1");
   CHECK_NOTHROW(tiny_experiment(by_token({"Linear"}, 0.0)));
 }
 

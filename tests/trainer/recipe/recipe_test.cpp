@@ -87,6 +87,7 @@ train:
   gradient_checkpointing: true
   input_gradients: float
   learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3, weights: 0.8}
+  modules: [model.layers.3, "re:.*norm"]
   lr_scheduler_type: linear
   warmup_ratio: 0.4
   weight_decay: 0.6
@@ -134,6 +135,7 @@ seed: 9223372036854775807
                                      true,
                                      quant::InputGradients::kFloat,
                                      {0.1, 0.2, 0.3, 0.8},
+                                     {"model.layers.3", "re:.*norm"},
                                      Schedule::kLinear,
                                      0.4,
                                      0.6,
@@ -173,9 +175,37 @@ TEST_CASE("a recipe written out reads back equal", "[recipe]") {
   CHECK(load(to_yaml(recipe)) == recipe);
 }
 
+TEST_CASE(
+    "without a word of quantizing, modules that are named are trained in float, by cross-entropy",
+    "[recipe]") {
+  const std::string said =
+      GENERATE(as<std::string>{}, "train: {output_dir: o, modules: [a]}\n",
+               "train: {output_dir: o}\nquantize: null\n", "train: {output_dir: o}\nquantize:\n");
+  const std::string yaml = "model: {path: m}\ndata: {train: d}\n" + said;
+  const Recipe recipe = load(yaml);
+  CHECK_FALSE(recipe.quantizes());
+  CHECK(recipe.loss.kl == 0.0);
+  CHECK(recipe.loss.ce == 1.0);
+  CHECK(recipe.loss.hidden == 0.0);
+  CHECK(recipe.train.learning_rate.corrections == 0.0);
+  CHECK(recipe.train.learning_rate.weights > 0.0);
+  CHECK_FALSE(recipe.train.control);
+  CHECK(load(to_yaml(recipe)) == recipe);
+  CHECK(load(yaml, {"loss.ce=2"}).loss.ce == 2.0);
+}
+
+TEST_CASE("modules that are named narrow what a quantized run trains", "[recipe]") {
+  const Recipe recipe =
+      load(kLeast + "quantize: {calibration: {num_samples: 3}}\n", {"train.modules=[a, 're:b']"});
+  CHECK(recipe.quantizes());
+  CHECK(recipe.train.modules == std::vector<std::string>{"a", "re:b"});
+  CHECK(recipe.loss.kl == 1.0);
+  CHECK(load(to_yaml(recipe)) == recipe);
+}
+
 TEST_CASE("the recipes of the project load", "[recipe]") {
-  for (const char* name : {"quickstart", "design_literal", "own_model", "smollm2_w8a8_dynamic",
-                           "smollm2_w4a8", "smollm2_mixed"}) {
+  for (const char* name : {"quickstart", "design_literal", "own_model", "own_alignment",
+                           "smollm2_w8a8_dynamic", "smollm2_w4a8", "smollm2_mixed"}) {
     const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
     CHECK(load(to_yaml(recipe)) == recipe);
   }

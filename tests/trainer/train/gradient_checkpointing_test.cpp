@@ -93,8 +93,8 @@ Optimized train_control(bool checkpointed) {
   });
   ControlPath control(experiment);
   fill(control.trainables.corrections.parameters());
-  ControlObjective objective(experiment.model.network, control.corrected,
-                             checkpointing_of(control.trainables.groups, checkpointed));
+  CrossEntropyObjective objective(experiment.model.network, control.corrected,
+                                  checkpointing_of(control.trainables.groups, checkpointed));
   return train(experiment, control.trainables.groups, objective);
 }
 

@@ -78,7 +78,7 @@ TEST_CASE("accumulating micro-batches of very unequal length equals one big batc
 
 TEST_CASE("the control accumulates as the repair does", "[trainer][objective]") {
   Paths paths;
-  ControlObjective objective(paths.experiment.model.network, paths.control.corrected);
+  CrossEntropyObjective objective(paths.experiment.model.network, paths.control.corrected);
   const data::WindowSamples windows = made_windows(2, 40, /*rest=*/3);
   const data::Batch big = batch_of(windows, {0, 1, 2});
   const Tensor beta = paths.control.trainables.corrections.parameters().at("model.layers.1.beta");

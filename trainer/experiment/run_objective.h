@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "trainer/experiment/experiment.h"
+#include "trainer/train/objective.h"
+
+namespace dualpath::trainer {
+
+/// What a run minimizes on the experiment's network or a part of it: the paired loss of the recipe;
+/// for a float model that is trained by cross-entropy alone, that, without running the reference.
+/// Network and paths must outlive it.
+std::unique_ptr<Objective> run_objective(const Experiment& experiment,
+                                         const modules::Network& network, ControlPath& reference,
+                                         QuantizedPath& path);
+
+}  // namespace dualpath::trainer
