@@ -6,6 +6,7 @@
 #include "modules/encoders/patch_places.h"
 #include "modules/encoders/patches.h"
 #include "modules/layers/transformer_layer.h"
+#include "modules/weights/to_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -93,20 +94,20 @@ Stage Glm4vVisionBuilder::embedding_stage() const {
   const ParameterRef positions{prefix_ + "embeddings.position_embedding.weight",
                                {config_.positions * config_.positions, width}};
   const Rotation half{.theta = config_.rope_theta, .dim = width / config_.num_attention_heads / 2};
-  const auto forward = [patches, positions, half, own = config_.positions,
-                        merge = config_.spatial_merge_size,
-                        first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor,
-                                                                            State& state) {
-    Stream& stream = state.stream(Modality::kImage);
-    const std::int64_t length = stream.input.size(1);
-    const Tensor table = executor.parameter(positions);
-    stream.places = merged_places(stream.grid, merge, length).to(stream.input.device(), at::kLong);
-    stream.rotation = rotation_of(executor, stream.places, half);
-    const Tensor made = executor.linear({patches}, executor.cast(stream.input)).front();
-    stream.hidden =
-        executor.add(executor.norm(first_norm, made),
-                     executor.interpolate({own, own}, table, stream.places, stream.grid));
-  };
+  const auto forward =
+      [patches, positions, half, own = config_.positions, merge = config_.spatial_merge_size,
+       first_norm = norm(prefix_ + "post_conv_layernorm")](Executor& executor, State& state) {
+        Stream& stream = state.stream(Modality::kImage);
+        const std::int64_t length = stream.input.size(1);
+        const Tensor table = executor.parameter(positions);
+        const Tensor places = merged_places(stream.grid, merge, length).to(at::kLong);
+        stream.places = to_device(places, stream.input.device());
+        stream.rotation = rotation_of(executor, stream.places, half);
+        const Tensor made = executor.linear({patches}, executor.cast(stream.input)).front();
+        stream.hidden =
+            executor.add(executor.norm(first_norm, made),
+                         executor.interpolate({own, own}, table, stream.places, stream.grid));
+      };
   return {prefix_ + "patch_embed", /*correctable=*/false, forward, Modality::kImage};
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "data/base/error.h"
+#include "modules/weights/to_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -45,7 +46,7 @@ Tensor merged_places(const Tensor& grid, std::int64_t merge, std::int64_t length
 
 Tensor interpolated_positions(const Tensor& positions, data::ImageGrid own, const Tensor& places,
                               const Tensor& grid) {
-  const Tensor sides = grid.to(places.device());
+  const Tensor sides = to_device(grid, places.device());
   const Tensor row = normalized(places.select(-1, 0), sides.select(-1, 0)),
                column = normalized(places.select(-1, 1), sides.select(-1, 1));
   const Tensor plane = positions.to(at::kFloat)

@@ -5,6 +5,7 @@
 
 #include "modules/weights/device_counts.h"
 #include "modules/weights/not_finite.h"
+#include "modules/weights/to_device.h"
 
 namespace dualpath::modules {
 
@@ -20,7 +21,7 @@ at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
 at::Tensor ComputeWeights::frozen(const std::string& key, at::ScalarType dtype) const {
   const at::Tensor stored = store_->get(key);
   if (device_.is_cpu() || device_.is_meta()) return finite_weight(key, stored.to(device_), dtype);
-  const at::Tensor weight = stored.to(device_).to(dtype);
+  const at::Tensor weight = to_device(stored, device_).to(dtype);
   const auto refuse = [store = store_, key, dtype](std::int64_t) {
     finite_weight(key, store->get(key),
                   dtype);  // finds the value on the host again, and its reason

@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "modules/weights/device_counts.h"
+#include "modules/weights/to_device.h"
 
 namespace dualpath::modules {
 namespace {
@@ -150,7 +151,7 @@ void place_images(State& state) {
     }
   }
   if (state.cache) state.cache->save_positions(start + length - places.next());
-  state.positions = positions.to(state.ids.device());
+  state.positions = to_device(positions, state.ids.device());
 }
 
 }  // namespace dualpath::modules

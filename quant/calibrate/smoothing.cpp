@@ -8,6 +8,7 @@
 
 #include "data/base/error.h"
 #include "modules/execute/float_executor.h"
+#include "modules/weights/to_device.h"
 #include "quant/ops/dequantize.h"
 #include "quant/ops/grid_weight.h"
 #include "quant/ops/quantize.h"
@@ -100,7 +101,8 @@ class StrengthSearch : public modules::FloatExecutor {
     Side side{rows.slice(0, 0, std::nullopt, step).to(at::kFloat), {}};
     for (const LinearRef& consumer : fold.consumers)
       side.weights.push_back(
-          weights().store().get(consumer.weight_name()).to(device(), at::kFloat));
+          modules::to_device(weights().store().get(consumer.weight_name()), device())
+              .to(at::kFloat));
     return side;
   }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "modules/weights/to_device.h"
+
 namespace dualpath::quant {
 namespace {
 
@@ -18,7 +20,7 @@ std::vector<Part> parts_of(const Tensor& kinds, at::Device device) {
   std::vector<Part> parts;
   for (const auto& [name, modality] : modules::kModalities) {
     const Tensor rows = kinds.flatten().eq(static_cast<int>(modality)).nonzero().flatten();
-    if (rows.numel() > 0) parts.push_back({modality, rows.to(device)});
+    if (rows.numel() > 0) parts.push_back({modality, modules::to_device(rows, device)});
   }
   return parts;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "data/base/error.h"
+#include "modules/weights/to_device.h"
 #include "quant/stored/packed_codes.h"
 
 namespace dualpath::quant {
@@ -36,7 +37,9 @@ Tensor matrix(const Tensor& each) { return each.dim() == 1 ? each.unsqueeze(1) :
 /// ref: a linear's or a convolution's.
 template <class Ref>
 Tensor float_bias(const WeightStore& weights, const Ref& ref, at::Device device) {
-  return ref.bias ? weights.get(ref.bias_name()).to(device, at::kFloat).contiguous() : Tensor();
+  return ref.bias
+             ? modules::to_device(weights.get(ref.bias_name()), device).to(at::kFloat).contiguous()
+             : Tensor();
 }
 
 /// Reads a linear's codes from an export.
@@ -97,13 +100,13 @@ GridWeight grid_weight(const WeightStore& weights, const PlannedLinear& linear, 
   const modules::LinearRef& ref = linear.ref;
   return weights.contains(ref.name + stored_name::kScale)
              ? StoredWeight(weights, linear).get().to(device)
-             : quantize_weight(matrix_of(weights, ref).to(device), ref.weight_site(),
-                               linear.weights);
+             : quantize_weight(modules::to_device(matrix_of(weights, ref), device),
+                               ref.weight_site(), linear.weights);
 }
 
 GridWeight grid_weight(const WeightStore& weights, const PlannedConv& conv, at::Device device) {
   const modules::ConvRef& ref = conv.ref;
-  const Tensor matrix = weights.get(ref.weight_name()).to(device).flatten(1);
+  const Tensor matrix = modules::to_device(weights.get(ref.weight_name()), device).flatten(1);
   return quantize_weight(matrix, ref.weight_site(), conv.weights);
 }
 

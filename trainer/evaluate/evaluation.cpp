@@ -7,6 +7,7 @@
 #include "data/process/interrupt.h"
 #include "modules/network/batch_state.h"
 #include "modules/weights/device_counts.h"
+#include "modules/weights/to_device.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/head_loss.h"
 #include "trainer/train/objective.h"
@@ -79,7 +80,7 @@ class Evaluation {
       if (i == 0) reference = logits;
       std::vector<WindowSums>& all = sums_[i].windows;
       const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
-      add(head_loss(reference, logits, counted.to(logits.device())),
+      add(head_loss(reference, logits, modules::to_device(counted, logits.device())),
           window_of.narrow(0, begin, size), mine);
     }
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "data/patterns/target.h"
+#include "modules/weights/to_device.h"
 #include "quant/transform/transform.h"
 
 namespace dualpath::trainer {
@@ -79,7 +80,8 @@ void train_weights(const std::set<std::string>& names, double rate, double weigh
                    at::Device device, Trainables& t) {
   ParameterGroup group{{}, rate, weight_decay};
   for (const std::string& name : names) {
-    const torch::Tensor copy = t.weights->get(name).to(device, torch::kFloat).clone();
+    const torch::Tensor copy =
+        modules::to_device(t.weights->get(name), device).to(torch::kFloat).clone();
     t.weights->set(name, copy.contiguous().requires_grad_());
     group.parameters["weight." + name] = t.weights->get(name);
   }

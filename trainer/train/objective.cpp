@@ -6,6 +6,7 @@
 #include <map>
 
 #include "modules/network/batch_state.h"
+#include "modules/weights/to_device.h"
 #include "trainer/train/losses.h"
 
 namespace dualpath::trainer {
@@ -35,7 +36,8 @@ void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hid
 }  // namespace
 
 Tensor counted_rows(const Tensor& hidden, const data::Batch& batch) {
-  return hidden.flatten(0, 1).index_select(0, counted_positions(batch).to(hidden.device()));
+  return hidden.flatten(0, 1).index_select(
+      0, modules::to_device(counted_positions(batch), hidden.device()));
 }
 
 Tensor counted_targets(const data::Batch& batch) {
@@ -102,12 +104,9 @@ UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& c
   hidden = hidden / (stages * static_cast<double>(count.tokens));
 
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);
-  const HeadInputs inputs{&reference_,
-                          counted_rows(paired.reference.hidden, batch),
-                          &corrected_,
-                          rows,
-                          counted_targets(batch).to(device),
-                          chunk_rows_};
+  const HeadInputs inputs{
+      &reference_, counted_rows(paired.reference.hidden, batch),       &corrected_,
+      rows,        modules::to_device(counted_targets(batch), device), chunk_rows_};
   const HeadGradient head = head_losses(network_.head, inputs, options_.kl / losses.targets,
                                         options_.ce / losses.targets);
   if (!distances.empty()) losses.distances = torch::stack(distances);
@@ -126,9 +125,10 @@ UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCo
   checkpointing_.run(network_, executor_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const auto targets = static_cast<double>(count.targets);
-  const HeadGradient head =
-      head_losses(network_.head, {nullptr, {}, &executor_, rows, counted_targets(batch).to(device)},
-                  0.0, 1.0 / targets);
+  const HeadGradient head = head_losses(
+      network_.head,
+      {nullptr, {}, &executor_, rows, modules::to_device(counted_targets(batch), device)}, 0.0,
+      1.0 / targets);
   backward(rows, head.rows_gradient, {}, before_backward);
   return {
       .weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0}, .targets = targets, .ce = head.losses.ce};
