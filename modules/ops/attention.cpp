@@ -227,29 +227,20 @@ Tensor seen_keys(const Tensor& q, const Tensor& k, const Visibility& visibility)
   return seen.defined() ? seen.logical_and(real) : real;
 }
 
-/// torch's own attention, for other devices.
-Tensor composed(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
-  const bool plain = visibility.causal && q.size(2) == k.size(2) && !visibility.lengths.defined();
-  std::optional<Tensor> mask;
-  if (const Tensor seen = plain ? Tensor() : seen_keys(q, k, visibility); seen.defined())
-    mask = seen;
-  return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, /*is_causal=*/plain,
-                                          /*scale=*/std::nullopt,
-                                          /*enable_gqa=*/q.size(1) != k.size(1));
+/// Key heads as often as q has heads for each: [B, heads, S, D].
+Tensor repeated(const Tensor& x, const Tensor& q) {
+  const std::int64_t group = q.size(1) / x.size(1);
+  return group == 1 ? x : x.repeat_interleave(group, /*dim=*/1);
 }
 
 /// Attention with a bias. Scores are whole and in float32.
 Tensor biased(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
-  const std::int64_t group = q.size(1) / k.size(1);
-  const auto repeated = [&](const Tensor& x) {
-    return group == 1 ? x : x.repeat_interleave(group, /*dim=*/1);
-  };
   const double scale = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
-  Tensor scores = at::matmul(q, repeated(k).transpose(2, 3)).to(at::kFloat) * scale +
+  Tensor scores = at::matmul(q, repeated(k, q).transpose(2, 3)).to(at::kFloat) * scale +
                   visibility.bias.to(at::kFloat);
   if (const Tensor seen = seen_keys(q, k, visibility); seen.defined())
     scores = scores.masked_fill(seen.logical_not(), -std::numeric_limits<float>::infinity());
-  return at::matmul(at::softmax(scores, -1).to(v.scalar_type()), repeated(v));
+  return at::matmul(at::softmax(scores, -1).to(v.scalar_type()), repeated(v, q));
 }
 
 }  // namespace
@@ -259,9 +250,24 @@ bool keeps_softmax(std::int64_t heads, std::int64_t kv_heads, std::int64_t width
   return heads * keys <= 2 * 2 * (heads + kv_heads) * width;
 }
 
+Tensor torch_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                       const Visibility& visibility) {
+  const bool plain = visibility.causal && q.size(2) == k.size(2) && !visibility.lengths.defined();
+  std::optional<Tensor> mask;
+  if (const Tensor seen = plain ? Tensor() : seen_keys(q, k, visibility); seen.defined())
+    mask = seen;
+  // Flash takes 16 bits and no mask. What it leaves goes to the memory-efficient kernel, which in
+  // torch 2.11 takes no grouped heads; the last resort would keep all scores.
+  const bool is_flash = !mask && at::isReducedFloatingType(q.scalar_type());
+  const auto keys = [&](const Tensor& x) { return is_flash ? x : repeated(x, q); };
+  return at::scaled_dot_product_attention(q, keys(k), keys(v), mask, /*dropout_p=*/0.0,
+                                          /*is_causal=*/plain, /*scale=*/std::nullopt,
+                                          /*enable_gqa=*/is_flash && q.size(1) != k.size(1));
+}
+
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Visibility& visibility) {
   if (visibility.bias.defined()) return biased(q, k, v, visibility);
-  if (!lies_on_host(q)) return composed(q, k, v, visibility);
+  if (!lies_on_host(q)) return torch_attention(q, k, v, visibility);
   return BlockedAttention::apply(q, k, v, visibility.causal, optional_of(visibility.lengths));
 }
 

@@ -21,9 +21,16 @@ struct Visibility {
 /// The CPU's goes by blocks of queries: two batched products and a softmax that reads and writes
 /// q's dtype and computes in float32. Backward keeps q, k and v; see keeps_softmax(), too. (torch's
 /// own kernel stands on MKL's bfloat16 product, several times slower on processors that are not
-/// Intel's.) CUDA's is torch's scaled_dot_product_attention.
+/// Intel's.) CUDA's is torch_attention().
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const Visibility& visibility = {});
+
+/// attention() without a bias by torch's scaled_dot_product_attention, on any device. On CUDA torch
+/// takes its flash kernel (or cuDNN's) for 16 bits and no mask: causal windows as long as their
+/// keys, and one token behind a cache. Its memory-efficient kernel takes the others, with key heads
+/// repeated. Neither keeps the scores.
+at::Tensor torch_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const Visibility& visibility = {});
 
 /// Whether backward on the CPU also gets the softmax's results instead of computing them again.
 /// They grow with the square of the length. So they are kept while they are at most twice as large

@@ -134,3 +134,31 @@ TEST_CASE("attention is the same with every kind of vectors, but for the last bi
     }
   }
 }
+
+TEST_CASE("attention by torch's own kernels sees the same keys as ours, with gradients",
+          "[modules][attention]") {
+  torch::manual_seed(31);
+  // Queries, keys, causal, and whether some keys are padding.
+  const auto [queries, keys, causal, padded] =
+      GENERATE(table<std::int64_t, std::int64_t, bool, bool>(
+          {{6, 6, true, false}, {1, 9, true, false}, {3, 9, true, false}, {5, 7, false, true}}));
+  const std::int64_t kv_heads = GENERATE(2, 4);
+  const dualpath::modules::Visibility visibility{
+      .causal = causal, .lengths = padded ? torch::tensor({keys - 2, keys}) : Tensor()};
+  const Tensor q = torch::randn({2, 4, queries, 8}).requires_grad_(),
+               k = torch::randn({2, kv_heads, keys, 8}).requires_grad_(),
+               v = torch::randn({2, kv_heads, keys, 8}).requires_grad_();
+  const Tensor ours = attention(q, k, v, visibility),
+               theirs = dualpath::modules::torch_attention(q, k, v, visibility);
+  CHECK(at::allclose(theirs, ours, /*rtol=*/1e-4, /*atol=*/1e-5));
+  const Tensor slope = torch::randn_like(ours);
+  const auto our_grads = torch::autograd::grad({ours}, {q, k, v}, {slope});
+  const auto their_grads = torch::autograd::grad({theirs}, {q, k, v}, {slope});
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(at::allclose(their_grads[i], our_grads[i], /*rtol=*/1e-3, /*atol=*/2e-5));
+  // Grouped heads of 16 bits go to torch as they are.
+  const auto short_of = [](const Tensor& x) { return x.detach().to(torch::kBFloat16); };
+  const Tensor rounded =
+      dualpath::modules::torch_attention(short_of(q), short_of(k), short_of(v), visibility);
+  CHECK(at::allclose(rounded.to(torch::kFloat), ours, /*rtol=*/0.05, /*atol=*/0.05));
+}
