@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "data/formats/element.h"
+#include "quant/arithmetic.h"
 #include "quant/kernels/scale_sums.h"
 
 namespace dualpath::quant {
@@ -44,6 +45,26 @@ struct GroupedRows {
 /// end are written. The int32 sums of a group are exact.
 void grouped_product_cpu(const GroupedRows& in, const GroupPanels& weight, std::int64_t begin,
                          std::int64_t end, data::Element element, void* y);
+
+/// A product as CUDA's kernel takes it, from codes that are not arranged anew. Groups are a
+/// multiple of kQuad, and all rows begin at multiples of 4 bytes.
+struct GroupedCodes {
+  const std::int8_t* x;       ///< [rows, inputs]
+  const std::int8_t* weight;  ///< [outputs, inputs]
+  const float* weight_scale;  ///< [outputs, groups]
+  std::int64_t rows, outputs, inputs, group_size;
+  InputScaleView scale;
+  const float* bias;  ///< [outputs], or null
+
+  DP_HOST_DEVICE std::int64_t groups() const { return inputs / group_size; }
+  DP_HOST_DEVICE float input_scale(std::int64_t row) const {
+    return scale.values ? scale.values[row * scale.step] : scale.value;
+  }
+};
+
+/// grouped_product_cpu() of all outputs on device memory, with the same bits. stream is a
+/// cudaStream_t.
+void grouped_product_cuda(const GroupedCodes& in, data::Element element, void* y, void* stream);
 
 /// Whether this processor has vectors for it. If not, it is a plain loop.
 bool has_grouped_product();

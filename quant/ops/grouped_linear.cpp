@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include "modules/ops/kernel_call.h"
+#include "modules/ops/on_device.h"
 #include "quant/kernels/grouped_product.h"
 #include "quant/ops/integer_sums.h"
 
@@ -46,7 +47,6 @@ GroupedRows part_of(GroupedRows in, std::int64_t inputs, std::int64_t begin, std
 }
 
 /// Threads take a panel of a chunk of rows at a time. Few rows are split by panels, many by both.
-/// many.
 Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const PreparedWeight& weight,
                  const Tensor& bias, at::ScalarType dtype) {
   constexpr std::int64_t kRows = 192;
@@ -66,6 +66,27 @@ Tensor by_panels(const Tensor& any_codes, const InputScale& scale, const Prepare
       grouped_product_cpu(part, panels, panel, panel + 1, element, modules::row_at(y, row));
     }
   });
+  return y;
+}
+
+/// CUDA's kernel. Inline: a build without CUDA must not ask the linker for it.
+inline Tensor by_quads(const Tensor& any_codes, const InputScale& scale,
+                       const PreparedWeight& weight, const Tensor& bias, at::ScalarType dtype,
+                       void* stream) {
+  const Tensor codes = any_codes.contiguous(), weight_codes = weight.data.contiguous(),
+               weight_scale = weight.scale.contiguous();
+  const Tensor y =
+      at::empty({codes.size(0), weight.outputs()}, weight_scale.options().dtype(dtype));
+  const GroupedCodes product{.x = codes.const_data_ptr<std::int8_t>(),
+                             .weight = weight_codes.const_data_ptr<std::int8_t>(),
+                             .weight_scale = weight_scale.const_data_ptr<float>(),
+                             .rows = codes.size(0),
+                             .outputs = weight.outputs(),
+                             .inputs = codes.size(1),
+                             .group_size = codes.size(1) / weight_scale.size(1),
+                             .scale = scale.view(),
+                             .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr};
+  grouped_product_cuda(product, modules::element_of(dtype), y.mutable_data_ptr(), stream);
   return y;
 }
 
@@ -103,8 +124,18 @@ void prepare_panels(const GridWeight& weight, Tensor& data) {
 
 Tensor grouped_linear(const Tensor& codes, const InputScale& input_scale,
                       const PreparedWeight& weight, const Tensor& bias, at::ScalarType dtype) {
-  return weight.kind == WeightKind::kPanels ? by_panels(codes, input_scale, weight, bias, dtype)
-                                            : portably(codes, input_scale, weight, bias, dtype);
+  if (weight.kind == WeightKind::kPanels) return by_panels(codes, input_scale, weight, bias, dtype);
+  const auto anywhere = [&] { return portably(codes, input_scale, weight, bias, dtype); };
+  if (codes.size(1) / weight.scale.size(1) % kQuad != 0) return anywhere();
+  return modules::on_device(codes, anywhere, [&](void* stream) {
+    return by_quads(codes, input_scale, weight, bias, dtype, stream);
+  });
+}
+
+std::string grouped_kernel(Compute compute, at::Device device) {
+  if (device.is_cuda()) return "a kernel of ours (dp4a)";
+  const bool has_vectors = device.is_cpu() && compute == Compute::kInteger && has_grouped_product();
+  return has_vectors ? "a kernel of ours" : integer_sums_route(device.type()) + ", group by group";
 }
 
 }  // namespace dualpath::quant

@@ -2,8 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
 #include "quant/ops/input_scale.h"
 #include "quant/ops/prepared_weight.h"
+#include "quant/scheme.h"
 
 namespace dualpath::quant {
 
@@ -15,9 +18,13 @@ namespace dualpath::quant {
 /// overwritten in place, or undefined.
 void prepare_panels(const GridWeight& weight, at::Tensor& panels);
 
-/// integer_linear() for a grouped weight: from its panels, or portably from its codes.
+/// integer_linear() for a grouped weight: from its panels, or from its codes by CUDA's kernel or
+/// portably.
 at::Tensor grouped_linear(const at::Tensor& codes, const InputScale& input_scale,
                           const PreparedWeight& weight, const at::Tensor& bias,
                           at::ScalarType dtype);
+
+/// Name of a device's product for weights by group of kQuad inputs or a multiple, for logs.
+std::string grouped_kernel(Compute compute, at::Device device);
 
 }  // namespace dualpath::quant

@@ -9,6 +9,7 @@
 
 #include "data/base/error.h"
 #include "has_cuda.h"
+#include "quant/ops/grouped_linear.h"
 #include "quant/ops/integer_linear.h"
 
 namespace dualpath::trainer {
@@ -37,10 +38,21 @@ void check_cuda(at::Device device) {
                 count);
 }
 
-bool has_groups(const Recipe& recipe) {
-  return std::ranges::any_of(recipe.quantize.config_groups, [](const quant::ConfigGroup& group) {
-    return group.weights.strategy == quant::Strategy::kGroup;
-  });
+/// Names what multiplies, by scheme; schemes that the recipe does not use are left out.
+std::string products_text(const Recipe& recipe) {
+  const at::Device device = recipe.model.device;
+  const auto any = [&](const auto& is_one) {
+    return std::ranges::any_of(recipe.quantize.config_groups, is_one);
+  };
+  std::string text = "INT8 by " + quant::integer_kernel(recipe.compute, device);
+  if (any([](const quant::ConfigGroup& group) {
+        return group.input_activations && group.weights.strategy == quant::Strategy::kGroup;
+      }))
+    text += ", weights by group by " + quant::grouped_kernel(recipe.compute, device);
+  if (any([](const quant::ConfigGroup& group) { return !group.input_activations; }))
+    text += ", weights alone by their values";
+  if (recipe.quantize.attention_scheme) text += ", attention simulated exactly";
+  return text;
 }
 
 }  // namespace
@@ -58,12 +70,9 @@ void choose_device(Recipe& recipe, int local_rank) {
 }
 
 std::string compute_text(const Recipe& recipe) {
-  const at::Device device = recipe.model.device;
-  const bool simulates = !device.is_cpu() && has_groups(recipe);
-  return fmt::format(
-      "device: {}; compute: {}, INT8 by {}{}; {} threads", device.str(),
-      name_in(quant::kComputes, recipe.compute), quant::integer_kernel(recipe.compute, device),
-      simulates ? ", weights by group simulated exactly" : "", at::get_num_threads());
+  return fmt::format("device: {}; compute: {}, {}; {} threads", recipe.model.device.str(),
+                     name_in(quant::kComputes, recipe.compute), products_text(recipe),
+                     at::get_num_threads());
 }
 
 }  // namespace dualpath::trainer

@@ -12,9 +12,10 @@ namespace dualpath::trainer {
 /// lacks it.
 void choose_device(Recipe& recipe, int local_rank = 0);
 
-/// Describes where and how a recipe's run computes, for the first line of a command: device, kernel
-/// of INT8 per channel, weights by group if no kernel serves them, and threads. The device must be
-/// chosen.
+/// Describes where and how a recipe's run computes, for the first line of a command: device, the
+/// products of the schemes that it uses, and threads. Products are of integers unless the text says
+/// otherwise: "simulated exactly" are float products with the integers' bits, and weights alone are
+/// multiplied by their values. The device must be chosen.
 std::string compute_text(const Recipe& recipe);
 
 }  // namespace dualpath::trainer

@@ -23,13 +23,23 @@ TEST_CASE("a recipe's device is chosen by what build and machine have", "[traine
              Contains("device: cuda:63 asked for, but "));
 }
 
-TEST_CASE("a run's first line says what computes, and what no kernel serves there",
+TEST_CASE("a run's first line says what computes the products of each of its schemes",
           "[trainer][device]") {
   Recipe recipe;
-  CHECK_THAT(compute_text(recipe), Contains("device: cpu; compute: integer, INT8 by "));
-  recipe.quantize.config_groups.front().weights.strategy = quant::Strategy::kGroup;
-  CHECK_THAT(compute_text(recipe), !Contains("simulated"));
-  recipe.model.device = at::Device(at::kCUDA, 0);
+  CHECK_THAT(compute_text(recipe), Contains("device: cpu; compute: integer, INT8 by ") &&
+                                       !Contains("weights") && !Contains("simulated"));
+  quant::ConfigGroup& group = recipe.quantize.config_groups.front();
+  group.weights.strategy = quant::Strategy::kGroup;
+  CHECK_THAT(compute_text(recipe), Contains(", weights by group by ") && !Contains("simulated"));
+  recipe.compute = quant::Compute::kSimulate;
   CHECK_THAT(compute_text(recipe),
-             Contains("device: cuda:0; ") && Contains(", weights by group simulated exactly; "));
+             Contains(", weights by group by ") && Contains(", group by group;"));
+  recipe.model.device = at::Device(at::kCUDA, 0);
+  CHECK_THAT(compute_text(recipe), Contains("device: cuda:0; ") &&
+                                       Contains(", weights by group by a kernel of ours (dp4a); "));
+  group.input_activations = std::nullopt;
+  recipe.quantize.attention_scheme.emplace();
+  CHECK_THAT(compute_text(recipe),
+             !Contains("by group") &&
+                 Contains(", weights alone by their values, attention simulated exactly; "));
 }

@@ -10,6 +10,7 @@
 #include "modules/kernels/norm.h"
 #include "modules/kernels/rotation.h"
 #include "quant/kernels/distance.h"
+#include "quant/kernels/grouped_product.h"
 #include "quant/kernels/norm_quantize.h"
 #include "quant/kernels/quantize.h"
 #include "quant/kernels/scale_sums.h"
@@ -191,6 +192,68 @@ struct ScaleSums : Case {
   Floats input_scale = floats(shape.rows, 1e-4f), weight_scale = floats(shape.width, 1e-4f),
          bias = floats(shape.width, 1.0f);
   Elements y = results();
+};
+
+/// Compares with a plain loop. The width is the inputs; groups are of 32.
+struct GroupedProduct : Case {
+  using Case::Case;
+  static constexpr std::int64_t kOutputs = 1000, kGroup = 32;
+
+  static Both<std::int8_t> random_codes(std::int64_t n) {
+    std::mt19937 generator(3);
+    std::vector<std::int8_t> all(static_cast<std::size_t>(n));
+    for (std::int8_t& code : all) code = static_cast<std::int8_t>(generator());
+    return Both<std::int8_t>(all);
+  }
+  quant::GroupedCodes in(const std::int8_t* rows, const std::int8_t* codes, const float* scales,
+                         const float* input, const float* by) const {
+    return {.x = rows,
+            .weight = codes,
+            .weight_scale = scales,
+            .rows = shape.rows,
+            .outputs = kOutputs,
+            .inputs = shape.width,
+            .group_size = kGroup,
+            .scale = {.value = 1.0f, .values = input, .step = 1},
+            .bias = by};
+  }
+  static float value(const quant::GroupedCodes& in, std::int64_t row, std::int64_t output) {
+    float value = 0.0f;
+    for (std::int64_t group = 0; group < in.groups(); ++group) {
+      std::int32_t sum = 0;
+      for (std::int64_t i = group * kGroup; i < (group + 1) * kGroup; ++i)
+        sum += in.x[row * in.inputs + i] * in.weight[output * in.inputs + i];
+      value += quant::scaled_sum(sum, in.input_scale(row),
+                                 in.weight_scale[output * in.groups() + group]);
+    }
+    return value + in.bias[output];
+  }
+
+  void expect() {
+    const quant::GroupedCodes host = in(x.host.data(), weight.host.data(), weight_scale.host.data(),
+                                        input_scale.host.data(), bias.host.data());
+    std::vector<float> values;
+    for (std::int64_t row = 0; row < shape.rows; ++row) {
+      for (std::int64_t output = 0; output < kOutputs; ++output)
+        values.push_back(value(host, row, output));
+    }
+    y.host = rounded(element, values);
+  }
+  void run() const {
+    quant::grouped_product_cuda(
+        in(x.device(), weight.device(), weight_scale.device(), input_scale.device(), bias.device()),
+        element, y.device(), nullptr);
+  }
+  double error() const { return error_of(element, y); }
+  double bytes() const {
+    return static_cast<double>(x.bytes() + weight.bytes() + weight_scale.bytes() + y.bytes());
+  }
+
+  Both<std::int8_t> x = random_codes(shape.rows * shape.width),
+                    weight = random_codes(kOutputs * shape.width);
+  Floats weight_scale = floats(kOutputs * shape.width / kGroup, 1e-3f),
+         input_scale = floats(shape.rows, 0.05f), bias = floats(kOutputs, 1.0f);
+  Elements y{static_cast<std::size_t>(shape.rows * kOutputs) * size_of(element)};
 };
 
 /// Has heads of 64 channels.

@@ -110,6 +110,8 @@ void measure_all(Report& report) {
   check_all_patterns(report, "quantize_all_bfloat16", Element::kBFloat16);
   check_all_patterns(report, "quantize_all_float16", Element::kFloat16);
   measure<ScaleSums>(report, "scale_sums", kSameBits, rows, large);
+  measure<GroupedProduct>(report, "grouped_product", kSameBits, rows, tokens);
+  measure<GroupedProduct>(report, "grouped_product_decode", kSameBits, {token}, token);
   measure<Rotate>(report, "rotate", kSameBits, rows, large);
   measure<GatedSilu>(report, "gated_silu", kOneRounding, rows, {2048, 13696});
   measure<GatedSiluBackward>(report, "gated_silu_backward", kOneRounding, rows, {2048, 13696});
