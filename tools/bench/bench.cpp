@@ -15,12 +15,23 @@ data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t
   return batch;
 }
 
+modules::KvCache random_cache(const modules::Structure& structure, std::int64_t windows,
+                              std::int64_t tokens, at::TensorOptions options) {
+  modules::KvCache cache;
+  for (const auto& [stage, ref] : structure.attentions) {
+    const at::Tensor seen =
+        torch::randn({windows, ref.num_key_value_heads, tokens, ref.head_dim}, options);
+    cache.append(ref.name, seen, seen);
+  }
+  return cache;
+}
+
 quant::Calibration random_calibration(const trainer::Experiment& experiment) {
   const std::int64_t vocabulary = experiment.model.config.vocab_size;
   std::vector<at::Tensor> windows(4);
   for (at::Tensor& window : windows) window = torch::randint(vocabulary, {1, 128}, torch::kLong);
   return quant::calibrate(experiment.model.network, experiment.model.weights,
-                          experiment.recipe.model.dtype, experiment.plan, windows,
+                          experiment.recipe.model.tensor_options(), experiment.plan, windows,
                           [](std::int64_t) {});
 }
 

@@ -60,7 +60,7 @@ class DecodeBench : public Bench {
 
   Times run(std::int64_t windows, std::int64_t tokens) override {
     const torch::NoGradGuard no_grad;
-    modules::KvCache cache = filled(windows, tokens);
+    modules::KvCache cache = random_cache(structure_, windows, tokens, torch::kBFloat16);
     TimedCorrections timed(executor_, corrections_);
     const double step = seconds([&] {
       modules::State state = modules::make_state(torch::zeros({windows, 1}, torch::kLong), &cache);
@@ -70,16 +70,6 @@ class DecodeBench : public Bench {
   }
 
  private:
-  modules::KvCache filled(std::int64_t windows, std::int64_t tokens) const {
-    modules::KvCache cache;
-    for (const auto& [stage, ref] : structure_.attentions) {
-      const at::Tensor seen =
-          torch::randn({windows, ref.num_key_value_heads, tokens, ref.head_dim}, torch::kBFloat16);
-      cache.append(ref.name, seen, seen);
-    }
-    return cache;
-  }
-
   modules::Network network_;
   modules::Structure structure_;
   quant::Plan plan_;

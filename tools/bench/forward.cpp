@@ -17,10 +17,11 @@ class ForwardBench : public Bench {
     const torch::NoGradGuard no_grad;
     const data::Batch batch = random_batch(windows, tokens, experiment_.model.config.vocab_size);
     const auto forward = [&](modules::Executor& executor) {
-      return seconds([&] {
+      const auto work = [&] {
         modules::State state = modules::make_state(batch, executor.device());
         modules::run(experiment_.model.network, executor, state);
-      });
+      };
+      return seconds(work, executor.device());
     };
     return {{"reference_s", forward(control_.executor)}, {"corrected_s", forward(path_.corrected)}};
   }

@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
-# All GPU tests and timings in under 8 minutes, on a machine with torch 2.11 (CUDA 13.0), nvcc and g++; no network.
+# Proves and times DualPath on a GPU in under 8 minutes, on a machine with torch 2.11 (CUDA 13.0), nvcc and g++; no
+# network.
 #
 #   tools/bench/gpu.sh [--out FILE]      one JSON, to FILE or to stdout
+#   tools/bench/gpu.sh --only PART...    kernels, products, build, quickstart, processes, steps, tokens, tests
+#   tools/bench/gpu.sh --seconds 900     more time than 470 s for all parts together, and for each
+#   tools/bench/gpu.sh --device cpu      the same parts on the CPU (but kernels and products): tries the script itself
 #
-# The CUDA kernels are compared with their twins on the CPU and timed, by a program that needs nvcc and g++ alone. Those
-# whose twins are written with Highway (quantize by row, mask, dequantize) are left to the test programs of modules,
-# quant and trainer, which are built and run where the packages of tools/packages.txt are; the JSON says what was
-# missing. torch: of $DUALPATH_PYTHON, .venv or python3. Exit code 1: no device, or something is wrong.
+# - kernels, products: CUDA kernels beside their twins on the CPU, by a program that needs nvcc and g++ alone; integer
+#   products beside bfloat16's. Kernels whose twins are written with Highway (quantize by row, mask, dequantize) are left
+#   to the tests.
+# - build: the program for this device alone, into build-cuda. It needs the packages of tools/packages.txt; the JSON says
+#   what was missing, and all that follows is skipped then.
+# - quickstart: a short one on the GPU and on the CPU; calibrations and tables must agree within bounds that are printed.
+# - processes: as many as there are GPUs, by NCCL, beside one process (on CPUs two, by Gloo).
+# - steps, tokens: training steps and decoded tokens at three models' shapes, beside plain bfloat16's and torchao's.
+# - tests: those of modules, quant and trainer that are tagged [cuda].
+#
+# torch, and torchao if it is there: of $DUALPATH_PYTHON, .venv or python3. Exit code 1: no device, or something is wrong.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/local/cuda/bin
@@ -44,28 +55,33 @@ compile() {  # SOURCE
   esac
 }
 
-for tool in nvcc g++; do
-  command -v "$tool" >/dev/null || fail "needs $tool"
-done
+build_kernels() {
+  for tool in nvcc g++; do
+    command -v "$tool" >/dev/null || fail "needs $tool"
+  done
+  cuda=$(dirname "$(dirname "$(realpath "$(command -v nvcc)")")")
+  architecture=$(architecture)
+  export -f compile
+  export folder cuda architecture
+  # The CPU's twins that need no Highway; what stands against plain loops in tools/bench/gpu/cases.h needs none.
+  local sources=(
+    {modules,quant,trainer}/kernels/*_cuda.cu
+    modules/kernels/{correction,norm,rotation}_cpu.cpp
+    quant/kernels/{distance,scale_sums}_cpu.cpp
+    trainer/kernels/adamw_cpu.cpp
+    data/formats/half.cpp
+    tools/bench/gpu/kernels.cpp
+  )
+  rm -f "$folder"/*.o
+  echo "gpu: building the kernels for sm_$architecture" >&2
+  printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} bash -c 'compile {}' >&2 || fail "the kernels do not build"
+  nvcc -o "$folder/gpu_kernels" "$folder"/*.o >&2 || fail "the kernels do not link"
+}
+
 python=$(python_with_torch) || fail "no Python with torch: set DUALPATH_PYTHON"
-cuda=$(dirname "$(dirname "$(realpath "$(command -v nvcc)")")")
-architecture=$(architecture)
-export -f compile
-export folder cuda architecture
-
-# The CPU's twins that need no Highway; what stands against plain loops in tools/bench/gpu/cases.h needs none.
-sources=(
-  {modules,quant,trainer}/kernels/*_cuda.cu
-  modules/kernels/{correction,norm,rotation}_cpu.cpp
-  quant/kernels/{distance,scale_sums}_cpu.cpp
-  trainer/kernels/adamw_cpu.cpp
-  data/formats/half.cpp
-  tools/bench/gpu/kernels.cpp
-)
 mkdir -p "$folder"
-rm -f "$folder"/*.o
-echo "gpu: building the kernels for sm_$architecture" >&2
-printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} bash -c 'compile {}' >&2 || fail "the kernels do not build"
-nvcc -o "$folder/gpu_kernels" "$folder"/*.o >&2 || fail "the kernels do not link"
-
-exec "$python" tools/bench/gpu.py "$folder/gpu_kernels" --architecture "$architecture" "$@"
+if [[ " $* " == *" --device cpu "* ]]; then
+  exec "$python" tools/bench/gpu.py --spent "$SECONDS" "$@"
+fi
+build_kernels
+exec "$python" tools/bench/gpu.py --kernels "$folder/gpu_kernels" --architecture "$architecture" --spent "$SECONDS" "$@"

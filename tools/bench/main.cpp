@@ -1,6 +1,6 @@
 // Serves timings to the scripts beside it. For each line "BATCH TOKENS" of stdin the bench runs
-// once and answers with a line of JSON: its seconds by name and "peak_bytes", the most resident
-// memory meanwhile.
+// once and answers with a line of JSON: its seconds by name and "peak_bytes", the most memory
+// meanwhile: on the CPU resident, on a GPU what tensors hold there.
 
 #include <fmt/format.h>
 #include <torch/utils.h>
@@ -13,6 +13,8 @@
 #include "data/base/error.h"
 #include "data/process/memory.h"
 #include "tools/bench/bench.h"
+#include "trainer/experiment/device.h"
+#include "trainer/predict/device_memory.h"
 #include "trainer/recipe/recipe.h"
 
 namespace {
@@ -29,6 +31,7 @@ struct Options {
 
 trainer::Experiment opened(const Options& options) {
   trainer::Recipe recipe = trainer::load_recipe(options.recipe, options.overrides);
+  trainer::choose_device(recipe);
   modules::Model model = modules::open_model(recipe.model.path);
   if (options.layers > 0) {
     model.network = modules::shortened(model.network, options.layers);
@@ -37,13 +40,14 @@ trainer::Experiment opened(const Options& options) {
   return trainer::open_experiment(std::move(recipe), std::move(model));
 }
 
-void serve(bench::Bench& bench) {
+void serve(bench::Bench& bench, at::Device device = at::kCPU) {
   std::int64_t windows = 0, tokens = 0;
   while (std::cin >> windows >> tokens) {
     if (!restart_peak_resident())
       throw Error("/proc/self/clear_refs cannot be written: a step's peak memory is not to be had");
+    trainer::restart_peak_device_bytes(device);
     nlohmann::json answer = bench.run(windows, tokens);
-    answer["peak_bytes"] = peak_resident_bytes();
+    answer["peak_bytes"] = trainer::peak_device_bytes(device).value_or(peak_resident_bytes());
     fmt::print("{}\n", answer.dump());
     std::fflush(stdout);
   }
@@ -64,6 +68,7 @@ int run(int argc, char** argv) {
   };
   const CLI::App* step = add("step", "one optimizer step of paired training");
   const CLI::App* forward = add("forward", "both paths forward, the head left out");
+  const CLI::App* token = add("token", "one token behind a cache by both paths, the head left out");
   app.add_subcommand("decode", "one token through four layers of a 9B model's shape");
   const CLI::App* vit = app.add_subcommand("vit", "one paired step of ViT-B/16: BATCH PIXELS");
   const CLI::App* conformer =
@@ -73,10 +78,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
-  if (step->parsed()) {
-    serve(*bench::step_bench(opened(options)));
-  } else if (forward->parsed()) {
-    serve(*bench::forward_bench(opened(options)));
+  if (step->parsed() || forward->parsed() || token->parsed()) {
+    trainer::Experiment experiment = opened(options);
+    const at::Device device = experiment.recipe.model.device;
+    serve(*(step->parsed()      ? bench::step_bench(std::move(experiment))
+            : forward->parsed() ? bench::forward_bench(std::move(experiment))
+                                : bench::token_bench(std::move(experiment))),
+          device);
   } else {
     trainer::use_threads(kThreads);
     serve(*(vit->parsed()         ? bench::vit_bench()

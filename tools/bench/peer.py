@@ -36,7 +36,17 @@ def timed(step: Callable[[int, int], None], batch: int, size: int) -> dict:
     return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
 
 
-def serve(step: Callable[[int, int], None]) -> None:
+def timed_on_gpu(step: Callable[[int, int], None], batch: int, size: int) -> dict:
+    """Times from idle to idle; the peak is what tensors hold."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    step(batch, size)
+    torch.cuda.synchronize()
+    return {"seconds": time.perf_counter() - start, "peak_bytes": torch.cuda.max_memory_allocated()}
+
+
+def serve(step: Callable[[int, int], None], device: str = "cpu") -> None:
     """Runs a step for each line "BATCH SIZE" of stdin, and answers with a line {"seconds": …, "peak_bytes": …} of JSON.
 
     For a line "release" it hands freed memory back, so that the others have room, and answers {}.
@@ -45,6 +55,7 @@ def serve(step: Callable[[int, int], None]) -> None:
         answer = {}
         if line.strip() == "release":
             ctypes.CDLL(None).malloc_trim(0)
+            torch.cuda.empty_cache()
         else:
-            answer = timed(step, *map(int, line.split()))
+            answer = (timed if device == "cpu" else timed_on_gpu)(step, *map(int, line.split()))
         print(json.dumps(answer), flush=True)

@@ -1,6 +1,7 @@
 """Programs that answer a line with a line, asked in turn: a disturbance of the machine reaches all of them."""
 
 import json
+import select
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,10 @@ class Program:
     releases: bool = False  # knows "release": it holds so much freed memory that not all programs would fit beside it
 
 
+class NoTime(SystemExit):
+    """A program that has not answered by the deadline."""
+
+
 def ours(name: str, shape: tuple[int, int], *arguments: str) -> Program:
     """One of dualpath_bench's benches, whose source is beside this file."""
     return Program(name, [str(ROOT / "build/dualpath_bench"), *arguments], *shape)
@@ -36,10 +41,12 @@ def start(program: Program) -> subprocess.Popen:
     return subprocess.Popen(program.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def ask(program: Program, running: subprocess.Popen, line: str) -> dict:
+def ask(program: Program, running: subprocess.Popen, line: str, deadline: float | None = None) -> dict:
     try:
         running.stdin.write(f"{line}\n")
         running.stdin.flush()
+        if deadline is not None and not select.select([running.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise NoTime(f"bench: {program.name}: no time left")
         answer = running.stdout.readline()
     except BrokenPipeError:
         answer = ""
@@ -48,14 +55,14 @@ def ask(program: Program, running: subprocess.Popen, line: str) -> dict:
     return json.loads(answer)
 
 
-def turn(program: Program, running: subprocess.Popen) -> dict:
+def turn(program: Program, running: subprocess.Popen, deadline: float | None = None) -> dict:
     """The answer that counts: the second, when the caches are its own again, or the third, when its memory is back."""
     shape = f"{program.windows} {program.tokens}"
     for _ in range(2 if program.releases else 1):
-        ask(program, running, shape)
-    answer = ask(program, running, shape)
+        ask(program, running, shape, deadline)
+    answer = ask(program, running, shape, deadline)
     if program.releases:
-        ask(program, running, "release")
+        ask(program, running, "release", deadline)
     return answer
 
 
@@ -65,8 +72,8 @@ def stop(running: list[subprocess.Popen]) -> None:
         process.wait()
 
 
-def measure(what: str, programs: list[Program], rounds: int) -> dict[str, list[dict]]:
-    """Collects answers by program. Round 0 starts each program and is not counted."""
+def measure(what: str, programs: list[Program], rounds: int, deadline: float | None = None) -> dict[str, list[dict]]:
+    """Collects answers by program, by a deadline of time.monotonic(). Round 0 starts each program and is not counted."""
     running, answers = [], {program.name: [] for program in programs}
     try:
         for number in range(rounds + 1):
@@ -74,7 +81,7 @@ def measure(what: str, programs: list[Program], rounds: int) -> dict[str, list[d
             for index, program in enumerate(programs):
                 if number == 0:
                     running.append(start(program))
-                answer = turn(program, running[index])
+                answer = turn(program, running[index], deadline)
                 if number > 0:
                     answers[program.name].append(answer)
             left = (rounds - number) * (time.monotonic() - begin)

@@ -22,10 +22,11 @@ class StepBench : public Bench {
 
   Times run(std::int64_t windows, std::int64_t tokens) override {
     const data::Batch batch = random_batch(windows, tokens, experiment_.model.config.vocab_size);
-    return {{"seconds", seconds([&] {
-               objective_.accumulate(batch, {batch.counted(), batch.ids.numel()});
-               optimizer_.step(step_++);
-             })}};
+    const auto step = [&] {
+      objective_.accumulate(batch, {batch.counted(), batch.ids.numel()});
+      optimizer_.step(step_++);
+    };
+    return {{"seconds", seconds(step, experiment_.recipe.model.device)}};
   }
 
  private:
