@@ -70,6 +70,11 @@ void choose_device(Recipe& recipe, int local_rank) {
 }
 
 std::string compute_text(const Recipe& recipe) {
+  if (!recipe.quantizes()) {
+    return fmt::format("device: {}; compute: {}, nothing is quantized; {} threads",
+                       recipe.model.device.str(),
+                       name_in(modules::kComputeDtypes, recipe.model.dtype), at::get_num_threads());
+  }
   return fmt::format("device: {}; compute: {}, {}; {} threads", recipe.model.device.str(),
                      name_in(quant::kComputes, recipe.compute), products_text(recipe),
                      at::get_num_threads());

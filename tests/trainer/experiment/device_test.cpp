@@ -42,4 +42,6 @@ TEST_CASE("a run's first line says what computes the products of each of its sch
   CHECK_THAT(compute_text(recipe),
              !Contains("by group") &&
                  Contains(", weights alone by their values, attention simulated exactly; "));
+  recipe.quantize = quant::QuantizeOptions::nothing();
+  CHECK_THAT(compute_text(recipe), Contains("compute: bfloat16, nothing is quantized; "));
 }
