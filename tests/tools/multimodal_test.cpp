@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <span>
 #include <sstream>
 
@@ -81,32 +82,37 @@ TEST_CASE("without quantizing, the parts that are named learn, and the export is
   const std::string script = GENERATE("glm4v", "composition");
   INFO(script);
   const bool is_glm4v = script == "glm4v";
-  const MultimodalRun run(is_glm4v ? "tiny" : "model", script);
+  MultimodalRun run(is_glm4v ? "tiny" : "model", script);
   const std::string part = is_glm4v ? "model.visual.merger" : "vision_alignment";
-  const Arguments settings{"--set", "quantize=null",
-                           "--set", "train.modules=[" + part + "]",
-                           "--set", "train.max_steps=12",
-                           "--set", "train.learning_rate={weights: 1e-2, norm_weights: 1e-2}"};
-  CHECK(run.result("train", settings)["train"]["steps"] == 12);
-  const json sets = run.result("evaluate", settings)["sets"]["in_domain"];
-  CHECK(sets.size() == 2);
-  CHECK(sets["trained"]["perplexity"] < sets["fp"]["perplexity"]);
-  CHECK(sets["trained"]["bytes"] == sets["fp"]["bytes"]);
+  run.settings.insert(run.settings.end(),
+                      {"--set", "quantize=null", "--set", "train.modules=[" + part + "]", "--set",
+                       "train.max_steps=24", "--set", "train.logging_steps=1", "--set",
+                       "train.learning_rate={weights: 1e-2, norm_weights: 1e-2}"});
+  CHECK(run.result("train")["train"]["steps"] == 24);
+  const std::vector<double> losses = losses_in(run);
+  REQUIRE(losses.size() == 24);
+  const auto mean = [](auto begin) { return std::accumulate(begin, begin + 6, 0.0) / 6; };
+  CHECK(mean(losses.end() - 6) < mean(losses.begin()));
+  const json set = run.result("evaluate")["sets"]["in_domain"];
+  CHECK(set.size() == 2);
+  CHECK(set["trained"]["perplexity"] != set["fp"]["perplexity"]);
+  CHECK(set["trained"]["bytes"] == set["fp"]["bytes"]);
 
-  run.result("export", settings);
+  run.result("export");
   const data::SafetensorsReader before(run / "model/model.safetensors"),
       after(run / "export/model.safetensors");
   CHECK(after.names() == before.names());
   for (const std::string& name : after.names()) {
-    const bool same = std::ranges::equal(after.tensor(name).bytes, before.tensor(name).bytes);
-    if (!name.starts_with(part + ".")) CHECK(same);
+    INFO(name);
+    const bool is_same = std::ranges::equal(after.tensor(name).bytes, before.tensor(name).bytes);
+    CHECK((is_same || name.starts_with(part + ".")));
   }
   CHECK_FALSE(json::parse(read_file(run / "export/config.json")).contains("quantization_config"));
-  Arguments opened = settings;
-  opened.insert(opened.end(), {"--set", "model.path=export", "--set", "train.output_dir=again"});
+  const Arguments opened{"--set", "train.output_dir=again", "--set", "export.output_dir=third"};
+  run.settings.insert(run.settings.end(), {"--set", "model.path=export"});
   run.result("calibrate", opened);
   CHECK(run.result("evaluate", opened)["sets"]["in_domain"]["fp"]["perplexity"] ==
-        sets["trained"]["perplexity"]);
+        set["trained"]["perplexity"]);
 }
 
 TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][multimodal]") {

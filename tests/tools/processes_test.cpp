@@ -31,14 +31,6 @@ Arguments operator+(Arguments left, const Arguments& right) {
 
 Arguments processes(int count) { return {"--processes", std::to_string(count)}; }
 
-/// The losses of a run's steps.
-std::vector<double> losses_in(const TinyRun& run) {
-  std::vector<double> losses;
-  std::istringstream log(read_file(run / "run/log.jsonl"));
-  for (std::string line; std::getline(log, line);) losses.push_back(json::parse(line).at("loss"));
-  return losses;
-}
-
 /// One of two processes as torchrun would start it, without torchrun.
 Program of_two(const TinyRun& run, int rank, int port, const Arguments& more = {},
                const std::string& command = "train") {

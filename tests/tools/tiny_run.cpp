@@ -87,6 +87,14 @@ void TinyRun::copy_results(const TinyRun& other) const {
   }
 }
 
+std::vector<double> losses_in(const TinyRun& run) {
+  std::istringstream log(read_file(run / "run/log.jsonl"));
+  std::vector<double> losses;
+  for (std::string line; std::getline(log, line);)
+    losses.push_back(nlohmann::json::parse(line).at("loss"));
+  return losses;
+}
+
 void wait_for(const fs::path& file) {
   for (int i = 0; i < 3000; ++i) {
     if (fs::exists(file) && fs::file_size(file) > 0) return;

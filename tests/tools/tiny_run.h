@@ -44,6 +44,9 @@ class TinyRun {
   TemporaryDirectory folder_;
 };
 
+/// The losses that a run has logged.
+std::vector<double> losses_in(const TinyRun& run);
+
 /// Returns as soon as the file is not empty; if it does not come within 30 s, the test fails.
 void wait_for(const std::filesystem::path& file);
 

@@ -31,7 +31,7 @@ std::string row_of(const quant::Calibration& calibration, const std::string& nam
 
 std::string table_of(const quant::Calibration& calibration) {
   if (calibration.ranges.empty() && calibration.smoothing().factors.empty())
-    return "every input is dynamic: there is no scale to calibrate";
+    return "there is no scale to calibrate: no input has a static one";
   std::string table =
       fmt::format("{:<44} {:>12} {:>12} {:>12} {:>9}\n", "site", "min", "max", "scale", "count");
   for (const auto& [site, range] : calibration.ranges) {
