@@ -91,3 +91,7 @@ if ! $venv_current; then
   echo "$digests" >"$stamp"
 fi
 .venv/bin/python tools/fetch_assets.py
+if [[ $* == --tests ]]; then
+  .venv/bin/python tools/fetch_multimodal.py --tiny ||
+    echo "setup: SKIPPED the tiny pictures and clips; tests that need them skip themselves" >&2
+fi

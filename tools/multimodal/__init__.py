@@ -1,0 +1,1 @@
+"""What tools/fetch_multimodal.py is made of."""
