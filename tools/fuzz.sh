@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Feeds broken files to the readers (tests/fuzz), under the address and undefined-behaviour sanitizers.
 #
-#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: audio chat_template config gguf image
+#   tools/fuzz.sh SECONDS [READER...]   so long in all; READERs of: audio chat_template config entries gguf image
 #                                       recipe safetensors tokenizer
 #
 # Needs clang-14; without it, says so and succeeds. The corpus stays in build-fuzz/corpus and is used again. A finding
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 readers=("$@")
-[ $# -gt 0 ] || readers=(audio chat_template config gguf image recipe safetensors tokenizer)
+[ $# -gt 0 ] || readers=(audio chat_template config entries gguf image recipe safetensors tokenizer)
 command -v clang++-14 >/dev/null || { echo "fuzz: skipped, there is no clang++-14"; exit 0; }
 
 cmake --preset fuzz

@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   dualpath::tools::add_export(app);
   dualpath::tools::add_generate(app);
   dualpath::tools::add_inspect(app);
+  dualpath::tools::add_data(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

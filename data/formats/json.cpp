@@ -49,6 +49,18 @@ std::string position(std::string_view text, std::string_view source, std::size_t
   return fmt::format("{}:{}:{}", source, lines + 1, before.size() - line_start + 1);
 }
 
+/// The place of a byte of a text that begins at `origin`, "file:line".
+std::string position_behind(std::string_view origin, std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, byte == 0 ? 0 : byte - 1);
+  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  const std::size_t column = before.size() - line_start + 1;
+  if (line_start == 0) return fmt::format("{}:{}", origin, column);
+  const std::size_t colon = origin.rfind(':');
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  return fmt::format("{}:{}:{}", origin.substr(0, colon),
+                     std::stol(std::string(origin.substr(colon + 1))) + lines, column);
+}
+
 /// The message of nlohmann without its preamble and without the text it quotes, which may be
 /// anything.
 std::string_view reason(std::string_view message) {
@@ -149,10 +161,8 @@ JsonObject JsonObject::read(const std::filesystem::path& path) {
 JsonObject JsonObject::parse_line(std::string_view line, std::string_view origin) {
   if (line.starts_with("\uFEFF"))
     line.remove_prefix(3);  // a byte order mark, which begins many a text and is none of it
-  const auto column = [&](std::size_t byte) {
-    return fmt::format("{}:{}", origin, std::max<std::size_t>(1, byte));
-  };
-  return {std::make_shared<const Json>(data::parse(line, origin, column)), std::string(origin), ""};
+  const auto place = [&](std::size_t byte) { return position_behind(origin, line, byte); };
+  return {std::make_shared<const Json>(data::parse(line, origin, place)), std::string(origin), ""};
 }
 
 JsonObject JsonObject::parse(std::string_view text, std::string_view source) {

@@ -43,7 +43,8 @@ class JsonObject {
  public:
   static JsonObject read(const std::filesystem::path& path);
   static JsonObject parse(std::string_view text, std::string_view source);
-  /// One line of JSON Lines; origin is "file:line" already.
+  /// One line of JSON Lines, or an element of a list that begins there; origin is "file:line"
+  /// already.
   static JsonObject parse_line(std::string_view line, std::string_view origin);
 
   bool contains(std::string_view key) const { return find(key) != nullptr; }

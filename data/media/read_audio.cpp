@@ -20,13 +20,13 @@
 namespace dualpath::data {
 namespace {
 
-constexpr std::uint64_t kMaxBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMaxAudioBytes = std::uint64_t{256} << 20;
 constexpr int kMinRate = 1000, kMaxRate = 768000;  // Hz
 constexpr int kMaxChannels = 64;
 constexpr int kMaxSeconds = 300;
-constexpr int kFewestPerSecond = 10;  // a clip has a tenth of a second at least
-constexpr float kLoudest = 0x1p64F;   // far above any scale in use, and safe from overflow
-constexpr std::size_t kBlock = 4096;  // frames read at a time
+constexpr int kFewestPerSecond = 10;         // a clip has a tenth of a second at least
+constexpr float kLoudest = 0x1p64F;          // far above any scale in use, and safe from overflow
+constexpr std::size_t kFramesAtOnce = 4096;  // frames read at a time
 
 /// The content of a file and the place where libsndfile reads on.
 struct AudioSource {
@@ -71,15 +71,15 @@ class AudioFile {
     file_.reset(sf_open_virtual(&io, SFM_READ, &info_, &source_));
     if (!file_) fail(sf_strerror(nullptr));
     check_header();
-    interleaved_.resize(kBlock * static_cast<std::size_t>(info_.channels));
+    interleaved_.resize(kFramesAtOnce * static_cast<std::size_t>(info_.channels));
   }
 
   int rate() const { return info_.samplerate; }
 
-  /// The next mono samples: kBlock at most, none at the end.
+  /// The next mono samples: kFramesAtOnce at most, none at the end.
   std::vector<float> read_block() {
     const auto channels = static_cast<std::size_t>(info_.channels);
-    const sf_count_t frames = sf_readf_float(file_.get(), interleaved_.data(), kBlock);
+    const sf_count_t frames = sf_readf_float(file_.get(), interleaved_.data(), kFramesAtOnce);
     if (sf_error(file_.get()) != SF_ERR_NO_ERROR) fail(sf_strerror(file_.get()));
     std::vector<float> mono;
     for (std::size_t i = 0; i < static_cast<std::size_t>(frames); ++i)
@@ -131,7 +131,7 @@ class AudioFile {
   AudioSource source_;
   SF_INFO info_{};
   std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file_;
-  std::vector<float> interleaved_;  // [kBlock, channels]
+  std::vector<float> interleaved_;  // [kFramesAtOnce, channels]
   sf_count_t frames_ = 0;           // read so far
 };
 
@@ -139,7 +139,7 @@ class AudioFile {
 
 std::vector<float> read_audio(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const std::string bytes = read_file(path, kMaxBytes);
+  const std::string bytes = read_file(path, kMaxAudioBytes);
   check_audio_container(bytes, name);
   AudioFile file(bytes, name);
   Resampler resampler(file.rate(), kAudioRate);

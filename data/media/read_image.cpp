@@ -4,24 +4,23 @@
 #include <string_view>
 
 #include "data/base/error.h"
-#include "data/files/file.h"
 #include "data/media/decoders.h"
 
 namespace dualpath::data {
 namespace {
 
-constexpr std::uint64_t kMaxBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kMaxImageBytes = std::uint64_t{256} << 20;
 
 }  // namespace
 
-Image read_image(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path, kMaxBytes);
+Image read_image(const MediaFile& file) {
+  const std::string bytes = read_bytes(file, kMaxImageBytes), name = file.name();
   const std::string_view view = bytes;
-  if (view.starts_with("\xFF\xD8\xFF")) return decode_jpeg(bytes, path.string());
-  if (view.starts_with("\x89PNG\r\n\x1A\n")) return decode_png(bytes, path.string());
+  if (view.starts_with("\xFF\xD8\xFF")) return decode_jpeg(bytes, name);
+  if (view.starts_with("\x89PNG\r\n\x1A\n")) return decode_png(bytes, name);
   if (view.starts_with("RIFF") && view.substr(0, 12).ends_with("WEBP"))
-    return decode_webp(bytes, path.string());
-  throw Error("{}: expected a JPEG, PNG or WebP picture", path.string());
+    return decode_webp(bytes, name);
+  throw Error("{}: expected a JPEG, PNG or WebP picture", name);
 }
 
 }  // namespace dualpath::data

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <filesystem>
-
 #include "data/media/image.h"
+#include "data/media/media_file.h"
 
 namespace dualpath::data {
 
@@ -11,6 +10,6 @@ namespace dualpath::data {
 /// and 16 bits their upper 8. Color profiles and gamma are not applied. Errors name the file.
 /// Refused are animations, CMYK, damaged files and files of more than 256 MiB. A picture of more
 /// than 64 Mi pixels or 16384 pixels a side is refused before any memory is taken for it.
-Image read_image(const std::filesystem::path& path);
+Image read_image(const MediaFile& file);
 
 }  // namespace dualpath::data

@@ -32,26 +32,19 @@ Tokens expanded(const Tokens& tokens, std::int32_t placeholder,
   return result;
 }
 
-std::int64_t token_count(const ImageReader& reader, const fs::path& file) {
-  const Image image = read_image(file);
-  return reader.tokens(reader.processor.grid(image.width, image.height));
-}
-
-std::int64_t token_count(const AudioReader& reader, const fs::path& file) {
-  const std::vector<std::vector<float>> clip{read_audio(file)};
-  return reader.tokens(reader.log_mel(clip).mask.sum().item<std::int64_t>());
-}
-
-template <class Reader>
-Tokens expanded(Tokens tokens, const std::optional<Reader>& reader,
-                const std::vector<fs::path>& files, const char* kind) {
-  if (!reader) {
-    if (!files.empty()) throw Error("{} files are named, but the model takes none", kind);
-    return tokens;
-  }
+template <class Reader, class Size>
+Tokens expanded(Tokens tokens, const std::optional<Reader>& reader, const std::vector<Size>& sizes,
+                const char* kind) {
+  if (!reader) return tokens;
   std::vector<std::int64_t> counts;
-  for (const fs::path& file : files) counts.push_back(token_count(*reader, file));
+  for (const Size& size : sizes) counts.push_back(reader->tokens(size));
   return expanded(tokens, reader->token_id, counts, kind);
+}
+
+ImageGrid grid_of(const MediaFile& file, const MediaReaders& readers) {
+  const Image image = read_image(file);
+  if (!readers.image) return {image.height, image.width};
+  return readers.image->processor.grid(image.width, image.height);
 }
 
 }  // namespace
@@ -60,9 +53,35 @@ bool MediaReaders::is_placeholder(std::int32_t id) const {
   return (image && id == image->token_id) || (audio && id == audio->token_id);
 }
 
+MediaSizes read_sizes(const MediaFiles& files, const MediaReaders& readers) {
+  MediaSizes sizes;
+  for (const MediaFile& file : files.images) sizes.images.push_back(grid_of(file, readers));
+  for (const fs::path& file : files.audio) {
+    const std::vector<std::vector<float>> clip{read_audio(file)};
+    const std::int64_t samples = std::ssize(clip.front());
+    sizes.seconds += static_cast<double>(samples) / kAudioRate;
+    sizes.clips.push_back(
+        readers.audio ? readers.audio->log_mel(clip).mask.sum().item<std::int64_t>() : samples);
+  }
+  return sizes;
+}
+
+void require_taken(const MediaFiles& files, const MediaReaders& readers) {
+  const auto require = [](bool is_taken, bool is_empty, const char* kind) {
+    if (!is_taken && !is_empty) throw Error("{} files are named, but the model takes none", kind);
+  };
+  require(readers.image.has_value(), files.images.empty(), "image");
+  require(readers.audio.has_value(), files.audio.empty(), "audio");
+}
+
+Tokens with_placeholders(Tokens tokens, const MediaSizes& sizes, const MediaReaders& readers) {
+  return expanded(expanded(std::move(tokens), readers.image, sizes.images, "image"), readers.audio,
+                  sizes.clips, "audio");
+}
+
 Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers) {
-  return expanded(expanded(std::move(tokens), readers.image, files.images, "image"), readers.audio,
-                  files.audio, "audio");
+  require_taken(files, readers);
+  return with_placeholders(std::move(tokens), read_sizes(files, readers), readers);
 }
 
 Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
@@ -71,7 +90,7 @@ Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* c
   std::vector<PreparedImage> images;
   std::vector<std::vector<float>> clips;
   for (const MediaFiles* of_text : files) {
-    for (const fs::path& file : of_text->images)
+    for (const MediaFile& file : of_text->images)
       images.push_back(readers.image->processor(read_image(file)));
     for (const fs::path& file : of_text->audio) clips.push_back(read_audio(file));
   }

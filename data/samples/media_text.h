@@ -36,9 +36,25 @@ struct MediaReaders {
   bool is_placeholder(std::int32_t id) const;
 };
 
-/// Repeats each placeholder of a text as often as its file takes hidden states; reads the files.
-/// Files of a kind that the model does not take, or another number of files than of placeholders,
-/// are an Error.
+/// Sizes of a text's files, which say how often their placeholders are repeated.
+struct MediaSizes {
+  /// Each picture's grid as the model's processor makes it; in pixels if the model takes none.
+  std::vector<ImageGrid> images = {};
+  /// Each clip's real frames; samples at kAudioRate if the model takes none.
+  std::vector<std::int64_t> clips = {};
+  double seconds = 0;  ///< of all clips
+};
+
+/// Reads all of a text's files. May be called from several threads at once.
+MediaSizes read_sizes(const MediaFiles& files, const MediaReaders& readers);
+
+/// Throws an Error if files are of a kind that the model does not take.
+void require_taken(const MediaFiles& files, const MediaReaders& readers);
+
+/// Repeats each placeholder of a text as often as its file takes hidden states. Another number of
+/// files than of placeholders is an Error.
+Tokens with_placeholders(Tokens tokens, const MediaSizes& sizes, const MediaReaders& readers);
+/// Reads the files first. Files of a kind that the model does not take are an Error.
 Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers);
 
 /// Puts at least one text side by side, with the files of their placeholders, which it reads.

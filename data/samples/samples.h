@@ -17,7 +17,8 @@ class Samples {
   virtual std::size_t size() const = 0;
   /// Counts the targets of one sample; at least 1.
   virtual std::int64_t targets(std::size_t sample) const = 0;
-  /// Makes a batch of the named samples in the order given, on the CPU. At least one sample.
+  /// Makes a batch of the named samples in the order given, on the CPU. At least one sample. May be
+  /// called from several threads at once.
   virtual Batch batch(std::span<const std::size_t> chosen) const = 0;
   /// Adds the content of all samples to the hash.
   virtual void update(Sha256& hash) const = 0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/base/error.h"
+#include "data/text/entries.h"
 
 namespace dualpath::data {
 namespace {
@@ -102,10 +103,13 @@ void check_part(const Node& part) {
     part.at("text").text();
     return;
   }
+  const std::string type = part.at("type").text();
   for (const auto& [key, value] : part.value.items()) {
     if (key == "type" || value.is_null()) continue;
-    throw Error("{}.{}: expected the file in the line's images or audio, not in a part", part.where,
-                printable(key));
+    if (key != type || (type != "image" && type != "audio"))
+      throw Error("{}.{}: expected the file in the line's images or audio, not in a part",
+                  part.where, printable(key));
+    part.at(key).text();
   }
 }
 
@@ -119,15 +123,47 @@ void check_content(const Node& message) {
   for (const Node& part : content.objects("a string or a list of parts")) check_part(part);
 }
 
-/// Checks the rest of OpenAI's format: a call that no template reads, and an answer's weight. The
-/// weights of others than the assistant have no effect.
+/// Checks the keys by which an answer is left out of the loss: OpenAI's "weight" and ms-swift's
+/// "loss", which may be a boolean. Those of others than the assistant have no effect.
+void check_weight(const Node& message) {
+  for (const char* key : {"weight", "loss"}) {
+    if (!message.has(key)) continue;
+    const Node weight = message.at(key);
+    const bool is_boolean = weight.value.is_boolean() && key == std::string_view("loss");
+    if (!is_boolean && weight.value != 0 && weight.value != 1) weight.refuse("0 or 1");
+  }
+}
+
+bool is_zero(const ordered_json& message, const char* key) {
+  const auto found = message.find(key);
+  return found != message.end() && (*found == 0 || *found == false);
+}
+
+bool is_blank_text(const ordered_json& text) {
+  return text.get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
+/// Requires an answer that is trained on to say something.
+void check_answer(const ordered_json& message, const std::string& where) {
+  if (is_left_out(message) || message.contains("tool_calls")) return;
+  for (const char* other : {"reasoning_content", "thinking", "reasoning"})
+    if (message.contains(other)) return;
+  const auto content = message.find("content");
+  if (content == message.end()) return;
+  const bool is_empty = content->is_string()
+                            ? is_blank_text(*content)
+                            : std::ranges::all_of(*content, [](const ordered_json& part) {
+                                return part["type"] == "text" && is_blank_text(part["text"]);
+                              });
+  if (is_empty) throw Error("{}: expected an answer, got an empty one", where);
+}
+
+/// Checks the rest of OpenAI's format: a call that no template reads, and an answer's weight.
 void check_kept(const Node& message, std::string_view role) {
   if (message.has("function_call"))
     throw Error("{}.function_call: expected tool_calls instead, which templates know",
                 message.where);
-  if (role != "assistant" || !message.has("weight")) return;
-  const Node weight = message.at("weight");
-  if (weight.value != 0 && weight.value != 1) weight.refuse("0 or 1");
+  if (role == "assistant") check_weight(message);
 }
 
 ordered_json message_of(const Node& message) {
@@ -138,7 +174,20 @@ ordered_json message_of(const Node& message) {
   if (message.has("tool_calls")) message.at("tool_calls").objects("a list of calls");
   check_kept(message, role.text());
   check_content(message);
-  return without_nulls(message.value);
+  ordered_json kept = without_nulls(message.value);
+  if (role.text() == "assistant") check_answer(kept, message.where + ".content");
+  return kept;
+}
+
+/// Refuses keys of a ShareGPT turn by which its writer may have meant something.
+void check_turn_keys(const Node& turn) {
+  for (const auto& [key, value] : turn.value.items()) {
+    if (value.is_null() || key == "from" || key == "value" || key == "weight" || key == "loss" ||
+        key == "function_call" || is_note(key))
+      continue;
+    throw Error("{}.{}: is not read; expected from, value, weight, loss or notes", turn.where,
+                printable(key));
+  }
 }
 
 ordered_json turn_of(const Node& turn) {
@@ -155,9 +204,13 @@ ordered_json turn_of(const Node& turn) {
   }
   const std::string_view role = found->second;
   check_kept(turn, role);
+  check_turn_keys(turn);
   if (!turn.has("value")) turn.refuse("a value");
   ordered_json message = {{"role", role}, {"content", turn.at("value").text()}};
-  if (role == "assistant" && turn.has("weight")) message["weight"] = turn.at("weight").value;
+  if (role != "assistant") return message;
+  for (const char* key : {"weight", "loss"})
+    if (turn.has(key)) message[key] = turn.at(key).value;
+  check_answer(message, turn.where + ".value");
   return message;
 }
 
@@ -210,7 +263,7 @@ ordered_json variables_of(const Node& line) {
 }  // namespace
 
 bool is_left_out(const ordered_json& message) {
-  return message["role"] == "assistant" && message.contains("weight") && message["weight"] == 0;
+  return message["role"] == "assistant" && (is_zero(message, "weight") || is_zero(message, "loss"));
 }
 
 Conversation read_conversation(const JsonObject& object, std::string_view line,

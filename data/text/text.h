@@ -8,14 +8,11 @@
 #include <vector>
 
 #include "data/base/byte_range.h"
+#include "data/media/media_file.h"
 #include "data/text/conversation_writer.h"
+#include "data/text/entries.h"
 
 namespace dualpath::data {
-
-/// The files that a text's placeholder tokens stand for, in order.
-struct MediaFiles {
-  std::vector<std::filesystem::path> images, audio;
-};
 
 /// One text in UTF-8, and its origin ("book.md" or "pages.jsonl:12").
 struct Document {
@@ -29,14 +26,14 @@ struct Document {
   std::optional<std::vector<ByteRange>> answers = {};
 };
 
-/// Reads .txt and .md (one document), .jsonl (one object a line; blank lines are passed over), or
-/// all of these directly inside a directory, sorted by name. A line has a string "text", or
-/// "messages" or "conversations" (see Conversation), of which the writer makes a text. Empty texts
-/// are left out. A line's "images" and "audio" may name files, relative to the .jsonl file. A line
-/// that is no UTF-8, no JSON, or has none or several of the three keys is an Error `file:line: …`.
-/// It is an Error, too, if nothing is left.
+/// Reads all documents of a file or directory (see for_each_entry()). Conversations are written by
+/// the writer, and empty texts are left out. The first mistake is an Error, `file:line: …`; so is a
+/// path without any text.
 std::vector<Document> read_documents(const std::filesystem::path& path,
                                      const ConversationWriter& writer);
+
+/// Writes an entry's conversation by the model's template. Errors begin with the entry's origin.
+Document write_document(Entry entry, const ConversationWriter& writer);
 
 /// The shares of the characters for each part; each above 0, together 1.
 struct SplitFractions {

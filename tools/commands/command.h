@@ -48,7 +48,7 @@ struct OpenRun {
 void run_together(const RecipeArguments& arguments,
                   const std::function<void(const std::shared_ptr<trainer::Processes>&)>& work);
 
-/// Ends a process whose work others have done; nothing is left to say.
+/// Ends a process that has said all there is to say.
 struct Ended {
   int exit_code;
 };
@@ -83,5 +83,6 @@ void add_evaluate(CLI::App& app);
 void add_export(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_data(CLI::App& app);
 
 }  // namespace dualpath::tools

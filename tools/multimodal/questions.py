@@ -26,7 +26,7 @@ def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], ti
             file = f"{split}/{picture}.png"
             writer.place(file).write_bytes((data / split / "images" / f"{picture}.png").read_bytes())
             key = f"{split} {picture}"
-            part = "selection" if split == "train" and share_of(key) < 0.1 else split
+            part = "selection" if split == "train" and share_of(key) < (0.3 if tiny else 0.1) else split
             for question, answer in chosen(asked[picture], key):
                 writer.picture(part, file, question.capitalize(), answer, [key])
     say("questions copied")

@@ -6,6 +6,7 @@
 #include "data/base/recipe_mistakes.h"
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
+#include "data/process/standard_streams.h"
 #include "data/samples/media_samples.h"
 #include "data/text/text.h"
 #include "modules/model/media_readers.h"
@@ -29,11 +30,13 @@ class SampleMaker {
 
   std::unique_ptr<data::Samples> operator()(Documents documents) {
     if (!readers_) return windows_of(documents);
-    return std::make_unique<data::MediaSamples>(model_.tokenizer, documents, options_.window,
-                                                readers_, [this] {
-                                                  throw_if_interrupted();
-                                                  progress_->advance(1);
-                                                });
+    auto samples = std::make_unique<data::MediaSamples>(model_.tokenizer, documents,
+                                                        options_.window, readers_, [this] {
+                                                          throw_if_interrupted();
+                                                          progress_->advance(1);
+                                                        });
+    say_left_out(samples->left_out());
+    return samples;
   }
 
  private:
@@ -42,6 +45,19 @@ class SampleMaker {
     for (std::size_t i = 0; i < windows.size(); ++i)
       modules::require_no_placeholder(model_, windows[i].ids);
     return std::make_unique<data::WindowSamples>(std::move(windows));
+  }
+
+  void say_left_out(const data::LeftOut& left_out) {
+    if (left_out.too_long > 0) {
+      write_notice(fmt::format(
+          "{} samples are left out: their images and audio do not fit into a window of {} tokens "
+          "(the first is {})\n",
+          left_out.too_long, options_.window, left_out.first_too_long));
+    }
+    if (left_out.without_target > 0) {
+      write_notice(fmt::format("{} samples are left out: nothing in them is to be predicted\n",
+                               left_out.without_target));
+    }
   }
 
   const data::DataOptions& options_;

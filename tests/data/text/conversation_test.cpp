@@ -186,7 +186,7 @@ TEST_CASE("a conversation's files are those that its line names", "[data][conver
       R"({"images": ["a.jpg"], "messages": [{"role": "user", "content": [{"type": "image"}]}]})");
   const auto documents = lines.documents("{{ messages[0].content[0].type }}");
   CHECK(documents[0].text == "image");
-  CHECK(documents[0].media.images == std::vector{lines.files / "a.jpg"});
+  CHECK(documents[0].media.images == std::vector<MediaFile>{lines.files / "a.jpg"});
 }
 
 TEST_CASE("a conversation with tools is written by the template that a model has for them",
