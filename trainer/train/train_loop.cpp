@@ -14,6 +14,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "data/samples/read_ahead.h"
 #include "trainer/processes/same_tensors.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
@@ -42,6 +43,9 @@ class Loop {
     if (processes_.is_first()) open_logs(result.resumed);
     Progress progress(job_.label, options_.max_steps, "steps");
     progress.resume_at(result.resumed);
+    const std::int64_t micro_steps = options_.gradient_accumulation_steps;
+    ahead_.emplace([this](std::int64_t micro_step) { return batch_of(micro_step); },
+                   result.resumed * micro_steps, options_.max_steps * micro_steps);
     for (std::int64_t step = result.resumed; step < options_.max_steps; ++step) {
       failpoint("train.step");
       report(step, train_step(step), progress);
@@ -62,7 +66,7 @@ class Loop {
   }
 
   StepLosses train_step(std::int64_t step) {
-    const std::vector<data::Batch> batches = batches_of(step);
+    const std::vector<data::Batch> batches = next_batches();
     const GlobalCount count = global_count(batches);
     const Outcome own = accumulate(step, batches, count);
     const StepLosses losses = agreed(step, own);
@@ -74,18 +78,20 @@ class Loop {
     return losses;
   }
 
-  /// This process's batches of a step: its part of each batch that all processes share.
-  std::vector<data::Batch> batches_of(std::int64_t step) const {
-    const std::int64_t own = options_.per_device_train_batch_size;
+  /// This process's batches of the next step.
+  std::vector<data::Batch> next_batches() {
     std::vector<data::Batch> batches;
-    for (std::int64_t i = 0; i < options_.gradient_accumulation_steps; ++i) {
-      const std::int64_t micro_step = step * options_.gradient_accumulation_steps + i;
-      const auto all = order_.batch(micro_step, own * processes_.size());
-      const auto begin = static_cast<std::size_t>(own * processes_.rank());
-      batches.push_back(
-          samples_.batch(std::span(all).subspan(begin, static_cast<std::size_t>(own))));
-    }
+    for (std::int64_t i = 0; i < options_.gradient_accumulation_steps; ++i)
+      batches.push_back(ahead_->next());
     return batches;
+  }
+
+  /// This process's part of a batch that all processes share.
+  data::Batch batch_of(std::int64_t micro_step) const {
+    const std::int64_t own = options_.per_device_train_batch_size;
+    const auto all = order_.batch(micro_step, own * processes_.size());
+    const auto begin = static_cast<std::size_t>(own * processes_.rank());
+    return samples_.batch(std::span(all).subspan(begin, static_cast<std::size_t>(own)));
   }
 
   GlobalCount global_count(const std::vector<data::Batch>& batches) {
@@ -181,8 +187,8 @@ class Loop {
     const double seconds = std::max(progress.elapsed_seconds(), 1e-9);
     const double tokens_per_second = static_cast<double>(tokens_) / seconds;
     progress.advance(
-        1, fmt::format("loss {:.4f}  {:.0f} tokens/s  {:.1f} GB", losses.total, tokens_per_second,
-                       static_cast<double>(resident_bytes()) / 1e9));
+        1, fmt::format("loss {:.4f}  {:.0f} tokens/s  {:.1f} GB{}", losses.total, tokens_per_second,
+                       static_cast<double>(resident_bytes()) / 1e9, starved_text(seconds)));
     const bool last = step + 1 == options_.max_steps;
     if (!log_ || ((step + 1) % options_.logging_steps != 0 && !last)) return;
     nlohmann::json line{{"step", step + 1},
@@ -200,6 +206,13 @@ class Loop {
     }
     log_->write(line);
     if (events_) show(step, losses);
+  }
+
+  /// The share of the time that steps have waited for batches, if it is worth a word.
+  std::string starved_text(double seconds) const {
+    constexpr double kWorthAWord = 0.05;
+    const double share = ahead_->waited_seconds() / seconds;
+    return share < kWorthAWord ? "" : fmt::format("  waits for data {:.0f} %", 100 * share);
   }
 
   void show(std::int64_t step, const StepLosses& losses) {
@@ -244,6 +257,7 @@ class Loop {
   std::vector<double> seconds_by_process_;
   std::int64_t saved_ = 0, tokens_ = 0;
   double gradient_norm_ = 0.0;
+  std::optional<data::ReadAhead> ahead_;  // the last member: its threads use the others
 };
 
 }  // namespace
