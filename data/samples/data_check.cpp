@@ -9,6 +9,7 @@
 #include "data/process/progress.h"
 #include "data/process/threads.h"
 #include "data/samples/media_samples.h"
+#include "data/text/blend.h"
 #include "data/text/document_tokens.h"
 #include "data/text/entries.h"
 
@@ -155,7 +156,9 @@ SampleCounts DataCheck::all() const {
 
 DataCheck check_data(std::span<const fs::path> paths, const std::optional<CheckModel>& model) {
   DataChecker checker(model);
-  for (const fs::path& path : paths) checker.read(path);
+  for (const fs::path& path : paths) {
+    for (const BlendSource& source : blend_sources(path)) checker.read(source.path);
+  }
   checker.decode();
   return checker.judge();
 }

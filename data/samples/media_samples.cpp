@@ -112,18 +112,8 @@ void MediaSamples::add(const Tokenizer& tokenizer, const Document& document,
   }
 }
 
-Batch MediaSamples::batch(std::span<const std::size_t> chosen) const {
-  std::vector<TokenSpan> texts;
-  std::vector<const MediaFiles*> files;
-  for (const std::size_t i : chosen) {
-    texts.push_back(samples_[i].tokens);
-    files.push_back(&samples_[i].files);
-  }
-  return make_batch(texts, files, *readers_);
-}
-
 void MediaSamples::update(Sha256& hash) const {
-  for (const Sample& sample : samples_) {
+  for (const OwnSample& sample : samples_) {
     hash.update(std::as_bytes(std::span(sample.tokens.ids)));
     hash.update(std::as_bytes(std::span(sample.files_hash)));
     hash.update(std::as_bytes(std::span(sample.tokens.targets)));

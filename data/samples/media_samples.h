@@ -47,11 +47,14 @@ class MediaSamples : public Samples {
   std::int64_t targets(std::size_t sample) const override {
     return count_targets(samples_[sample].tokens, *readers_);
   }
-  Batch batch(std::span<const std::size_t> chosen) const override;
+  Sample sample(std::size_t number) const override {
+    return {samples_[number].tokens, &samples_[number].files};
+  }
+  const MediaReaders* readers() const override { return readers_.get(); }
   void update(Sha256& hash) const override;
 
  private:
-  struct Sample {
+  struct OwnSample {
     Tokens tokens;
     MediaFiles files;
     std::string files_hash;
@@ -61,7 +64,7 @@ class MediaSamples : public Samples {
            std::string files_hash, std::int64_t window);
 
   std::shared_ptr<const MediaReaders> readers_;
-  std::vector<Sample> samples_;
+  std::vector<OwnSample> samples_;
   LeftOut left_out_;
 };
 

@@ -11,7 +11,7 @@ constexpr int kThreads = 2;
 }  // namespace
 
 ReadAhead::ReadAhead(std::function<Batch(std::int64_t)> make, std::int64_t first, std::int64_t end)
-    : make_(std::move(make)), end_(end), begun_(first), given_(first) {
+    : make_(std::move(make)), first_(first), end_(end), begun_(first), given_(first) {
   for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -29,7 +29,8 @@ Batch ReadAhead::next() {
   std::unique_lock lock(mutex_);
   TORCH_CHECK(given_ < end_, "there are no more batches");
   changed_.wait(lock, [&] { return made_.contains(given_); });
-  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (given_ > first_)
+    waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   Made made = std::move(made_.extract(given_++).mapped());
   changed_.notify_all();
   if (made.failure) std::rethrow_exception(made.failure);

@@ -30,7 +30,7 @@ class ReadAhead {
   /// The next batch; waits until it is made, and throws what its making threw. At most end - first
   /// calls.
   Batch next();
-  /// How long next() has waited in all.
+  /// How long next() has waited in all, but for the first batch, ahead of which nothing is made.
   double waited_seconds() const { return waited_; }
 
  private:
@@ -43,7 +43,7 @@ class ReadAhead {
   Made made(std::int64_t number) const noexcept;
 
   const std::function<Batch(std::int64_t)> make_;
-  const std::int64_t end_;
+  const std::int64_t first_, end_;
   std::int64_t begun_;  ///< the next number to be made
   std::int64_t given_;  ///< the next number to be given
   bool is_stopped_ = false;

@@ -7,7 +7,9 @@
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "data/process/standard_streams.h"
+#include "data/samples/blended_samples.h"
 #include "data/samples/media_samples.h"
+#include "data/text/blend.h"
 #include "data/text/text.h"
 #include "modules/model/media_readers.h"
 
@@ -20,12 +22,13 @@ using Documents = std::span<const data::Document>;
 class SampleMaker {
  public:
   SampleMaker(const data::DataOptions& options, const modules::Model& model,
-              const std::vector<data::Document>& documents,
-              const std::vector<data::Document>& out_of_domain)
+              const std::vector<Documents>& all)
       : options_(options), model_(model) {
-    if (!data::have_media(documents) && !data::have_media(out_of_domain)) return;
+    if (std::ranges::none_of(all, data::have_media)) return;
     readers_ = std::make_shared<data::MediaReaders>(modules::media_readers(model));
-    progress_.emplace("read", std::ssize(documents) + std::ssize(out_of_domain), "samples");
+    std::ptrdiff_t count = 0;
+    for (const Documents documents : all) count += std::ssize(documents);
+    progress_.emplace("read", count, "samples");
   }
 
   std::unique_ptr<data::Samples> operator()(Documents documents) {
@@ -80,6 +83,36 @@ std::vector<data::Document> read_documents(const std::filesystem::path& path,
   return documents;
 }
 
+/// One of the sources of data.train, and its parts.
+struct SourceTexts {
+  std::vector<data::Document> documents;
+  data::DocumentSplit split;  ///< views of the documents
+  std::int64_t ratio;
+};
+
+std::vector<SourceTexts> read_sources(const data::DataOptions& options,
+                                      const modules::Model& model) {
+  const auto [train, selection, test] = options.split;
+  std::vector<SourceTexts> sources;
+  for (const auto& [path, ratio] : data::blend_sources(options.train)) {
+    std::vector<data::Document> documents = read_documents(path, options, model);
+    const data::DocumentSplit split =
+        data::split_documents(documents, {.train = train, .selection = selection, .test = test});
+    sources.push_back({std::move(documents), split, ratio});
+  }
+  return sources;
+}
+
+/// Makes the samples of one part of all sources.
+std::unique_ptr<data::Samples> blended(const std::vector<SourceTexts>& sources,
+                                       Documents data::DocumentSplit::*part, SampleMaker& samples) {
+  if (sources.size() == 1) return samples(sources.front().split.*part);
+  std::vector<data::BlendedSamples::Source> parts;
+  for (const SourceTexts& source : sources)
+    parts.push_back({samples(source.split.*part), source.ratio});
+  return std::make_unique<data::BlendedSamples>(std::move(parts));
+}
+
 }  // namespace
 
 void check_window(const data::DataOptions& options, const modules::ModelConfig& config) {
@@ -92,15 +125,16 @@ void check_window(const data::DataOptions& options, const modules::ModelConfig& 
 
 Texts load_texts(const data::DataOptions& options, const modules::Model& model) {
   check_window(options, model.config);
-  const std::vector<data::Document> documents = read_documents(options.train, options, model);
+  const std::vector<SourceTexts> sources = read_sources(options, model);
   std::vector<data::Document> out_of_domain;
   if (!options.out_of_domain.empty())
     out_of_domain = read_documents(options.out_of_domain, options, model);
-  const auto [train, selection, test] = options.split;
-  const data::DocumentSplit split =
-      data::split_documents(documents, {.train = train, .selection = selection, .test = test});
-  SampleMaker samples(options, model, documents, out_of_domain);
-  Texts texts{samples(split.train), samples(split.selection), samples(split.test), nullptr};
+  std::vector<Documents> all{out_of_domain};
+  for (const SourceTexts& source : sources) all.emplace_back(source.documents);
+  SampleMaker samples(options, model, all);
+  Texts texts{blended(sources, &data::DocumentSplit::train, samples),
+              blended(sources, &data::DocumentSplit::selection, samples),
+              blended(sources, &data::DocumentSplit::test, samples), nullptr};
   if (!out_of_domain.empty()) texts.out_of_domain = samples(out_of_domain);
   return texts;
 }

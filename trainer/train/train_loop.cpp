@@ -15,6 +15,7 @@
 #include "data/process/memory.h"
 #include "data/process/progress.h"
 #include "data/samples/read_ahead.h"
+#include "data/samples/sample_order.h"
 #include "trainer/processes/same_tensors.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
@@ -29,7 +30,7 @@ class Loop {
       : job_(job),
         options_(options),
         samples_(samples),
-        order_(samples.size(), seed),
+        order_(samples.groups(), seed),
         objective_(objective),
         optimizer_(optimizer),
         processes_(job.processes),
@@ -246,7 +247,7 @@ class Loop {
   const TrainJob& job_;
   const TrainOptions& options_;
   const data::Samples& samples_;
-  data::WindowOrder order_;
+  data::SampleOrder order_;
   Objective& objective_;
   Optimizer& optimizer_;
   Processes& processes_;

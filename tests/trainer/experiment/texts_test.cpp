@@ -101,6 +101,20 @@ TEST_CASE("of conversations the answers alone are predicted", "[trainer][texts]"
   CHECK(targets_of(*texts.train) > 0);
 }
 
+TEST_CASE("a blend's sources are split each by itself and stand side by side", "[trainer][texts]") {
+  Talks talks(some_talks());
+  const std::size_t alone = talks.texts().train->size();
+  write_plain(talks.folder / "all.blend.json",
+              R"({"sources": [{"path": "talks.jsonl", "ratio": 2}, {"path": "talks.jsonl"}]})");
+  talks.experiment->recipe.data.train = talks.folder / "all.blend.json";
+  const Texts texts = talks.texts();
+  CHECK(texts.train->size() == 2 * alone);
+  REQUIRE(texts.train->groups().size() == 2);
+  CHECK(texts.train->groups()[0].ratio == 2);
+  CHECK(texts.train->groups()[1].size == alone);
+  CHECK(texts.test->groups().size() == 2);
+}
+
 TEST_CASE("without assistant_only_loss all of a conversation is predicted, as of a text",
           "[trainer][texts]") {
   Talks talks(some_talks());
