@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/files/places.h"
+#include "data/text/blend.h"
 #include "trainer/recipe/recipe.h"
 
 namespace dualpath::trainer {
@@ -20,6 +21,8 @@ struct KeyPath {
 
 std::vector<KeyPath> inputs_of(const Recipe& recipe) {
   std::vector<KeyPath> inputs{{"model.path", recipe.model.path}, {"data.train", recipe.data.train}};
+  for (const data::BlendSource& source : data::blend_sources(recipe.data.train))
+    if (source.path != recipe.data.train) inputs.push_back({"data.train", source.path});
   if (!recipe.data.out_of_domain.empty())
     inputs.push_back({"data.out_of_domain", recipe.data.out_of_domain});
   return inputs;

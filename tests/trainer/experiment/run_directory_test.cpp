@@ -255,6 +255,18 @@ TEST_CASE("a run or export directory that is, holds or lies in an input is refus
   CHECK(fs::is_empty(folder / "model"));
 }
 
+TEST_CASE("a run directory that holds a source of a blend is refused", "[trainer][run]") {
+  const TemporaryDirectory folder;
+  fs::create_directory(folder / "texts");
+  write_plain(folder / "texts/book.jsonl", "");
+  write_plain(folder / "all.blend.json", R"({"sources": [{"path": "texts/book.jsonl"}]})");
+  Recipe recipe = recipe_in(folder);
+  recipe.data.train = folder / "all.blend.json";
+  recipe.train.output_dir = folder / "texts";
+  CHECK_THAT(error_message([&] { RunDirectory{recipe}; }),
+             Catch::Contains(" holds data.train (" + (folder / "texts/book.jsonl").string()));
+}
+
 TEST_CASE("an export lies apart from the run", "[trainer][run]") {
   const TemporaryDirectory folder;
   Recipe recipe = recipe_in(folder);
