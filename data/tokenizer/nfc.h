@@ -6,8 +6,8 @@
 namespace dualpath::data {
 
 /// Normalizes to Unicode's form C: letters and marks that together have a character of their own
-/// become that character. text must be valid UTF-8. The tables are utf8proc's, of Unicode 15. The
-/// tables of `tokenizers` are older and leave marks that were assigned since in their order.
+/// become that character. text must be valid UTF-8. The tables are those of `tokenizers`, which
+/// know Unicode 9: marks that were assigned since stay in their order.
 std::string to_nfc(std::string_view text);
 
 }  // namespace dualpath::data
