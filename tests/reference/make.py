@@ -33,6 +33,7 @@ JOBS = {
     "smollm2_logits": ("smollm2", {}),
     "generation": ("generation.json", {"tiny": "tiny_llama", "families": "tiny_families"}),
     "tokens": ("tokens", {}),
+    "vendor_tokenizers": ("vendor_tokenizers", {"tokens": "tokens"}),
     "tokenizer_directories": ("tokenizer_directories.json", {}),
     "chat_templates": ("chat_templates.json", {}),
     "conversations": ("conversations.json", {"tokens": "tokens"}),
@@ -46,6 +47,10 @@ JOBS = {
     "image_processors": ("image_processors", {}),
     "audio": ("audio", {}),
 }
+
+
+# Scripts that read what tools/fetch_assets.py --towers has fetched -> another script that they import.
+OF_TOWERS = {"vendor_tokenizers": "chat_templates"}
 
 
 def parse() -> argparse.Namespace:
@@ -70,6 +75,12 @@ def shared_hash(assets: Path) -> str:
     data = [*assets.glob("*.gguf"), *assets.glob("*.jsonl"), *TEXTS.iterdir(), *TEMPLATES.iterdir()]
     packages = sorted(f"{package.name} {package.version}" for package in importlib.metadata.distributions())
     return hash_of(*(path.read_bytes() for path in sorted([*modules, *data])), *map(str.encode, packages))
+
+
+def towers_hashes(name: str, assets: Path) -> list[bytes]:
+    """The lists of others' encoders and tokenizers that could be had, which hold all files' hashes, and the imported script."""
+    lists = sorted((assets / "towers").glob("ASSETS-*.json"))
+    return [path.read_bytes() for path in (*lists, HERE / f"{OF_TOWERS[name]}.py")]
 
 
 def import_libraries() -> None:
@@ -125,6 +136,7 @@ def main() -> None:
     hashes = {}
     for name, (output, inputs) in JOBS.items():
         sources = [hashes[source].encode() for source in inputs.values()]
+        sources += towers_hashes(name, arguments.assets) if name in OF_TOWERS else []
         hashes[name] = hash_of(shared.encode(), (HERE / f"{name}.py").read_bytes(), *sources)
         if name not in arguments.anew and made.get(name) == hashes[name] and (arguments.out / output).exists():
             print(f"{name}: up to date")
