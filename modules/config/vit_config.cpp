@@ -30,24 +30,58 @@ std::pair<std::int64_t, std::int64_t> image_size(const JsonObject& config, const
   return {sides[0], sides[1]};
 }
 
-VitConfig read_huggingface(const JsonObject& config) {
+/// The classes that "architectures" names.
+std::vector<std::string> classes_of(const JsonObject& config) {
+  return config.contains("architectures") ? config.strings("architectures")
+                                          : std::vector<std::string>{};
+}
+
+/// Reads the keys that ViT and DINOv2 share. The sizes' defaults are the same.
+VitConfig read_shared(const JsonObject& config, std::int64_t patch_size, double layer_norm_eps) {
   refuse_other_arithmetic(config);
   VitConfig c;
   c.hidden_size = config.integer_or("hidden_size", 768, kEncoderSize);
-  c.intermediate_size = config.integer_or("intermediate_size", 3072, kEncoderSize);
   c.num_hidden_layers = config.integer_or("num_hidden_layers", 12, kEncoderCount);
   c.num_attention_heads = config.integer_or("num_attention_heads", 12, kEncoderCount);
   std::tie(c.image_height, c.image_width) = image_size(config, "image_size", 224);
   check_heads(config, c.hidden_size, c.num_attention_heads);
   require_same(config, "head_dim", c.hidden_size / c.num_attention_heads);
-  c.patch_size = config.integer_or("patch_size", 16, kEncoderPixels);
+  c.patch_size = config.integer_or("patch_size", patch_size, kEncoderPixels);
   c.num_channels = config.integer_or("num_channels", 3, kEncoderCount);
-  c.layer_norm_eps = config.number_or("layer_norm_eps", 1e-12, data::kPositiveNumber);
+  c.layer_norm_eps = config.number_or("layer_norm_eps", layer_norm_eps, data::kPositiveNumber);
   c.activation = activation_named(config.string_or("hidden_act", "gelu"), config.where());
   c.qkv_bias = config.boolean_or("qkv_bias", true);
-  const std::vector<std::string> classes = config.contains("architectures")
-                                               ? config.strings("architectures")
-                                               : std::vector<std::string>{};
+  return c;
+}
+
+/// Width of DINOv2's SwiGLU: two thirds of the MLP's, rounded up to a multiple of 8.
+std::int64_t gated_width(std::int64_t mlp_width) { return (mlp_width * 2 / 3 + 7) / 8 * 8; }
+
+VitConfig read_dinov2(const JsonObject& config) {
+  VitConfig c = read_shared(config, /*patch_size=*/14, /*layer_norm_eps=*/1e-6);
+  c.naming = VitNaming::kDinov2;
+  c.layer_scale = true;
+  c.gated = config.boolean_or("use_swiglu_ffn", false);
+  const std::int64_t width =
+      c.hidden_size * config.integer_or("mlp_ratio", 4, {.low = 1, .high = 64});
+  c.intermediate_size = c.gated ? gated_width(width) : width;
+  if (c.gated) c.activation = Activation::kSilu;  // whatever hidden_act says
+  for (const std::string& name : classes_of(config)) {
+    // Others read patches' means or several layers.
+    if (name != "Dinov2Model")
+      throw Error("{}: architectures: expected Dinov2Model, got \"{}\"", config.where(),
+                  printable(name));
+  }
+  if (c.image_height != c.image_width)
+    throw Error("{}: image_size: expected a square, as Dinov2Model takes it, got {}x{}",
+                config.where(), c.image_height, c.image_width);
+  return c;
+}
+
+VitConfig read_vit(const JsonObject& config) {
+  VitConfig c = read_shared(config, /*patch_size=*/16, /*layer_norm_eps=*/1e-12);
+  c.intermediate_size = config.integer_or("intermediate_size", 3072, kEncoderSize);
+  const std::vector<std::string> classes = classes_of(config);
   if (std::find(classes.begin(), classes.end(), "ViTForImageClassification") != classes.end()) {
     const auto labels = config.object_if("id2label");
     c.num_labels = labels ? static_cast<std::int64_t>(labels->keys().size())
@@ -127,14 +161,19 @@ VitConfig read_timm(const JsonObject& config) {
   return c;
 }
 
+VitConfig read_any(const JsonObject& config) {
+  if (config.contains("architecture")) return read_timm(config);
+  const std::string type = config.string("model_type");
+  if (type == "vit") return read_vit(config);
+  if (type == "dinov2") return read_dinov2(config);
+  throw Error("{}: model_type: expected vit or dinov2, got \"{}\"", config.where(),
+              printable(type));
+}
+
 }  // namespace
 
 VitConfig VitConfig::from_json(const JsonObject& config) {
-  const bool is_timm = config.contains("architecture");
-  if (!is_timm && config.string("model_type") != "vit")
-    throw Error("{}: model_type: expected vit, got \"{}\"", config.where(),
-                config.string("model_type"));
-  const VitConfig c = is_timm ? read_timm(config) : read_huggingface(config);
+  const VitConfig c = read_any(config);
   if (c.image_height % c.patch_size != 0 || c.image_width % c.patch_size != 0)
     throw Error("{}: an image of {}x{} is not divided by patches of {}", config.where(),
                 c.image_height, c.image_width, c.patch_size);

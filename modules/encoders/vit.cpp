@@ -17,6 +17,7 @@ struct VitNames {
   const char *class_token, *positions, *patches, *embeddings;
   const char *layer, *attention_norm, *query, *key, *value, *qkv, *attention, *output;
   const char *mlp_norm, *up, *down, *final_norm, *classifier;
+  const char *attention_scale = nullptr, *mlp_scale = nullptr;  // LayerScale's factors
 };
 
 constexpr VitNames kHuggingFace{.class_token = "embeddings.cls_token",
@@ -37,6 +38,19 @@ constexpr VitNames kHuggingFace{.class_token = "embeddings.cls_token",
                                 .final_norm = "layernorm",
                                 .classifier = "classifier"};
 
+constexpr VitNames dinov2_names(const char* up, const char* down) {
+  VitNames names = kHuggingFace;
+  names.attention_norm = ".norm1";
+  names.mlp_norm = ".norm2";
+  names.up = up;
+  names.down = down;
+  names.attention_scale = ".layer_scale1.lambda1";
+  names.mlp_scale = ".layer_scale2.lambda1";
+  return names;
+}
+constexpr VitNames kDinov2 = dinov2_names(".mlp.fc1", ".mlp.fc2"),
+                   kDinov2Gated = dinov2_names(".mlp.weights_in", ".mlp.weights_out");
+
 constexpr VitNames kTimm{.class_token = "cls_token",
                          .positions = "pos_embed",
                          .patches = "patch_embed.proj",
@@ -55,12 +69,22 @@ constexpr VitNames kTimm{.class_token = "cls_token",
                          .final_norm = "norm",
                          .classifier = "head"};
 
+const VitNames& names_of(const VitConfig& config) {
+  switch (config.naming) {
+    case VitNaming::kTimm:
+      return kTimm;
+    case VitNaming::kDinov2:
+      return config.gated ? kDinov2Gated : kDinov2;
+    case VitNaming::kHuggingFace:
+      break;
+  }
+  return kHuggingFace;
+}
+
 class VitBuilder {
  public:
   VitBuilder(const VitConfig& config, std::string prefix)
-      : config_(config),
-        names_(config.naming == VitNaming::kTimm ? kTimm : kHuggingFace),
-        outer_(std::move(prefix)) {
+      : config_(config), names_(names_of(config)), outer_(std::move(prefix)) {
     // transformers' classifier holds the encoder as "vit".
     const bool is_within = config.naming == VitNaming::kHuggingFace && config.num_labels > 0;
     prefix_ = outer_ + (is_within ? "vit." : "");
@@ -105,10 +129,15 @@ class VitBuilder {
                        /*causal=*/false};
     layer.output = {linear(names_.output, width, width)};
     layer.mlp_norm = norm(layer.name + names_.mlp_norm);
-    layer.up = {linear(names_.up, width, config_.intermediate_size)};
-    layer.gated = false;
+    layer.up = {linear(names_.up, width, (config_.gated ? 2 : 1) * config_.intermediate_size)};
+    layer.gated = config_.gated;
     layer.activation = config_.activation;
     layer.down = {linear(names_.down, config_.intermediate_size, width)};
+    if (config_.layer_scale) {
+      const std::vector<std::int64_t> shape{width};
+      layer.attention_scale = ParameterRef{layer.name + names_.attention_scale, shape};
+      layer.mlp_scale = ParameterRef{layer.name + names_.mlp_scale, shape};
+    }
     return layer;
   }
 

@@ -100,6 +100,8 @@ Tensor FloatExecutor::add(const Tensor& x, const Tensor& y, double times) {
 
 Tensor FloatExecutor::scale(const Tensor& x, double factor) { return x * factor; }
 
+Tensor FloatExecutor::multiply(const Tensor& x, const Tensor& y) { return at::mul(x, y); }
+
 Tensor FloatExecutor::matmul(const Tensor& x, const Tensor& y) { return at::matmul(x, y); }
 
 Tensor FloatExecutor::activation(Activation kind, const Tensor& x) { return activated(kind, x); }

@@ -45,6 +45,7 @@ class FloatExecutor : public Executor {
   at::Tensor rotate(const at::Tensor& x, const RotationTable& table) override;
   at::Tensor add(const at::Tensor& x, const at::Tensor& y, double times) override;
   at::Tensor scale(const at::Tensor& x, double factor) override;
+  at::Tensor multiply(const at::Tensor& x, const at::Tensor& y) override;
   at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) override;
   at::Tensor activation(Activation kind, const at::Tensor& x) override;
   /// One kernel each way for SiLU, see gated.h.

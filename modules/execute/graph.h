@@ -66,6 +66,9 @@ struct ScaleOp {
   static constexpr std::string_view kName = "scale";
   double factor = 1.0;
 };
+struct MultiplyOp {
+  static constexpr std::string_view kName = "multiply";
+};
 struct MatmulOp {
   static constexpr std::string_view kName = "matmul";
 };
@@ -120,11 +123,11 @@ struct TapOp {
 };
 
 /// One operation. Arrangements are operations by themselves.
-using Operation =
-    std::variant<LinearOp, NormLinearOp, ConvOp, ParameterOp, NormOp, EmbeddingOp, AttentionOp,
-                 RotationTableOp, RotateOp, AddOp, ScaleOp, MatmulOp, ActivationOp, GatedOp, GluOp,
-                 Flatten, Unflatten, Permute, Slice, Expand, Pad, SplitOp, ConcatenateOp, CastOp,
-                 MaskedOp, ConvMaskOp, ResizeOp, InterpolateOp, FillOp, TapOp>;
+using Operation = std::variant<LinearOp, NormLinearOp, ConvOp, ParameterOp, NormOp, EmbeddingOp,
+                               AttentionOp, RotationTableOp, RotateOp, AddOp, ScaleOp, MultiplyOp,
+                               MatmulOp, ActivationOp, GatedOp, GluOp, Flatten, Unflatten, Permute,
+                               Slice, Expand, Pad, SplitOp, ConcatenateOp, CastOp, MaskedOp,
+                               ConvMaskOp, ResizeOp, InterpolateOp, FillOp, TapOp>;
 
 std::string_view name_of(const Operation& operation);
 

@@ -101,6 +101,9 @@ class GraphRecorder : public ForwardingExecutor {
   Tensor scale(const Tensor& x, double factor) override {
     return made(ScaleOp{factor}, {x}, ForwardingExecutor::scale(x, factor));
   }
+  Tensor multiply(const Tensor& x, const Tensor& y) override {
+    return made(MultiplyOp{}, {x, y}, ForwardingExecutor::multiply(x, y));
+  }
   Tensor matmul(const Tensor& x, const Tensor& y) override {
     return made(MatmulOp{}, {x, y}, ForwardingExecutor::matmul(x, y));
   }

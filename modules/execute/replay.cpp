@@ -53,6 +53,9 @@ class Caller {
   Tensors operator()(const ScaleOp& op, const Tensors& in) const {
     return {executor_.scale(in[0], op.factor)};
   }
+  Tensors operator()(const MultiplyOp&, const Tensors& in) const {
+    return {executor_.multiply(in[0], in[1])};
+  }
   Tensors operator()(const MatmulOp&, const Tensors& in) const {
     return {executor_.matmul(in[0], in[1])};
   }

@@ -65,6 +65,8 @@ Tensor ShapeExecutor::add(const Tensor& x, const Tensor& y, double) { return x +
 
 Tensor ShapeExecutor::scale(const Tensor& x, double) { return x; }
 
+Tensor ShapeExecutor::multiply(const Tensor& x, const Tensor& y) { return x * y; }
+
 Tensor ShapeExecutor::matmul(const Tensor& x, const Tensor& y) { return at::matmul(x, y); }
 
 Tensor ShapeExecutor::activation(Activation, const Tensor& x) { return x; }

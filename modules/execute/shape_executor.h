@@ -25,6 +25,7 @@ class ShapeExecutor : public Executor {
   at::Tensor rotate(const at::Tensor& x, const RotationTable& table) override;
   at::Tensor add(const at::Tensor& x, const at::Tensor& y, double times) override;
   at::Tensor scale(const at::Tensor& x, double factor) override;
+  at::Tensor multiply(const at::Tensor& x, const at::Tensor& y) override;
   at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) override;
   at::Tensor activation(Activation kind, const at::Tensor& x) override;
   at::Tensor gated(Activation kind, const at::Tensor& gate, const at::Tensor& up) override;

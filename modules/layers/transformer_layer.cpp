@@ -12,6 +12,10 @@ Tensor normed(Executor& executor, const std::optional<NormRef>& norm, const Tens
   return norm ? executor.norm(*norm, x) : x;
 }
 
+Tensor scaled(Executor& executor, const std::optional<ParameterRef>& factors, const Tensor& x) {
+  return factors ? executor.multiply(x, executor.parameter(*factors)) : x;
+}
+
 Tensor residual(Executor& executor, const std::string& branch, const Tensor& x,
                 const Tensor& update) {
   return executor.tap(branch + ".residual", executor.add(x, update));
@@ -38,9 +42,11 @@ ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearR
 
 void TransformerLayer::forward(Executor& executor, Stream& stream, KvCache* cache) const {
   const Tensor attended = normed(executor, after_attention_norm, mixed(executor, stream, cache));
-  stream.hidden = residual(executor, attention.name, stream.hidden, attended);
+  stream.hidden = residual(executor, attention.name, stream.hidden,
+                           scaled(executor, attention_scale, attended));
   const Tensor update = normed(executor, after_mlp_norm, mlp(executor, stream.hidden));
-  stream.hidden = residual(executor, site(name, "mlp"), stream.hidden, update);
+  stream.hidden =
+      residual(executor, site(name, "mlp"), stream.hidden, scaled(executor, mlp_scale, update));
 }
 
 /// up_proj carries the factors of gate * up, because the gate passes through a function that is not
@@ -66,7 +72,8 @@ Tensor TransformerLayer::mixed(Executor& executor, const Stream& stream, KvCache
   const Tensor q = placed(split_heads(executor, qkv_made[0], attention.num_heads), query_norm);
   const Tensor k = placed(split_heads(executor, qkv_made[1], kv_heads), key_norm);
   const Tensor v = swap_heads(executor, split_heads(executor, qkv_made[2], kv_heads));
-  const AttentionContext context{.cache = cache, .mask = attention.causal ? Tensor() : stream.mask};
+  const bool sees_all = attention.causal || sees_padding;
+  const AttentionContext context{.cache = cache, .mask = sees_all ? Tensor() : stream.mask};
   const Tensor y = executor.attention(attention, q, k, v, context);
   return executor.linear(output, merge_heads(executor, y)).front();
 }

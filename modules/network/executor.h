@@ -167,6 +167,8 @@ struct Executor {
   /// x + times * y. The shapes must broadcast.
   virtual at::Tensor add(const at::Tensor& x, const at::Tensor& y, double times = 1.0) = 0;
   virtual at::Tensor scale(const at::Tensor& x, double factor) = 0;
+  /// x * y, element by element. The shapes must broadcast.
+  virtual at::Tensor multiply(const at::Tensor& x, const at::Tensor& y) = 0;
   /// x: [..., M, K]; y: [..., K, N].
   virtual at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) = 0;
   virtual at::Tensor activation(Activation kind, const at::Tensor& x) = 0;

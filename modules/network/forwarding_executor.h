@@ -48,6 +48,9 @@ class ForwardingExecutor : public Executor {
   at::Tensor scale(const at::Tensor& x, double factor) override {
     return executor_.scale(x, factor);
   }
+  at::Tensor multiply(const at::Tensor& x, const at::Tensor& y) override {
+    return executor_.multiply(x, y);
+  }
   at::Tensor matmul(const at::Tensor& x, const at::Tensor& y) override {
     return executor_.matmul(x, y);
   }

@@ -6,6 +6,8 @@ largest difference between the library's own plain and fused attention.
   huggingface  ViTModel
   classifier   ViTForImageClassification, 10 classes
   timm         vit_base_patch16_224 with smaller sizes, 10 classes
+  dinov2       Dinov2Model, its LayerScale's factors random
+  dinov2_gated the same with SwiGLU
 Beside them vit_base/config.json: transformers' own default, without weights, and `parameters.json`, how many they would be.
 """
 
@@ -16,10 +18,11 @@ import torch
 from common import parse_arguments, save
 from timm.layers import set_fused_attn
 from timm.models import save_for_hf
-from transformers import ViTConfig, ViTForImageClassification, ViTModel
+from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTForImageClassification, ViTModel
 
 SEED = 11
 SIZES = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 192, "image_size": 64}
+DINOV2 = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "mlp_ratio": 4, "image_size": 64, "patch_size": 16}
 TIMM = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 64, "num_classes": 10}
 
 
@@ -45,6 +48,17 @@ def huggingface(kind, directory, generator, **config):
         return encoder(pixels, interpolate_pos_encoding=True).last_hidden_state
 
     return loaded("sdpa"), loaded("eager"), features
+
+
+def dinov2(directory, generator, **config):
+    model = Dinov2Model(Dinov2Config(**DINOV2, **config))
+    fill(model, generator)
+    model.save_pretrained(directory)
+
+    def loaded(attention):
+        return Dinov2Model.from_pretrained(directory, attn_implementation=attention).eval()
+
+    return loaded("sdpa"), loaded("eager"), lambda model, pixels: model(pixels).last_hidden_state
 
 
 def timm_model(directory, generator):
@@ -73,6 +87,8 @@ def main() -> None:
         "huggingface": lambda path: huggingface(ViTModel, path, generator),
         "classifier": lambda path: huggingface(ViTForImageClassification, path, generator, num_labels=10),
         "timm": lambda path: timm_model(path, generator),
+        "dinov2": lambda path: dinov2(path, generator),
+        "dinov2_gated": lambda path: dinov2(path, generator, use_swiglu_ffn=True),
     }
     for name, make in cases.items():
         model, plain, features_of = make(arguments.out / name)

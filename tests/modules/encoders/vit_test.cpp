@@ -38,11 +38,12 @@ at::Tensor features_of(const Network& network, Executor& executor, const at::Ten
 TEST_CASE("a vision transformer has transformers' and timm's features, at other sizes too",
           "[modules][vit]") {
   const torch::NoGradGuard no_grad;
-  const std::string name = GENERATE("huggingface", "classifier", "timm");
+  const std::string name = GENERATE("huggingface", "classifier", "timm", "dinov2", "dinov2_gated");
   INFO(name);
   const Network network = make_vit(vit_config(name));
   const auto weights = std::make_shared<SafetensorsStore>(kVit / name);
   check_weights(structure_of(network), *weights, name);
+  check_all_read(structure_of(network), *weights, name);
   NamedTensors expected = expected_tensors("vit/" + name + ".safetensors");
   FloatExecutor executor(weights, at::kFloat);
   const float bound = logit_bound(expected["attention_difference"]);
@@ -90,7 +91,7 @@ TEST_CASE("a patch of a tower that has nothing to do is not asked for", "[module
 
 TEST_CASE("a vision transformer's config names what it cannot be", "[modules][vit]") {
   CHECK_THROWS_WITH(parsed_vit(R"({"model_type": "swin"})"),
-                    "config.json: model_type: expected vit, got \"swin\"");
+                    "config.json: model_type: expected vit or dinov2, got \"swin\"");
   CHECK_THROWS_WITH(parsed_vit(R"({"model_type": "vit", "num_attention_heads": 7})"),
                     "config.json: a width of 768 is not divided by its 7 heads");
   CHECK_THROWS_WITH(parsed_vit(R"({"model_type": "vit", "image_size": [224, 225]})"),
@@ -109,6 +110,51 @@ TEST_CASE("a vision transformer's config names what it cannot be", "[modules][vi
                     Catch::Matchers::Contains("architecture: expected vit_tiny_patch16"));
   CHECK_THROWS_WITH(parsed_vit(R"({"architecture": "resnet50"})"),
                     Catch::Matchers::Contains("architecture: expected vit_tiny_patch16"));
+  CHECK_THROWS_WITH(parsed_vit(R"({"model_type": "dinov2",
+                               "architectures": ["Dinov2ForImageClassification"]})"),
+                    "config.json: architectures: expected Dinov2Model, got "
+                    "\"Dinov2ForImageClassification\"");
+  CHECK_THROWS_WITH(parsed_vit(R"({"model_type": "dinov2", "image_size": [224, 448]})"),
+                    "config.json: image_size: expected a square, as Dinov2Model takes it, got "
+                    "224x448");
+}
+
+TEST_CASE("DINOv2's SwiGLU is two thirds as wide as its MLP, rounded up to a multiple of 8",
+          "[modules][vit]") {
+  const auto width = [](const std::string& keys) {
+    return parsed_vit(R"({"model_type": "dinov2", )" + keys + "}").intermediate_size;
+  };
+  CHECK(width(R"("hidden_size": 384, "num_attention_heads": 6)") == 1536);
+  CHECK(width(R"("hidden_size": 1536, "num_attention_heads": 24, "use_swiglu_ffn": true)") == 4096);
+  CHECK(width(R"("hidden_size": 48, "num_attention_heads": 3, "use_swiglu_ffn": true)") == 128);
+}
+
+TEST_CASE("LayerScale's factors in the linears before them are the same function",
+          "[modules][vit]") {
+  const torch::NoGradGuard no_grad;
+  const VitConfig config = vit_config("dinov2");
+  VitConfig folded_config = config;
+  folded_config.layer_scale = false;
+  const SafetensorsStore weights(kVit / "dinov2");
+  NamedTensors folded;
+  for (const std::string& name : weights.names()) folded[name] = weights.get(name);
+  for (int i = 0; i < 2; ++i) {
+    const std::string layer = "encoder.layer." + std::to_string(i);
+    const auto fold = [&](const std::string& scale, const std::string& linear) {
+      const at::Tensor factors = weights.get(layer + scale + ".lambda1");
+      for (const char* end : {".weight", ".bias"}) {
+        at::Tensor& tensor = folded[layer + linear + end];
+        tensor = (tensor.t() * factors).t().contiguous();
+      }
+    };
+    fold(".layer_scale1", ".attention.output.dense");
+    fold(".layer_scale2", ".mlp.fc2");
+  }
+  FloatExecutor plain(std::make_shared<SafetensorsStore>(kVit / "dinov2"), at::kFloat),
+      exact(std::make_shared<MemoryStore>(folded), at::kFloat);
+  const at::Tensor pixels = expected_tensors("vit/dinov2.safetensors")["pixels"];
+  CHECK(largest_difference(features_of(make_vit(config), plain, pixels),
+                           features_of(make_vit(folded_config), exact, pixels)) < 1e-4f);
 }
 
 TEST_CASE("an image that patches do not divide is refused", "[modules][vit]") {
