@@ -43,12 +43,20 @@ LogMelOptions LogMelOptions::torchaudio() {
           .last_frame = true};
 }
 
-LogMelOptions LogMelOptions::from_json(const JsonObject& config) {
-  constexpr const char* kType = "ParakeetFeatureExtractor";
-  const std::string type = config.string("feature_extractor_type");
-  if (type != kType) {
-    throw Error("{}: feature_extractor_type: expected {}, got \"{}\"", config.where(), kType, type);
-  }
+LogMelOptions LogMelOptions::whisper() {
+  return {.n_fft = 400,
+          .preemphasis = 0.0,
+          .periodic_window = true,
+          .edge = ClipEdge::kReflected,
+          .range = LogMelRange::kWhisper,
+          .do_normalize = false,
+          .chunk_length = 30,
+          .return_attention_mask = false};
+}
+
+namespace {
+
+LogMelOptions read_parakeet(const JsonObject& config) {
   LogMelOptions o;
   o.feature_size = config.integer_or("feature_size", o.feature_size, kCount);
   o.sampling_rate = config.integer_or("sampling_rate", o.sampling_rate, kRate);
@@ -62,6 +70,41 @@ LogMelOptions LogMelOptions::from_json(const JsonObject& config) {
   return o;
 }
 
+/// Reads the keys that transformers' class reads. It makes "n_samples", "nb_max_frames" and
+/// "mel_filters" anew, whatever the file says.
+LogMelOptions read_whisper(const JsonObject& config) {
+  constexpr IntegerRange kSeconds{.low = 1, .high = 3600};
+  constexpr NumberRange kNone{.low = 0.0, .high = 0.0};
+  LogMelOptions o = LogMelOptions::whisper();
+  o.feature_size = config.integer_or("feature_size", o.feature_size, kCount);
+  // The filters end at 8 kHz whatever the rate.
+  o.sampling_rate = config.integer_or("sampling_rate", o.sampling_rate,
+                                      {.low = o.sampling_rate, .high = o.sampling_rate});
+  o.n_fft = o.win_length = config.integer_or("n_fft", o.n_fft, kCount);
+  o.hop_length = config.integer_or("hop_length", o.hop_length, kCount);
+  o.chunk_length = config.integer_or("chunk_length", o.chunk_length, kSeconds);
+  o.return_attention_mask = config.boolean_or("return_attention_mask", o.return_attention_mask);
+  config.number_or("padding_value", 0.0, kNone);
+  config.number_or("dither", 0.0, kNone);
+  const std::string side = config.string_or("padding_side", "right");
+  if (side != "right")
+    throw Error("{}: padding_side: expected \"right\", got \"{}\"", config.where(),
+                printable(side));
+  return o;
+}
+
+}  // namespace
+
+LogMelOptions LogMelOptions::from_json(const JsonObject& config) {
+  const std::string type = config.string("feature_extractor_type");
+  if (type == "ParakeetFeatureExtractor") return read_parakeet(config);
+  if (type == "WhisperFeatureExtractor") return read_whisper(config);
+  throw Error(
+      "{}: feature_extractor_type: expected ParakeetFeatureExtractor or WhisperFeatureExtractor, "
+      "got \"{}\"",
+      config.where(), printable(type));
+}
+
 LogMel::LogMel(const LogMelOptions& options)
     : options_(options),
       window_(at::hann_window(options.win_length, options.periodic_window, at::kFloat)),
@@ -73,10 +116,15 @@ LogMel::LogMel(const LogMelOptions& options)
                    .weights()) {}
 
 std::int64_t LogMel::real_frames(std::int64_t samples) const {
+  if (options_.chunk_length > 0) {
+    const std::int64_t hop = options_.hop_length;
+    return options_.return_attention_mask ? (samples + hop - 1) / hop : chunk_frames();
+  }
   return samples / options_.hop_length + (options_.last_frame ? 1 : 0);
 }
 
 std::int64_t LogMel::fewest_samples() const {
+  if (options_.chunk_length > 0) return 1;
   const std::int64_t frames = options_.do_normalize ? 2 : 1;
   const std::int64_t for_frames =
       std::max<std::int64_t>((frames - (options_.last_frame ? 1 : 0)) * options_.hop_length, 1);
@@ -94,16 +142,33 @@ Tensor LogMel::spectrum(const Tensor& samples) const {
   return at::view_as_real(waves).square().sum(-1);
 }
 
-/// The features of a clip, [real frames, feature_size].
+void LogMel::check_length(std::int64_t samples) const {
+  if (samples < fewest_samples())
+    throw Error("audio clip: expected at least {} samples, got {}", fewest_samples(), samples);
+  if (options_.chunk_length > 0 && samples > chunk_samples())
+    throw Error("audio clip: expected at most {} samples ({} s), got {}", chunk_samples(),
+                options_.chunk_length, samples);
+}
+
+/// bands: a clip's power, [feature_size, frames or more]. Result: [frames, feature_size].
+Tensor LogMel::logarithm(const Tensor& bands, std::int64_t frames) const {
+  if (options_.range == LogMelRange::kWhole)
+    return at::log(bands + options_.log_zero_guard).t().narrow(0, 0, frames);
+  constexpr double kLeast = 1e-10, kDecades = 8.0;
+  const Tensor levels = bands.narrow(1, 0, frames).clamp_min(kLeast).log10();
+  return ((at::maximum(levels, levels.max() - kDecades) + 4.0) / 4.0).t();
+}
+
+/// The features of a clip, [frames, feature_size]: the real ones', or the whole chunk's.
 Tensor LogMel::features(const std::vector<float>& clip) const {
   const auto length = static_cast<std::int64_t>(clip.size());
-  if (length < fewest_samples()) {
-    throw Error("audio clip: expected at least {} samples, got {}", fewest_samples(), length);
-  }
+  check_length(length);
   Tensor samples = at::from_blob(const_cast<float*>(clip.data()), {length}, at::kFloat);
+  if (options_.chunk_length > 0)
+    samples = at::constant_pad_nd(samples, {0, chunk_samples() - length});
   if (options_.preemphasis != 0.0) samples = preemphasized(samples, options_.preemphasis);
-  const Tensor bands = at::log(at::matmul(filters_, spectrum(samples)) + options_.log_zero_guard);
-  const Tensor frames = bands.t().narrow(0, 0, real_frames(length));
+  const std::int64_t count = options_.chunk_length > 0 ? chunk_frames() : real_frames(length);
+  const Tensor frames = logarithm(at::matmul(filters_, spectrum(samples)), count);
   return options_.do_normalize ? normalized(frames) : frames;
 }
 
@@ -119,9 +184,12 @@ AudioFeatures LogMel::operator()(std::span<const std::vector<float>> clips) cons
   AudioFeatures batch{at::zeros({count, longest, options_.feature_size}),
                       at::zeros({count, longest}, at::kBool)};
   for (std::int64_t row = 0; row < count; ++row) {
-    const Tensor& clip = features[static_cast<std::size_t>(row)];
+    const auto index = static_cast<std::size_t>(row);
+    const Tensor& clip = features[index];
     batch.features[row].narrow(0, 0, clip.size(0)).copy_(clip);
-    batch.mask[row].narrow(0, 0, clip.size(0)).fill_(true);
+    batch.mask[row]
+        .narrow(0, 0, real_frames(static_cast<std::int64_t>(clips[index].size())))
+        .fill_(true);
   }
   return batch;
 }

@@ -11,6 +11,7 @@
 #include "modules/config/glm4v_vision_config.h"
 #include "modules/config/modality.h"
 #include "modules/config/vit_config.h"
+#include "modules/config/whisper_config.h"
 
 namespace dualpath::modules {
 
@@ -18,7 +19,7 @@ namespace dualpath::modules {
 struct Tower {
   Placeholder placeholder;
   std::string name;  ///< the encoder's module path
-  std::variant<VitConfig, Glm4vVisionConfig, ConformerConfig> encoder;
+  std::variant<VitConfig, Glm4vVisionConfig, ConformerConfig, WhisperConfig> encoder;
   struct Alignment {
     std::string name;  ///< its module path
     CmalConfig config;
@@ -34,9 +35,10 @@ struct ModelConfig : DecoderConfig {
   /// Reads and checks a config.json: a decoder's (see DecoderConfig); of model_type glm4v (Hugging
   /// Face's Glm4vForConditionalGeneration, images only); or of model_type dualpath_multimodal, our
   /// own composition of a decoder "text_config" with "vision_config" (a ViT) and "audio_config" (a
-  /// Conformer), one or both. Each of those has a token, "image_token_id" and "audio_token_id", and
-  /// a CMAL, "vision_alignment" and "audio_alignment". Their module paths are language_model and
-  /// lm_head, vision_tower, audio_tower, vision_alignment and audio_alignment.
+  /// Conformer or a Whisper's encoder), one or both. Each of those has a token, "image_token_id"
+  /// and "audio_token_id", and a CMAL, "vision_alignment" and "audio_alignment". Their module paths
+  /// are language_model and lm_head, vision_tower, audio_tower, vision_alignment and
+  /// audio_alignment.
   static ModelConfig from_json(const data::JsonObject& config);
 };
 

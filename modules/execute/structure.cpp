@@ -93,9 +93,11 @@ constexpr std::array kWithoutEffect{
     ".inv_freq",           "rotary_emb.cos_cached", "rotary_emb.sin_cached", "position_ids",
     "num_batches_tracked", "embeddings.mask_token", "pooler.dense.weight",   "pooler.dense.bias"};
 
-bool is_without_effect(const std::string& name) {
+bool is_without_effect(const std::string& name, const std::vector<std::string>& parts) {
   return std::any_of(kWithoutEffect.begin(), kWithoutEffect.end(),
-                     [&](const char* ending) { return name.ends_with(ending); });
+                     [&](const char* ending) { return name.ends_with(ending); }) ||
+         std::any_of(parts.begin(), parts.end(),
+                     [&](const std::string& part) { return name.starts_with(part); });
 }
 
 /// Lists the first `count` items, and how many more there are.
@@ -146,6 +148,7 @@ class WeightCheck {
 Structure structure_of(const Network& network) {
   Structure structure;
   structure.folds = network.folds;
+  structure.parts_without_effect = network.parts_without_effect;
   ShapeExecutor shapes;
   Recorder recorder(shapes, structure);
   const Tensor ids = at::empty({1, 2}, at::dtype(at::kLong).device(at::kMeta));
@@ -212,7 +215,8 @@ void check_all_read(const Structure& structure, const WeightStore& weights,
     read.insert(weights.canonical(tensor.name));
   std::vector<std::string> others;
   for (const std::string& name : weights.names())
-    if (!read.contains(name) && !is_without_effect(name)) others.push_back(printable(name));
+    if (!read.contains(name) && !is_without_effect(name, structure.parts_without_effect))
+      others.push_back(printable(name));
   if (others.empty()) return;
   throw Error("{}: holds weights that its configuration has no place for: {}", where,
               listed(others, kListed));

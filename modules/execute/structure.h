@@ -47,6 +47,7 @@ struct Structure {
   std::vector<AttentionUse> attentions;
   std::vector<SiteName> taps;
   std::vector<ChannelFold> folds;
+  std::vector<std::string> parts_without_effect;  ///< see Network
 };
 
 Structure structure_of(const Network& network);
@@ -70,8 +71,8 @@ void check_weights(const Structure& structure, const WeightStore& weights,
                    const std::string& where);
 
 /// Checks that the structure names every weight of the store, or that the weight is known to have
-/// no effect (rotation tables, counters). Otherwise throws an Error that names the first few: an
-/// unread weight may mean another network.
+/// no effect (rotation tables, counters, parts_without_effect). Otherwise throws an Error that
+/// names the first few: an unread weight may mean another network.
 void check_all_read(const Structure& structure, const WeightStore& weights,
                     const std::string& where);
 

@@ -110,12 +110,17 @@ data::AudioReader audio_reader(const Model& model, const Tower& tower) {
   if (options.sampling_rate != data::kAudioRate)
     throw Error("{}: sampling_rate: expected {} Hz, got {}", model.path.string(), data::kAudioRate,
                 options.sampling_rate);
+  const data::LogMel log_mel(options);
+  if (const auto* whisper = std::get_if<WhisperConfig>(&tower.encoder);
+      whisper && log_mel.chunk_frames() != whisper->max_frames())
+    throw Error("{}: the feature extractor makes {} frames of a clip, the encoder takes {}",
+                model.path.string(), log_mel.chunk_frames(), whisper->max_frames());
   const auto tokens = [network = model.network, bins](std::int64_t frames) {
     Stream stream;
     stream.input = input_without_data({1, frames, bins});
     return hidden_states(network, Modality::kAudio, stream);
   };
-  return {data::LogMel(options), token_of(tower), kept<std::int64_t>(tokens)};
+  return {log_mel, token_of(tower), kept<std::int64_t>(tokens)};
 }
 
 }  // namespace

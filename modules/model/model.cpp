@@ -8,6 +8,7 @@
 #include "data/formats/pickle.h"
 #include "modules/model/described_weights.h"
 #include "modules/model/model_network.h"
+#include "modules/model/parts_without_effect.h"
 #include "modules/model/tied_head.h"
 #include "modules/weights/gguf_store.h"
 #include "modules/weights/safetensors_store.h"
@@ -44,6 +45,7 @@ Model assemble(const fs::path& path, ModelConfig config, nlohmann::json config_j
   weights = with_ties(std::move(weights), aliases_of(config));
   // An export's checksums already tell its files.
   if (!is_quantized(config_json)) check_all_read(structure, *weights, path.string());
+  weights = without_parts(std::move(weights), structure.parts_without_effect, path.string());
   check_weights(structure, *weights, path.string());
   return {{config, std::move(weights), std::move(network), std::move(structure)},
           path,

@@ -4,6 +4,7 @@
 #include "modules/encoders/conformer.h"
 #include "modules/encoders/glm4v_vision.h"
 #include "modules/encoders/vit.h"
+#include "modules/encoders/whisper.h"
 #include "modules/language/decoder.h"
 
 namespace dualpath::modules {
@@ -19,7 +20,8 @@ Network make_encoder(const Tower& tower) {
   return std::visit(
       Overloaded{[&](const VitConfig& config) { return make_vit(config, prefix); },
                  [&](const Glm4vVisionConfig& config) { return make_glm4v_vision(config, prefix); },
-                 [&](const ConformerConfig& config) { return make_conformer(config, prefix); }},
+                 [&](const ConformerConfig& config) { return make_conformer(config, prefix); },
+                 [&](const WhisperConfig& config) { return make_whisper(config, prefix); }},
       tower.encoder);
 }
 

@@ -26,6 +26,8 @@ void append(Network& network, Network tower) {
   std::move(tower.stages.begin(), tower.stages.end(), std::back_inserter(network.stages));
   std::move(tower.folds.begin(), tower.folds.end(), std::back_inserter(network.folds));
   network.tower_samples.merge(tower.tower_samples);
+  std::move(tower.parts_without_effect.begin(), tower.parts_without_effect.end(),
+            std::back_inserter(network.parts_without_effect));
   if (tower.head.exists()) network.head = std::move(tower.head);
 }
 

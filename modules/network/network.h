@@ -57,6 +57,9 @@ struct Network {
   std::vector<ChannelFold> folds = {};
   /// A sample of each tower's input, without data (meta), for finding the tower's structure.
   std::map<Modality, Stream> tower_samples = {};
+  /// Beginnings of the names of tensors that a checkpoint may hold beside this network's: parts of
+  /// its class that no result here depends on (a Whisper's decoder).
+  std::vector<std::string> parts_without_effect = {};
 };
 
 /// Puts the stages of `tower` behind the present ones. A head that it has becomes the network's.

@@ -5,6 +5,7 @@
 #include "modules/config/decoder_config.h"
 #include "modules/config/model_config.h"
 #include "modules/config/vit_config.h"
+#include "modules/config/whisper_config.h"
 #include "tests/fuzz/target.h"
 
 using namespace dualpath;
@@ -15,6 +16,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   });
   fuzz::judge(data, size, [](std::string_view content) {
     modules::VitConfig::from_json(data::JsonObject::parse(content, "config.json"));
+  });
+  fuzz::judge(data, size, [](std::string_view content) {
+    modules::WhisperConfig::from_json(data::JsonObject::parse(content, "config.json"));
   });
   fuzz::judge(data, size, [](std::string_view content) {
     data::ImageProcessorOptions::from_json(data::JsonObject::parse(content, "config.json"));

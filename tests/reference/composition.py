@@ -2,10 +2,11 @@
 alignment layers in plain torch.
 
 Makes in --out: model/ (config.json, model.safetensors, tokenizer), torchaudio/, the same with the Conformer of torchaudio instead
-of Parakeet's, and model.safetensors:
+of Parakeet's, others/, the same with the DINOv2 of vit.py and the encoder of a whole Whisper of whisper.py, and model.safetensors and
+others.safetensors:
   ids, mask                  [2, T] int64 and bool  texts with two pictures and two clips, padded on the right
   pixels                     [2, 3, 64, 64] float32
-  features, features_mask    [2, F, mels] float32 and [2, F] bool
+  features, features_mask    [2, F, mels] float32 and [2, F] bool; of a Whisper, what lies behind a clip is an input, too
   aligned_images             [2, 4, H] float32  behind the alignment layers, before the decoder
   aligned_audio              [2, Q, H] float32
   logits                     [2, T, V] float32, by eager attention
@@ -25,12 +26,15 @@ from safetensors.torch import load_file, save_file
 from tiny import DEFAULTS, SEED, fill, save_tokenizer, train_tokenizer
 from tokenizers import AddedToken
 from transformers import (
+    Dinov2Model,
     LlamaConfig,
     LlamaForCausalLM,
     ParakeetEncoder,
     ParakeetFeatureExtractor,
     ViTImageProcessor,
     ViTModel,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
 )
 
 IMAGE, IMAGE_TOKEN = "<|image|>", 512
@@ -39,8 +43,11 @@ FRAMES = (67, 50)
 WIDTH, QUERIES, HEADS = DEFAULTS["hidden_size"], 3, 4
 IMAGE_ALIGNMENT = {"merge_size": 2, "intermediate_size": 80}
 IMAGE_PROCESSOR = ViTImageProcessor(size={"height": 64, "width": 64})
-MEL_BANDS = {"parakeet": 32, "torchaudio": 48}
-FEATURE_EXTRACTOR = ParakeetFeatureExtractor(feature_size=MEL_BANDS["parakeet"])
+FEATURE_EXTRACTORS = {
+    "parakeet": ParakeetFeatureExtractor(feature_size=32),
+    "torchaudio": ParakeetFeatureExtractor(feature_size=48),
+    "generation": WhisperFeatureExtractor(feature_size=32, chunk_length=2, return_attention_mask=True),
+}
 AUDIO_ALIGNMENT = {"merge_size": 3, "num_queries": QUERIES, "num_attention_heads": HEADS}
 
 
@@ -84,9 +91,15 @@ def align_audio(layer: Alignment, hidden: torch.Tensor, lengths: list[int]) -> t
     return torch.stack(clips) + layer.modality
 
 
-def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
-    vision = ViTModel.from_pretrained(arguments.vit / "huggingface", add_pooling_layer=False)
-    audio = ParakeetEncoder.from_pretrained(arguments.conformer / "parakeet")
+def hear(audio: torch.nn.Module, features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
+    """Hidden states of features [B, F, mels] with mask [B, F], and how many of them each clip has."""
+    if isinstance(audio, ParakeetEncoder):
+        heard = audio(features, attention_mask=mask)
+        return heard.last_hidden_state, heard.attention_mask.sum(1).tolist()
+    return audio(features.transpose(1, 2)).last_hidden_state, ((mask.sum(1) + 1) // 2).tolist()
+
+
+def make_parts(vision, audio, generator) -> dict[str, torch.nn.Module]:
     made = {
         "language_model": LlamaForCausalLM(LlamaConfig(**DEFAULTS | {"vocab_size": 514})),
         "vision_alignment": Alignment(vision.config.hidden_size, 4, IMAGE_ALIGNMENT["intermediate_size"]),
@@ -97,24 +110,24 @@ def make_parts(arguments, generator) -> dict[str, torch.nn.Module]:
     return {name: part.eval() for name, part in (made | {"vision_tower": vision, "audio_tower": audio}).items()}
 
 
-def save_model(directory, parts, arguments, tokenizer, audio="parakeet") -> None:
+def save_model(directory, parts, tokenizer, vision, audio) -> None:
     """Saves the encoders' tensors under the names of their own files, which differ from transformers' names in memory."""
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.state_dict() for name, part in parts.items()}
     decoder = tensors["language_model"]
     tensors["language_model"] = {key.removeprefix("model."): decoder[key] for key in decoder if key != "lm_head.weight"}
-    tensors["vision_tower"] = load_file(arguments.vit / "huggingface" / "model.safetensors")
-    tensors["audio_tower"] = load_file(arguments.conformer / audio / "model.safetensors")
+    tensors["vision_tower"] = load_file(vision / "model.safetensors")
+    tensors["audio_tower"] = load_file(audio / "model.safetensors")
     named = {f"{part}.{name}": value.contiguous() for part, own in tensors.items() for name, value in own.items()}
     save_file(named, directory / "model.safetensors")
     config = {
         "model_type": "dualpath_multimodal",
         "dtype": "float32",
         "text_config": parts["language_model"].config.to_dict(),
-        "vision_config": parts["vision_tower"].config.to_dict(),
+        "vision_config": read_config(vision),
         "image_token_id": IMAGE_TOKEN,
         "vision_alignment": IMAGE_ALIGNMENT,
-        "audio_config": json.loads((arguments.conformer / audio / "config.json").read_text(encoding="utf-8")),
+        "audio_config": read_config(audio),
         "audio_token_id": AUDIO_TOKEN,
         "audio_alignment": AUDIO_ALIGNMENT,
     }
@@ -122,9 +135,13 @@ def save_model(directory, parts, arguments, tokenizer, audio="parakeet") -> None
     save_tokenizer(tokenizer, directory)
     processors = {
         "image_processor": IMAGE_PROCESSOR.to_dict(),
-        "feature_extractor": FEATURE_EXTRACTOR.to_dict() | {"feature_size": MEL_BANDS[audio]},
+        "feature_extractor": FEATURE_EXTRACTORS[audio.name].to_dict(),
     }
     (directory / "processor_config.json").write_text(json.dumps(processors, indent=1) + "\n", encoding="utf-8")
+
+
+def read_config(directory) -> dict:
+    return json.loads((directory / "config.json").read_text(encoding="utf-8"))
 
 
 def make_texts(tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,7 +171,7 @@ def write_samples(out, texts: list[str]) -> list[dict]:
 
 
 @torch.no_grad()
-def sample_nll(parts, tokenizer, out, sample) -> torch.Tensor:
+def sample_nll(parts, extractor, tokenizer, out, sample) -> torch.Tensor:
     counts = {IMAGE_TOKEN: 4, AUDIO_TOKEN: QUERIES}
     ids = [i for token in tokenizer.encode(sample["text"]).ids for i in [token] * counts.get(token, 1)] + [0]
     ids = torch.tensor([ids])
@@ -165,8 +182,11 @@ def sample_nll(parts, tokenizer, out, sample) -> torch.Tensor:
         embedded = embedded.masked_scatter((ids == IMAGE_TOKEN)[..., None], images)
     for name in sample.get("audio", []):
         clip, rate = soundfile.read(out / name, dtype="float32")
-        heard = parts["audio_tower"](**FEATURE_EXTRACTOR([clip], sampling_rate=rate, return_tensors="pt"))
-        audio = align_audio(parts["audio_alignment"], heard.last_hidden_state, heard.attention_mask.sum(1).tolist())
+        batch = extractor([clip], sampling_rate=rate, return_tensors="pt", return_attention_mask=True)
+        features = batch["input_features"]
+        features = features.transpose(1, 2) if isinstance(extractor, WhisperFeatureExtractor) else features
+        heard, real = hear(parts["audio_tower"], features, batch["attention_mask"].bool())
+        audio = align_audio(parts["audio_alignment"], heard, real)
         embedded = embedded.masked_scatter((ids == AUDIO_TOKEN)[..., None], audio)
     logits = parts["language_model"](inputs_embeds=embedded).logits
     targets = ids[0, 1:]
@@ -175,20 +195,21 @@ def sample_nll(parts, tokenizer, out, sample) -> torch.Tensor:
 
 
 @torch.no_grad()
-def expected_values(parts, tokens, generator) -> dict[str, torch.Tensor]:
+def expected_values(parts, tokens, frames, generator) -> dict[str, torch.Tensor]:
+    """frames: of every clip, where silence fills it up; else the longest's."""
     ids, mask = make_texts(tokens)
     pixels = torch.randn(2, 3, 64, 64, generator=generator)
-    features_mask = torch.arange(max(FRAMES)) < torch.tensor(FRAMES)[:, None]
-    features = torch.randn(2, max(FRAMES), parts["audio_tower"].config.num_mel_bins, generator=generator)
-    features *= features_mask[..., None]
+    features_mask = torch.arange(frames) < torch.tensor(FRAMES)[:, None]
+    features = torch.randn(2, frames, parts["audio_tower"].config.num_mel_bins, generator=generator)
+    if isinstance(parts["audio_tower"], ParakeetEncoder):
+        features *= features_mask[..., None]
 
     def run(attention):
         for name in ("language_model", "vision_tower", "audio_tower"):
             parts[name].set_attn_implementation(attention)
         images = align_images(parts["vision_alignment"], parts["vision_tower"](pixels).last_hidden_state)
-        heard = parts["audio_tower"](features, attention_mask=features_mask)
-        real = heard.attention_mask.sum(1).tolist()
-        audio = align_audio(parts["audio_alignment"], heard.last_hidden_state, real)
+        heard, real = hear(parts["audio_tower"], features, features_mask)
+        audio = align_audio(parts["audio_alignment"], heard, real)
         decoder = parts["language_model"]
         embedded = decoder.get_input_embeddings()(ids)
         embedded = embedded.masked_scatter((ids == IMAGE_TOKEN)[..., None], images)
@@ -211,7 +232,11 @@ def expected_values(parts, tokens, generator) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     arguments = parse_arguments(
-        __doc__, "folder for the model's directory and expected values", vit="what vit.py made", conformer="and conformer.py"
+        __doc__,
+        "folder for the model's directory and expected values",
+        vit="what vit.py made",
+        conformer="and conformer.py",
+        whisper="and whisper.py",
     )
     generator = torch.Generator().manual_seed(SEED)
     texts = read_texts(arguments.assets / HANDBOOK_NAME)
@@ -219,14 +244,31 @@ def main() -> None:
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (IMAGE, AUDIO)])
     assert [tokenizer.token_to_id(token) for token in (IMAGE, AUDIO)] == [IMAGE_TOKEN, AUDIO_TOKEN]
     tokens = tokenizer.encode(max(texts, key=len)[:500]).ids
-    parts = make_parts(arguments, generator)
-    save_model(arguments.out / "model", parts, arguments, tokenizer)
-    save_model(arguments.out / "torchaudio", parts, arguments, tokenizer, audio="torchaudio")
-    expected = expected_values(parts, tokens, generator)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     samples = write_samples(arguments.out, texts)
-    expected["sample_nll"] = torch.stack([sample_nll(parts, tokenizer, arguments.out, sample) for sample in samples])
-    assert expected["logits"].std(-1).min() > 0.3, "the logits are nearly alike"
-    save(arguments.out / "model.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
+    vit, parakeet = arguments.vit / "huggingface", arguments.conformer / "parakeet"
+    dinov2, whisper = arguments.vit / "dinov2", arguments.whisper / "generation"
+
+    def make(name, vision, audio, extractor, frames):
+        parts = make_parts(vision, audio, generator)
+        expected = expected_values(parts, tokens, frames, generator)
+        expected["sample_nll"] = torch.stack(
+            [sample_nll(parts, extractor, tokenizer, arguments.out, sample) for sample in samples]
+        )
+        assert expected["logits"].std(-1).min() > 0.3, f"{name}: the logits are nearly alike"
+        save(arguments.out / f"{name}.safetensors", expected, __file__, text=HANDBOOK_NAME, seed=SEED)
+        return parts
+
+    vision = ViTModel.from_pretrained(vit, add_pooling_layer=False)
+    audio = ParakeetEncoder.from_pretrained(parakeet)
+    parts = make("model", vision, audio, FEATURE_EXTRACTORS["parakeet"], max(FRAMES))
+    save_model(arguments.out / "model", parts, tokenizer, vit, parakeet)
+    save_model(arguments.out / "torchaudio", parts, tokenizer, vit, arguments.conformer / "torchaudio")
+
+    audio = WhisperForConditionalGeneration.from_pretrained(whisper).get_encoder()
+    frames = 2 * audio.config.max_source_positions
+    parts = make("others", Dinov2Model.from_pretrained(dinov2), audio, FEATURE_EXTRACTORS["generation"], frames)
+    save_model(arguments.out / "others", parts, tokenizer, dinov2, whisper)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,10 @@ JOBS = {
     "log_mel": ("log_mel.safetensors", {}),
     "vit": ("vit", {}),
     "conformer": ("conformer", {}),
+    "whisper": ("whisper", {}),
     "glm4v": ("glm4v", {}),
-    "composition": ("composition", {"vit": "vit", "conformer": "conformer"}),
+    "towers": ("towers", {}),
+    "composition": ("composition", {"vit": "vit", "conformer": "conformer", "whisper": "whisper"}),
     "images": ("images", {}),
     "image_processors": ("image_processors", {}),
     "audio": ("audio", {}),
@@ -50,7 +52,7 @@ JOBS = {
 
 
 # Scripts that read what tools/fetch_assets.py --towers has fetched -> another script that they import.
-OF_TOWERS = {"vendor_tokenizers": "chat_templates"}
+OF_TOWERS = {"vendor_tokenizers": "chat_templates", "towers": "log_mel"}
 
 
 def parse() -> argparse.Namespace:

@@ -30,6 +30,8 @@ Model any_model() {
              "quantize.config_groups={all: {targets: [Linear], input_activations: {strategy: "
              "token, dynamic: true}}}"}},
       Model{"glm4v/tiny", {"train.gradient_checkpointing=true"}},
+      Model{"composition/others",
+            {"quantize.config_groups={all: {targets: [Linear, Conv1d, Conv2d]}}"}},
       Model{"composition/model",
             {"quantize.modality_scales=separate",
              "quantize.config_groups={all: {targets: [Linear, Conv2d, 're:.*depthwise_conv$']}}"}});

@@ -116,12 +116,14 @@ TEST_CASE("without quantizing, the parts that are named learn, and the export is
 }
 
 TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][multimodal]") {
-  // The settings test codes in words, names that torchaudio spells in its own way, and a search for
-  // factors. The search's first sample shows the towers nothing.
+  // The settings test codes in words, names that torchaudio spells in its own way, a search for
+  // factors, and a file that holds a decoder beside Whisper's encoder. The search's first sample
+  // shows the towers nothing.
   const auto [model, setting] = GENERATE(table<std::string, std::string>(
       {{"model", "quantize.config_groups={all: {targets: [Linear], weights: {num_bits: 4}}}"},
        {"torchaudio", "quantize.calibration={num_samples: 6}"},
-       {"model", "quantize.smoothing={search: true}"}}));
+       {"model", "quantize.smoothing={search: true}"},
+       {"others", "quantize.smoothing={}"}}));
   INFO(model << " " << setting);
   const MultimodalRun run(model, "composition");
   const Arguments settings{"--set", setting, "--set", "train.max_steps=1"};

@@ -78,6 +78,34 @@ TEST_CASE("features are those of transformers' ParakeetFeatureExtractor", "[data
   CHECK(expected(name).size(1) == frames + 1);
 }
 
+TEST_CASE("features are those of transformers' WhisperFeatureExtractor", "[data][log_mel]") {
+  const auto [name, bands, seconds] = GENERATE(table<std::string, std::int64_t, std::int64_t>(
+      {{"whisper", 80, 30}, {"whisper_128", 128, 10}}));
+  INFO(name);
+  LogMelOptions options = LogMelOptions::whisper();
+  options.feature_size = bands;
+  options.chunk_length = seconds;
+  const AudioFeatures batch = features_of(options, expected_clips());
+  CHECK(largest_difference(batch.features, expected(name)) < kTolerance);
+  CHECK(batch.mask.all().item<bool>());
+  CHECK(LogMel(options).chunk_frames() == batch.features.size(1));
+  options.return_attention_mask = true;
+  const AudioFeatures told = features_of(options, expected_clips());
+  CHECK(told.features.equal(batch.features));
+  CHECK(told.mask.equal(expected("whisper_mask").narrow(1, 0, told.mask.size(1))));
+}
+
+TEST_CASE("a clip longer than a chunk is refused, not cut off", "[data][log_mel]") {
+  LogMelOptions options = LogMelOptions::whisper();
+  options.chunk_length = 1;
+  const std::vector<float> longest(16000, 0.5f), too_long(16001, 0.5f), shortest(1, 0.5f);
+  CHECK(features_of(options, {longest, shortest}).features.isfinite().all().item<bool>());
+  CHECK(testing::error_message([&] { features_of(options, {too_long}); }) ==
+        "audio clip: expected at most 16000 samples (1 s), got 16001");
+  CHECK(testing::error_message([&] { features_of(options, {{}}); }) ==
+        "audio clip: expected at least 1 samples, got 0");
+}
+
 TEST_CASE("features are the logarithm of torchaudio's MelSpectrogram", "[data][log_mel]") {
   const auto [name, options] = GENERATE(table<std::string, LogMelOptions>(
       {{"torchaudio", torchaudio_options()}, {"torchaudio_slaney", torchaudio_slaney_options()}}));
@@ -142,10 +170,38 @@ TEST_CASE("options are read from Parakeet's preprocessor_config.json", "[data][l
   CHECK(options.hop_length == 128);
   CHECK(options.preemphasis == 0.0);
   CHECK(testing::error_message(
-            [&] { read(R"({"feature_extractor_type": "WhisperFeatureExtractor"})"); }) ==
-        "preprocessor_config.json: feature_extractor_type: expected "
-        "ParakeetFeatureExtractor, got \"WhisperFeatureExtractor\"");
+            [&] { read(R"({"feature_extractor_type": "ASTFeatureExtractor"})"); }) ==
+        "preprocessor_config.json: feature_extractor_type: expected ParakeetFeatureExtractor or "
+        "WhisperFeatureExtractor, got \"ASTFeatureExtractor\"");
   CHECK(testing::error_message([&] {
           read(R"({"feature_extractor_type": "ParakeetFeatureExtractor", "win_length": 600})");
         }) == "preprocessor_config.json: win_length: expected an integer in [1, 512], got 600");
+}
+
+TEST_CASE("options are read from Whisper's preprocessor_config.json, or refused by name",
+          "[data][log_mel]") {
+  const auto read = [](const std::string& keys) {
+    return LogMelOptions::from_json(JsonObject::parse(
+        R"({"feature_extractor_type": "WhisperFeatureExtractor")" + keys + "}", "config"));
+  };
+  CHECK(read("") == LogMelOptions::whisper());
+  CHECK(read(R"(, "n_samples": 480000, "nb_max_frames": 3000, "padding_value": 0.0)") ==
+        LogMelOptions::whisper());
+  const LogMelOptions options = read(
+      R"(, "feature_size": 128, "hop_length": 80, "n_fft": 512, "chunk_length": 5,
+         "return_attention_mask": true)");
+  CHECK(options.feature_size == 128);
+  CHECK(options.hop_length == 80);
+  CHECK(options.n_fft == 512);
+  CHECK(options.win_length == 512);
+  CHECK(options.chunk_length == 5);
+  CHECK(options.return_attention_mask);
+  const auto message = [&](const std::string& keys) {
+    return testing::error_message([&] { read(keys); });
+  };
+  CHECK(message(R"(, "sampling_rate": 8000)").starts_with("config: sampling_rate: expected"));
+  CHECK(message(R"(, "dither": 0.1)").starts_with("config: dither: expected"));
+  CHECK(message(R"(, "padding_value": 1.0)").starts_with("config: padding_value: expected"));
+  CHECK(message(R"(, "padding_side": "left")") ==
+        "config: padding_side: expected \"right\", got \"left\"");
 }

@@ -4,6 +4,7 @@
 
 #include "modules/encoders/conformer.h"
 #include "modules/encoders/vit.h"
+#include "modules/encoders/whisper.h"
 #include "modules/execute/float_executor.h"
 #include "modules/execute/shape_executor.h"
 #include "modules/weights/safetensors_store.h"
@@ -94,7 +95,7 @@ TEST_CASE("replayed stages of vision transformers have the bits of the direct ru
   const torch::NoGradGuard no_grad;
   torch::manual_seed(1);
   const std::filesystem::path path =
-      kReference / "vit" / GENERATE("huggingface", "classifier", "timm");
+      kReference / "vit" / GENERATE("huggingface", "classifier", "timm", "dinov2");
   INFO(path);
   const Network network =
       make_vit(VitConfig::from_json(data::JsonObject::read(path / "config.json")));
@@ -126,6 +127,21 @@ TEST_CASE("replayed stages of Conformers have the bits of the direct run, with o
   check_replays(make_conformer(config), executor, {clips({}), clips({})});
 }
 
+TEST_CASE("replayed stages of a Whisper's encoder have the bits of the direct run",
+          "[modules][graph]") {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(5);
+  const std::filesystem::path path = kReference / "whisper" / "generation";
+  const auto config = WhisperConfig::from_json(data::JsonObject::read(path / "config.json"));
+  FloatExecutor executor(std::make_shared<SafetensorsStore>(path), at::kFloat);
+  const auto clips = [&](const Tensor& mask) {
+    return tower_state(Modality::kAudio, torch::randn({2, 200, 32}), mask);
+  };
+  check_replays(make_whisper(config), executor,
+                {clips(mask_of(200, {200, 200})), clips(mask_of(200, {17, 140}))});
+  check_replays(make_whisper(config), executor, {clips({}), clips({})});
+}
+
 TEST_CASE("replayed stages of Glm4v, tower and decoder, have the bits of the direct run",
           "[modules][graph]") {
   const torch::NoGradGuard no_grad;
@@ -139,9 +155,11 @@ TEST_CASE("replayed stages of Glm4v, tower and decoder, have the bits of the dir
 
 TEST_CASE("replayed stages of a composition have the bits of the direct run", "[modules][graph]") {
   const torch::NoGradGuard no_grad;
-  const Model model = open_model(kReference / "composition" / "model");
+  const std::string name = GENERATE("model", "others");
+  INFO(name);
+  const Model model = open_model(kReference / "composition" / name);
   FloatExecutor executor(model.weights, at::kFloat);
-  modules::NamedTensors expected = expected_tensors("composition/model.safetensors");
+  modules::NamedTensors expected = expected_tensors("composition/" + name + ".safetensors");
   State first = make_state(expected["ids"], expected["mask"].to(at::kBool));
   first.towers[Modality::kImage].input = expected["pixels"];
   first.towers[Modality::kAudio].input = expected["features"];

@@ -38,8 +38,10 @@ Tensor real_logits(const Network& network, Executor& executor, State& state) {
 TEST_CASE("a model of our own composition is its parts, joined by alignment layers",
           "[modules][composition]") {
   const torch::NoGradGuard no_grad;
-  const Model model = open_model(kModel);
-  NamedTensors expected = expected_tensors("composition/model.safetensors");
+  const std::string name = GENERATE("model", "others");
+  INFO(name);
+  const Model model = open_model(kModel.parent_path() / name);
+  NamedTensors expected = expected_tensors("composition/" + name + ".safetensors");
   const float bound = logit_bound(expected["attention_difference"]);
   FloatExecutor executor(model.weights, at::kFloat);
   State state = masked_state(expected);
@@ -51,6 +53,16 @@ TEST_CASE("a model of our own composition is its parts, joined by alignment laye
   CHECK(largest_difference(logits, expected["logits"].index({mask})) <= bound);
   CHECK((state.kinds == static_cast<std::int64_t>(Modality::kImage)).sum().item<int>() == 8);
   CHECK((state.kinds == static_cast<std::int64_t>(Modality::kAudio)).sum().item<int>() == 6);
+}
+
+TEST_CASE("a Whisper's decoder in the file is left out of the weights", "[modules][composition]") {
+  const Model model = open_model(kModel.parent_path() / "others");
+  for (const std::string& name : model.weights->names()) {
+    INFO(name);
+    CHECK(name.find("decoder") == std::string::npos);
+  }
+  CHECK(!model.weights->contains("audio_tower.model.decoder.layer_norm.weight"));
+  CHECK(model.weights->contains("audio_tower.model.encoder.layer_norm.weight"));
 }
 
 TEST_CASE("what lies in the padding of clips changes nothing", "[modules][composition]") {
@@ -100,6 +112,13 @@ TEST_CASE("what is wrong in a composition's config.json is named", "[modules][co
         "config.json: vision_alignment: expected an object, but the key is missing");
   CHECK(message([](auto& c) { c.erase("image_token_id"); }) ==
         "config.json: image_token_id: expected an integer in [0, 513], but the key is missing");
+  CHECK(message([](auto& c) { c["audio_config"]["model_type"] = "hubert"; }) ==
+        "config.json: audio_config: model_type: expected parakeet_encoder, conformer or whisper, "
+        "got \"hubert\"");
+  CHECK(
+      message([](auto& c) { c = c["vision_config"]; }) ==
+      "config.json: model_type: vit is an encoder's; expected a decoder's, or dualpath_multimodal "
+      "with the encoder as its vision_config or audio_config");
   CHECK(message([](auto& c) { c["audio_token_id"] = 512; }) ==
         "config.json: image_token_id and audio_token_id are the same");
   CHECK(message([](auto& c) { c["audio_alignment"]["num_attention_heads"] = 7; }) ==

@@ -5,6 +5,7 @@
 #include "modules/correction/corrections.h"
 #include "modules/encoders/conformer.h"
 #include "modules/encoders/vit.h"
+#include "modules/encoders/whisper.h"
 #include "modules/weights/safetensors_store.h"
 #include "quant/calibrate/calibration.h"
 #include "quant/execute/quantized_executor.h"
@@ -81,11 +82,13 @@ TEST_CASE("replayed stages of a quantized vision transformer have the bits of th
           "[quant][graph]") {
   const torch::NoGradGuard no_grad;
   torch::manual_seed(3);
-  const std::filesystem::path path = kReference / "vit" / "timm";
+  const std::filesystem::path path = kReference / "vit" / GENERATE("timm", "dinov2");
+  INFO(path);
   const auto config = modules::VitConfig::from_json(data::JsonObject::read(path / "config.json"));
   QuantizeOptions options;
   options.config_groups.front().targets = {"Linear", "Conv2d"};
-  options.ignore = {"re:(classifier|head)$"};
+  options.ignore.clear();
+  if (config.num_labels > 0) options.ignore = {"head"};
   const auto pixels = [] { return tower_state(Modality::kImage, torch::randn({2, 3, 64, 64})); };
   check_quantized_replays(modules::make_vit(config),
                           std::make_shared<modules::SafetensorsStore>(path), options, at::kFloat,
@@ -115,6 +118,25 @@ TEST_CASE("replayed stages of a quantized Conformer have the bits of the direct 
   };
   check_quantized_replays(modules::make_conformer(config), weights, options, at::kFloat,
                           {clips(48, 48), clips(48, 29)});
+}
+
+TEST_CASE("replayed stages of a quantized Whisper have the bits of the direct run",
+          "[quant][graph]") {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(6);
+  const std::filesystem::path path = kReference / "whisper" / "model";
+  const auto config =
+      modules::WhisperConfig::from_json(data::JsonObject::read(path / "config.json"));
+  QuantizeOptions options;
+  options.config_groups.front().targets = {"Linear", "Conv1d"};
+  options.ignore.clear();
+  const auto clips = [](std::int64_t first, std::int64_t second) {
+    const Tensor mask = at::arange(200).lt(torch::tensor(std::vector{first, second}).unsqueeze(1));
+    return tower_state(Modality::kAudio, torch::randn({2, 200, 32}), mask);
+  };
+  check_quantized_replays(modules::make_whisper(config),
+                          std::make_shared<modules::SafetensorsStore>(path), options, at::kFloat,
+                          {clips(200, 200), clips(200, 29)});
 }
 
 TEST_CASE("replayed stages of a quantized Glm4v have the bits of the direct run",

@@ -25,9 +25,8 @@ namespace {
 constexpr std::int64_t kWindow = 512;
 
 struct Multimodal {
-  explicit Multimodal(const std::string& script)
-      : folder(kReference / script),
-        model(modules::open_model(folder / (script == "glm4v" ? "tiny" : "model"))) {}
+  explicit Multimodal(const std::string& script, const std::string& name = "tiny")
+      : folder(kReference / script), model(modules::open_model(folder / name)) {}
 
   data::MediaSamples samples(const std::filesystem::path& texts,
                              std::int64_t window = kWindow) const {
@@ -68,12 +67,12 @@ std::vector<float> nll_of(const Multimodal& multimodal, std::int64_t batch_size)
 
 TEST_CASE("samples with pictures and clips are scored as transformers scores them",
           "[trainer][media]") {
-  const std::string script = GENERATE("glm4v", "composition");
-  INFO(script);
-  const Multimodal multimodal(script);
-  const std::string file = script == "glm4v" ? "tiny" : "model";
+  const auto [script, name] = GENERATE(table<std::string, std::string>(
+      {{"glm4v", "tiny"}, {"composition", "model"}, {"composition", "others"}}));
+  INFO(script << " " << name);
+  const Multimodal multimodal(script, name);
   const at::Tensor expected =
-      expected_tensors(script + "/" + file + ".safetensors").at("sample_nll");
+      expected_tensors(script + "/" + name + ".safetensors").at("sample_nll");
   const at::Tensor alone = torch::tensor(nll_of(multimodal, 1)),
                    together = torch::tensor(nll_of(multimodal, 3));
   REQUIRE(alone.sizes() == expected.sizes());
@@ -199,6 +198,28 @@ TEST_CASE("an image processor that its encoder does not agree with is an error",
   CHECK(message("patch_size", 7) == ": patch_size: the image processor has 7, the encoder 14");
   CHECK(message("temporal_patch_size", 1) ==
         ": temporal_patch_size: the image processor has 1, the encoder 2");
+}
+
+TEST_CASE("a Whisper's feature extractor fills clips up to the encoder's length, or is refused",
+          "[trainer][media]") {
+  const TemporaryDirectory directory;
+  for (const auto& entry : std::filesystem::directory_iterator(kReference / "composition/others"))
+    std::filesystem::copy(entry.path(), directory / entry.path().filename().string());
+  nlohmann::json config = data::read_json(directory / "processor_config.json");
+  config["feature_extractor"]["chunk_length"] = 3;
+  write_plain(directory / "processor_config.json", config.dump());
+  const modules::Model model = modules::open_model(directory.path());
+  CHECK(error_message([&] { media_readers(model); }) ==
+        directory.path().string() +
+            ": the feature extractor makes 300 frames of a clip, the encoder takes 200");
+}
+
+TEST_CASE("a clip's silence takes no tokens if the feature extractor tells it apart",
+          "[trainer][media]") {
+  const modules::Model model = modules::open_model(kReference / "composition/others");
+  const data::MediaReaders readers = media_readers(model);
+  const std::vector<std::vector<float>> clip{std::vector<float>(9760, 0.1f)};
+  CHECK(readers.audio->log_mel(clip).mask.sum().item<std::int64_t>() == 61);
 }
 
 TEST_CASE("how pictures are prepared is part of a model's fingerprint", "[trainer][media]") {
