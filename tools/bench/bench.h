@@ -39,6 +39,7 @@ std::unique_ptr<Bench> decode_bench();
 /// clips of SIZE frames.
 std::unique_ptr<Bench> vit_bench();
 std::unique_ptr<Bench> conformer_bench();
+std::unique_ptr<Bench> whisper_bench();
 
 data::Batch random_batch(std::int64_t windows, std::int64_t tokens, std::int64_t vocabulary);
 /// A cache of `tokens` random keys and values for each attention.

@@ -73,6 +73,8 @@ int run(int argc, char** argv) {
   const CLI::App* vit = app.add_subcommand("vit", "one paired step of ViT-B/16: BATCH PIXELS");
   const CLI::App* conformer =
       app.add_subcommand("conformer", "one paired step of a 17-layer Conformer: BATCH FRAMES");
+  const CLI::App* whisper =
+      app.add_subcommand("whisper", "one paired step of Whisper tiny's encoder: BATCH FRAMES");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -89,6 +91,7 @@ int run(int argc, char** argv) {
     trainer::use_threads(kThreads);
     serve(*(vit->parsed()         ? bench::vit_bench()
             : conformer->parsed() ? bench::conformer_bench()
+            : whisper->parsed()   ? bench::whisper_bench()
                                   : bench::decode_bench()));
   }
   return kDone;

@@ -3,6 +3,7 @@
 #include "modules/correction/corrections.h"
 #include "modules/encoders/conformer.h"
 #include "modules/encoders/vit.h"
+#include "modules/encoders/whisper.h"
 #include "modules/execute/compute_weights.h"
 #include "quant/calibrate/calibration.h"
 #include "quant/compare/paired_forward.h"
@@ -117,6 +118,10 @@ std::unique_ptr<Bench> vit_bench() {
 
 std::unique_ptr<Bench> conformer_bench() {
   return std::make_unique<TowerBench>(modules::make_conformer(conformer_of_17()), Modality::kAudio);
+}
+
+std::unique_ptr<Bench> whisper_bench() {
+  return std::make_unique<TowerBench>(modules::make_whisper({}), Modality::kAudio);
 }
 
 }  // namespace dualpath::bench

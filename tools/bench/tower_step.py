@@ -1,6 +1,7 @@
 """One optimizer step of a peer on an encoder with random weights, timed: bfloat16, AdamW on all of them.
 
-  tower_step.py TOWER PEER      TOWER: vit (timm's, cross-entropy) or conformer (torchaudio's, mean square); PEER: fine_tune, torchao
+  tower_step.py TOWER PEER      TOWER: vit (timm's, cross-entropy), conformer (torchaudio's, mean square) or whisper (transformers',
+                                mean square); PEER: fine_tune, torchao
 
 Answers lines "BATCH SIZE" (pixels a side, or frames), see peer.serve. torchao quantizes every torch.nn.Linear.
 """
@@ -26,6 +27,13 @@ def make_conformer():
     return torchaudio.models.Conformer(input_dim=WIDTH, **sizes), None
 
 
+def make_whisper():
+    from transformers import WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    return WhisperEncoder(WhisperConfig()), None
+
+
 def vit_loss(model, batch: int, size: int) -> torch.Tensor:
     pixels = torch.randn(batch, 3, size, size, dtype=torch.bfloat16)
     return torch.nn.functional.cross_entropy(model(pixels).float(), torch.randint(1000, (batch,)))
@@ -36,7 +44,16 @@ def conformer_loss(model, batch: int, size: int) -> torch.Tensor:
     return model(features, torch.full((batch,), size))[0].float().square().mean()
 
 
-TOWERS = {"vit": (make_vit, vit_loss), "conformer": (make_conformer, conformer_loss)}
+def whisper_loss(model, batch: int, size: int) -> torch.Tensor:
+    features = torch.randn(batch, model.config.num_mel_bins, size, dtype=torch.bfloat16)
+    return model(features).last_hidden_state.float().square().mean()
+
+
+TOWERS = {
+    "vit": (make_vit, vit_loss),
+    "conformer": (make_conformer, conformer_loss),
+    "whisper": (make_whisper, whisper_loss),
+}
 
 
 def main() -> None:

@@ -6,8 +6,12 @@ from rounds import ROOT, Program, median, ours
 
 NAME = "towers"
 # tower -> batch and size: pixels a side, or frames (4 s at 100 a second)
-SHAPES = {"vit": (8, 224), "conformer": (8, 400)}
-ABOUT = {"vit": "ViT-B/16, 8 images of 224x224", "conformer": "Conformer, 17 layers of 512, kernel 31, 8 clips of 4 s"}
+SHAPES = {"vit": (8, 224), "conformer": (8, 400), "whisper": (2, 3000)}
+ABOUT = {
+    "vit": "ViT-B/16, 8 images of 224x224",
+    "conformer": "Conformer, 17 layers of 512, kernel 31, 8 clips of 4 s",
+    "whisper": "Whisper tiny's encoder, 2 clips of 30 s",
+}
 PEERS = ("fine_tune", "torchao")
 PAIRED = "dualpath_paired"
 
