@@ -33,10 +33,10 @@ struct SampleCounts {
   void add(const SampleCounts& more);
 };
 
-/// What is right and wrong with files of samples.
+/// The counts of the samples in some files, and the mistakes in them.
 struct DataCheck {
   std::vector<std::string> mistakes = {};  ///< each begins with file and line; in the files' order
-  /// By what samples hold beside text: "text" (nothing), "image", "audio", "image and audio".
+  /// Counts by the files beside the text: "text" (none), "image", "audio", "image and audio".
   std::map<std::string, SampleCounts> kinds = {};
   std::map<std::string, std::int64_t> notes = {};  ///< keys without effect, and how often
   std::int64_t empty_texts = 0;                    ///< left out

@@ -30,7 +30,8 @@ class ReadAhead {
   /// The next batch; waits until it is made, and throws what its making threw. At most end - first
   /// calls.
   Batch next();
-  /// How long next() has waited in all, but for the first batch, ahead of which nothing is made.
+  /// Seconds that next() has waited in all, but for the first batch, ahead of which nothing is
+  /// made.
   double waited_seconds() const { return waited_; }
 
  private:

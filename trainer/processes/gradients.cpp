@@ -182,7 +182,7 @@ void GradientSums::take_out(const Bucket& bucket) {
 }
 
 /// Expects from now on the gradients of this step, in the order in which the first process's came.
-/// Those that no process had are in buckets of their own behind them.
+/// Gradients that no process had are in buckets of their own behind them.
 void GradientSums::agree_on_order() {
   std::istringstream text(
       processes_.broadcast(kWhat, fmt::format("{}", fmt::join(arrivals_, " "))));

@@ -73,7 +73,7 @@ Tensor squared_by_share(const Tensor& gradient) {
   return modules::on_device(gradient, on_cpu, on_cuda);
 }
 
-/// How many squared_by_share() returns of a tensor.
+/// The number of shares that squared_by_share() returns of a tensor.
 std::int64_t count_shares(const Tensor& tensor) {
   const auto on_cpu = [&] { return static_cast<std::int64_t>(shares_of({tensor}).size()); };
   return modules::on_device(tensor, on_cpu, [](void*) { return std::int64_t{1}; });

@@ -13,7 +13,7 @@ using nlohmann::ordered_json;
 
 namespace {
 
-/// What is read of one file. Places in it lose the folder.
+/// Reads one file. Places in it lose the folder.
 struct ReadFile {
   ReadFile(const std::string& name, std::string_view content) {
     write_plain(folder / name, content);

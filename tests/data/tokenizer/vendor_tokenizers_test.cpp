@@ -1,7 +1,7 @@
 // The vendors' own tokenizers and chat templates against `tokenizers` and transformers:
 // tests/reference/vendor_tokenizers.py makes the expected ids and texts.
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
