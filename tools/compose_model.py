@@ -198,6 +198,9 @@ def compose(arguments: argparse.Namespace) -> None:
         if folder := getattr(arguments, kind):
             add_tower(kind, folder, arguments, config, tensors)
             processors |= processor_of(folder, key)
+    extractor = processors.get("feature_extractor", {})
+    if extractor.get("feature_extractor_type") == "WhisperFeatureExtractor":
+        extractor["return_attention_mask"] = True  # the decoder gets a clip's own states, not those of 30 s
     if not processors:
         raise ComposeError("nothing to put together: give --vision, --audio or both")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
