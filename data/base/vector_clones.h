@@ -5,7 +5,7 @@
 // versions give the same bits. A function that such a kernel calls becomes part of each version by
 // DP_INLINE, a lambda by DP_LAMBDA.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define DP_VECTOR_CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -167,6 +167,28 @@ TEST_CASE("SIGTERM stops all processes at one step, and another number of them g
   CHECK_THAT(read_file(run / "run/report.json"), !Contains("\"resumed_from\": 0"));
 }
 
+TEST_CASE("a terminal's Ctrl-C reaches launcher and processes, and saves once",
+          "[tools][processes]") {
+  const TinyRun run;
+  Program program = run.program(
+      "train", kTwo + Arguments{"--set", "train.max_steps=400", "--set", "train.save_steps=1000",
+                                "--set", "train.logging_steps=1", "--set", "train.control=false"});
+  program.arguments.insert(program.arguments.begin(), "/usr/bin/setsid");  // a group of its own
+  RunningProgram training(program);
+  wait_for(run / "run/log.jsonl");
+  ::kill(-training.pid(), SIGINT);
+  const ProgramEnd end = training.wait();
+  CHECK(end.code == 130);
+  CHECK_THAT(end.err, Contains("dualpath: train: interrupted after step "));
+}
+
+TEST_CASE("a process that is lost while the others connect is named", "[tools][processes]") {
+  const TinyRun run;
+  const ProgramEnd end = run.run("train", kTwo, "processes.connect.1=kill");
+  CHECK(end.code == 1);
+  CHECK_THAT(end.err, Contains("process 1 of 2") && Contains("killed by signal 9"));
+}
+
 TEST_CASE(
     "a disk that fails during a checkpoint stops all processes, and the run goes on from before",
     "[tools][processes]") {
