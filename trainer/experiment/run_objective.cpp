@@ -8,7 +8,7 @@ namespace dualpath::trainer {
 
 std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                          const modules::Network& network, ControlPath& reference,
-                                         QuantizedPath& path) {
+                                         QuantizedPath& path, Processes& processes) {
   const Recipe& recipe = experiment.recipe;
   modules::GradientCheckpointing checkpointing =
       checkpointing_of(path.trainables.groups, recipe.train.gradient_checkpointing);
@@ -17,7 +17,7 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                                    std::move(checkpointing));
   return std::make_unique<PairedObjective>(
       network, reference.executor, path.corrected, recipe.loss, std::move(checkpointing),
-      chunk_rows(network.head, *path.trainables.weights), *experiment.processes);
+      chunk_rows(network.head, *path.trainables.weights), processes);
 }
 
 }  // namespace dualpath::trainer

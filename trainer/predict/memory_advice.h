@@ -32,18 +32,12 @@ std::string out_of_memory_text(const std::exception& error, const Experiment& ex
 /// lower and by how much.
 template <class Work>
 auto with_memory_advice(const Experiment& experiment, const Work& work) {
-  std::exception_ptr failure;
   try {
     return work();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
-    failure = std::current_exception();
-  }
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& error) {
     throw Error("{}", out_of_memory_text(error, experiment));
   }
 }

@@ -171,7 +171,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const std::int64_t rows_of_step =
       chunk_rows(experiment.model.network.head, *path.trainables.weights);
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
-    run_objective(experiment, network, control, path)->accumulate(batch, count);
+    run_objective(experiment, network, control, path, Processes::alone())->accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
     CrossEntropyObjective(network, control.corrected,

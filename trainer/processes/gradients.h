@@ -13,7 +13,7 @@
 
 namespace dualpath::trainer {
 
-/// Where a parameter's gradients are summed: everywhere, or at the parameter's owner.
+/// Says where a parameter's gradients are summed: everywhere, or at the parameter's owner.
 enum class SummedAt { kAll, kOwner };
 
 /// Sums gradients over the processes, while the backward pass that makes them still runs. Large

@@ -47,14 +47,20 @@ struct StoreError : Error {
   using Error::Error;
 };
 
+/// Begins a call in a thread, which may be left behind.
+template <class Call>
+auto begin(const Call& call) {
+  auto task = std::make_shared<std::packaged_task<decltype(call())()>>(call);
+  auto result = task->get_future();
+  std::thread([task] { (*task)(); }).detach();
+  return result;
+}
+
 /// Runs a call to the store. If the network is gone it has no timeout of its own, so it is left
-/// behind in a thread.
+/// behind.
 template <class Call>
 auto within(seconds timeout, const Call& call) {
-  using Result = decltype(call());
-  auto task = std::make_shared<std::packaged_task<Result()>>(call);
-  std::future<Result> result = task->get_future();
-  std::thread([task] { (*task)(); }).detach();
+  auto result = begin(call);
   if (result.wait_for(timeout) != std::future_status::ready)
     throw StoreError("the store does not answer within {} s", timeout.count());
   try {
@@ -143,10 +149,7 @@ struct Processes::Group {
   /// comes, it is left behind in a thread.
   template <class Call>
   auto while_all_stay(const Call& call) {
-    using Result = decltype(call());
-    auto task = std::make_shared<std::packaged_task<Result()>>(call);
-    std::future<Result> result = task->get_future();
-    std::thread([task] { (*task)(); }).detach();
+    auto result = begin(call);
     while (result.wait_for(kPause) != std::future_status::ready) {
       throw_if_interrupted();
       throw_if_any_leaves("start", seconds(0));

@@ -81,7 +81,8 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
   if (path.trainables.groups.empty())
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
-  const auto objective = run_objective(experiment, experiment.model.network, control, path);
+  const auto objective =
+      run_objective(experiment, experiment.model.network, control, path, processes);
   Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),
