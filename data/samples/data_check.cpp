@@ -73,9 +73,6 @@ class DataChecker {
     Checked one;
     one.is_conversation = std::holds_alternative<Conversation>(entry.content);
     if (model_) {
-      if (model_->assistant_only_loss && !one.is_conversation)
-        throw Error("{}: expected messages or conversations, since only answers are trained on",
-                    entry.origin);
       one.document = write_document(std::move(entry), model_->writer);
     } else {
       one.document.origin = std::move(entry.origin);

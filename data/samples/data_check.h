@@ -19,8 +19,7 @@ struct CheckModel {
   const Tokenizer& tokenizer;
   const ConversationWriter& writer;
   const MediaReaders& readers;
-  std::int64_t window;       ///< tokens
-  bool assistant_only_loss;  ///< text that is no conversation is a mistake then
+  std::int64_t window;  ///< tokens
 };
 
 /// Counts of the good samples of one kind.

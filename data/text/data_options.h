@@ -14,8 +14,8 @@ struct DataOptions {
   std::filesystem::path
       out_of_domain;          ///< text of another domain, only ever evaluated; may be empty
   std::int64_t window = 256;  ///< tokens
-  /// Only the assistants' answers of conversations are targets; all other tokens are context.
-  bool assistant_only_loss = false;
+  /// Of conversations only the assistants' answers are targets; all other tokens are context.
+  bool assistant_only_loss = true;
 
   bool operator==(const DataOptions&) const = default;
 };

@@ -16,7 +16,7 @@ struct DataArguments {
   std::vector<std::filesystem::path> files;
   std::string model;
   std::int64_t window = 0;  // tokens; 0: as many as the model was trained for
-  bool assistant_only_loss = false;
+  bool assistant_only_loss = true;
   bool json = false;
 };
 
@@ -37,9 +37,8 @@ data::DataCheck check(const DataArguments& arguments) {
   const OpenModel open(arguments);
   const std::int64_t window =
       arguments.window > 0 ? arguments.window : open.model.config.max_position_embeddings;
-  return data::check_data(arguments.files,
-                          data::CheckModel{open.model.tokenizer, open.writer, open.readers, window,
-                                           arguments.assistant_only_loss});
+  return data::check_data(
+      arguments.files, data::CheckModel{open.model.tokenizer, open.writer, open.readers, window});
 }
 
 json counts_json(const data::SampleCounts& counts, bool has_tokens) {
@@ -110,8 +109,10 @@ void add_data(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->needs(model);
   command
-      ->add_flag("--assistant-only-loss", arguments->assistant_only_loss,
-                 "as data.assistant_only_loss: only answers are trained on")
+      ->add_flag("--assistant-only-loss,!--whole-conversations", arguments->assistant_only_loss,
+                 "as data.assistant_only_loss: of conversations only answers are trained on, which "
+                 "is the default, "
+                 "or all of them")
       ->needs(model);
   command->add_flag("--json", arguments->json, "print the result as JSON");
   command->footer(

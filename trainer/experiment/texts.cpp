@@ -69,18 +69,12 @@ class SampleMaker {
   std::optional<Progress> progress_;
 };
 
-/// A text's documents, each with its answers if only those are trained on.
+/// A text's documents. Conversations have their answers, if only those are trained on.
 std::vector<data::Document> read_documents(const std::filesystem::path& path,
                                            const data::DataOptions& options,
                                            const modules::Model& model) {
   const data::ConversationWriter writer(model.path, model.tokenizer, options.assistant_only_loss);
-  std::vector<data::Document> documents = data::read_documents(path, writer);
-  for (const data::Document& document : documents) {
-    if (options.assistant_only_loss && !document.is_conversation)
-      throw Error("{}: expected messages or conversations, since data.assistant_only_loss is true",
-                  document.origin);
-  }
-  return documents;
+  return data::read_documents(path, writer);
 }
 
 /// One of the sources of data.train, and its parts.

@@ -18,9 +18,7 @@ struct Texts {
   std::unique_ptr<data::Samples> out_of_domain;  ///< null if there is none
 };
 
-/// Loads the texts. A text that cannot be read or does not fill a window is an Error. With
-/// assistant_only_loss, text that is no conversation is an Error, too. It would be trained on whole
-/// or not at all, and neither was asked for.
+/// Loads the texts. A text that cannot be read or does not fill a window is an Error.
 Texts load_texts(const data::DataOptions& options, const modules::Model& model);
 
 /// Refuses windows longer than the positions that the model was trained for, a mistake of the

@@ -73,17 +73,13 @@ struct LettersModel {
   explicit LettersModel(bool answers = false)
       : tokenizer(letters(
             R"({"chat_template": "{% for m in messages %}{% generation %}{% for p in m.content %}{{ '!' if p.type == 'image' else p.text }}{% endfor %}{% endgeneration %}{% endfor %}"})")),
-        writer("letters", tokenizer, answers),
-        finds_answers(answers) {
+        writer("letters", tokenizer, answers) {
     readers.image = ImageReader{ImageProcessor({}), 2, [](ImageGrid) { return 3; }};
   }
-  CheckModel within(std::int64_t window) const {
-    return {tokenizer, writer, readers, window, finds_answers};
-  }
+  CheckModel within(std::int64_t window) const { return {tokenizer, writer, readers, window}; }
   Tokenizer tokenizer;
   ConversationWriter writer;
   MediaReaders readers;
-  bool finds_answers;
 };
 
 }  // namespace
@@ -142,17 +138,16 @@ TEST_CASE("a model judges placeholders, kinds of files and the window", "[data][
   CHECK(counts.cut == 1);
 }
 
-TEST_CASE("with answers alone as targets the answers are counted", "[data][check]") {
+TEST_CASE("of conversations the answers are counted as targets, of texts all", "[data][check]") {
   const Folder folder;
   const LettersModel model(/*answers=*/true);
   const DataCheck found = folder.check(
       R"({"messages": [{"role": "assistant", "content": [{"type": "text", "text": "abc"}]}]})"
       "\n{\"text\": \"abc\"}\n",
       model.within(2));
-  CHECK(found.mistakes == Mistakes{"a.jsonl:2: expected messages or conversations, since only "
-                                   "answers are trained on"});
-  CHECK(found.kinds.at("text").tokens == 3);
-  CHECK(found.kinds.at("text").targets == 2);
+  CHECK(found.mistakes.empty());
+  CHECK(found.kinds.at("text").tokens == 6);
+  CHECK(found.kinds.at("text").targets == 4);
   CHECK(found.kinds.at("text").cut == 0);
 }
 

@@ -172,13 +172,16 @@ TEST_CASE("conversations are predicted for, trained on and evaluated", "[trainer
   CHECK(std::isfinite(metrics_of(rows[0]).nll));
 }
 
-TEST_CASE("text is refused where only answers are to be predicted", "[trainer][texts]") {
+TEST_CASE("a text beside conversations is predicted whole, of which only answers are",
+          "[trainer][texts]") {
   std::vector<json> lines = some_talks();
-  lines[3] = {{"text", "A text."}};
+  for (std::size_t i = 0; i < lines.size(); i += 2) lines[i] = {{"text", "What a text this is."}};
   const Talks talks(lines);
-  CHECK(talks.message() ==
-        (talks.folder / "talks.jsonl").string() +
-            ":4: expected messages or conversations, since data.assistant_only_loss is true");
+  const Texts texts = talks.texts();
+  const std::string all = predicted(talks, *texts.train) + predicted(talks, *texts.selection) +
+                          predicted(talks, *texts.test);
+  CHECK_THAT(all, Catch::Contains("hat a text this is.") && Catch::Contains(" day 1"));
+  CHECK_THAT(all, !Catch::Contains("what is the number"));
 }
 
 TEST_CASE("windows longer than the model's positions are a mistake of the recipe",
