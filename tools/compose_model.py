@@ -3,7 +3,7 @@
 
   tools/compose_model.py --decoder DIR --out DIR
                          [--vision DIR --image-token TOKEN] [--audio DIR --audio-token TOKEN]
-                         [--merge N] [--intermediate N] [--queries N] [--seed N]
+                         [--image-merge N] [--audio-merge N] [--intermediate N] [--queries N] [--seed N]
 
 Example:
   tools/compose_model.py --decoder build/smollm2 --vision build/assets/towers/vit-small-patch14 --image-token '<file_sep>' \\
@@ -147,11 +147,12 @@ def add_tower(kind: str, folder: Path, arguments: argparse.Namespace, config: di
     if token is None:
         raise ComposeError(f"--{kind} needs --{modality}-token")
     decoder = width_of(config["text_config"])
-    aligned = {"merge_size": arguments.merge, "intermediate_size": arguments.intermediate or decoder}
+    merge = getattr(arguments, f"{modality}_merge")
+    aligned = {"merge_size": merge, "intermediate_size": arguments.intermediate or decoder}
     if arguments.queries and kind == "audio":
         aligned |= {"num_queries": arguments.queries, "num_attention_heads": config["text_config"]["num_attention_heads"]}
     config |= {f"{kind}_config": tower, f"{modality}_token_id": token_id(arguments.decoder, token), f"{kind}_alignment": aligned}
-    merged = arguments.merge**2 if kind == "vision" else arguments.merge
+    merged = merge**2 if kind == "vision" else merge
     fresh = Fresh(arguments.seed + (kind == "audio"))
     tensors.update({f"{kind}_tower.{name}": tensor for name, tensor in read_tensors(folder).items()})
     new = alignment(fresh, aligned, merged, width_of(tower), decoder)
@@ -226,7 +227,8 @@ def main() -> int:
         parser.add_argument(name, type=Path)
     for name in ("--image-token", "--audio-token"):
         parser.add_argument(name)
-    parser.add_argument("--merge", type=int, default=2, help="squares of so many patches a side, or so many frames, become one (2)")
+    parser.add_argument("--image-merge", type=int, default=2, help="squares of so many patches a side become one (2)")
+    parser.add_argument("--audio-merge", type=int, default=2, help="so many frames in a row become one (2)")
     parser.add_argument("--intermediate", type=int, help="width between the two linears (the decoder's)")
     parser.add_argument("--queries", type=int, default=0, help="learned queries that read a clip (0: none)")
     parser.add_argument("--seed", type=int, default=0)

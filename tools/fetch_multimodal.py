@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from multimodal import captions, pictures, prompts, questions, synthetic, words  # noqa: E402
+from multimodal import captions, pictures, prompts, questions, synthetic, texts, words  # noqa: E402
 from multimodal.packages import PackageGone, PackageStore, write_aside  # noqa: E402
 from multimodal.samples import SetWriter  # noqa: E402
 
@@ -42,8 +42,9 @@ SETS: dict[str, Callable] = {
     "captions": captions.build,
     "words": words.build,
     "synthetic": synthetic.build,
+    "texts": texts.build,
 }
-TINY_SETS = ("images", "questions", "prompts")
+TINY_SETS = ("images", "questions", "prompts", "texts")
 SPEECH_SETS = ("prompts", "captions", "words", "synthetic")
 DISK_MIB, TINY_MIB = 2900, 200  # of which the sets are 870; the packages go when all is done
 

@@ -35,6 +35,10 @@ class SetWriter:
         self._add(part, "audio", "audio", file, question, answer, keys, more)
         self.seconds[part] += seconds
 
+    def text(self, part: str, text: str) -> None:
+        self.parts[part].append(json.dumps({"text": text}, ensure_ascii=False))
+        self.keys[part].add(text)
+
     def _add(
         self,
         part: str,
