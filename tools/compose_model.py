@@ -3,7 +3,8 @@
 
   tools/compose_model.py --decoder DIR --out DIR
                          [--vision DIR --image-token TOKEN] [--audio DIR --audio-token TOKEN]
-                         [--image-merge N] [--audio-merge N] [--intermediate N] [--queries N] [--seed N]
+                         [--image-merge N] [--audio-merge N] [--intermediate N] [--queries N]
+                         [--no-system-prompt] [--seed N]
 
 Example:
   tools/compose_model.py --decoder build/smollm2 --vision build/assets/towers/vit-small-patch14 --image-token '<file_sep>' \\
@@ -22,6 +23,8 @@ import json
 import mmap
 import random
 import shutil
+import statistics
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +54,11 @@ TOKENS
   {%- endif -%}
 {%- endfor -%}
 {%- set messages = joined.messages -%}
+"""
+# Stands behind it with --no-system-prompt.
+EMPTY_SYSTEM = """{%- if messages[0]['role'] != 'system' -%}
+  {%- set messages = [{'role': 'system', 'content': ''}] + messages -%}
+{%- endif -%}
 """
 TOKEN = """\
       {%- elif part['type'] == 'MODALITY' -%}
@@ -102,20 +110,35 @@ class Fresh:
             count *= size
         return Tensor("F32", shape, array.array("f", (self.random.gauss(0, deviation) for _ in range(count))).tobytes())
 
-    def linear(self, name: str, inputs: int, outputs: int) -> dict[str, Tensor]:
-        return {f"{name}.weight": self.normal((outputs, inputs), inputs**-0.5), f"{name}.bias": self.filled((outputs,), 0.0)}
+    def linear(self, name: str, inputs: int, outputs: int, gain: float = 1.0) -> dict[str, Tensor]:
+        weight = self.normal((outputs, inputs), gain * inputs**-0.5)
+        return {f"{name}.weight": weight, f"{name}.bias": self.filled((outputs,), 0.0)}
 
 
-def alignment(fresh: Fresh, config: dict, merged: int, width: int, decoder: int) -> dict[str, Tensor]:
-    """A CMAL's tensors, as modules/encoders/cmal.h names them. merged: how many hidden states become one."""
+def deviation(table: Tensor) -> float:
+    """The standard deviation of a decoder's table of tokens, by some of its values."""
+    size, code = {"F32": (4, "<f"), "F16": (2, "<e"), "BF16": (2, "<f")}[table.dtype]
+    step = (len(table.data) // size // 4096 | 1) * size  # odd, so that all columns are met
+    filled = b"\0\0" if table.dtype == "BF16" else b""  # bfloat16 is the upper half of a float32
+    values = [struct.unpack(code, filled + bytes(table.data[at : at + size]))[0] for at in range(0, len(table.data), step)]
+    return statistics.pstdev(values)
+
+
+def alignment(fresh: Fresh, config: dict, merged: int, width: int, decoder: int, scale: float) -> dict[str, Tensor]:
+    """A CMAL's tensors, as modules/encoders/cmal.h names them.
+
+    merged: how many hidden states become one. scale: the deviation of the decoder's tokens. States that are as large as tokens
+    are learned from sooner.
+    """
     inner = config["intermediate_size"]
     tensors = {"norm.weight": fresh.filled((width,), 1.0), "norm.bias": fresh.filled((width,), 0.0)}
-    tensors |= fresh.linear("fc1", merged * width, inner) | fresh.linear("fc2", inner, decoder)
+    tensors |= fresh.linear("fc1", merged * width, inner) | fresh.linear("fc2", inner, decoder, scale)
     tensors["modality"] = fresh.filled((1, 1, decoder), 0.0)
     if config.get("num_queries"):
         tensors["queries"] = fresh.normal((1, config["num_queries"], decoder), 0.02)
-        for name in ("query", "key", "value", "output"):
+        for name in ("query", "key", "value"):
             tensors |= fresh.linear(name, decoder, decoder)
+        tensors |= fresh.linear("output", decoder, decoder, scale)
     return tensors
 
 
@@ -155,7 +178,8 @@ def add_tower(kind: str, folder: Path, arguments: argparse.Namespace, config: di
     merged = merge**2 if kind == "vision" else merge
     fresh = Fresh(arguments.seed + (kind == "audio"))
     tensors.update({f"{kind}_tower.{name}": tensor for name, tensor in read_tensors(folder).items()})
-    new = alignment(fresh, aligned, merged, width_of(tower), decoder)
+    scale = deviation(tensors["language_model.embed_tokens.weight"])
+    new = alignment(fresh, aligned, merged, width_of(tower), decoder, scale)
     tensors.update({f"{kind}_alignment.{name}": tensor for name, tensor in new.items()})
 
 
@@ -167,23 +191,23 @@ def processor_of(folder: Path, key: str) -> dict:
     raise ComposeError(f"{folder}: neither {' nor '.join(PROCESSORS)} is there")
 
 
-def chat_template(folder: Path, tokens: dict[str, str]) -> str | None:
+def chat_template(folder: Path, tokens: dict[str, str], with_system: bool) -> str | None:
     """The decoder's template, for contents with parts, too; none if it has none. tokens: a modality's placeholder."""
     file, settings = folder / TEMPLATE, read_json(folder / "tokenizer_config.json")
     own = file.read_text(encoding="utf-8") if file.exists() else settings.get("chat_template")
     if not isinstance(own, str):
         return None
     cases = [TOKEN.replace("MODALITY", modality).replace("TOKEN", token) for modality, token in tokens.items()]
-    return PARTS_AS_TEXT.replace("TOKENS", "\n".join(cases)) + own
+    return PARTS_AS_TEXT.replace("TOKENS", "\n".join(cases)) + ("" if with_system else EMPTY_SYSTEM) + own
 
 
-def write_tokenizer(folder: Path, out: Path, tokens: dict[str, str]) -> None:
+def write_tokenizer(folder: Path, out: Path, tokens: dict[str, str], with_system: bool) -> None:
     """Copies the decoder's other files; its chat template lies in a file of its own, which wins over tokenizer_config.json's."""
     left_out = ("config.json", "model.safetensors", "dualpath.json", TEMPLATE, *PROCESSORS)
     for file in sorted(folder.iterdir()):
         if file.name not in left_out and file.is_file():
             shutil.copyfile(file, out / file.name)
-    if template := chat_template(folder, tokens):
+    if template := chat_template(folder, tokens, with_system):
         (out / TEMPLATE).write_text(template, encoding="utf-8")
 
 
@@ -209,7 +233,7 @@ def compose(arguments: argparse.Namespace) -> None:
     try:
         aside.chmod(0o755)
         tokens = {modality: token for modality, token in (("image", arguments.image_token), ("audio", arguments.audio_token)) if token}
-        write_tokenizer(arguments.decoder, aside, tokens)
+        write_tokenizer(arguments.decoder, aside, tokens, not arguments.no_system_prompt)
         safetensors_file.write(aside / "model.safetensors", tensors)
         for name, content in (("config.json", config), ("processor_config.json", processors)):
             (aside / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -231,6 +255,8 @@ def main() -> int:
     parser.add_argument("--audio-merge", type=int, default=2, help="so many frames in a row become one (2)")
     parser.add_argument("--intermediate", type=int, help="width between the two linears (the decoder's)")
     parser.add_argument("--queries", type=int, default=0, help="learned queries that read a clip (0: none)")
+    parser.add_argument("--no-system-prompt", action="store_true",
+                        help="leaves out the system's turn that the decoder's chat template writes by itself: fewer tokens a sample")
     parser.add_argument("--seed", type=int, default=0)
     try:
         compose(parser.parse_args())

@@ -15,7 +15,10 @@ TINY = 12  # pictures
 
 
 def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], tiny: bool) -> None:
-    """Writes train, selection (a tenth of the pictures that the data set trains on) and test."""
+    """Writes train, selection (a tenth of the pictures that the data set trains on) and test.
+
+    Trained on is one conversation a picture: several answers for one reading of it. The others ask one question a sample.
+    """
     data = store("easy-vqa") / "easy_vqa/data"
     for split in ("train", "test"):
         asked: dict[int, list[tuple[str, str]]] = defaultdict(list)
@@ -27,8 +30,12 @@ def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], ti
             writer.place(file).write_bytes((data / split / "images" / f"{picture}.png").read_bytes())
             key = f"{split} {picture}"
             part = "selection" if split == "train" and share_of(key) < (0.3 if tiny else 0.1) else split
-            for question, answer in chosen(asked[picture], key):
-                writer.picture(part, file, question.capitalize(), answer, [key])
+            turns = [(question.capitalize(), answer) for question, answer in chosen(asked[picture], key)]
+            if part == "train":
+                writer.talk(part, file, turns, [key])
+            else:
+                for question, answer in turns:
+                    writer.picture(part, file, question, answer, [key])
     say("questions copied")
     writer.check_disjoint(["train", "selection", "test"])
 

@@ -29,6 +29,19 @@ class SetWriter:
         """keys: the thing that is the same in samples which may not lie in two parts."""
         self._add(part, "images", "image", file, question, answer, keys, more)
 
+    def talk(self, part: str, file: str, turns: list[tuple[str, str]], keys: list[str]) -> None:
+        """A conversation about one picture: questions with their answers."""
+        messages = [
+            message
+            for question, answer in turns
+            for message in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+        ]
+        messages[0]["content"] = [{"type": "image"}, {"type": "text", "text": turns[0][0]}]
+        self.parts[part].append(json.dumps({"messages": messages, "images": [file]}, ensure_ascii=False))
+        self.keys[part].update(keys)
+        self.files[part].add(file)
+        self.names[part].update(answer for _, answer in turns)
+
     def clip(
         self, part: str, file: str, question: str, answer: str, keys: list[str], seconds: float, **more: str
     ) -> None:
