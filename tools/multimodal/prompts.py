@@ -17,12 +17,13 @@ NOISES = {"test_noise_10db": 10.0, "test_noise_0db": 0.0}
 
 
 def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], tiny: bool) -> None:
-    """Writes train, selection, test, test with noise, test_librivox and test_cards.
+    """Writes train, selection, test, these three in English alone, test with noise, test_librivox and test_cards.
 
     tiny: the English clips of others alone, as training, selection and test.
     """
     others(writer, store, tiny)
     if tiny:
+        writer.add_english()
         return
     store.library("numpy")
     store.library("av")
@@ -45,6 +46,7 @@ def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], ti
         add(writer, language, prompt, text, file, str(groups.root(prompt)))
         if (number + 1) % 250 == 0:
             say(f"{number + 1} of {len(spoken)} prompts written")
+    writer.add_english()
     writer.check_disjoint(["train", "selection", "test", "test_librivox", "test_cards"])
 
 

@@ -74,6 +74,16 @@ class SetWriter:
         self.files[part].add(file)
         self.names[part].add(answer)
 
+    def add_english(self) -> None:
+        """Lists the English samples of train, selection and test once more, as parts of their own."""
+        for part in ("train", "selection", "test"):
+            for line in self.parts[part]:
+                sample = json.loads(line)
+                if sample["language"] == "en":
+                    self.parts[f"{part}_english"].append(line)
+                    self.files[f"{part}_english"].update(sample["audio"])
+                    self.names[f"{part}_english"].add(sample["messages"][-1]["content"])
+
     def finish(self) -> dict[str, dict[str, int | float]]:
         """Writes the parts and returns their counts."""
         counts = {}

@@ -44,7 +44,7 @@ class Voice:
 
 
 def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], tiny: bool) -> None:
-    """Writes train, selection, test (other strings of the same voices) and test_voices."""
+    """Writes train, selection, test (other strings of the same voices), these three in English alone, and test_voices."""
     for library in ("numpy", "av"):
         store.library(library)
     vocabulary: dict[str, dict[str, str]] = {}
@@ -66,6 +66,7 @@ def build(writer: SetWriter, store: PackageStore, say: Callable[[str], None], ti
     used: set[str] = set()
     for part, count in STRINGS.items():
         strings(writer, part, unseen if part == "test_voices" else voices, count, used, say)
+    writer.add_english()
     writer.check_disjoint(["train", "selection", "test"])
 
 
