@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <span>
@@ -113,6 +114,119 @@ TEST_CASE("without quantizing, the parts that are named learn, and the export is
   run.result("calibrate", opened);
   CHECK(run.result("evaluate", opened)["sets"]["in_domain"]["fp"]["perplexity"] ==
         set["trained"]["perplexity"]);
+}
+
+TEST_CASE("training behind frozen towers has the same bytes with features kept and without",
+          "[tools][multimodal]") {
+  const std::string script = GENERATE("glm4v", "composition");
+  INFO(script);
+  const bool is_glm4v = script == "glm4v";
+  const auto trained = [&](const std::string& cache, const std::string& failpoint) {
+    MultimodalRun run(is_glm4v ? "tiny" : "model", script);
+    const std::string part = is_glm4v ? "model.language_model.layers.2" : "vision_alignment";
+    run.settings.insert(run.settings.end(),
+                        {"--set", "quantize=null", "--set", "train.modules=[" + part + "]", "--set",
+                         "train.max_steps=6", "--set", "train.save_steps=2", "--set",
+                         "train.feature_cache=" + cache});
+    if (!failpoint.empty())
+      REQUIRE(run.run("train", run.settings, failpoint + "=kill").signal == SIGKILL);
+    run.done("train", run.settings);
+    CHECK(fs::exists(run / "run/features") == (cache == "{}"));
+    return read_file(run / "run/checkpoint-6/trained.safetensors");
+  };
+  const std::string computed = trained("{max_gib: 0}", "");
+  CHECK(trained("{}", "") == computed);
+  CHECK(trained("{}", "train.step:4") == computed);
+  CHECK(trained("{path: elsewhere, max_gib: 1e-5}", "") == computed);
+}
+
+namespace {
+
+/// Two clips whose words are spelled in a few frames.
+struct SpeechRun : TinyRun {
+  SpeechRun() : TinyRun("model", "composition") {
+    std::string lines;
+    for (int i = 0; i < 10; ++i) {
+      const char* clip = i % 2 == 0 ? "2.wav" : "3.wav";
+      const fs::path file = fs::absolute("build/reference/composition") / clip;
+      lines +=
+          json{{"text", i % 2 == 0 ? "<|audio|>One!" : "<|audio|>two"}, {"audio", {file.string()}}}
+              .dump() +
+          "\n";
+    }
+    write_file(*this / "clips.jsonl", lines);
+  }
+  Arguments settings{"--set", "data={train: clips.jsonl, window: 128}",
+                     "--set", "quantize=null",
+                     "--set", "loss={ctc: 1}",
+                     "--set", "train.modules=[audio_tower]",
+                     "--set", "train.learning_rate={weights: 1e-2, norm_weights: 1e-2}",
+                     "--set", "train.max_steps=150",
+                     "--set", "train.save_steps=50",
+                     "--set", "train.logging_steps=1"};
+
+  Arguments with(const Arguments& more) const {
+    Arguments all = settings;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a speech tower learns by CTC to spell its clips, across a kill, too",
+          "[tools][multimodal]") {
+  const SpeechRun run, broken;
+  const json trained = json::parse(run.done("train", run.with({"--json"})).out);
+  const std::vector<double> losses = losses_in(run);
+  CHECK(losses.back() < 0.2 * losses.front());
+  CHECK(trained["ctc"]["clips"] == 1);
+  CHECK(trained["ctc"]["left_out"] == 0);
+  CHECK(trained["ctc"]["characters"] == 3);
+  CHECK(trained["ctc"]["character_error_rate"] == 0.0);
+  CHECK_THAT(read_file(run / "run/log.jsonl"), Contains("\"ctc\":"));
+
+  const std::string checkpoint = "run/checkpoint-150/trained.safetensors";
+  REQUIRE(broken.run("train", broken.settings, "train.step:91=kill").signal == SIGKILL);
+  broken.done("train", broken.settings);
+  CHECK(read_file(broken / checkpoint) == read_file(run / checkpoint));
+  const std::vector<std::string> names = data::SafetensorsReader(run / checkpoint).names();
+  CHECK(std::ranges::find(names, "ctc.weight") != names.end());
+  run.done("export", run.settings);
+  const data::SafetensorsReader before(run / "model/model.safetensors"),
+      after(run / "export/model.safetensors");
+  CHECK(after.names() == before.names());
+}
+
+TEST_CASE("two processes train by CTC as one at twice the batch",
+          "[tools][multimodal][processes]") {
+  const SpeechRun one, two;
+  one.done("train", one.with({"--set", "train.max_steps=4", "--set",
+                              "train.per_device_train_batch_size=2"}));
+  two.done("train", two.with({"--set", "train.max_steps=4", "--set",
+                              "train.per_device_train_batch_size=1", "--processes", "2"}));
+  const std::vector<double> expected = losses_in(one), losses = losses_in(two);
+  REQUIRE(losses.size() == 4);
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    CHECK(losses[i] == Approx(expected[i]).epsilon(1e-4));
+}
+
+TEST_CASE("CTC is refused where it would train nothing", "[tools][multimodal]") {
+  const SpeechRun run;
+  const auto message = [&](const Arguments& more) {
+    const ProgramEnd end = run.run("plan", run.with(more));
+    CHECK(end.code == 2);
+    return end.err;
+  };
+  CHECK_THAT(message({"--set", "train.modules=[audio_tower, audio_alignment]"}),
+             Contains("train.modules: expected modules of audio_tower alone"));
+  CHECK_THAT(message({"--set", "quantize={}", "--set", "loss={kl: 0, hidden: 0, ctc: 1}"}),
+             Contains("loss.ctc: expected 0, since it trains a tower in float"));
+  const ProgramEnd mute = run.run("train", run.with({"--set", "data={train: book.jsonl}"}));
+  CHECK(mute.code == 1);
+  CHECK_THAT(mute.err, Contains("loss.ctc: expected one clip in each sample, got 0 in sample 1"));
+  const json plan = json::parse(run.done("plan", run.with({"--json"})).out);
+  CHECK(plan["prediction"]["seconds"]["train"] > 0.0);
 }
 
 TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][multimodal]") {

@@ -22,6 +22,7 @@ void clear_paths(Recipe& recipe) {
   recipe.data.train.clear();
   recipe.data.out_of_domain.clear();
   recipe.train.output_dir.clear();
+  recipe.train.feature_cache = {};  // holds what would be computed to the same bits
   recipe.export_.output_dir.clear();
 }
 

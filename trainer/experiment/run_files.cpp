@@ -30,7 +30,7 @@ bool is_run_file(std::string path) {
       R"(\.lock|recipe\.resolved\.yaml|calibration\.safetensors|selection\.json|report\.(json|html))"
       R"(|control/|(control/)?(log\.jsonl|checkpoint-[0-9]+/))"
       R"(|(control/)?checkpoint-[0-9]+/(trained\.safetensors|optimizer\.safetensors|state\.json))"
-      R"(|process-[0-9]+\.log)"
+      R"(|process-[0-9]+\.log|features/([0-9a-f]{64}\.safetensors)?)"
       R"(|runs/([a-z_]+/)*(events\.out\.tfevents\..+)?)");
   path = without_temporaries(path);
   for (const char* earlier : {".previous/", ".aside/"}) {  // see previous_run.h
@@ -74,6 +74,7 @@ void remove_stale_run_files(const fs::path& directory) {
   };
   remove(directory, "");
   remove(directory / "control", "control/");
+  remove(directory / kFeatures, std::string(kFeatures) + "/");
 }
 
 }  // namespace dualpath::trainer

@@ -9,6 +9,7 @@ namespace dualpath::trainer {
 
 inline constexpr const char* kResolvedRecipe = "recipe.resolved.yaml";
 inline constexpr const char* kCalibrationFile = "calibration.safetensors";
+inline constexpr const char* kFeatures = "features";
 inline constexpr const char* kRunLock = ".lock";
 
 /// Whether a run makes a file or folder of this path, relative to its directory; a folder's path

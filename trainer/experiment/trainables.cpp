@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "data/patterns/target.h"
+#include "modules/model/encoder_network.h"
 #include "modules/weights/to_device.h"
 #include "quant/transform/transform.h"
 
@@ -128,6 +129,13 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
     train_weights(norm_weights(model, targets), rate.norm_weights, decay, device, t);
   if (rate.weights > 0.0)
     train_weights(other_weights(model, targets), rate.weights, decay, device, t);
+  if (recipe.loss.ctc > 0.0) {
+    const modules::Tower& tower = *tower_of(model.config, modules::Modality::kAudio);
+    t.ctc_head = make_ctc_head(modules::encoder_width(tower), recipe.seed, device);
+    t.groups.push_back({{{"ctc.weight", t.ctc_head->weight}, {"ctc.bias", t.ctc_head->bias}},
+                        rate.weights,
+                        decay});
+  }
   return t;
 }
 
@@ -147,6 +155,32 @@ std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& t
           {fmt::format("train.modules[{}]", i), data::unmatched(targets[i], "module", modules)});
   }
   return mistakes;
+}
+
+const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Modality modality) {
+  for (const modules::Tower& tower : config.towers) {
+    if (tower.placeholder.modality == modality) return &tower;
+  }
+  return nullptr;
+}
+
+std::vector<RecipeMistake> mistakes_in_ctc(const Recipe& recipe,
+                                           const modules::WeightedNetwork& model) {
+  if (recipe.loss.ctc == 0.0) return {};
+  const auto at_loss = [&](const char* reason) {
+    return RecipeMistake{"loss.ctc",
+                         fmt::format("expected 0, since {}, got {}", reason, recipe.loss.ctc)};
+  };
+  if (recipe.quantizes()) return {at_loss("it trains a tower in float and the recipe quantizes")};
+  const modules::Tower* tower = tower_of(model.config, modules::Modality::kAudio);
+  if (!tower) return {at_loss("the model has no audio tower")};
+  for (const std::string& name : trained_weights(recipe, model)) {
+    if (!name.starts_with(tower->name + "."))
+      return {{"train.modules",
+               fmt::format("expected modules of {} alone, since loss.ctc trains no other, got {}",
+                           tower->name, name)}};
+  }
+  return {};
 }
 
 modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "quant/calibrate/calibration.h"
 #include "quant/plan/plan.h"
 #include "trainer/recipe/options.h"
+#include "trainer/train/ctc.h"
 #include "trainer/train/optimizer.h"
 
 namespace dualpath::trainer {
@@ -23,6 +25,7 @@ struct Trainables {
   modules::Corrections corrections;
   quant::ActivationScales scales;
   std::shared_ptr<modules::WeightOverlay> weights;
+  std::optional<CtcHead> ctc_head = {};  ///< with loss.ctc
   std::vector<ParameterGroup> groups;
 };
 
@@ -33,6 +36,14 @@ std::set<std::string> trained_weights(const Recipe& recipe, const modules::Weigh
 /// The targets of `train.modules` that name no module, as mistakes of the recipe.
 std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& targets,
                                                const modules::Structure& structure);
+
+/// The mistakes of a recipe that trains by loss.ctc: a quantized run, a model without an audio
+/// tower, weights outside its encoder, which CTC gives no gradient.
+std::vector<RecipeMistake> mistakes_in_ctc(const Recipe& recipe,
+                                           const modules::WeightedNetwork& model);
+
+/// The tower of a modality; null if the model has none.
+const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Modality modality);
 
 /// Trainables of the quantized path, over the smoothed weights if the plan has folds.
 Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,

@@ -124,9 +124,42 @@ class Probe {
   data::Batch narrow_, wide_;
 };
 
+/// Counts a batch's files for towers.
+std::int64_t count_files(const data::Batch& batch) {
+  const auto rows = [](const std::optional<data::TowerBatch>& files) {
+    return files ? files->values.size(0) : 0;
+  };
+  return rows(batch.images) + rows(batch.audio);
+}
+
+/// Counts the files of all samples.
+std::int64_t count_files(const data::Samples& samples) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (const data::MediaFiles* files = samples.sample(i).files)
+      count += files->images.size() + files->audio.size();
+  }
+  return static_cast<std::int64_t>(count);
+}
+
+/// Seconds that frozen towers take for a batch's files, computed.
+double frozen_seconds(const FrozenTowers& frozen, modules::Executor& executor,
+                      const data::Batch& batch) {
+  const FrozenTowers computing(frozen.towers(), /*store=*/nullptr);
+  double seconds = 0.0;
+  for (int i = 0; i < 2; ++i) {  // the first run loads weights
+    const auto start = std::chrono::steady_clock::now();
+    modules::State state = modules::make_state(batch, executor.device());
+    computing.run(batch, executor, state);
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return seconds;
+}
+
 /// What one optimizer step, one calibration window and the evaluation of one batch cost.
 struct Costs {
-  Cost calibrated, repaired, adapted, evaluated;  ///< seconds
+  Cost calibrated, repaired, adapted, evaluated;  ///< seconds; of a step without frozen towers
+  double frozen;                                  ///< seconds of a step's files in frozen towers
   std::optional<Cost> memory;                     ///< bytes, of a step
   SavedBytes saved;
   std::vector<quant::PlannedBytes> exported;
@@ -159,6 +192,8 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const TrainedPaths paths = planned_paths(experiment);
   ControlPath& control = *paths.control;
   QuantizedPath& path = *paths.quantized;
+  MemoryFeatures features;
+  const FrozenTowers frozen = frozen_towers(experiment, path, &features);
   const RunRows rows(experiment, paths);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.tensor_options(),
                                  experiment.plan);
@@ -171,7 +206,8 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const std::int64_t rows_of_step =
       chunk_rows(experiment.model.network.head, *path.trainables.weights);
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
-    run_objective(experiment, network, control, path, Processes::alone())->accumulate(batch, count);
+    run_objective(experiment, network, control, path, frozen, Processes::alone())
+        ->accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
     CrossEntropyObjective(network, control.corrected,
@@ -192,6 +228,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
       .repaired = on_step.seconds(repair),
       .adapted = adapted.seconds(adapt),
       .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
+      .frozen = frozen.towers().empty() ? 0.0 : frozen_seconds(frozen, path.corrected, step),
       .memory = held.bytes(experiment.recipe.model.device, repair),
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
       .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
@@ -207,6 +244,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
 
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
+  if (recipe.loss.ctc > 0.0) require_one_clip_each(*texts.train);
   const auto baseline = static_cast<double>(resident_bytes());
   const data::Batch step = first_samples(*texts.train, recipe.train.per_device_train_batch_size);
   const data::Batch window = first_samples(*texts.train, 1);
@@ -220,6 +258,12 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   };
   const auto steps =
       static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
+  // Frozen towers run once a file if their outputs are kept, else in every step.
+  const auto files = static_cast<double>(count_files(step));
+  const double kept_steps =
+      files == 0.0 ? 0.0 : static_cast<double>(count_files(*texts.train)) / files;
+  const bool keeps = recipe.train.feature_cache.max_gib > 0.0;
+  const double frozen = costs.frozen * (keeps ? std::min(steps, kept_steps) : steps);
   std::size_t scored = evaluated_samples(*texts.test, recipe.evaluate);
   if (texts.out_of_domain) scored += evaluated_samples(*texts.out_of_domain, recipe.evaluate);
 
@@ -236,7 +280,7 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .saved = costs.saved,
       .seconds = PredictedSeconds{
           .calibrate = cost_of(costs.calibrated, window) * calibrated,
-          .train = cost_of(costs.repaired, step, costs.step_rows) * steps,
+          .train = cost_of(costs.repaired, step, costs.step_rows) * steps + frozen,
           .control = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
           .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
                       static_cast<double>(recipe.evaluate.batch_size)}};

@@ -15,12 +15,15 @@
 
 namespace dualpath::trainer {
 
-/// The keys of a recipe's `loss`: a weighted sum, each term a mean over counted tokens.
+/// The keys of a recipe's `loss`: a weighted sum, each term a mean over counted tokens, or over the
+/// bytes of texts (ctc).
 struct LossOptions {
   double kl = 1.0;      ///< KL(reference || quantized) over the vocabulary
   double ce = 0.0;      ///< cross-entropy with the text
   double hidden = 0.1;  ///< hidden distance, mean over stages
   quant::DistanceKind distance = quant::DistanceKind::kRelative;
+  /// CTC of an audio tower with the answers' bytes. It stands alone: the decoder does not run.
+  double ctc = 0.0;
 
   bool operator==(const LossOptions&) const = default;
 };
@@ -45,6 +48,14 @@ struct TrainableOptions {
   bool operator==(const TrainableOptions&) const = default;
 };
 
+/// The place and bound of a frozen tower's outputs, which float training computes once a file.
+struct FeatureCacheOptions {
+  std::filesystem::path path;  ///< a folder; empty: "features" in the run's directory
+  double max_gib = 4.0;        ///< nothing more is written beyond it; 0: nothing at all
+
+  bool operator==(const FeatureCacheOptions&) const = default;
+};
+
 /// The keys of a recipe's `train`, named as Hugging Face's TrainingArguments.
 struct TrainOptions {
   std::filesystem::path output_dir;
@@ -59,6 +70,7 @@ struct TrainOptions {
   /// Targets of the modules whose weights and norm weights are trained, each with all modules below
   /// it; none: all modules.
   std::vector<std::string> modules;
+  FeatureCacheOptions feature_cache;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;
   /// Decays weights and norm weights; corrections and scales never decay.
@@ -118,6 +130,10 @@ struct Recipe {
 
   /// Whether anything is quantized. If not, a run trains the float model itself.
   bool quantizes() const { return !quantize.is_nothing(); }
+  /// Whether a float model is trained by cross-entropy, so that no reference runs beside it.
+  bool trains_by_cross_entropy() const {
+    return !quantizes() && loss.kl == 0.0 && loss.hidden == 0.0 && loss.ctc == 0.0;
+  }
 
   bool operator==(const Recipe&) const = default;
 };

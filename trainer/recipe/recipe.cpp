@@ -200,7 +200,12 @@ void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
   visitor.number("ce", loss.ce, kWeight);
   visitor.number("hidden", loss.hidden, kWeight);
   visitor.choice("distance", loss.distance, quant::kDistances);
-  visitor.check(loss.kl + loss.ce + loss.hidden > 0, "kl, ce or hidden above 0", "0 for each");
+  visitor.number("ctc", loss.ctc, kWeight);
+  const double others = loss.kl + loss.ce + loss.hidden;
+  visitor.check(others + loss.ctc > 0, "kl, ce, hidden or ctc above 0", "0 for each");
+  visitor.check(others == 0 || loss.ctc == 0,
+                "kl, ce and hidden of 0 beside ctc, which trains a tower without the decoder",
+                "another above 0");
 }
 
 void visit_learning_rate(RecipeVisitor& visitor, TrainableOptions& rates) {
@@ -213,6 +218,11 @@ void visit_learning_rate(RecipeVisitor& visitor, TrainableOptions& rates) {
       "one of its rates above 0", "0 for each");
 }
 
+void visit_feature_cache(RecipeVisitor& visitor, FeatureCacheOptions& cache) {
+  visitor.path("path", cache.path, Presence::kOptional);
+  visitor.number("max_gib", cache.max_gib, kWeight);
+}
+
 void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.path("output_dir", train.output_dir, Presence::kRequired);
   visitor.integer("max_steps", train.max_steps, kCount);
@@ -222,6 +232,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.choice("input_gradients", train.input_gradients, quant::kInputGradients);
   visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
   visitor.texts("modules", train.modules, data::target_mistake);
+  visitor.section("feature_cache", [&] { visit_feature_cache(visitor, train.feature_cache); });
   visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
   visitor.number("weight_decay", train.weight_decay, kShare);
@@ -297,10 +308,12 @@ bool trains_float(const RecipeNode& root) {
   return train != nullptr && train->find("modules") != nullptr;
 }
 
-/// The float model is trained by cross-entropy, in all its weights.
-void set_float_defaults(Recipe& recipe) {
+/// The float model is trained in all its weights, by cross-entropy unless the recipe speaks of ctc.
+void set_float_defaults(const RecipeNode& root, Recipe& recipe) {
+  const RecipeNode* loss = root.find("loss");
+  const bool speaks_of_ctc = loss != nullptr && loss->find("ctc") != nullptr;
   recipe.quantize = quant::QuantizeOptions::nothing();
-  recipe.loss = {.kl = 0.0, .ce = 1.0, .hidden = 0.0};
+  recipe.loss = {.kl = 0.0, .ce = speaks_of_ctc ? 0.0 : 1.0, .hidden = 0.0};
   recipe.train.learning_rate = {.corrections = 0.0, .norm_weights = 1e-4, .weights = 1e-4};
   recipe.train.control = false;
 }
@@ -323,7 +336,7 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
   }
   Recipe recipe;
   if (root) {
-    if (trains_float(*root)) set_float_defaults(recipe);
+    if (trains_float(*root)) set_float_defaults(*root, recipe);
     RecipeReader reader(*root, errors);
     reader.read([&] { visit_recipe(reader, recipe); });
   }

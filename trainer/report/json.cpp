@@ -140,6 +140,11 @@ json to_json(const TrainingResult& result) {
               {"peak_resident_bytes", result.peak_resident_bytes}};
   if (result.peak_device_bytes) object["peak_device_bytes"] = *result.peak_device_bytes;
   if (result.control) object["control"] = to_json(*result.control);
+  if (result.ctc)
+    object["ctc"] = {{"clips", result.ctc->clips},
+                     {"left_out", result.ctc->left_out},
+                     {"characters", result.ctc->characters},
+                     {"character_error_rate", result.ctc->rate()}};
   return object;
 }
 

@@ -8,6 +8,7 @@
 
 #include "quant/compare/output_sqnr.h"
 #include "quant/compare/selection.h"
+#include "trainer/train/ctc_objective.h"
 #include "trainer/train/train_loop.h"
 
 namespace dualpath::trainer {
@@ -26,6 +27,7 @@ struct TrainingResult {
   LoopResult train = {};
   std::optional<LoopResult> control = {};
   std::vector<quant::SelectedStage> selection = {};
+  std::optional<CtcErrors> ctc = {};  ///< on the selection part, with loss.ctc
   /// The sizes of the corrections that were kept.
   std::int64_t parameters = 0, correction_bytes = 0;
   std::int64_t peak_resident_bytes = 0;  ///< the highest peak of all processes that trained

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "data/process/standard_streams.h"
 #include "trainer/experiment/run_objective.h"
 #include "trainer/experiment/selection_file.h"
 #include "trainer/predict/device_memory.h"
@@ -22,6 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kSelectionSamples = 32;
+constexpr std::size_t kSpelledSamples = 256;
 
 /// Returns an earlier run's measurements of a part that it finished: this run had nothing to do.
 LoopResult measured(const LoopResult& result, const json& before, const char* part) {
@@ -65,10 +69,29 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   return selection;
 }
 
+/// Decodes the selection part by the encoder's own head.
+CtcErrors spell(const Experiment& experiment, const Texts& texts, QuantizedPath& path) {
+  require_one_clip_each(*texts.selection);
+  const auto chosen = data::evenly_spaced(texts.selection->size(), kSpelledSamples);
+  Progress progress("spell", static_cast<std::int64_t>(chosen.size()), "clips");
+  const CtcErrors errors =
+      ctc_errors(ctc_model(experiment, path), path.corrected, *texts.selection, chosen, [&] {
+        throw_if_interrupted();
+        progress.advance(1);
+      });
+  progress.finish();
+  write_notice(
+      fmt::format("spell: {:.1f} % of {} characters wrong in {} clips of the selection "
+                  "part; {} of them are too short for their texts\n",
+                  100.0 * errors.rate(), errors.characters, errors.clips, errors.left_out));
+  return errors;
+}
+
 TrainingResult train(const Experiment& experiment, const Texts& texts,
                      const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   Processes& processes = *experiment.processes;
+  if (recipe.loss.ctc > 0.0) require_one_clip_each(*texts.train);
   const quant::CalibrationSource source = begin_run(experiment, texts, directory);
   json before = json::object();  // the first process knows it
   processes.on_first("predict", [&] {
@@ -81,8 +104,10 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
   if (path.trainables.groups.empty())
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
+  const auto store = feature_store(recipe, processes.size());
+  const FrozenTowers frozen = frozen_towers(experiment, path, store.get());
   const auto objective =
-      run_objective(experiment, experiment.model.network, control, path, processes);
+      run_objective(experiment, experiment.model.network, control, path, frozen, processes);
   Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),
@@ -95,6 +120,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
       measured(train_loop(job, recipe.train, recipe.seed, *texts.train, *objective, optimizer),
                before, "train");
   processes.on_first("select", [&] {
+    if (recipe.loss.ctc > 0.0) result.ctc = spell(experiment, texts, path);
     if (!recipe.quantizes()) return;
     result.selection = select(experiment, texts, directory, path, control);
     for (const quant::SelectedStage& stage : result.selection) {

@@ -44,6 +44,10 @@ Tensor counted_targets(const data::Batch& batch) {
   return batch.targets.flatten().index_select(0, counted_positions(batch));
 }
 
+GlobalCount Objective::count(const data::Batch& batch) const {
+  return {.targets = batch.counted(), .tokens = batch.mask.sum().item<std::int64_t>()};
+}
+
 StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   modules::DeviceCounts counts;
   const UnreadLosses unread = run(batch, count, /*before_backward=*/{});
@@ -122,7 +126,8 @@ UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCo
                                         const BeforeBackward& before_backward) {
   const at::Device device = executor_.device();
   modules::State state = modules::make_state(batch, device);
-  checkpointing_.run(network_, executor_, state);
+  frozen_.run(batch, executor_, state);
+  checkpointing_.run(stages_, executor_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const auto targets = static_cast<double>(count.targets);
   const HeadGradient head = head_losses(

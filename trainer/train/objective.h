@@ -12,6 +12,7 @@
 #include "quant/compare/paired_forward.h"
 #include "trainer/processes/processes.h"
 #include "trainer/recipe/options.h"
+#include "trainer/train/frozen_towers.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/step_losses.h"
 
@@ -20,13 +21,15 @@ namespace dualpath::trainer {
 /// The counts that losses are divided by. They span all batches of one optimizer step, so
 /// accumulation changes nothing.
 struct GlobalCount {
-  std::int64_t targets = 0;  ///< positions with a next token
+  std::int64_t targets = 0;  ///< positions with a next token; of CTC the bytes of texts
   std::int64_t tokens = 0;   ///< real positions
 };
 
 /// The function that an optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
+  /// Counts the share of one batch.
+  virtual GlobalCount count(const data::Batch& batch) const;
   /// Called when nothing but one backward pass of a batch is left.
   using BeforeBackward = std::function<void()>;
   /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
@@ -80,9 +83,14 @@ class PairedObjective : public Objective {
 /// gain of adapting to the text alone; of a float model's own weights, training without quantizing.
 class CrossEntropyObjective : public Objective {
  public:
+  /// frozen: the towers that need not run again; their store must outlive the objective.
   CrossEntropyObjective(const modules::Network& network, modules::Executor& executor,
-                        modules::GradientCheckpointing checkpointing = {})
-      : network_(network), executor_(executor), checkpointing_(std::move(checkpointing)) {}
+                        modules::GradientCheckpointing checkpointing = {}, FrozenTowers frozen = {})
+      : network_(network),
+        executor_(executor),
+        checkpointing_(std::move(checkpointing)),
+        frozen_(std::move(frozen)),
+        stages_(frozen_.rest(network)) {}
   UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
                    const BeforeBackward& before_backward) override;
 
@@ -90,6 +98,8 @@ class CrossEntropyObjective : public Objective {
   const modules::Network& network_;
   modules::Executor& executor_;
   modules::GradientCheckpointing checkpointing_;
+  FrozenTowers frozen_;
+  modules::Network stages_;  ///< those that run for every batch
 };
 
 /// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].

@@ -40,7 +40,8 @@ void name_if_not_finite(StepLosses& losses, const std::string& name, double valu
 }
 
 void add(const UnreadLosses& unread, Values& values) {
-  for (const Tensor* each : {&unread.distances, &unread.hidden, &unread.kl, &unread.ce})
+  for (const Tensor* each :
+       {&unread.distances, &unread.hidden, &unread.kl, &unread.ce, &unread.ctc})
     values.add(*each);
 }
 
@@ -53,10 +54,12 @@ StepLosses take(const UnreadLosses& unread, Values& values) {
   losses.hidden = values.take_scalar(unread.hidden);
   losses.kl = values.take_scalar(unread.kl) / unread.targets;
   losses.ce = values.take_scalar(unread.ce) / unread.targets;
+  losses.ctc = values.take_scalar(unread.ctc) / unread.targets;
   losses.total = unread.weights.kl * losses.kl + unread.weights.ce * losses.ce +
-                 unread.weights.hidden * losses.hidden;
+                 unread.weights.hidden * losses.hidden + unread.weights.ctc * losses.ctc;
   name_if_not_finite(losses, "kl", losses.kl);
   name_if_not_finite(losses, "ce", losses.ce);
+  name_if_not_finite(losses, "ctc", losses.ctc);
   return losses;
 }
 
@@ -67,6 +70,7 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
   kl += other.kl;
   ce += other.ce;
   hidden += other.hidden;
+  ctc += other.ctc;
   if (not_finite.empty()) not_finite = other.not_finite;
   return *this;
 }

@@ -99,8 +99,9 @@ class Loop {
     const torch::Tensor counts = torch::zeros({2}, torch::kLong);
     auto* count = counts.mutable_data_ptr<std::int64_t>();
     for (const data::Batch& batch : batches) {
-      count[0] += batch.counted();
-      count[1] += batch.mask.sum().item<std::int64_t>();
+      const GlobalCount own = objective_.count(batch);
+      count[0] += own.targets;
+      count[1] += own.tokens;
     }
     processes_.sum(job_.label, {counts});
     return {.targets = count[0], .tokens = count[1]};
@@ -160,7 +161,7 @@ class Loop {
   StepLosses agreed(std::int64_t step, const Outcome& own) {
     const torch::Tensor sums =
         torch::tensor({own.losses.total, own.losses.kl, own.losses.ce, own.losses.hidden,
-                       own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
+                       own.losses.ctc, own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
                       torch::kDouble);
     const torch::Tensor seconds = torch::zeros({processes_.size()}, torch::kDouble);
     seconds[processes_.rank()] = own.seconds;
@@ -168,9 +169,14 @@ class Loop {
     seconds_by_process_.assign(seconds.const_data_ptr<double>(),
                                seconds.const_data_ptr<double>() + seconds.numel());
     const auto* sum = sums.const_data_ptr<double>();
-    if (sum[4] > 0.0) throw_first(step, processes_.gather(job_.label, own.error));
-    is_interrupted_ = sum[5] > 0.0;
-    return {.total = sum[0], .kl = sum[1], .ce = sum[2], .hidden = sum[3], .not_finite = ""};
+    if (sum[5] > 0.0) throw_first(step, processes_.gather(job_.label, own.error));
+    is_interrupted_ = sum[6] > 0.0;
+    return {.total = sum[0],
+            .kl = sum[1],
+            .ce = sum[2],
+            .hidden = sum[3],
+            .ctc = sum[4],
+            .not_finite = ""};
   }
 
   [[noreturn]] void throw_first(std::int64_t step, const std::vector<std::string>& errors) const {
@@ -201,6 +207,7 @@ class Loop {
                         {"grad_norm", gradient_norm_},
                         {"tokens_per_second", tokens_per_second},
                         {"resident_bytes", resident_bytes()}};
+    if (losses.ctc != 0.0) line["ctc"] = losses.ctc;
     if (!is_alone()) {
       line["process_seconds"] = seconds_by_process_;  // of this step, without communication
       line["communication_seconds"] = processes_.communication_seconds();  // since the start

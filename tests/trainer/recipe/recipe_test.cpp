@@ -88,6 +88,7 @@ train:
   input_gradients: float
   learning_rate: {corrections: 0.1, activation_scales: 0.2, norm_weights: 0.3, weights: 0.8}
   modules: [model.layers.3, "re:.*norm"]
+  feature_cache: {path: f, max_gib: 0.25}
   lr_scheduler_type: linear
   warmup_ratio: 0.4
   weight_decay: 0.6
@@ -136,6 +137,7 @@ seed: 9223372036854775807
                                      quant::InputGradients::kFloat,
                                      {0.1, 0.2, 0.3, 0.8},
                                      {"model.layers.3", "re:.*norm"},
+                                     {"f", 0.25},
                                      Schedule::kLinear,
                                      0.4,
                                      0.6,
@@ -194,6 +196,24 @@ TEST_CASE(
   CHECK(load(yaml, {"loss.ce=2"}).loss.ce == 2.0);
 }
 
+TEST_CASE("a recipe that speaks of ctc trains a tower by it alone", "[recipe]") {
+  const std::string yaml =
+      "model: {path: m}\ndata: {train: d}\ntrain: {output_dir: o, modules: [audio_tower]}\n";
+  const Recipe recipe = load(yaml + "loss: {ctc: 2}\n");
+  CHECK(recipe.loss == LossOptions{.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = 2.0});
+  CHECK_FALSE(recipe.trains_by_cross_entropy());
+  CHECK(load(to_yaml(recipe)) == recipe);
+  const std::string both = mistakes(yaml + "loss: {ctc: 2, ce: 1}\n");
+  CHECK_THAT(both, Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc"));
+}
+
+TEST_CASE("the cache of features has a place and a bound", "[recipe]") {
+  const Recipe recipe = load(kLeast, {"train.feature_cache={path: f, max_gib: 0.5}"});
+  CHECK(recipe.train.feature_cache == FeatureCacheOptions{"f", 0.5});
+  CHECK(load(to_yaml(recipe)) == recipe);
+  CHECK(load(kLeast).train.feature_cache == FeatureCacheOptions{"", 4.0});
+}
+
 TEST_CASE("modules that are named narrow what a quantized run trains", "[recipe]") {
   const Recipe recipe =
       load(kLeast + "quantize: {calibration: {num_samples: 3}}\n", {"train.modules=[a, 're:b']"});
@@ -204,8 +224,9 @@ TEST_CASE("modules that are named narrow what a quantized run trains", "[recipe]
 }
 
 TEST_CASE("the recipes of the project load", "[recipe]") {
-  for (const char* name : {"quickstart", "design_literal", "own_model", "own_alignment",
-                           "smollm2_w8a8_dynamic", "smollm2_w4a8", "smollm2_mixed"}) {
+  for (const char* name :
+       {"quickstart", "design_literal", "own_model", "own_alignment", "own_conformer",
+        "smollm2_w8a8_dynamic", "smollm2_w4a8", "smollm2_mixed"}) {
     const Recipe recipe = load_recipe(fmt::format("recipes/{}.yaml", name));
     CHECK(load(to_yaml(recipe)) == recipe);
   }
@@ -432,7 +453,7 @@ TEST_CASE("what does not fit together is refused", "[recipe]") {
   CHECK(mistakes(kLeast, {"data.split={train: 0.8, selection: 0.1, test: 0.2}"}) ==
         "--set data.split: expected shares that sum to 1, got 1.1");
   CHECK(mistake_in("loss: {kl: 0, hidden: 0}\n") ==
-        "r.yaml:4:7: loss: expected kl, ce or hidden above 0, got 0 for each");
+        "r.yaml:4:7: loss: expected kl, ce, hidden or ctc above 0, got 0 for each");
   CHECK(mistakes(kLeast, {"train.learning_rate={corrections: 0}"}) ==
         "--set train.learning_rate: expected one of its rates above 0, got 0 for each");
   CHECK(mistake_in("quantize: {config_groups: {}}\n") ==

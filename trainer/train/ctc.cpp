@@ -1,0 +1,113 @@
+#include "trainer/train/ctc.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "data/base/generator.h"
+#include "data/base/utf8.h"
+
+namespace dualpath::trainer {
+namespace {
+
+using torch::Tensor;
+
+Tensor long_tensor(const std::vector<std::int64_t>& values) {
+  return torch::tensor(values, torch::kLong);
+}
+
+std::vector<std::string_view> characters_of(std::string_view text) {
+  std::vector<std::string_view> characters;
+  while (!text.empty()) {
+    const std::size_t length = data::leading_sequence(text).length;
+    characters.push_back(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return characters;
+}
+
+/// The text of the likeliest classes of consecutive frames.
+std::string collapsed(std::span<const std::int64_t> classes) {
+  std::string bytes;
+  std::int64_t before = kCtcBlank;
+  for (const std::int64_t next : classes) {
+    if (next != before && next != kCtcBlank) bytes += static_cast<char>(next);
+    before = next;
+  }
+  return data::replace_invalid_utf8(bytes);
+}
+
+}  // namespace
+
+Tensor CtcHead::log_probabilities(const Tensor& hidden) const {
+  const Tensor logits = torch::linear(hidden.to(torch::kFloat), weight, bias);
+  return logits.log_softmax(-1).transpose(0, 1);
+}
+
+CtcHead make_ctc_head(std::int64_t width, std::uint64_t seed, at::Device device) {
+  Generator generator = Generator::derived(seed, "ctc");
+  const double bound = 1.0 / std::sqrt(static_cast<double>(width));
+  const Tensor weight = torch::empty({kCtcClasses, width});
+  auto* values = weight.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < weight.numel(); ++i)
+    values[i] = static_cast<float>(bound * (2.0 * generator.uniform() - 1.0));
+  return {weight.to(device).requires_grad_(), torch::zeros({kCtcClasses}, device).requires_grad_()};
+}
+
+std::int64_t fewest_frames(std::string_view text) {
+  auto frames = static_cast<std::int64_t>(text.size());
+  for (std::size_t i = 1; i < text.size(); ++i) frames += text[i] == text[i - 1];
+  return frames;
+}
+
+bool is_trained_by_ctc(std::string_view text, std::int64_t frames) {
+  return !text.empty() && fewest_frames(text) <= frames;
+}
+
+Tensor ctc_sum(const Tensor& log_probabilities, std::span<const std::int64_t> frames,
+               std::span<const std::string> texts) {
+  std::vector<std::int64_t> clips, frames_of, bytes_of, bytes;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!is_trained_by_ctc(texts[i], frames[i])) continue;
+    clips.push_back(static_cast<std::int64_t>(i));
+    frames_of.push_back(frames[i]);
+    bytes_of.push_back(static_cast<std::int64_t>(texts[i].size()));
+    for (const char byte : texts[i]) bytes.push_back(static_cast<unsigned char>(byte));
+  }
+  const at::Device device = log_probabilities.device();
+  if (clips.empty()) return torch::zeros({}, device);
+  const Tensor chosen = log_probabilities.index_select(1, long_tensor(clips).to(device));
+  return at::ctc_loss(chosen, long_tensor(bytes).to(device), frames_of, bytes_of, kCtcBlank,
+                      at::Reduction::Sum);
+}
+
+std::vector<std::string> greedy_texts(const Tensor& log_probabilities,
+                                      std::span<const std::int64_t> frames) {
+  const Tensor classes = log_probabilities.argmax(-1).t().contiguous().cpu();  // [B, T]
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto* row = classes[static_cast<std::int64_t>(i)].const_data_ptr<std::int64_t>();
+    texts.push_back(collapsed({row, static_cast<std::size_t>(frames[i])}));
+  }
+  return texts;
+}
+
+std::int64_t character_edits(std::string_view from, std::string_view to) {
+  const auto wanted = characters_of(to);
+  // edits[j]: from what is read of `from` to the first j characters of `to`.
+  std::vector<std::int64_t> edits(wanted.size() + 1);
+  std::iota(edits.begin(), edits.end(), 0);
+  for (const std::string_view character : characters_of(from)) {
+    std::int64_t diagonal = edits[0]++;
+    for (std::size_t j = 1; j < edits.size(); ++j) {
+      const std::int64_t replaced = diagonal + (character != wanted[j - 1]);
+      diagonal = edits[j];
+      edits[j] = std::min({replaced, edits[j] + 1, edits[j - 1] + 1});
+    }
+  }
+  return edits.back();
+}
+
+}  // namespace dualpath::trainer
