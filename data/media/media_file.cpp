@@ -45,6 +45,12 @@ std::string from_base64(std::string_view text, const std::string& place) {
 
 }  // namespace
 
+std::string kind_of(const MediaFiles& files) {
+  if (files.empty()) return "text";
+  if (files.audio.empty()) return "image";
+  return files.images.empty() ? "audio" : "image and audio";
+}
+
 std::string read_bytes(const MediaFile& file, std::uint64_t max_bytes) {
   if (!file.base64) return read_file(file.path, max_bytes);
   const MappedFile whole(file.path);

@@ -40,4 +40,8 @@ struct MediaFiles {
   bool empty() const { return images.empty() && audio.empty(); }
 };
 
+/// The name of what a sample holds beside text: "text" (nothing), "image", "audio" or "image and
+/// audio".
+std::string kind_of(const MediaFiles& files);
+
 }  // namespace dualpath::data

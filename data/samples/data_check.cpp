@@ -26,13 +26,6 @@ struct Checked {
   bool is_conversation = false;
 };
 
-/// The name of what a sample holds beside text.
-std::string kind_of(const MediaFiles& files) {
-  if (files.empty()) return "text";
-  if (files.audio.empty()) return "image";
-  return files.images.empty() ? "audio" : "image and audio";
-}
-
 class DataChecker {
  public:
   explicit DataChecker(const std::optional<CheckModel>& model) : model_(model) {}

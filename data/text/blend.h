@@ -18,4 +18,8 @@ struct BlendSource {
 /// sources are an Error.
 std::vector<BlendSource> blend_sources(const std::filesystem::path& path);
 
+/// The sources of data of which all samples are read once, in the sources' order. A "ratio" would
+/// have no effect there and is an Error.
+std::vector<std::filesystem::path> listed_sources(const std::filesystem::path& path);
+
 }  // namespace dualpath::data

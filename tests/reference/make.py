@@ -48,6 +48,7 @@ JOBS = {
     "images": ("images", {}),
     "image_processors": ("image_processors", {}),
     "audio": ("audio", {}),
+    "error_rates": ("error_rates.json", {}),
 }
 
 

@@ -51,3 +51,15 @@ TEST_CASE("what is wrong with a blend is named", "[data][blend]") {
   CHECK(blend_error(R"({"sources": [{"path": "b.blend.json"}]})") ==
         "a.blend.json: sources[0]: path: expected data, got another blend");
 }
+
+TEST_CASE("a blend whose samples are all read once lists paths alone", "[data][blend]") {
+  const TemporaryDirectory folder;
+  CHECK(listed_sources("no/such.jsonl") == std::vector<std::filesystem::path>{"no/such.jsonl"});
+  write_plain(folder / "a.blend.json", R"({"sources": [{"path": "b.jsonl"}, {"path": "/c.txt"}]})");
+  CHECK(listed_sources(folder / "a.blend.json") ==
+        std::vector<std::filesystem::path>{folder / "b.jsonl", "/c.txt"});
+  write_plain(folder / "a.blend.json", R"({"sources": [{"path": "b.jsonl", "ratio": 2}]})");
+  CHECK_THAT(error_message([&] { listed_sources(folder / "a.blend.json"); }),
+             Catch::EndsWith("sources[0]: ratio: expected none, since all samples are read once "
+                             "here"));
+}
