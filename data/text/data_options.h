@@ -8,8 +8,12 @@ namespace dualpath::data {
 
 /// The keys of a recipe's `data`.
 struct DataOptions {
-  std::filesystem::path train;  ///< text, JSONL or a directory of both; split by document
-  /// Shares of the training text, by document: training and calibration, selection, test.
+  /// Text, JSONL, a directory of both, or a blend. Split by document, unless there are own parts.
+  std::filesystem::path train;
+  /// Own parts for selection and for the test: both are given or neither.
+  std::filesystem::path selection, test;
+  /// Shares of the training text, by document: training and calibration, selection, test. Without
+  /// effect beside own parts.
   std::array<double, 3> split{0.7, 0.1, 0.2};
   std::filesystem::path
       out_of_domain;          ///< text of another domain, only ever evaluated; may be empty
@@ -17,6 +21,7 @@ struct DataOptions {
   /// Of conversations only the assistants' answers are targets; all other tokens are context.
   bool assistant_only_loss = true;
 
+  bool has_own_parts() const { return !selection.empty() && !test.empty(); }
   bool operator==(const DataOptions&) const = default;
 };
 

@@ -47,6 +47,25 @@ bool has(const json& stages, const std::string& name) {
                      [&](const json& stage) { return stage["name"] == name; });
 }
 
+/// Calls check(rows) for each modality of a set; there is one at least.
+template <class Check>
+void for_each_modality(const json& set, const Check& check) {
+  REQUIRE(set.size() > 0);
+  for (const auto& [modality, rows] : set.items()) {
+    INFO(modality);
+    check(modality, rows);
+  }
+}
+
+/// Checks that an export's rows have the perplexities of the run's, modality by modality.
+void check_same_perplexity(const json& exported, const std::string& row, const json& set,
+                           const std::string& row_of_run) {
+  REQUIRE(exported.size() == set.size());
+  for_each_modality(set, [&](const std::string& modality, const json& rows) {
+    CHECK(exported[modality][row]["perplexity"] == rows[row_of_run]["perplexity"]);
+  });
+}
+
 }  // namespace
 
 TEST_CASE("a model with towers goes from pictures and clips to a table and an export",
@@ -69,13 +88,15 @@ TEST_CASE("a model with towers goes from pictures and clips to a table and an ex
   }
   CHECK(run.result("train")["train"]["steps"] == 2);
   const json sets = run.result("evaluate")["sets"];
-  for (const char* row : {"fp", "quantized", "corrected", "control"})
-    CHECK(sets["in_domain"][row]["perplexity"] > 1);
-  CHECK(sets["in_domain"]["quantized"]["kl"] > 0);
+  for_each_modality(sets["in_domain"], [](const std::string&, const json& rows) {
+    for (const char* row : {"fp", "quantized", "corrected", "control"})
+      CHECK(rows[row]["perplexity"] > 1);
+    CHECK(rows["quantized"]["kl"] > 0);
+  });
   CHECK(run.result("export")["weight_bytes"] == plan["bytes"]["quantized"]);
   const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
   for (const char* row : {"quantized", "corrected"})
-    CHECK(exported[row]["perplexity"] == sets["in_domain"][row]["perplexity"]);
+    check_same_perplexity(exported, row, sets["in_domain"], row);
 }
 
 TEST_CASE("without quantizing, the parts that are named learn, and the export is a float model",
@@ -95,9 +116,11 @@ TEST_CASE("without quantizing, the parts that are named learn, and the export is
   const auto mean = [](auto begin) { return std::accumulate(begin, begin + 6, 0.0) / 6; };
   CHECK(mean(losses.end() - 6) < mean(losses.begin()));
   const json set = run.result("evaluate")["sets"]["in_domain"];
-  CHECK(set.size() == 2);
-  CHECK(set["trained"]["perplexity"] != set["fp"]["perplexity"]);
-  CHECK(set["trained"]["bytes"] == set["fp"]["bytes"]);
+  for_each_modality(set, [](const std::string& modality, const json& rows) {
+    CHECK(rows.size() == 3);  // the two rows and their intervals
+    if (modality != "text") CHECK(rows["trained"]["perplexity"] != rows["fp"]["perplexity"]);
+    CHECK(rows["trained"]["bytes"] == rows["fp"]["bytes"]);
+  });
 
   run.result("export");
   const data::SafetensorsReader before(run / "model/model.safetensors"),
@@ -112,8 +135,7 @@ TEST_CASE("without quantizing, the parts that are named learn, and the export is
   const Arguments opened{"--set", "train.output_dir=again", "--set", "export.output_dir=third"};
   run.settings.insert(run.settings.end(), {"--set", "model.path=export"});
   run.result("calibrate", opened);
-  CHECK(run.result("evaluate", opened)["sets"]["in_domain"]["fp"]["perplexity"] ==
-        set["trained"]["perplexity"]);
+  check_same_perplexity(run.result("evaluate", opened)["sets"]["in_domain"], "fp", set, "trained");
 }
 
 TEST_CASE("training behind frozen towers has the same bytes with features kept and without",
@@ -245,8 +267,8 @@ TEST_CASE("an export with towers is opened again as it was evaluated", "[tools][
   const json sets = run.result("evaluate", settings)["sets"]["in_domain"];
   run.result("export", settings);
   const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
-  const std::string row = sets.contains("smoothed") ? "smoothed" : "quantized";
-  CHECK(exported["quantized"]["perplexity"] == sets[row]["perplexity"]);
+  const std::string row = setting.find("smoothing") == setting.npos ? "quantized" : "smoothed";
+  check_same_perplexity(exported, "quantized", sets, row);
 }
 
 TEST_CASE("two processes whose batches differ in modalities train as one at twice the batch",
@@ -292,7 +314,7 @@ TEST_CASE("scales by modality are exported where only this program looks for the
   CHECK(run.result("export", own)["weight_bytes"] == plan["bytes"]["quantized"]);
   const json exported = run.result("evaluate", {"--set", "model.path=export"})["sets"]["in_domain"];
   for (const char* row : {"quantized", "corrected"})
-    CHECK(exported[row]["perplexity"] == sets[row]["perplexity"]);
+    check_same_perplexity(exported, row, sets, row);
 
   const fs::path there = run / "export";
   CHECK(json::parse(read_file(there / "config.json"))["quantization_config"]["quant_method"] ==
@@ -315,8 +337,10 @@ TEST_CASE("pictures and clips are read into the dtype that a model computes in",
   const Arguments half{"--set", "model.dtype=bfloat16"};
   run.result("train", half);
   const json sets = run.result("evaluate", half)["sets"]["in_domain"];
-  CHECK(sets["quantized"]["kl"] > 0);
-  CHECK(sets["quantized"]["kl"] < 1);
+  for_each_modality(sets, [](const std::string&, const json& rows) {
+    CHECK(rows["quantized"]["kl"] > 0);
+    CHECK(rows["quantized"]["kl"] < 1);
+  });
 }
 
 TEST_CASE("a plan of towers without pictures to calibrate on is an error", "[tools][multimodal]") {
@@ -373,4 +397,128 @@ TEST_CASE("GLM-4.1V-9B is planned from its config.json alone", "[tools][multimod
       plan["bytes"]["quantized"].get<double>() / plan["bytes"]["fp"].get<double>();
   CHECK(shrunk > 0.5);
   CHECK(shrunk < 0.6);
+}
+
+namespace {
+
+/// A small model with eyes and ears that answers questions, on parts of its own.
+struct JudgedRun : TinyRun {
+  JudgedRun() : TinyRun("model", "composition") {
+    const fs::path source = fs::absolute("build/reference/composition");
+    fs::remove(*this / "model");
+    fs::copy(source / "model", *this / "model");
+    write_plain(*this / "model/chat_template.jinja",
+                "{% for m in messages %}{{ m.role }}: {% for part in m.content %}"
+                "{{ part.text if part.type == 'text' else '<|' ~ part.type ~ '|>' }}{% endfor %}"
+                "<|endoftext|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}");
+    for (const char* file : {"1.png", "3.png", "5.png", "2.wav", "6.wav", "7.wav"})
+      fs::copy(source / file, *this / file);
+    write("train.jsonl", 2);
+    write("selection.jsonl", 1);
+    write("test.jsonl", 3);
+    write("more.jsonl", 2);
+    write_plain(*this / "all.blend.json",
+                R"({"sources": [{"path": "more.jsonl"}, {"path": "test.jsonl"}]})");
+  }
+
+  /// Writes so many rounds of three pictures, three clips and a text.
+  void write(const std::string& name, int rounds) const {
+    const auto text = [](const std::string& words) {
+      return json{{"type", "text"}, {"text", words}};
+    };
+    std::string lines;
+    const auto add = [&](const std::string& kind, const std::string& file,
+                         const std::string& answer) {
+      json question = json::array({text("What is it?")});
+      if (!file.empty()) question.insert(question.begin(), json{{"type", kind}});
+      json line{{"messages",
+                 {{{"role", "user"}, {"content", question}},
+                  {{"role", "assistant"}, {"content", json::array({text(answer)})}}}}};
+      if (!file.empty()) line[kind == "image" ? "images" : "audio"] = json::array({file});
+      lines += line.dump() + "\n";
+    };
+    for (int round = 0; round < rounds; ++round) {
+      const std::string number = std::to_string(round);
+      for (const char* file : {"1.png", "3.png", "5.png"})
+        add("image", file, std::string("thing ") + file[0] + number);
+      for (const char* file : {"2.wav", "6.wav", "7.wav"})
+        add("audio", file, std::string("word ") + file[0] + " and " + number);
+      add("", "", "nothing " + number);
+    }
+    write_plain(*this / name, lines);
+  }
+
+  json result(const std::string& command, Arguments more = {}) const {
+    const Arguments settings{
+        "--set",
+        "data={train: train.jsonl, selection: selection.jsonl, test: test.jsonl, "
+        "window: 256, assistant_only_loss: true}",
+        "--set",
+        "train.max_steps=2",
+        "--set",
+        "train.learning_rate={corrections: 1e-1}",
+        "--set",
+        "evaluate={sets: {more: all.blend.json}, max_answer_tokens: 6, num_answers: 9, "
+        "bootstrap_samples: 100}",
+        "--json"};
+    more.insert(more.end(), settings.begin(), settings.end());
+    return json::parse(done(command, more).out);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("each modality is judged by its task, in every set", "[tools][multimodal][judge]") {
+  const JudgedRun run;
+  run.result("train");
+  const json sets = run.result("evaluate")["sets"];
+  CHECK(sets.size() == 2);
+  for (const char* name : {"in_domain", "more"}) {
+    INFO(name);
+    const json& set = sets[name];
+    CHECK(set.size() == 3);
+    for (const char* row : {"fp", "quantized", "corrected", "control"}) {
+      INFO(row);
+      for (const char* metric : {"exact", "top1", "top5", "perplexity", "kl"})
+        CHECK(set["image"][row].contains(metric));
+      CHECK(set["image"]["intervals"][row]["top5"]["low"] <= set["image"][row]["top5"]);
+      CHECK(set["image"]["intervals"][row]["top5"]["high"] >= set["image"][row]["top5"]);
+      for (const char* metric : {"wer", "cer"}) CHECK(set["audio"][row][metric] > 0);
+      CHECK_FALSE(set["audio"][row].contains("exact"));
+      CHECK_FALSE(set["text"][row].contains("exact"));
+      CHECK_FALSE(set["text"][row].contains("frames"));
+      for (const char* modality : {"image", "audio"})
+        CHECK(set[modality][row].contains("frames") == (std::string(row) != "fp"));
+    }
+    CHECK(set["image"]["quantized"]["frames"] > 0);
+    CHECK(set["image"]["control"]["frames"] > 0);  // its towers are corrected, too
+    const json& recovered = set["image"]["recovery"]["corrected"];
+    for (const char* metric : {"accuracy", "kl", "nll", "frames", "exact", "top1", "top5"})
+      CHECK(recovered.contains(metric));
+    CHECK(recovered["frames"].contains("value"));  // that loss is beyond doubt
+    CHECK(set["audio"]["recovery"]["corrected"].contains("wer"));
+    CHECK_FALSE(set["text"]["recovery"]["corrected"].contains("frames"));
+  }
+  CHECK(sets["more"]["image"]["fp"]["tokens"] > sets["in_domain"]["image"]["fp"]["tokens"]);
+  const json report = json::parse(read_file(run / "run/report.json"));
+  CHECK(report["evaluation"]["sets"] == sets);
+  CHECK(run.result("evaluate", {"--processes", "2"})["sets"] == sets);
+
+  const json& changed = sets["more"]["audio"]["changed"];
+  REQUIRE(changed.size() > 0);
+  CHECK(changed[0]["answers"].size() == 4);
+  CHECK(changed[0]["audio"].size() == 1);
+  const std::string page = read_file(run / "run/report.html");
+  CHECK_THAT(page, Contains("<h3>more audio</h3>") && Contains("answers that changed"));
+  if (sets["more"]["image"].contains("changed"))
+    CHECK_THAT(page, Contains("src=\"data:image/png;base64,"));
+}
+
+TEST_CASE("without marked answers none is judged, which is said", "[tools][multimodal][judge]") {
+  const MultimodalRun run("model", "composition");
+  run.result("calibrate");
+  Arguments settings = run.settings;
+  const ProgramEnd end = run.done("evaluate", settings);
+  CHECK_THAT(end.err,
+             Contains("no sample is answered") && Contains("data.assistant_only_loss: true"));
 }

@@ -37,9 +37,11 @@ void write_into(const std::filesystem::path& log) {
 }  // namespace
 
 OpenRun::OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access,
-                 std::shared_ptr<trainer::Processes> processes)
+                 std::shared_ptr<trainer::Processes> processes, EvaluateSets sets)
     : experiment(trainer::open_experiment(std::move(recipe), std::move(model), processes)),
-      texts(trainer::load_texts(experiment.recipe.data, experiment.model)),
+      texts(trainer::load_texts(experiment.recipe.data, experiment.model,
+                                sets == EvaluateSets::kRead ? experiment.recipe.evaluate.sets
+                                                            : std::vector<trainer::EvaluateSet>())),
       directory(experiment.recipe, in_turn(access, *processes)) {
   if (processes->is_first()) {
     processes->on_first("start", [] {});

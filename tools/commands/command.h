@@ -28,11 +28,15 @@ struct RecipeArguments {
   }
 };
 
+/// Whether evaluate.sets are read, too. Only an evaluation needs them.
+enum class EvaluateSets { kLeft, kRead };
+
 /// The parts that every command on a run opens. Their order puts mistakes in recipe, model and text
 /// before the directory is touched.
 struct OpenRun {
   OpenRun(trainer::Recipe recipe, modules::Model model, trainer::RunAccess access,
-          std::shared_ptr<trainer::Processes> processes = std::make_shared<trainer::Processes>());
+          std::shared_ptr<trainer::Processes> processes = std::make_shared<trainer::Processes>(),
+          EvaluateSets sets = EvaluateSets::kLeft);
   OpenRun(const trainer::Recipe& recipe, trainer::RunAccess access,
           std::shared_ptr<trainer::Processes> processes = std::make_shared<trainer::Processes>())
       : OpenRun(recipe, modules::open_model(recipe.model.path), access, std::move(processes)) {}

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <utility>
 #include <vector>
 
 #include "tools/commands/command.h"
@@ -15,33 +14,40 @@ namespace {
 
 constexpr trainer::FigureStyle kTerminal{.none = "-", .percent = "%"};
 
-/// A line of the table: name, quality, bytes.
-std::string line_of(const std::string& name, const std::vector<std::string>& quality,
+/// A line of the table: name, figures, bytes.
+std::string line_of(const std::string& name, const std::vector<std::string>& figures,
                     const std::string& bytes) {
-  return fmt::format("{:<18} {:>10} {:>9} {:>8} {:>10} {:>10}\n", name, quality[0], quality[1],
-                     quality[2], quality[3], bytes);
+  std::string line = fmt::format("{:<18}", name);
+  for (const std::string& figure : figures) line += fmt::format(" {:>10}", figure);
+  return line + fmt::format(" {:>10}\n", bytes);
 }
 
-std::string recovery_line(const std::string& row, const trainer::Recovery& recovery) {
-  std::string line = fmt::format("recovered, {}:", row);
-  for (const auto& [measure, estimate] :
-       {std::pair{"accuracy", recovery.accuracy}, std::pair{"kl", recovery.kl},
-        std::pair{"nll", recovery.nll}}) {
-    line += estimate ? fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", measure, 100 * estimate->value,
-                                   100 * estimate->low, 100 * estimate->high)
-                     : fmt::format("  {} - (the loss is within noise)", measure);
+std::string recovery_line(const trainer::RowFigures& row,
+                          const std::vector<trainer::Metric>& metrics) {
+  std::string line = fmt::format("recovered, {}:", row.name);
+  for (const trainer::Metric& metric : metrics) {
+    const auto estimate = row.recovery->at(metric.name);
+    line += estimate ? fmt::format("  {} {:.0f} % [{:.0f}, {:.0f}]", metric.name,
+                                   100 * estimate->value, 100 * estimate->low, 100 * estimate->high)
+                     : fmt::format("  {} - (the loss is within noise)", metric.name);
   }
   return line + "\n";
 }
 
 std::string set_table(const trainer::SetFigures& set) {
-  std::string table = line_of(set.name, trainer::quality_heads(), "bytes");
+  const std::vector<trainer::Metric> metrics = trainer::shown_metrics(set.rows);
+  std::vector<std::string> heads;
+  for (const trainer::Metric& metric : metrics) heads.push_back(trainer::head_of(metric));
+  std::string table = line_of(set.title(), heads, "bytes");
   for (const trainer::RowFigures& row : set.rows) {
-    table += line_of(row.name, quality_cells(row, kTerminal),
-                     bytes_text(static_cast<double>(row.bytes)));
+    std::vector<std::string> cells;
+    for (const trainer::Metric& metric : metrics)
+      cells.push_back(trainer::cell_of(row, metric, kTerminal));
+    table += line_of(row.name, cells, bytes_text(static_cast<double>(row.bytes)));
   }
+  const std::vector<trainer::Metric> recovered = trainer::recovered_metrics(set.rows);
   for (const trainer::RowFigures& row : set.rows) {
-    if (row.recovery) table += recovery_line(row.name, *row.recovery);
+    if (row.recovery) table += recovery_line(row, recovered);
   }
   return table + fmt::format("{} tokens scored\n\n", set.rows.front().tokens);
 }
@@ -68,7 +74,8 @@ void evaluate(const RecipeArguments& arguments,
         trainer::run_export_evaluation(recipe, model, *processes);
     return print(to_json(result), arguments.json, table_of(result));
   }
-  const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead, processes);
+  const OpenRun run(recipe, std::move(model), trainer::RunAccess::kRead, processes,
+                    EvaluateSets::kRead);
   announce_kernel(recipe, *processes);
   const trainer::EvaluationTable result =
       trainer::run_evaluation(run.experiment, run.texts, run.directory);

@@ -3,11 +3,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
 
 #include "data/process/interrupt.h"
 #include "modules/network/batch_state.h"
 #include "modules/weights/device_counts.h"
 #include "modules/weights/to_device.h"
+#include "quant/compare/distance.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/head_loss.h"
 #include "trainer/train/objective.h"
@@ -17,21 +19,58 @@ namespace {
 
 using torch::Tensor;
 
-/// Adds each token's measures to its window's sums. window_of: [n], the windows' places in the
+/// Adds each token's measures to its sample's sums. sample_of: [n], the samples' places in the
 /// batch.
-void add(const RowLosses& on_device, const Tensor& window_of, std::span<WindowSums> windows) {
+void add(const RowLosses& on_device, const Tensor& sample_of, std::span<SampleSums> samples) {
   const RowLosses measures = on_device.on_host();
   const auto nll = measures.nll.accessor<float, 1>(), kl = measures.kl.accessor<float, 1>(),
              correct = measures.correct.accessor<float, 1>(),
              agreed = measures.agreed.accessor<float, 1>();
-  const auto window = window_of.accessor<std::int64_t, 1>();
-  for (std::int64_t i = 0; i < window.size(0); ++i) {
-    WindowSums& sums = windows[static_cast<std::size_t>(window[i])];
-    sums.nll += nll[i];
-    sums.kl += kl[i];
-    sums.correct += correct[i] > 0.0f;
-    sums.agreed += agreed[i] > 0.0f;
-    sums.tokens += 1;
+  const auto sample = sample_of.accessor<std::int64_t, 1>();
+  for (std::int64_t i = 0; i < sample.size(0); ++i) {
+    SampleSums& sums = samples[static_cast<std::size_t>(sample[i])];
+    sums[Quantity::kNll].add(nll[i]);
+    sums[Quantity::kKl].add(kl[i]);
+    sums[Quantity::kCorrect].add(correct[i] > 0.0f ? 1.0 : 0.0);
+    sums[Quantity::kAgreed].add(agreed[i] > 0.0f ? 1.0 : 0.0);
+  }
+}
+
+/// The files of each sample of a batch; nothing for samples that have none.
+using FilesOfBatch = std::vector<const data::MediaFiles*>;
+
+/// The frames that a network's towers give to the decoder, by modality.
+using Frames = std::map<modules::Modality, modules::Stream>;
+
+std::size_t count_files(const data::MediaFiles& files, modules::Modality modality) {
+  return modality == modules::Modality::kImage ? files.images.size() : files.audio.size();
+}
+
+/// The relative distance of one picture's or clip's frames.
+Sum distance(const modules::Stream& fp, const modules::Stream& row, std::int64_t item) {
+  const auto one = [&](const Tensor& x) { return x.narrow(0, item, 1); };
+  const Tensor hidden = one(row.hidden);
+  const Tensor mask = row.mask.defined() ? one(row.mask)
+                                         : torch::ones(hidden.sizes().slice(0, 2),
+                                                       hidden.options().dtype(at::kBool));
+  const Tensor distance =
+      quant::hidden_distance(quant::DistanceKind::kRelative, one(fp.hidden), hidden, mask);
+  return {distance.item<double>(), mask.sum().item<double>()};
+}
+
+/// Adds the distances of all files' frames to their samples' sums. A tower's batch holds the files
+/// of all samples in order.
+void add(const Frames& fp, const Frames& row, const FilesOfBatch& files,
+         std::span<SampleSums> samples) {
+  for (const auto& [modality, stream] : fp) {
+    std::int64_t item = 0;
+    for (std::size_t sample = 0; sample < files.size(); ++sample) {
+      const std::size_t count = files[sample] ? count_files(*files[sample], modality) : 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const Sum sum = distance(stream, row.at(modality), item++);
+        samples[sample][Quantity::kFrames].add(sum.value, sum.count);
+      }
+    }
   }
 }
 
@@ -42,16 +81,22 @@ class Evaluation {
     for (const Row& row : rows) sums_.push_back({row.name, {}});
   }
 
-  void add_batch(const data::Batch& batch) {
+  void add_batch(const data::Batch& batch, const FilesOfBatch& files = {}) {
     modules::DeviceCounts counts;  // of all rows' sites
     std::vector<Tensor> hidden;
-    for (const Row& row : rows_) hidden.push_back(last_hidden(*row.executor, batch));
-    for (RowSums& row : sums_)
-      row.windows.resize(row.windows.size() + static_cast<std::size_t>(batch.ids.size(0)));
+    Frames fp;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      std::vector<SampleSums>& samples = sums_[i].samples;
+      samples.resize(samples.size() + static_cast<std::size_t>(batch.ids.size(0)));
+      modules::State state = last_state(*rows_[i].executor, batch);
+      hidden.push_back(counted_rows(state.hidden, batch));
+      if (i == 0) fp = state.towers;
+      add(fp, state.towers, files, newest(i, batch.ids.size(0)));
+    }
     const Tensor targets = counted_targets(batch);  // on the CPU
-    const Tensor window_of = counted_windows(batch);
+    const Tensor sample_of = counted_samples(batch);
     for_each_chunk(targets.size(0), kChunkRows, [&](std::int64_t begin, std::int64_t size) {
-      add_chunk(hidden, targets, window_of, begin, size, batch.ids.size(0));
+      add_chunk(hidden, targets, sample_of, begin, size, batch.ids.size(0));
     });
     counts.check();
   }
@@ -59,29 +104,33 @@ class Evaluation {
   std::vector<RowSums> take() { return std::move(sums_); }
 
  private:
-  Tensor last_hidden(modules::Executor& executor, const data::Batch& batch) const {
+  modules::State last_state(modules::Executor& executor, const data::Batch& batch) const {
     modules::State state = modules::make_state(batch, executor.device());
     modules::run(network_, executor, state);
-    return counted_rows(state.hidden, batch);
+    return state;
   }
 
-  /// The window of the batch that each counted position belongs to: [N].
-  static Tensor counted_windows(const data::Batch& batch) {
+  /// The sums of the batch's samples in a row.
+  std::span<SampleSums> newest(std::size_t row, std::int64_t count) {
+    std::vector<SampleSums>& all = sums_[row].samples;
+    return {all.end() - count, all.end()};
+  }
+
+  /// The sample of the batch that each counted position belongs to: [N].
+  static Tensor counted_samples(const data::Batch& batch) {
     return (batch.targets != data::kNoTarget).nonzero().select(1, 0).contiguous();
   }
 
-  void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& window_of,
-                 std::int64_t begin, std::int64_t size, std::int64_t batch_windows) {
+  void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& sample_of,
+                 std::int64_t begin, std::int64_t size, std::int64_t batch_samples) {
     const Tensor counted = targets.narrow(0, begin, size);
     Tensor reference;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const Tensor logits =
           network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
       if (i == 0) reference = logits;
-      std::vector<WindowSums>& all = sums_[i].windows;
-      const std::span<WindowSums> mine(all.end() - batch_windows, all.end());
       add(head_loss(reference, logits, modules::to_device(counted, logits.device())),
-          window_of.narrow(0, begin, size), mine);
+          sample_of.narrow(0, begin, size), newest(i, batch_samples));
     }
   }
 
@@ -90,39 +139,49 @@ class Evaluation {
   std::vector<RowSums> sums_;
 };
 
-/// A row's windows as a tensor: [windows, 5] float64, which holds counts exactly.
-Tensor tensor_of(const std::vector<WindowSums>& windows) {
+/// A row's samples as a tensor: [samples, 2 * quantities] float64, which holds counts exactly.
+Tensor tensor_of(const std::vector<SampleSums>& samples) {
+  constexpr std::int64_t kColumns = 2 * static_cast<std::int64_t>(kQuantities);
   const Tensor tensor =
-      torch::empty({static_cast<std::int64_t>(windows.size()), 5}, torch::kDouble);
+      torch::empty({static_cast<std::int64_t>(samples.size()), kColumns}, torch::kDouble);
   auto* value = tensor.mutable_data_ptr<double>();
-  for (const WindowSums& window : windows) {
-    for (const double sum :
-         {window.nll, window.kl, static_cast<double>(window.correct),
-          static_cast<double>(window.agreed), static_cast<double>(window.tokens)})
-      *value++ = sum;
+  for (const SampleSums& sample : samples) {
+    for (const Sum& sum : sample.sums) {
+      *value++ = sum.value;
+      *value++ = sum.count;
+    }
   }
   return tensor;
 }
 
-void append(const Tensor& tensor, std::vector<WindowSums>& windows) {
-  const auto sums = tensor.accessor<double, 2>();
-  for (std::int64_t i = 0; i < sums.size(0); ++i) {
-    windows.push_back({sums[i][0], sums[i][1], static_cast<std::int64_t>(sums[i][2]),
-                       static_cast<std::int64_t>(sums[i][3]),
-                       static_cast<std::int64_t>(sums[i][4])});
+void append(const Tensor& tensor, std::vector<SampleSums>& samples) {
+  const auto* value = tensor.const_data_ptr<double>();
+  for (std::int64_t i = 0; i < tensor.size(0); ++i) {
+    SampleSums sample;
+    for (Sum& sum : sample.sums) {
+      sum.value = *value++;
+      sum.count = *value++;
+    }
+    samples.push_back(sample);
   }
 }
 
-/// Puts all processes' windows together, in the order of ranks.
+/// Puts all processes' samples together, in the order of ranks.
 std::vector<RowSums> gathered(Processes& processes, std::vector<RowSums> rows) {
   if (processes.size() == 1) return rows;
   modules::NamedTensors own;
-  for (const RowSums& row : rows) own[row.name] = tensor_of(row.windows);
-  for (RowSums& row : rows) row.windows.clear();
+  for (const RowSums& row : rows) own[row.name] = tensor_of(row.samples);
+  for (RowSums& row : rows) row.samples.clear();
   for (const modules::NamedTensors& tensors : processes.gather("evaluate", own)) {
-    for (RowSums& row : rows) append(tensors.at(row.name), row.windows);
+    for (RowSums& row : rows) append(tensors.at(row.name).contiguous(), row.samples);
   }
   return rows;
+}
+
+FilesOfBatch files_of(const data::Samples& samples, std::span<const std::size_t> batch) {
+  FilesOfBatch files;
+  for (const std::size_t number : batch) files.push_back(samples.sample(number).files);
+  return files;
 }
 
 /// This process's whole batches of so many samples.
@@ -165,7 +224,7 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::v
   for (std::size_t i = share.begin; i < share.end; i += batch_size) {
     throw_if_interrupted();
     const auto batch = std::span(chosen).subspan(i, std::min(batch_size, share.end - i));
-    evaluation.add_batch(samples.batch(batch));
+    evaluation.add_batch(samples.batch(batch), files_of(samples, batch));
     progress(static_cast<std::int64_t>(batch.size()));
   }
   return gathered(processes, evaluation.take());

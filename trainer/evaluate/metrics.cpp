@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "data/base/generator.h"
 
@@ -11,49 +10,23 @@ namespace {
 
 using Choice = std::vector<std::size_t>;
 
-Metrics metrics_over(const RowSums& row, const Choice& windows) {
-  WindowSums sum;
-  for (const std::size_t i : windows) {
-    const WindowSums& window = row.windows[i];
-    sum.nll += window.nll;
-    sum.kl += window.kl;
-    sum.correct += window.correct;
-    sum.agreed += window.agreed;
-    sum.tokens += window.tokens;
+constexpr double kLow = 0.025, kHigh = 0.975;
+
+double figure_over(const Metric& metric, const RowSums& row, const Choice& samples) {
+  Sum sum;
+  for (const std::size_t i : samples) {
+    const Sum& own = row.samples[i][metric.quantity];
+    sum.add(own.value, own.count);
   }
-  const double tokens = static_cast<double>(sum.tokens);
-  const double nll = sum.nll / tokens;
-  return {.nll = nll,
-          .perplexity = std::exp(nll),
-          .accuracy = static_cast<double>(sum.correct) / tokens,
-          .kl = sum.kl / tokens,
-          .agreement = static_cast<double>(sum.agreed) / tokens,
-          .tokens = sum.tokens};
+  return metric.is_exp ? std::exp(sum.mean()) : sum.mean();
 }
 
-Choice all_windows(const RowSums& row) {
-  Choice all(row.windows.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-  return all;
-}
-
-/// The loss by quantizing and the gain by correcting, for one choice of windows.
-struct Change {
-  double lost = 0.0, won = 0.0;
-  double share() const { return won / lost; }
-};
-
-struct Changes {
-  Change accuracy, kl, nll;
-};
-
-Changes changes(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
-                const Choice& windows) {
-  const Metrics f = metrics_over(fp, windows), q = metrics_over(quantized, windows),
-                c = metrics_over(corrected, windows);
-  return {{f.accuracy - q.accuracy, c.accuracy - q.accuracy},
-          {q.kl - f.kl, q.kl - c.kl},
-          {q.nll - f.nll, q.nll - c.nll}};
+/// The samples in which the metric was measured.
+Choice measured_in(const Metric& metric, const RowSums& row) {
+  Choice samples;
+  for (std::size_t i = 0; i < row.samples.size(); ++i)
+    if (row.samples[i][metric.quantity].count > 0) samples.push_back(i);
+  return samples;
 }
 
 double percentile(std::vector<double> values, double share) {
@@ -63,37 +36,58 @@ double percentile(std::vector<double> values, double share) {
   return *at;
 }
 
-using Measure = Change Changes::*;
-
-std::optional<Estimate> estimate(const Changes& whole, const std::vector<Changes>& resampled,
-                                 Measure measure) {
-  std::vector<double> lost, shares;
-  for (const Changes& sample : resampled) {
-    lost.push_back((sample.*measure).lost);
-    shares.push_back((sample.*measure).share());
-  }
-  constexpr double kLow = 0.025, kHigh = 0.975;
-  if (lost.empty() || percentile(lost, kLow) <= 0.0) return std::nullopt;
-  return Estimate{(whole.*measure).share(), percentile(shares, kLow), percentile(shares, kHigh)};
-}
-
 }  // namespace
 
-Metrics metrics_of(const RowSums& row) { return metrics_over(row, all_windows(row)); }
-
-Recovery recovery(const RowSums& fp, const RowSums& quantized, const RowSums& corrected,
-                  std::int64_t samples, std::uint64_t seed) {
-  Generator generator = Generator::derived(seed, "bootstrap");
-  const Choice all = all_windows(fp);
-  std::vector<Changes> resampled;
-  for (std::int64_t i = 0; i < samples; ++i) {
-    Choice choice(all.size());
-    for (std::size_t& window : choice) window = generator.below(all.size());
-    resampled.push_back(changes(fp, quantized, corrected, choice));
+Figures figures_of(const RowSums& row) {
+  Figures figures;
+  for (const Metric& metric : kMetrics) {
+    const Choice samples = measured_in(metric, row);
+    if (!samples.empty()) figures[metric.name] = figure_over(metric, row, samples);
   }
-  const Changes whole = changes(fp, quantized, corrected, all);
-  return {estimate(whole, resampled, &Changes::accuracy), estimate(whole, resampled, &Changes::kl),
-          estimate(whole, resampled, &Changes::nll)};
+  return figures;
+}
+
+std::int64_t tokens_of(const RowSums& row) {
+  double tokens = 0.0;
+  for (const SampleSums& sample : row.samples) tokens += sample[Quantity::kNll].count;
+  return static_cast<std::int64_t>(tokens);
+}
+
+Resampled::Resampled(const Metric& metric, const std::vector<RowSums>& rows, std::int64_t resamples,
+                     std::uint64_t seed)
+    : lower_is_better_(metric.lower_is_better) {
+  const Choice all = measured_in(metric, rows.front());
+  is_measured_ = !all.empty();
+  if (!is_measured_) return;
+  for (const RowSums& row : rows) rows_.push_back({figure_over(metric, row, all), {}});
+  Generator generator = Generator::derived(seed, "bootstrap");
+  Choice choice(all.size());
+  for (std::int64_t i = 0; i < resamples; ++i) {
+    for (std::size_t& sample : choice) sample = all[generator.below(all.size())];
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      rows_[row].resampled.push_back(figure_over(metric, rows[row], choice));
+  }
+}
+
+Interval Resampled::interval(std::size_t row) const {
+  const std::vector<double>& values = rows_[row].resampled;
+  return {percentile(values, kLow), percentile(values, kHigh)};
+}
+
+std::optional<Estimate> Resampled::recovery(std::size_t fp, std::size_t quantized,
+                                            std::size_t row) const {
+  const auto lost_by = [this](double better, double worse) {
+    return lower_is_better_ ? worse - better : better - worse;
+  };
+  const Values &f = rows_[fp], &q = rows_[quantized], &r = rows_[row];
+  std::vector<double> lost, shares;
+  for (std::size_t i = 0; i < f.resampled.size(); ++i) {
+    lost.push_back(lost_by(f.resampled[i], q.resampled[i]));
+    shares.push_back(lost_by(r.resampled[i], q.resampled[i]) / lost.back());
+  }
+  if (lost.empty() || percentile(lost, kLow) <= 0.0) return std::nullopt;
+  return Estimate{lost_by(r.whole, q.whole) / lost_by(f.whole, q.whole), percentile(shares, kLow),
+                  percentile(shares, kHigh)};
 }
 
 }  // namespace dualpath::trainer

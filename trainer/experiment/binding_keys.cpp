@@ -20,7 +20,10 @@ std::vector<std::string> lines_of(const Recipe& recipe) {
 void clear_paths(Recipe& recipe) {
   recipe.model.path.clear();
   recipe.data.train.clear();
+  recipe.data.selection.clear();
+  recipe.data.test.clear();
   recipe.data.out_of_domain.clear();
+  for (EvaluateSet& set : recipe.evaluate.sets) set.path.clear();
   recipe.train.output_dir.clear();
   recipe.train.feature_cache = {};  // holds what would be computed to the same bits
   recipe.export_.output_dir.clear();

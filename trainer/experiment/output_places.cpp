@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <vector>
 
 #include "data/files/places.h"
@@ -15,16 +16,26 @@ namespace fs = std::filesystem;
 
 /// A path of the recipe, with its key.
 struct KeyPath {
-  const char* key;
+  std::string key;
   fs::path path;
 };
 
+/// Adds the data's path and, of a blend, its sources'.
+void add_data(const std::string& key, const fs::path& path, std::vector<KeyPath>& inputs) {
+  if (path.empty()) return;
+  inputs.push_back({key, path});
+  for (const data::BlendSource& source : data::blend_sources(path))
+    if (source.path != path) inputs.push_back({key, source.path});
+}
+
 std::vector<KeyPath> inputs_of(const Recipe& recipe) {
-  std::vector<KeyPath> inputs{{"model.path", recipe.model.path}, {"data.train", recipe.data.train}};
-  for (const data::BlendSource& source : data::blend_sources(recipe.data.train))
-    if (source.path != recipe.data.train) inputs.push_back({"data.train", source.path});
-  if (!recipe.data.out_of_domain.empty())
-    inputs.push_back({"data.out_of_domain", recipe.data.out_of_domain});
+  std::vector<KeyPath> inputs{{"model.path", recipe.model.path}};
+  add_data("data.train", recipe.data.train, inputs);
+  add_data("data.selection", recipe.data.selection, inputs);
+  add_data("data.test", recipe.data.test, inputs);
+  add_data("data.out_of_domain", recipe.data.out_of_domain, inputs);
+  for (const EvaluateSet& set : recipe.evaluate.sets)
+    add_data("evaluate.sets." + set.name, set.path, inputs);
   return inputs;
 }
 

@@ -23,14 +23,18 @@ std::string hash_of(const data::Samples* samples) {
 
 /// Lists what must be equal, in the order of refusing.
 json identity_of(const Recipe& recipe, const Texts& texts, const modules::Model& model) {
-  return json::array({json::array({"program", sha256_file("/proc/self/exe")}),
-                      json::array({kRecipe, common_lines(recipe)}),
-                      json::array({"model", model_fingerprint(model)}),
-                      json::array({"tokenizer", tokenizer_fingerprint(model)}),
-                      json::array({"text", hash_of(texts.train.get())}),
-                      json::array({"text for selection", hash_of(texts.selection.get())}),
-                      json::array({"text for the test", hash_of(texts.test.get())}),
-                      json::array({"text out of domain", hash_of(texts.out_of_domain.get())})});
+  json identity =
+      json::array({json::array({"program", sha256_file("/proc/self/exe")}),
+                   json::array({kRecipe, common_lines(recipe)}),
+                   json::array({"model", model_fingerprint(model)}),
+                   json::array({"tokenizer", tokenizer_fingerprint(model)}),
+                   json::array({"text", hash_of(texts.train.get())}),
+                   json::array({"text for selection", hash_of(texts.selection.get())}),
+                   json::array({"text for the test", hash_of(texts.test.get())}),
+                   json::array({"text out of domain", hash_of(texts.out_of_domain.get())})});
+  for (const NamedSamples& set : texts.sets)
+    identity.push_back(json::array({"set " + set.name, hash_of(set.samples.get())}));
+  return identity;
 }
 
 void refuse_difference(const json& first, const json& other, std::size_t rank) {

@@ -4,6 +4,7 @@
 
 #include "data/base/error.h"
 #include "data/base/recipe_mistakes.h"
+#include "data/files/places.h"
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "data/process/standard_streams.h"
@@ -15,6 +16,8 @@
 
 namespace dualpath::trainer {
 namespace {
+
+namespace fs = std::filesystem;
 
 using Documents = std::span<const data::Document>;
 
@@ -70,41 +73,90 @@ class SampleMaker {
 };
 
 /// A text's documents. Conversations have their answers, if only those are trained on.
-std::vector<data::Document> read_documents(const std::filesystem::path& path,
-                                           const data::DataOptions& options,
+std::vector<data::Document> read_documents(const fs::path& path, const data::DataOptions& options,
                                            const modules::Model& model) {
   const data::ConversationWriter writer(model.path, model.tokenizer, options.assistant_only_loss);
   return data::read_documents(path, writer);
 }
 
-/// One of the sources of data.train, and its parts.
-struct SourceTexts {
+/// One source of some data.
+struct SourceText {
   std::vector<data::Document> documents;
-  data::DocumentSplit split;  ///< views of the documents
-  std::int64_t ratio;
+  std::int64_t ratio = 1;
 };
+using SourceTexts = std::vector<SourceText>;
 
-std::vector<SourceTexts> read_sources(const data::DataOptions& options,
-                                      const modules::Model& model) {
-  const auto [train, selection, test] = options.split;
-  std::vector<SourceTexts> sources;
-  for (const auto& [path, ratio] : data::blend_sources(options.train)) {
-    std::vector<data::Document> documents = read_documents(path, options, model);
-    const data::DocumentSplit split =
-        data::split_documents(documents, {.train = train, .selection = selection, .test = test});
-    sources.push_back({std::move(documents), split, ratio});
-  }
+SourceTexts read_training_sources(const data::DataOptions& options, const modules::Model& model) {
+  SourceTexts sources;
+  for (const auto& [path, ratio] : data::blend_sources(options.train))
+    sources.push_back({read_documents(path, options, model), ratio});
   return sources;
 }
 
-/// Makes the samples of one part of all sources.
-std::unique_ptr<data::Samples> blended(const std::vector<SourceTexts>& sources,
-                                       Documents data::DocumentSplit::*part, SampleMaker& samples) {
-  if (sources.size() == 1) return samples(sources.front().split.*part);
+/// Reads data that is not trained on: all of it, in the sources' order. An empty path has none.
+SourceTexts read_listed_sources(const fs::path& path, const data::DataOptions& options,
+                                const modules::Model& model) {
+  SourceTexts sources;
+  if (path.empty()) return sources;
+  for (const fs::path& source : data::listed_sources(path))
+    sources.push_back({read_documents(source, options, model)});
+  return sources;
+}
+
+/// Makes the samples of all sources, each source's of some of its documents.
+template <class Part>
+std::unique_ptr<data::Samples> blended(const SourceTexts& sources, SampleMaker& samples,
+                                       const Part& part) {
+  if (sources.size() == 1) return samples(part(sources.front().documents));
   std::vector<data::BlendedSamples::Source> parts;
-  for (const SourceTexts& source : sources)
-    parts.push_back({samples(source.split.*part), source.ratio});
+  for (const SourceText& source : sources)
+    parts.push_back({samples(part(source.documents)), source.ratio});
   return std::make_unique<data::BlendedSamples>(std::move(parts));
+}
+
+std::unique_ptr<data::Samples> blended(const SourceTexts& sources, SampleMaker& samples) {
+  if (sources.empty()) return nullptr;
+  return blended(sources, samples, [](Documents all) { return all; });
+}
+
+/// Splits each source by itself.
+void split_all(const SourceTexts& sources, const std::array<double, 3>& shares,
+               SampleMaker& samples, Texts& texts) {
+  const auto [train, selection, test] = shares;
+  const data::SplitFractions fractions{.train = train, .selection = selection, .test = test};
+  const auto part = [&](Documents data::DocumentSplit::*which) {
+    return blended(sources, samples,
+                   [&](Documents all) { return data::split_documents(all, fractions).*which; });
+  };
+  texts.train = part(&data::DocumentSplit::train);
+  texts.selection = part(&data::DocumentSplit::selection);
+  texts.test = part(&data::DocumentSplit::test);
+}
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  return is_or_lies_in(a, b) && is_or_lies_in(b, a);
+}
+
+/// Refuses data that shall not be trained on, but is.
+void check_apart(const data::DataOptions& options, const std::vector<EvaluateSet>& sets) {
+  std::vector<std::pair<std::string, fs::path>> others{{"data.selection", options.selection},
+                                                       {"data.test", options.test}};
+  for (const EvaluateSet& set : sets) others.emplace_back("evaluate.sets." + set.name, set.path);
+  std::vector<RecipeMistake> mistakes;
+  for (const auto& [key, path] : others) {
+    if (path.empty()) continue;
+    for (const fs::path& source : data::listed_sources(path)) {
+      const bool is_trained = std::ranges::any_of(
+          data::blend_sources(options.train),
+          [&](const auto& trained) { return is_same_file(trained.path, source); });
+      if (is_trained) {
+        mistakes.push_back({key, fmt::format("expected data that is not trained on, but {} is "
+                                             "data.train's",
+                                             source.string())});
+      }
+    }
+  }
+  if (!mistakes.empty()) throw RecipeMistakes(mistakes);
 }
 
 }  // namespace
@@ -117,19 +169,36 @@ void check_window(const data::DataOptions& options, const modules::ModelConfig& 
                     config.max_position_embeddings, options.window)}});
 }
 
-Texts load_texts(const data::DataOptions& options, const modules::Model& model) {
+Texts load_texts(const data::DataOptions& options, const modules::Model& model,
+                 const std::vector<EvaluateSet>& sets) {
   check_window(options, model.config);
-  const std::vector<SourceTexts> sources = read_sources(options, model);
-  std::vector<data::Document> out_of_domain;
-  if (!options.out_of_domain.empty())
-    out_of_domain = read_documents(options.out_of_domain, options, model);
-  std::vector<Documents> all{out_of_domain};
-  for (const SourceTexts& source : sources) all.emplace_back(source.documents);
+  check_apart(options, sets);
+  const auto read = [&](const fs::path& path) { return read_listed_sources(path, options, model); };
+  const SourceTexts train = read_training_sources(options, model),
+                    selection = read(options.selection), test = read(options.test),
+                    out_of_domain = read(options.out_of_domain);
+  std::vector<SourceTexts> more;
+  for (const EvaluateSet& set : sets) more.push_back(read(set.path));
+
+  std::vector<Documents> all;
+  const auto list = [&](const SourceTexts& sources) {
+    for (const SourceText& source : sources) all.emplace_back(source.documents);
+  };
+  for (const SourceTexts* sources : {&out_of_domain, &train, &selection, &test}) list(*sources);
+  for (const SourceTexts& sources : more) list(sources);
   SampleMaker samples(options, model, all);
-  Texts texts{blended(sources, &data::DocumentSplit::train, samples),
-              blended(sources, &data::DocumentSplit::selection, samples),
-              blended(sources, &data::DocumentSplit::test, samples), nullptr};
-  if (!out_of_domain.empty()) texts.out_of_domain = samples(out_of_domain);
+
+  Texts texts;
+  if (options.has_own_parts()) {
+    texts.train = blended(train, samples);
+    texts.selection = blended(selection, samples);
+    texts.test = blended(test, samples);
+  } else {
+    split_all(train, options.split, samples, texts);
+  }
+  texts.out_of_domain = blended(out_of_domain, samples);
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    texts.sets.push_back({sets[i].name, blended(more[i], samples)});
   return texts;
 }
 

@@ -14,6 +14,7 @@
 #include "quant/calibrate/observe_executor.h"
 #include "quant/compare/paired_forward.h"
 #include "quant/stored/layout.h"
+#include "trainer/evaluate/evaluated_part.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
 #include "trainer/experiment/run_objective.h"
@@ -264,8 +265,13 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       files == 0.0 ? 0.0 : static_cast<double>(count_files(*texts.train)) / files;
   const bool keeps = recipe.train.feature_cache.max_gib > 0.0;
   const double frozen = costs.frozen * (keeps ? std::min(steps, kept_steps) : steps);
-  std::size_t scored = evaluated_samples(*texts.test, recipe.evaluate);
-  if (texts.out_of_domain) scored += evaluated_samples(*texts.out_of_domain, recipe.evaluate);
+  std::size_t scored = 0;
+  for (const data::Samples* set : {texts.test.get(), texts.out_of_domain.get()}) {
+    if (set == nullptr) continue;
+    for (const EvaluatedPart& part :
+         parts_of(*set, !experiment.model.network.tower_samples.empty()))
+      scored += evaluated_samples(part.samples, recipe.evaluate);
+  }
 
   const auto calibrated =
       experiment.plan.needs_calibration()

@@ -93,11 +93,26 @@ struct TrainOptions {
   bool operator==(const TrainOptions&) const = default;
 };
 
+/// The sets that every run may have.
+inline constexpr const char *kInDomain = "in_domain", *kOutOfDomain = "out_of_domain";
+
+/// One more set to evaluate: never trained on.
+struct EvaluateSet {
+  std::string name;
+  std::filesystem::path path;
+
+  bool operator==(const EvaluateSet&) const = default;
+};
+
 /// The keys of a recipe's `evaluate`.
 struct EvaluateOptions {
-  std::int64_t num_tokens = 32768;  ///< least number of scored tokens a set
-  std::int64_t batch_size = 4;      ///< windows
+  /// Least number of scored tokens a set; a model with towers: a set and modality.
+  std::int64_t num_tokens = 32768;
+  std::int64_t batch_size = 4;  ///< samples
   std::int64_t bootstrap_samples = 1000;
+  std::vector<EvaluateSet> sets = {};
+  std::int64_t num_answers = 200;       ///< samples a set and modality that rows answer; 0: none
+  std::int64_t max_answer_tokens = 64;  ///< an answer's length, at most
 
   bool operator==(const EvaluateOptions&) const = default;
 };

@@ -43,7 +43,16 @@ void visit_split(RecipeVisitor& visitor, std::array<double, 3>& split) {
 
 void visit_data(RecipeVisitor& visitor, data::DataOptions& data) {
   visitor.path("train", data.train, Presence::kRequired);
-  visitor.section("split", [&] { visit_split(visitor, data.split); });
+  visitor.path("selection", data.selection, Presence::kOptional);
+  visitor.path("test", data.test, Presence::kOptional);
+  visitor.check(data.selection.empty() == data.test.empty(),
+                "selection and test together, or neither",
+                data.test.empty() ? "selection alone" : "test alone");
+  if (data.has_own_parts()) {
+    visitor.stated("split", {}, "nothing, since selection and test are given");
+  } else {
+    visitor.section("split", [&] { visit_split(visitor, data.split); });
+  }
   visitor.path("out_of_domain", data.out_of_domain, Presence::kOptional);
   visitor.integer("window", data.window, {2, 1 << 20});
   visitor.boolean("assistant_only_loss", data.assistant_only_loss);
@@ -246,10 +255,32 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.boolean("control", train.control);
 }
 
+bool is_set_name(std::string_view name) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.find_first_not_of(kLetters) == name.npos && name != kInDomain &&
+         name != kOutOfDomain;
+}
+
+void visit_sets(RecipeVisitor& visitor, std::vector<EvaluateSet>& sets) {
+  if (const auto names = visitor.given_keys()) {
+    sets.clear();
+    for (const std::string& name : *names) sets.push_back({.name = name, .path = {}});
+  }
+  for (EvaluateSet& set : sets) {
+    visitor.path(set.name, set.path, Presence::kRequired);
+    visitor.check(is_set_name(set.name),
+                  "names of a-z, 0-9 and _, but not in_domain and out_of_domain",
+                  printable(set.name));
+  }
+}
+
 void visit_evaluate(RecipeVisitor& visitor, EvaluateOptions& evaluate) {
   visitor.integer("num_tokens", evaluate.num_tokens, kCount);
   visitor.integer("batch_size", evaluate.batch_size, kCount);
   visitor.integer("bootstrap_samples", evaluate.bootstrap_samples, kCount);
+  visitor.section("sets", [&] { visit_sets(visitor, evaluate.sets); });
+  visitor.integer("num_answers", evaluate.num_answers, {.low = 0, .high = kCount.high});
+  visitor.integer("max_answer_tokens", evaluate.max_answer_tokens, kCount);
 }
 
 void visit_export(RecipeVisitor& visitor, ExportOptions& export_) {

@@ -30,6 +30,7 @@ p, figcaption { color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 0.2rem 0.8rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+.changed td { text-align: left; vertical-align: top; } img { max-width: 256px; max-height: 256px; }
 pre { overflow-x: auto; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
 .wide { overflow-x: auto; }
@@ -63,39 +64,89 @@ std::string table_row(const std::vector<std::string>& cells, const char* tag) {
   return row + "</tr>\n";
 }
 
-/// The cells of one table line: name, quality, then the rest.
-std::vector<std::string> line(std::string name, const std::vector<std::string>& quality,
-                              std::vector<std::string> rest) {
-  rest.insert(rest.begin(), quality.begin(), quality.end());
-  rest.insert(rest.begin(), std::move(name));
-  return rest;
+/// The recoveries that have a column: of the metrics of tokens KL and accuracy alone.
+std::vector<Metric> recovery_columns(const std::vector<RowFigures>& rows) {
+  std::vector<Metric> columns;
+  const std::vector<Metric> recovered = recovered_metrics(rows);
+  for (const Metric& metric : kMetrics) {
+    const bool is_usual = metric.quantity == Quantity::kKl || metric.quantity == Quantity::kCorrect;
+    const bool is_recovered = std::ranges::any_of(
+        recovered, [&](const Metric& other) { return other.quantity == metric.quantity; });
+    if (is_usual || (is_recovered && !is_of_tokens(metric))) columns.push_back(metric);
+  }
+  std::ranges::stable_partition(
+      columns, [](const Metric& metric) { return metric.quantity == Quantity::kKl; });
+  return columns;
+}
+
+std::string recovered_cell(const RowFigures& row, const Metric& metric) {
+  if (!row.recovery) return "";
+  const auto found = row.recovery->find(metric.name);
+  return estimate_text(found == row.recovery->end() ? std::nullopt : found->second);
 }
 
 std::string set_table(const SetFigures& set) {
-  std::string table =
-      "<table>" +
-      table_row(line("row", quality_heads(), {"MB", "KL recovered", "accuracy recovered"}), "th");
+  const std::vector<Metric> metrics = shown_metrics(set.rows),
+                            recovered = recovery_columns(set.rows);
+  std::vector<std::string> heads{"row"};
+  for (const Metric& metric : metrics) heads.push_back(head_of(metric));
+  heads.push_back("MB");
+  for (const Metric& metric : recovered) heads.push_back(head_of(metric) + " recovered");
+  std::string table = "<table>" + table_row(heads, "th");
   for (const RowFigures& row : set.rows) {
-    const auto recovered = [&](std::optional<Estimate> Recovery::*measure) {
-      return row.recovery ? estimate_text((*row.recovery).*measure) : "";
-    };
-    table += table_row(line(row.name, quality_cells(row, kPage),
-                            {fmt::format("{:.1f}", static_cast<double>(row.bytes) / 1e6),
-                             recovered(&Recovery::kl), recovered(&Recovery::accuracy)}),
-                       "td");
+    std::vector<std::string> cells{row.name};
+    for (const Metric& metric : metrics) cells.push_back(cell_of(row, metric, kPage));
+    cells.push_back(fmt::format("{:.1f}", static_cast<double>(row.bytes) / 1e6));
+    for (const Metric& metric : recovered) cells.push_back(recovered_cell(row, metric));
+    table += table_row(cells, "td");
   }
   return table + "</table>\n";
 }
 
-std::string results(const json& report) {
-  if (!report.contains("evaluation"))
+/// Shows a sample's files: pictures that are there, else the files' names.
+std::string files_cell(const ChangedSample& sample, const RunRecord& run) {
+  std::string cell;
+  for (const std::string& image : sample.images) {
+    const auto picture = run.pictures.find(image);
+    cell += picture == run.pictures.end()
+                ? fmt::format("<div>{}</div>", escaped(image))
+                : fmt::format("<img alt=\"{}\" src=\"{}\"/>", escaped(image), picture->second);
+  }
+  for (const std::string& clip : sample.audio) cell += fmt::format("<div>{}</div>", escaped(clip));
+  return cell;
+}
+
+/// Shows the samples that the rows answer differently.
+std::string changed_table(const SetFigures& set, const RunRecord& run) {
+  if (set.changed.empty()) return "";
+  std::string html =
+      "<details><summary>answers that changed</summary><table class=\"changed\"><tr>"
+      "<th>sample</th><th>reference</th>";
+  for (const RowFigures& row : set.rows) html += fmt::format("<th>{}</th>", escaped(row.name));
+  html += "</tr>\n";
+  for (const ChangedSample& sample : set.changed) {
+    html += fmt::format("<tr><td>{}</td><td>{}</td>", files_cell(sample, run),
+                        escaped(sample.reference));
+    for (const RowFigures& row : set.rows) {
+      const auto answer = sample.answers.find(row.name);
+      html +=
+          fmt::format("<td>{}</td>", answer == sample.answers.end() ? "" : escaped(answer->second));
+    }
+    html += "</tr>\n";
+  }
+  return html + "</table></details>\n";
+}
+
+std::string results(const RunRecord& run) {
+  if (!run.report.contains("evaluation"))
     return "<p>Not evaluated yet: <code>dualpath evaluate</code> fills this table.</p>\n";
   std::string html;
-  for (const auto& [name, set] : report["evaluation"]["sets"].items()) {
-    std::string title = name;
+  for (const SetFigures& set : read_sets(run.report["evaluation"]["sets"])) {
+    std::string title = set.title();
     std::replace(title.begin(), title.end(), '_', ' ');
-    html += fmt::format("<h3>{}</h3>\n<div class=\"wide\">{}</div>\n", escaped(title),
-                        set_table(read_set(name, set)));
+    html +=
+        fmt::format("<h3>{}</h3>\n<div class=\"wide\">{}</div>\n", escaped(title), set_table(set)) +
+        changed_table(set, run);
   }
   return html + "<p>Recovered: share of what quantizing lost, with its 95 % interval.</p>\n";
 }
@@ -207,7 +258,7 @@ std::string html_report(const RunRecord& run) {
 <body><h1>DualPath run: {0}</h1>
 )",
                      escaped(run.name), kStyle) +
-         section("Results", results(run.report)) + section("Training", training(run)) +
+         section("Results", results(run)) + section("Training", training(run)) +
          section("Quantization", quantization(run.report)) +
          section("Corrections", corrections(run.selection)) +
          section("Recipe",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@ struct RunRecord {
   nlohmann::json report;                         ///< report.json
   nlohmann::json selection;                      ///< selection.json
   std::vector<nlohmann::json> log, control_log;  ///< the lines of log.jsonl
+  /// Small pictures as data URIs, by the names that the report gives their files.
+  std::map<std::string, std::string> pictures = {};
 };
 
 /// Makes one page for people: the table, the curves of the training, each linear's SQNR, each

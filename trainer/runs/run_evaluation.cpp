@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +8,8 @@
 #include "data/formats/event_file.h"
 #include "data/process/progress.h"
 #include "data/process/standard_streams.h"
+#include "trainer/evaluate/answers.h"
+#include "trainer/evaluate/evaluated_part.h"
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
 #include "trainer/experiment/same_run.h"
@@ -18,53 +20,114 @@
 namespace dualpath::trainer {
 namespace {
 
-constexpr const char* kInDomain = "in_domain";
+/// Some samples of a set that are evaluated together, and the questions among them.
+struct Part {
+  std::string set;
+  EvaluatedPart evaluated;
+  Questions questions;
+};
 
-struct NamedSamples {
+struct SetSamples {
   std::string name;
   const data::Samples* samples;
 };
 
-std::vector<NamedSamples> sets_of(const Texts& texts) {
-  std::vector<NamedSamples> sets{{kInDomain, texts.test.get()}};
-  if (texts.out_of_domain) sets.push_back({"out_of_domain", texts.out_of_domain.get()});
+std::vector<SetSamples> sets_of(const Texts& texts) {
+  std::vector<SetSamples> sets{{kInDomain, texts.test.get()}};
+  if (texts.out_of_domain) sets.push_back({kOutOfDomain, texts.out_of_domain.get()});
+  for (const NamedSamples& set : texts.sets) sets.push_back({set.name, set.samples.get()});
   return sets;
 }
 
-EvaluationTable table_of(const modules::Network& network, const std::vector<Row>& rows,
-                         const std::vector<NamedSamples>& sets, const Recipe& recipe,
-                         Processes& processes) {
-  std::int64_t total = 0;
-  for (const NamedSamples& set : sets) {
-    total += static_cast<std::int64_t>(evaluated_here(*set.samples, recipe.evaluate, processes));
+std::vector<Part> all_parts(const Texts& texts, const modules::Model& model, const Recipe& recipe) {
+  std::vector<Part> parts;
+  for (const auto& [name, samples] : sets_of(texts)) {
+    for (EvaluatedPart& part : parts_of(*samples, !model.network.tower_samples.empty())) {
+      Questions questions =
+          questions_for(model, part.samples, part.modality, recipe.evaluate, recipe.data.window);
+      parts.push_back({name, std::move(part), std::move(questions)});
+    }
   }
-  Progress progress("evaluate", total, processes.size() == 1 ? "windows" : "windows here");
+  return parts;
+}
+
+/// Pictures and clips whose answers nothing marks are not answered, which is said.
+void say_unanswered(const std::vector<Part>& parts, const Recipe& recipe,
+                    const Processes& processes) {
+  const bool has_files = std::ranges::any_of(parts, [](const Part& part) {
+    return !part.evaluated.modality.empty() && part.evaluated.modality != "text";
+  });
+  if (has_files && recipe.evaluate.num_answers > 0 && !recipe.data.assistant_only_loss &&
+      processes.is_first()) {
+    write_notice(
+        "no sample is answered (exact, top1, top5, wer, cer): only data.assistant_only_loss: true "
+        "tells where an answer begins\n");
+  }
+}
+
+std::int64_t samples_here(const std::vector<Part>& parts, const modules::Model& model,
+                          const Recipe& recipe, const Processes& processes) {
+  std::size_t total = 0;
+  for (const auto& [set, part, questions] : parts) {
+    total += evaluated_here(part.samples, recipe.evaluate, processes) +
+             answered_here(model, part.samples, questions, processes);
+  }
+  return static_cast<std::int64_t>(total);
+}
+
+/// Adds the rows' answers to their sums, as samples of their own.
+void add_judged(const Questions& questions, const std::vector<std::vector<Answer>>& answers,
+                std::vector<RowSums>& sums) {
+  for (std::size_t row = 0; row < sums.size(); ++row)
+    for (std::size_t i = 0; i < questions.chosen.size(); ++i)
+      sums[row].samples.push_back(
+          judged(questions.chosen[i], answers[row][i], questions.judgement));
+}
+
+EvaluationTable table_of(const modules::Model& model, const std::vector<Row>& rows,
+                         const Texts& texts, const Recipe& recipe, Processes& processes) {
+  const std::vector<Part> parts = all_parts(texts, model, recipe);
+  say_unanswered(parts, recipe, processes);
+  Progress progress("evaluate", samples_here(parts, model, recipe, processes),
+                    processes.size() == 1 ? "samples" : "samples here");
+  const auto advance = [&](std::int64_t samples) {
+    failpoint("evaluate.batch");
+    progress.advance(samples);
+  };
   EvaluationTable table{.window = recipe.data.window, .dtype = c10::toString(recipe.model.dtype)};
-  for (const NamedSamples& set : sets) {
-    const auto sums = evaluate_rows(network, rows, *set.samples, recipe.evaluate, processes,
-                                    [&](std::int64_t windows) {
-                                      failpoint("evaluate.batch");
-                                      progress.advance(windows);
-                                    });
-    table.sets.push_back(
-        {set.name, figures_of(rows, sums, recipe.evaluate.bootstrap_samples, recipe.seed)});
+  for (const auto& [set, part, questions] : parts) {
+    auto sums =
+        evaluate_rows(model.network, rows, part.samples, recipe.evaluate, processes, advance);
+    SetFigures figures{.name = set, .modality = part.modality};
+    if (!questions.chosen.empty()) {
+      const auto answers = answer(model, rows, part.samples, questions, processes, advance);
+      add_judged(questions, answers, sums);
+      figures.changed = changed_samples(part.samples, questions, rows, answers);
+    }
+    figures.rows = figures_of(rows, sums, recipe.evaluate.bootstrap_samples, recipe.seed);
+    table.sets.push_back(std::move(figures));
   }
   progress.finish();
   table.seconds = progress.elapsed_seconds();
   return table;
 }
 
+/// Perplexity and agreement say little that the loss and KL do not.
+bool is_curve(const std::string& metric) { return metric != "perplexity" && metric != "agreement"; }
+
 /// Shows each row as a curve of its own. Figures of the text's own domain have the usual names. An
 /// evaluation made again replaces the one before.
 void show(const EvaluationTable& table, std::int64_t step, const RunDirectory& directory) {
   std::map<std::string, std::vector<data::Scalar>> curves;
   for (const SetFigures& set : table.sets) {
-    const std::string prefix = set.name == kInDomain ? "eval/" : "eval/" + set.name + "_";
+    std::string prefix = set.name == kInDomain ? "eval/" : "eval/" + set.name + "_";
+    if (!set.modality.empty()) prefix += set.modality + "_";
+    std::ranges::replace(prefix, ' ', '_');
     for (const RowFigures& row : set.rows) {
-      std::vector<data::Scalar>& curve = curves[row.name];
-      curve.push_back({prefix + "loss", std::log(row.perplexity)});
-      curve.push_back({prefix + "kl", row.kl.value()});
-      curve.push_back({prefix + "accuracy", row.accuracy});
+      for (const auto& [name, value] : row.figures) {
+        if (is_curve(name))
+          curves[row.name].push_back({prefix + (name == "nll" ? "loss" : name), value});
+      }
     }
   }
   for (const auto& [row, scalars] : curves) {
@@ -94,8 +157,8 @@ EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
                                const RunDirectory& directory) {
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
   const RunRows rows(experiment, paths);
-  EvaluationTable table = table_of(experiment.model.network, rows.rows(), sets_of(texts),
-                                   experiment.recipe, *experiment.processes);
+  EvaluationTable table =
+      table_of(experiment.model, rows.rows(), texts, experiment.recipe, *experiment.processes);
   for (const Row& row : rows.rows()) {
     if (row.steps) table.steps[row.name] = *row.steps;
   }
@@ -110,9 +173,9 @@ EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model
   use_threads(recipe.num_threads, processes.local_size());
   check_export_dtype(recipe, model);
   const ExportRows rows(model, recipe.model.tensor_options(), recipe.compute);
-  const Texts texts = load_texts(recipe.data, model);
+  const Texts texts = load_texts(recipe.data, model, recipe.evaluate.sets);
   require_same_run(processes, recipe, texts, model);
-  return table_of(model.network, rows.rows(), sets_of(texts), recipe, processes);
+  return table_of(model, rows.rows(), texts, recipe, processes);
 }
 
 }  // namespace dualpath::trainer

@@ -10,16 +10,28 @@ using namespace dualpath::trainer;
 
 namespace {
 
+/// A row's figures, and the tokens behind them.
+struct Measured {
+  explicit Measured(const RowSums& row)
+      : nll(figures_of(row).at("nll")),
+        kl(figures_of(row).at("kl")),
+        accuracy(figures_of(row).at("accuracy")),
+        agreement(figures_of(row).at("agreement")),
+        tokens(tokens_of(row)) {}
+  double nll, kl, accuracy, agreement;
+  std::int64_t tokens;
+};
+
 /// Evaluates fp and quantized on 5 windows of 20 tokens and one of 4.
-std::vector<Metrics> evaluate(const EvaluateOptions& options) {
+std::vector<Measured> evaluate(const EvaluateOptions& options) {
   static const Experiment experiment = tiny_experiment();
   static QuantizedPath quantized(experiment, calibrated(experiment), reference_of(experiment));
   modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
-  std::vector<Metrics> metrics;
+  std::vector<Measured> metrics;
   for (const RowSums& row : evaluate_rows(
            experiment.model.network, {{"fp", &fp}, {"quantized", &quantized.executor}},
            made_windows(5, 20, /*rest=*/4), options, Processes::alone(), [](std::int64_t) {})) {
-    metrics.push_back(metrics_of(row));
+    metrics.emplace_back(row);
   }
   return metrics;
 }
@@ -27,7 +39,7 @@ std::vector<Metrics> evaluate(const EvaluateOptions& options) {
 }  // namespace
 
 TEST_CASE("the reference has no distance to itself, the quantized row has", "[trainer][evaluate]") {
-  const std::vector<Metrics> rows = evaluate({});
+  const std::vector<Measured> rows = evaluate({});
   CHECK(rows[0].kl == 0.0);
   CHECK(rows[0].agreement == 1.0);
   CHECK(rows[1].kl > 0.1);
@@ -68,8 +80,8 @@ TEST_CASE("the first row is the cross-entropy of the float model", "[trainer][ev
   }
   const auto rows = evaluate_rows(experiment.model.network, {{"fp", &fp}}, made_windows(1, 20), {},
                                   Processes::alone(), [](std::int64_t) {});
-  CHECK(metrics_of(rows[0]).nll == Approx(nll).epsilon(1e-5));
-  CHECK(rows[0].windows[0].correct == correct);
+  CHECK(Measured(rows[0]).nll == Approx(nll).epsilon(1e-5));
+  CHECK(rows[0].samples[0][Quantity::kCorrect].value == static_cast<double>(correct));
 }
 
 TEST_CASE("a batch of more rows than the head takes at once is scored as its windows alone",
@@ -83,10 +95,13 @@ TEST_CASE("a batch of more rows than the head takes at once is scored as its win
   };
   REQUIRE(5 * 99 > kChunkRows);
   const RowSums together = score(5), alone = score(1);
-  REQUIRE(together.windows.size() == 5);
+  REQUIRE(together.samples.size() == 5);
   for (std::size_t i = 0; i < 5; ++i) {
-    CHECK(together.windows[i].correct == alone.windows[i].correct);
-    CHECK(together.windows[i].nll == Approx(alone.windows[i].nll).epsilon(1e-6));
+    const auto sum = [&](const RowSums& row, Quantity quantity) {
+      return row.samples[i][quantity].value;
+    };
+    CHECK(sum(together, Quantity::kCorrect) == sum(alone, Quantity::kCorrect));
+    CHECK(sum(together, Quantity::kNll) == Approx(sum(alone, Quantity::kNll)).epsilon(1e-6));
   }
 }
 
@@ -101,9 +116,9 @@ TEST_CASE(
 
 TEST_CASE("the batch size changes figures by no more than the rounding of float32 sums",
           "[trainer][evaluate]") {
-  const std::vector<Metrics> alone = evaluate({.batch_size = 1});
+  const std::vector<Measured> alone = evaluate({.batch_size = 1});
   for (const std::int64_t batch_size : {2, 4, 6}) {
-    const std::vector<Metrics> together = evaluate({.batch_size = batch_size});
+    const std::vector<Measured> together = evaluate({.batch_size = batch_size});
     for (std::size_t row = 0; row < alone.size(); ++row) {
       CHECK(together[row].nll == Approx(alone[row].nll).epsilon(1e-7));
       CHECK(together[row].kl == Approx(alone[row].kl).epsilon(1e-7));

@@ -9,7 +9,11 @@ namespace {
 
 /// Two windows of ten tokens each.
 RowSums sums(const std::string& name, double nll, double kl) {
-  const WindowSums window{.nll = nll, .kl = kl, .correct = 4, .agreed = 5, .tokens = 10};
+  SampleSums window;
+  window[Quantity::kNll].add(nll, 10);
+  window[Quantity::kKl].add(kl, 10);
+  window[Quantity::kCorrect].add(4, 10);
+  window[Quantity::kAgreed].add(5, 10);
   return {name, {window, window}};
 }
 
@@ -27,10 +31,10 @@ TEST_CASE("a row's figures are its metrics and its bytes", "[trainer][table]") {
       /*bootstrap_samples=*/20, /*seed=*/1);
   REQUIRE(figures.size() == 4);
   CHECK(figures[1].name == kQuantized);
-  CHECK(figures[1].perplexity == Approx(std::exp(3.0)));
-  CHECK(figures[1].accuracy == 0.4);
-  CHECK(figures[1].kl.value() == Approx(0.8));
-  CHECK(figures[1].agreement.value() == 0.5);
+  CHECK(figures[1].figures.at("perplexity") == Approx(std::exp(3.0)));
+  CHECK(figures[1].figures.at("accuracy") == 0.4);
+  CHECK(figures[1].figures.at("kl") == Approx(0.8));
+  CHECK(figures[1].figures.at("agreement") == 0.5);
   CHECK(figures[1].bytes == 100);
   CHECK(figures[1].tokens == 20);
 }
@@ -40,8 +44,8 @@ TEST_CASE("only a row that recovers is held against what quantizing lost", "[tra
       kRun,
       {sums(kFp, 20, 0), sums(kQuantized, 30, 8), sums(kCorrected, 25, 2), sums(kControl, 15, 1)},
       /*bootstrap_samples=*/20, /*seed=*/1);
-  CHECK(figures[2].recovery.value().kl.value().value == Approx(0.75));
-  CHECK(figures[2].recovery.value().nll.value().value == Approx(0.5));
+  CHECK(figures[2].recovery.value().at("kl").value().value == Approx(0.75));
+  CHECK(figures[2].recovery.value().at("nll").value().value == Approx(0.5));
   for (const std::size_t other : {0, 1, 3}) CHECK_FALSE(figures[other].recovery);
 }
 
@@ -50,9 +54,27 @@ TEST_CASE("without a row fp there is nothing to compare with", "[trainer][table]
       figures_of({kRun[1], kRun[2]}, {sums(kQuantized, 30, 0), sums(kCorrected, 25, 2)},
                  /*bootstrap_samples=*/20, /*seed=*/1);
   for (const RowFigures& row : figures) {
-    CHECK_FALSE(row.kl);
-    CHECK_FALSE(row.agreement);
+    CHECK_FALSE(row.figures.contains("kl"));
+    CHECK_FALSE(row.figures.contains("agreement"));
     CHECK_FALSE(row.recovery);
   }
-  CHECK(figures[1].perplexity == Approx(std::exp(2.5)));
+  CHECK(figures[1].figures.at("perplexity") == Approx(std::exp(2.5)));
+}
+
+TEST_CASE("frames have a distance in every row but fp, which is their reference",
+          "[trainer][table]") {
+  const auto with_frames = [](const char* name, double distance) {
+    RowSums row = sums(name, 20, 0);
+    for (SampleSums& sample : row.samples) sample[Quantity::kFrames].add(distance, 16);
+    return row;
+  };
+  const auto figures =
+      figures_of({kRun[0], kRun[1], kRun[2]},
+                 {with_frames(kFp, 0), with_frames(kQuantized, 8), with_frames(kCorrected, 2)},
+                 /*bootstrap_samples=*/20, /*seed=*/1);
+  CHECK_FALSE(figures[0].figures.contains("frames"));
+  CHECK(figures[1].figures.at("frames") == 0.5);
+  CHECK(figures[1].intervals.at("frames").low == 0.5);
+  CHECK(figures[2].recovery.value().at("frames").value().value == Approx(0.75));
+  CHECK_FALSE(figures[2].recovery->contains("wer"));
 }

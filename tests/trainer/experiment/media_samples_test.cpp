@@ -58,8 +58,8 @@ std::vector<float> nll_of(const Multimodal& multimodal, std::int64_t batch_size)
                                   {.num_tokens = 1 << 20, .batch_size = batch_size},
                                   Processes::alone(), [](std::int64_t) {});
   std::vector<float> nll;
-  for (const WindowSums& sample : rows[0].windows)
-    nll.push_back(static_cast<float>(sample.nll / static_cast<double>(sample.tokens)));
+  for (const SampleSums& sample : rows[0].samples)
+    nll.push_back(static_cast<float>(sample[Quantity::kNll].mean()));
   return nll;
 }
 

@@ -168,8 +168,8 @@ TEST_CASE("conversations are predicted for, trained on and evaluated", "[trainer
   const auto rows =
       evaluate_rows(experiment.model.network, {{"fp", &reference}}, *texts.test,
                     experiment.recipe.evaluate, Processes::alone(), [](std::int64_t) {});
-  CHECK(metrics_of(rows[0]).tokens == targets_of(*texts.test));
-  CHECK(std::isfinite(metrics_of(rows[0]).nll));
+  CHECK(tokens_of(rows[0]) == targets_of(*texts.test));
+  CHECK(std::isfinite(figures_of(rows[0]).at("nll")));
 }
 
 TEST_CASE("a text beside conversations is predicted whole, of which only answers are",
@@ -191,4 +191,54 @@ TEST_CASE("windows longer than the model's positions are a mistake of the recipe
   CHECK_THROWS_AS(talks.texts(), UsageError);
   CHECK(talks.message() ==
         "data.window: expected at most 512, the model's max_position_embeddings, got 513");
+}
+
+TEST_CASE("own parts and more sets are read whole, blends in their sources' order",
+          "[trainer][texts]") {
+  Talks talks(some_talks());
+  data::DataOptions& data = talks.experiment->recipe.data;
+  const auto write = [&](const char* name, int first, int count) {
+    std::string text;
+    for (int i = first; i < first + count; ++i)
+      text += talk("what is the number of the day that we talk about", "day " + std::to_string(i))
+                  .dump() +
+              "\n";
+    write_plain(talks.folder / name, text);
+  };
+  write("a.jsonl", 1, 1);
+  write("b.jsonl", 2, 2);
+  write("c.jsonl", 4, 3);
+  write_plain(talks.folder / "ca.blend.json",
+              R"({"sources": [{"path": "c.jsonl"}, {"path": "a.jsonl"}]})");
+  data.selection = talks.folder / "a.jsonl";
+  data.test = talks.folder / "ca.blend.json";
+  // A window's first token is context only, so all tokens are looked at.
+  const auto all_of = [&](const data::Samples& samples) {
+    std::string all;
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      all += talks.experiment->model.tokenizer.decode(samples.sample(i).tokens.ids);
+    return all;
+  };
+  const auto load = [&](const std::vector<EvaluateSet>& sets) {
+    return load_texts(data, talks.experiment->model, sets);
+  };
+  const Texts texts = load({{"more", talks.folder / "b.jsonl"}});
+  CHECK_THAT(all_of(*texts.train), Catch::Contains("5"));  // all of it trains
+  CHECK_THAT(all_of(*texts.selection), Catch::Contains("1"));
+  const std::string test = all_of(*texts.test);
+  CHECK(test.find('4') < test.find('6'));
+  CHECK(test.find('6') < test.find('1'));
+  REQUIRE(texts.sets.size() == 1);
+  CHECK(texts.sets[0].name == "more");
+  CHECK_THAT(all_of(*texts.sets[0].samples), Catch::Contains("2") && Catch::Contains("3"));
+
+  const std::string path = (talks.folder / "talks.jsonl").string();
+  std::filesystem::create_symlink("talks.jsonl", talks.folder / "link.jsonl");
+  CHECK(error_message([&] {
+          load({{"again", talks.folder / "link.jsonl"}});
+        }) == "evaluate.sets.again: expected data that is not trained on, but " +
+                  (talks.folder / "link.jsonl").string() + " is data.train's");
+  data.test = path;
+  CHECK(error_message([&] { load({}); }) ==
+        "data.test: expected data that is not trained on, but " + path + " is data.train's");
 }

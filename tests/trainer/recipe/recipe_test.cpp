@@ -100,7 +100,8 @@ train:
   report_to: none
   drop_corrections: true
   control: false
-evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19}
+evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19, num_answers: 20,
+           max_answer_tokens: 21, sets: {photos: p, noise_0db: q}}
 export: {output_dir: x}
 device: cuda:1
 compute: simulate
@@ -108,7 +109,13 @@ num_threads: 3
 seed: 9223372036854775807
 )");
   CHECK(recipe.model == modules::ModelOptions{"a b.gguf", at::kHalf});
-  CHECK(recipe.data == data::DataOptions{"d", {0.5, 0.25, 0.25}, "e", 64, true});
+  CHECK(recipe.data == data::DataOptions{.train = "d",
+                                         .selection = {},
+                                         .test = {},
+                                         .split = {0.5, 0.25, 0.25},
+                                         .out_of_domain = "e",
+                                         .window = 64,
+                                         .assistant_only_loss = true});
   REQUIRE(recipe.quantize.config_groups.size() == 2);
   const quant::ConfigGroup& zebra = recipe.quantize.config_groups[0];
   CHECK(zebra.name == "zebra");
@@ -149,12 +156,42 @@ seed: 9223372036854775807
                                      ReportTo::kNone,
                                      true,
                                      false});
-  CHECK(recipe.evaluate == EvaluateOptions{17, 18, 19});
+  CHECK(recipe.evaluate ==
+        EvaluateOptions{17, 18, 19, {{"photos", "p"}, {"noise_0db", "q"}}, 20, 21});
   CHECK(recipe.export_.output_dir == "x");
   CHECK(recipe.num_threads == 3);
   CHECK(recipe.device == at::Device(at::kCUDA, 1));
   CHECK(recipe.compute == quant::Compute::kSimulate);
   CHECK(recipe.seed == 9223372036854775807U);
+}
+
+TEST_CASE("own parts for selection and test take the place of a split", "[recipe][data]") {
+  const auto data = [](const std::string& more) {
+    return "model: {path: m}\ntrain: {output_dir: o}\ndata: {train: d, " + more + "}\n";
+  };
+  const Recipe recipe = load(data("selection: s, test: t"));
+  CHECK(recipe.data.selection == "s");
+  CHECK(recipe.data.test == "t");
+  CHECK(load(to_yaml(recipe)) == recipe);
+  CHECK_THAT(mistakes(data("test: t")),
+             Catch::Contains("data: expected selection and test together, or neither, got test "
+                             "alone"));
+  CHECK_THAT(mistakes(data("selection: s")), Catch::Contains("got selection alone"));
+  CHECK_THAT(
+      mistakes(data("selection: s, test: t, split: {train: 0.8, selection: 0.1, test: 0.1}")),
+      Catch::Contains("data.split: expected nothing, since selection and test are given"));
+}
+
+TEST_CASE("sets to evaluate have names of their own", "[recipe][evaluate]") {
+  const Recipe recipe = load(kLeast, {"evaluate.sets.photos=p.jsonl", "evaluate.sets.other=q"});
+  CHECK((recipe.evaluate.sets == std::vector<EvaluateSet>{{"photos", "p.jsonl"}, {"other", "q"}}));
+  CHECK(load(to_yaml(recipe)) == recipe);
+  for (const char* name : {"in_domain", "out_of_domain", "Photos", "a-b"}) {
+    INFO(name);
+    CHECK_THAT(mistakes(kLeast, {"evaluate.sets." + std::string(name) + "=p"}),
+               Catch::Contains("evaluate.sets: expected names of a-z, 0-9 and _, but not in_domain "
+                               "and out_of_domain, got"));
+  }
 }
 
 TEST_CASE("a null key has its default", "[recipe]") {

@@ -124,3 +124,21 @@ TEST_CASE("of a long curve the means of neighbours are drawn", "[report]") {
   const std::size_t at = svg.find("points=\"");
   CHECK(count(svg.substr(at, svg.find("\" class", at) - at), ",") == 300);
 }
+
+TEST_CASE("a report shows answers that changed, with the picture or the file's name", "[report]") {
+  RunRecord run = record();
+  json& set = run.report["evaluation"]["sets"]["photos"]["image"];
+  set["fp"] = table_row(12, 0);
+  set["fp"]["top1"] = 0.5;
+  set["changed"] = json::array({{{"reference", "cat"},
+                                 {"answers", {{"fp", "<cat>"}}},
+                                 {"images", {"there.png", "gone.png"}},
+                                 {"audio", {"clip.wav"}}}});
+  run.pictures["there.png"] = "data:image/png;base64,AAAA";
+  const std::string html = html_report(run);
+  CHECK_THAT(html, Contains("<h3>photos image</h3>") && Contains("<th>top1</th>"));
+  CHECK_THAT(html, Contains("<img alt=\"there.png\" src=\"data:image/png;base64,AAAA\"/>"
+                            "<div>gone.png</div><div>clip.wav</div></td><td>cat</td>"
+                            "<td>&lt;cat&gt;</td>"));
+  CHECK(count(html, "answers that changed") == 1);
+}
