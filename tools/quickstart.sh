@@ -3,11 +3,17 @@
 # and prints the table. Run again after an interruption, it goes on where it was. Where there are a GPU and nvcc, it
 # builds for CUDA and computes there.
 #
-#   tools/quickstart.sh [ARGUMENT...]   the arguments go to every dualpath command: --set train.max_steps=20
+#   tools/quickstart.sh [ARGUMENT...]                the arguments go to every dualpath command: --set train.max_steps=20
+#   tools/quickstart.sh --multimodal [ARGUMENT...]   a model with eyes and ears instead, made in float first (tools/multimodal.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly recipe=recipes/quickstart.yaml
+multimodal=false
+if [[ ${1:-} == --multimodal ]]; then
+  multimodal=true
+  shift
+fi
 
 has_gpu() { nvidia-smi -L 2>/dev/null | grep -q '^GPU '; }
 
@@ -23,8 +29,14 @@ if has_gpu; then
 fi
 
 tools/setup.sh
+if $multimodal; then
+  .venv/bin/python tools/fetch_assets.py --towers
+  .venv/bin/python tools/fetch_multimodal.py
+fi
 cmake --preset "$preset"
 cmake --build --preset "$preset" --target dualpath
+
+if $multimodal; then exec tools/multimodal.sh "$folder/dualpath" "$@"; fi
 
 "$folder/dualpath" calibrate "$recipe" "$@"
 "$folder/dualpath" train "$recipe" "$@"

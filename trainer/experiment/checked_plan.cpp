@@ -47,8 +47,8 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
   });
   if (is_whole) collect(mistakes, [&] { check_trained_scales(recipe, plan); });
   collect(mistakes, [&] { check_trained_modules(recipe, model.structure); });
-  if (const auto in_ctc = mistakes_in_ctc(recipe, model); !in_ctc.empty())
-    mistakes.insert(mistakes.end(), in_ctc.begin(), in_ctc.end());
+  const auto in_task = mistakes_in_task(recipe, model);
+  mistakes.insert(mistakes.end(), in_task.begin(), in_task.end());
   collect(mistakes, [&] { check_window(recipe.data, model.config); });
   if (!mistakes.empty()) refuse(recipe, mistakes);
   return plan;

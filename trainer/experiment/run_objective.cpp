@@ -5,7 +5,9 @@
 #include "data/files/checksum.h"
 #include "modules/model/encoder_network.h"
 #include "modules/model/stop_tokens.h"
+#include "modules/weights/to_device.h"
 #include "trainer/experiment/run_files.h"
+#include "trainer/train/alignment_objective.h"
 #include "trainer/train/head_chunks.h"
 
 namespace dualpath::trainer {
@@ -45,11 +47,38 @@ std::string fingerprint_of(const Experiment& experiment, const modules::Network&
   return hash.hex();
 }
 
+modules::Network without_decoder(modules::Network network) {
+  std::erase_if(network.stages,
+                [](const modules::Stage& stage) { return stage.stream == Modality::kText; });
+  return network;
+}
+
+std::vector<AlignedTower> towers_of(const modules::ModelConfig& config) {
+  std::vector<AlignedTower> towers;
+  for (const modules::Tower& tower : config.towers)
+    towers.push_back({tower.placeholder.modality, tower.placeholder.token_id});
+  return towers;
+}
+
+/// The tokens that alignment layers learn to say; nothing for other runs.
+std::optional<AnswerTokens> answer_tokens(const Experiment& experiment,
+                                          const data::Samples& samples) {
+  if (experiment.recipe.loss.alignment == 0.0) return std::nullopt;
+  const modules::Model& model = experiment.model;
+  std::set<std::int64_t> tokens =
+      tokens_of_answers(samples, model.tokenizer, modules::stop_tokens(model));
+  for (const AlignedTower& tower : towers_of(model.config)) tokens.insert(tower.token);
+  const std::string table = model.config.names.body + ".embed_tokens.weight";
+  return AnswerTokens(
+      tokens, modules::to_device(model.weights->get(table), experiment.recipe.model.device));
+}
+
 }  // namespace
 
 FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& path,
                            FeatureStore* store) {
-  if (!experiment.recipe.trains_by_cross_entropy()) return {};
+  const Recipe& recipe = experiment.recipe;
+  if (!recipe.trains_by_cross_entropy() && recipe.loss.alignment == 0.0) return {};
   const modules::WeightOverlay& weights = *path.trainables.weights;
   std::vector<FrozenTower> towers;
   for (const modules::Tower& tower : experiment.model.config.towers) {
@@ -76,6 +105,16 @@ std::unique_ptr<FeatureStore> feature_store(const Recipe& recipe, int processes)
   return std::make_unique<FeatureFolder>(folder, most, processes);
 }
 
+void check_samples(const LossOptions& loss, const data::Samples& samples) {
+  if (loss.ctc > 0.0) require_one_clip_each(samples);
+  if (loss.alignment > 0.0) require_single_files(samples);
+}
+
+ObjectiveParts objective_parts(const Experiment& experiment, const QuantizedPath& path,
+                               const data::Samples& samples, FeatureStore* store) {
+  return {frozen_towers(experiment, path, store), answer_tokens(experiment, samples)};
+}
+
 CtcModel ctc_model(const Experiment& experiment, const QuantizedPath& path) {
   const modules::Model& model = experiment.model;
   return {encoder_of(model.network, *tower_of(model.config, Modality::kAudio)),
@@ -85,7 +124,7 @@ CtcModel ctc_model(const Experiment& experiment, const QuantizedPath& path) {
 
 std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                          const modules::Network& network, ControlPath& reference,
-                                         QuantizedPath& path, const FrozenTowers& frozen,
+                                         QuantizedPath& path, const ObjectiveParts& parts,
                                          Processes& processes) {
   const Recipe& recipe = experiment.recipe;
   modules::GradientCheckpointing checkpointing =
@@ -93,9 +132,13 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
   if (recipe.loss.ctc > 0.0)
     return std::make_unique<CtcObjective>(ctc_model(experiment, path), path.corrected,
                                           recipe.loss.ctc, std::move(checkpointing));
+  if (recipe.loss.alignment > 0.0)
+    return std::make_unique<AlignmentObjective>(
+        without_decoder(network), towers_of(experiment.model.config), parts.tokens.value(),
+        path.corrected, std::move(checkpointing), parts.frozen, recipe.loss.alignment);
   if (recipe.trains_by_cross_entropy())
     return std::make_unique<CrossEntropyObjective>(network, path.corrected,
-                                                   std::move(checkpointing), frozen);
+                                                   std::move(checkpointing), parts.frozen);
   return std::make_unique<PairedObjective>(
       network, reference.executor, path.corrected, recipe.loss, std::move(checkpointing),
       chunk_rows(network.head, *path.trainables.weights), processes);

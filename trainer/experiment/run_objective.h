@@ -1,26 +1,38 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "trainer/experiment/experiment.h"
+#include "trainer/train/alignment_loss.h"
 #include "trainer/train/ctc_objective.h"
 #include "trainer/train/frozen_towers.h"
 #include "trainer/train/objective.h"
 
 namespace dualpath::trainer {
 
+/// The parts of a float run's objective that take time to make.
+struct ObjectiveParts {
+  FrozenTowers frozen;                 ///< towers that need not run again
+  std::optional<AnswerTokens> tokens;  ///< with loss.alignment
+};
+ObjectiveParts objective_parts(const Experiment& experiment, const QuantizedPath& path,
+                               const data::Samples& samples, FeatureStore* store);
+
+/// Throws an Error if samples have more files than the loss can train on.
+void check_samples(const LossOptions& loss, const data::Samples& samples);
+
 /// Makes the function that a run minimizes on the experiment's network or a part of it. It is the
 /// paired loss of the recipe; for a float model that is trained by cross-entropy alone, that,
-/// without running the reference; for a tower that is trained by CTC, that, without the decoder.
-/// frozen: the towers that cross-entropy need not run again. processes: those that run it together.
-/// All must outlive it.
+/// without running the reference; for towers that are trained by CTC or alignment, that, without
+/// the decoder. parts: made once a run. processes: those that run it together. All must outlive it.
 std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                          const modules::Network& network, ControlPath& reference,
-                                         QuantizedPath& path, const FrozenTowers& frozen,
+                                         QuantizedPath& path, const ObjectiveParts& parts,
                                          Processes& processes);
 
-/// The towers of which a run by cross-entropy trains nothing; none for other runs. store: see
-/// FrozenTowers.
+/// The towers of which a run by cross-entropy or alignment trains nothing; none for other runs.
+/// store: see FrozenTowers.
 FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& path,
                            FeatureStore* store);
 

@@ -164,21 +164,29 @@ const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Moda
   return nullptr;
 }
 
-std::vector<RecipeMistake> mistakes_in_ctc(const Recipe& recipe,
-                                           const modules::WeightedNetwork& model) {
-  if (recipe.loss.ctc == 0.0) return {};
+std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
+                                            const modules::WeightedNetwork& model) {
+  if (recipe.loss.task() == 0.0) return {};
+  const bool is_ctc = recipe.loss.ctc > 0.0;
+  const std::string key = is_ctc ? "loss.ctc" : "loss.alignment";
   const auto at_loss = [&](const char* reason) {
-    return RecipeMistake{"loss.ctc",
-                         fmt::format("expected 0, since {}, got {}", reason, recipe.loss.ctc)};
+    return RecipeMistake{key,
+                         fmt::format("expected 0, since {}, got {}", reason, recipe.loss.task())};
   };
   if (recipe.quantizes()) return {at_loss("it trains a tower in float and the recipe quantizes")};
-  const modules::Tower* tower = tower_of(model.config, modules::Modality::kAudio);
-  if (!tower) return {at_loss("the model has no audio tower")};
+  std::vector<std::string> modules;
+  for (const modules::Tower& tower : model.config.towers) {
+    if (is_ctc && tower.placeholder.modality != modules::Modality::kAudio) continue;
+    modules.push_back(tower.name);
+    if (!is_ctc && tower.alignment) modules.push_back(tower.alignment->name);
+  }
+  if (modules.empty())
+    return {at_loss(is_ctc ? "the model has no audio tower" : "the model has no towers")};
   for (const std::string& name : trained_weights(recipe, model)) {
-    if (!name.starts_with(tower->name + "."))
+    if (std::ranges::none_of(modules, [&](const auto& m) { return name.starts_with(m + "."); }))
       return {{"train.modules",
-               fmt::format("expected modules of {} alone, since loss.ctc trains no other, got {}",
-                           tower->name, name)}};
+               fmt::format("expected modules of {} alone, since {} trains no other, got {}",
+                           fmt::join(modules, ", "), key, name)}};
   }
   return {};
 }

@@ -37,10 +37,10 @@ std::set<std::string> trained_weights(const Recipe& recipe, const modules::Weigh
 std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& targets,
                                                const modules::Structure& structure);
 
-/// The mistakes of a recipe that trains by loss.ctc: a quantized run, a model without an audio
-/// tower, weights outside its encoder, which CTC gives no gradient.
-std::vector<RecipeMistake> mistakes_in_ctc(const Recipe& recipe,
-                                           const modules::WeightedNetwork& model);
+/// The mistakes of a recipe that trains by loss.ctc or loss.alignment: a quantized run, a model
+/// without such towers, weights that are none of theirs.
+std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
+                                            const modules::WeightedNetwork& model);
 
 /// The tower of a modality; null if the model has none.
 const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Modality modality);

@@ -185,8 +185,8 @@ TrainedPaths planned_paths(const Experiment& experiment) {
   return paths;
 }
 
-Costs measure(const Experiment& experiment, const data::Batch& step, const data::Batch& window,
-              const data::Batch& evaluated) {
+Costs measure(const Experiment& experiment, const data::Samples& samples, const data::Batch& step,
+              const data::Batch& window, const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
@@ -194,7 +194,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   ControlPath& control = *paths.control;
   QuantizedPath& path = *paths.quantized;
   MemoryFeatures features;
-  const FrozenTowers frozen = frozen_towers(experiment, path, &features);
+  const ObjectiveParts parts = objective_parts(experiment, path, samples, &features);
   const RunRows rows(experiment, paths);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.tensor_options(),
                                  experiment.plan);
@@ -207,7 +207,7 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
   const std::int64_t rows_of_step =
       chunk_rows(experiment.model.network.head, *path.trainables.weights);
   const auto repair = [&](const modules::Network& network, const data::Batch& batch) {
-    run_objective(experiment, network, control, path, frozen, Processes::alone())
+    run_objective(experiment, network, control, path, parts, Processes::alone())
         ->accumulate(batch, count);
   };
   const auto adapt = [&](const modules::Network& network, const data::Batch& batch) {
@@ -229,7 +229,8 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
       .repaired = on_step.seconds(repair),
       .adapted = adapted.seconds(adapt),
       .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
-      .frozen = frozen.towers().empty() ? 0.0 : frozen_seconds(frozen, path.corrected, step),
+      .frozen =
+          parts.frozen.towers().empty() ? 0.0 : frozen_seconds(parts.frozen, path.corrected, step),
       .memory = held.bytes(experiment.recipe.model.device, repair),
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
       .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
@@ -245,12 +246,12 @@ Costs measure(const Experiment& experiment, const data::Batch& step, const data:
 
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
-  if (recipe.loss.ctc > 0.0) require_one_clip_each(*texts.train);
+  check_samples(recipe.loss, *texts.train);
   const auto baseline = static_cast<double>(resident_bytes());
   const data::Batch step = first_samples(*texts.train, recipe.train.per_device_train_batch_size);
   const data::Batch window = first_samples(*texts.train, 1);
   const data::Batch evaluated = first_samples(*texts.train, recipe.evaluate.batch_size);
-  const Costs costs = measure(experiment, step, window, evaluated);
+  const Costs costs = measure(experiment, *texts.train, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
                            std::int64_t chunk_rows = kChunkRows) {

@@ -24,6 +24,11 @@ struct LossOptions {
   quant::DistanceKind distance = quant::DistanceKind::kRelative;
   /// CTC of an audio tower with the answers' bytes. It stands alone: the decoder does not run.
   double ctc = 0.0;
+  /// Alignment layers' states with the answers' tokens (see AlignmentObjective). It stands alone.
+  double alignment = 0.0;
+
+  /// The weight of the term that stands alone.
+  double task() const { return ctc + alignment; }
 
   bool operator==(const LossOptions&) const = default;
 };
@@ -147,7 +152,7 @@ struct Recipe {
   bool quantizes() const { return !quantize.is_nothing(); }
   /// Whether a float model is trained by cross-entropy, so that no reference runs beside it.
   bool trains_by_cross_entropy() const {
-    return !quantizes() && loss.kl == 0.0 && loss.hidden == 0.0 && loss.ctc == 0.0;
+    return !quantizes() && loss.kl == 0.0 && loss.hidden == 0.0 && loss.task() == 0.0;
   }
 
   bool operator==(const Recipe&) const = default;

@@ -210,10 +210,12 @@ void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
   visitor.number("hidden", loss.hidden, kWeight);
   visitor.choice("distance", loss.distance, quant::kDistances);
   visitor.number("ctc", loss.ctc, kWeight);
+  visitor.number("alignment", loss.alignment, kWeight);
   const double others = loss.kl + loss.ce + loss.hidden;
-  visitor.check(others + loss.ctc > 0, "kl, ce, hidden or ctc above 0", "0 for each");
-  visitor.check(others == 0 || loss.ctc == 0,
-                "kl, ce and hidden of 0 beside ctc, which trains a tower without the decoder",
+  visitor.check(others + loss.task() > 0, "kl, ce, hidden, ctc or alignment above 0", "0 for each");
+  visitor.check((others > 0) + (loss.ctc > 0) + (loss.alignment > 0) <= 1,
+                "kl, ce and hidden of 0 beside ctc or alignment, each of which trains alone, "
+                "without the decoder",
                 "another above 0");
 }
 
@@ -339,12 +341,13 @@ bool trains_float(const RecipeNode& root) {
   return train != nullptr && train->find("modules") != nullptr;
 }
 
-/// The float model is trained in all its weights, by cross-entropy unless the recipe speaks of ctc.
+/// The float model is trained in all its weights, by cross-entropy unless the recipe names a task.
 void set_float_defaults(const RecipeNode& root, Recipe& recipe) {
   const RecipeNode* loss = root.find("loss");
-  const bool speaks_of_ctc = loss != nullptr && loss->find("ctc") != nullptr;
+  const bool has_task =
+      loss != nullptr && (loss->find("ctc") != nullptr || loss->find("alignment") != nullptr);
   recipe.quantize = quant::QuantizeOptions::nothing();
-  recipe.loss = {.kl = 0.0, .ce = speaks_of_ctc ? 0.0 : 1.0, .hidden = 0.0};
+  recipe.loss = {.kl = 0.0, .ce = has_task ? 0.0 : 1.0, .hidden = 0.0};
   recipe.train.learning_rate = {.corrections = 0.0, .norm_weights = 1e-4, .weights = 1e-4};
   recipe.train.control = false;
 }

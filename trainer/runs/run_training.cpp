@@ -91,7 +91,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
                      const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
   Processes& processes = *experiment.processes;
-  if (recipe.loss.ctc > 0.0) require_one_clip_each(*texts.train);
+  check_samples(recipe.loss, *texts.train);
   const quant::CalibrationSource source = begin_run(experiment, texts, directory);
   json before = json::object();  // the first process knows it
   processes.on_first("predict", [&] {
@@ -105,9 +105,9 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
   const auto store = feature_store(recipe, processes.size());
-  const FrozenTowers frozen = frozen_towers(experiment, path, store.get());
+  const ObjectiveParts parts = objective_parts(experiment, path, *texts.train, store.get());
   const auto objective =
-      run_objective(experiment, experiment.model.network, control, path, frozen, processes);
+      run_objective(experiment, experiment.model.network, control, path, parts, processes);
   Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),

@@ -73,7 +73,8 @@ UnreadLosses CtcObjective::run(const data::Batch& batch, const GlobalCount& coun
   }
   return {.weights = {.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = weight_},
           .targets = targets,
-          .ctc = sum.detach().to(torch::kDouble)};
+          .task = sum.detach().to(torch::kDouble),
+          .task_name = "ctc"};
 }
 
 CtcErrors ctc_errors(const CtcModel& model, modules::Executor& executor,

@@ -41,7 +41,7 @@ void name_if_not_finite(StepLosses& losses, const std::string& name, double valu
 
 void add(const UnreadLosses& unread, Values& values) {
   for (const Tensor* each :
-       {&unread.distances, &unread.hidden, &unread.kl, &unread.ce, &unread.ctc})
+       {&unread.distances, &unread.hidden, &unread.kl, &unread.ce, &unread.task})
     values.add(*each);
 }
 
@@ -54,12 +54,13 @@ StepLosses take(const UnreadLosses& unread, Values& values) {
   losses.hidden = values.take_scalar(unread.hidden);
   losses.kl = values.take_scalar(unread.kl) / unread.targets;
   losses.ce = values.take_scalar(unread.ce) / unread.targets;
-  losses.ctc = values.take_scalar(unread.ctc) / unread.targets;
+  losses.task = values.take_scalar(unread.task) / unread.targets;
+  losses.task_name = unread.task_name;
   losses.total = unread.weights.kl * losses.kl + unread.weights.ce * losses.ce +
-                 unread.weights.hidden * losses.hidden + unread.weights.ctc * losses.ctc;
+                 unread.weights.hidden * losses.hidden + unread.weights.task() * losses.task;
   name_if_not_finite(losses, "kl", losses.kl);
   name_if_not_finite(losses, "ce", losses.ce);
-  name_if_not_finite(losses, "ctc", losses.ctc);
+  name_if_not_finite(losses, losses.task_name, losses.task);
   return losses;
 }
 
@@ -70,7 +71,8 @@ StepLosses& StepLosses::operator+=(const StepLosses& other) {
   kl += other.kl;
   ce += other.ce;
   hidden += other.hidden;
-  ctc += other.ctc;
+  task += other.task;
+  task_name = other.task_name;
   if (not_finite.empty()) not_finite = other.not_finite;
   return *this;
 }

@@ -14,7 +14,9 @@ namespace dualpath::trainer {
 /// over its own positions in each batch, and counts by the batch's share of tokens; a batch is what
 /// all processes see at a time. If a batch shows the tower nothing, it adds nothing.
 struct StepLosses {
-  double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0, ctc = 0.0;
+  double total = 0.0, kl = 0.0, ce = 0.0, hidden = 0.0;
+  double task = 0.0;      ///< of an objective without the decoder
+  std::string task_name;  ///< its key in `loss`: "ctc", "alignment"; else empty
   /// The first term or stage whose value is not finite; empty if all are.
   std::string not_finite;
 
@@ -25,12 +27,13 @@ struct StepLosses {
 /// so it does that once a step.
 struct UnreadLosses {
   LossOptions weights = {};              ///< of the terms in the total
-  double targets = 1.0;                  ///< count that kl, ce and ctc are divided by
+  double targets = 1.0;                  ///< count that kl, ce and task are divided by
   std::vector<std::string> stages = {};  ///< stages that were compared, in order
   torch::Tensor distances = {};          ///< their sums, [stages] float32, or undefined
   torch::Tensor hidden = {};             ///< mean distance, float32 scalar, or undefined
   torch::Tensor kl = {}, ce = {};        ///< sums, float64 scalars, or undefined
-  torch::Tensor ctc = {};                ///< sum, float64 scalar, or undefined
+  torch::Tensor task = {};               ///< sum, float64 scalar, or undefined
+  std::string task_name = {};
 };
 
 /// The values of a step that the host wants to know.

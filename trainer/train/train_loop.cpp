@@ -161,7 +161,7 @@ class Loop {
   StepLosses agreed(std::int64_t step, const Outcome& own) {
     const torch::Tensor sums =
         torch::tensor({own.losses.total, own.losses.kl, own.losses.ce, own.losses.hidden,
-                       own.losses.ctc, own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
+                       own.losses.task, own.error.empty() ? 0.0 : 1.0, interrupted() ? 1.0 : 0.0},
                       torch::kDouble);
     const torch::Tensor seconds = torch::zeros({processes_.size()}, torch::kDouble);
     seconds[processes_.rank()] = own.seconds;
@@ -175,7 +175,8 @@ class Loop {
             .kl = sum[1],
             .ce = sum[2],
             .hidden = sum[3],
-            .ctc = sum[4],
+            .task = sum[4],
+            .task_name = own.losses.task_name,
             .not_finite = ""};
   }
 
@@ -207,7 +208,7 @@ class Loop {
                         {"grad_norm", gradient_norm_},
                         {"tokens_per_second", tokens_per_second},
                         {"resident_bytes", resident_bytes()}};
-    if (losses.ctc != 0.0) line["ctc"] = losses.ctc;
+    if (!losses.task_name.empty()) line[losses.task_name] = losses.task;
     if (!is_alone()) {
       line["process_seconds"] = seconds_by_process_;  // of this step, without communication
       line["communication_seconds"] = processes_.communication_seconds();  // since the start

@@ -233,7 +233,7 @@ TEST_CASE(
   CHECK(load(yaml, {"loss.ce=2"}).loss.ce == 2.0);
 }
 
-TEST_CASE("a recipe that speaks of ctc trains a tower by it alone", "[recipe]") {
+TEST_CASE("a recipe that names a task trains a tower by it alone", "[recipe]") {
   const std::string yaml =
       "model: {path: m}\ndata: {train: d}\ntrain: {output_dir: o, modules: [audio_tower]}\n";
   const Recipe recipe = load(yaml + "loss: {ctc: 2}\n");
@@ -241,7 +241,9 @@ TEST_CASE("a recipe that speaks of ctc trains a tower by it alone", "[recipe]") 
   CHECK_FALSE(recipe.trains_by_cross_entropy());
   CHECK(load(to_yaml(recipe)) == recipe);
   const std::string both = mistakes(yaml + "loss: {ctc: 2, ce: 1}\n");
-  CHECK_THAT(both, Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc"));
+  CHECK_THAT(both, Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc or alignment"));
+  CHECK(load(yaml + "loss: {alignment: 1}\n").loss ==
+        LossOptions{.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = 1.0});
 }
 
 TEST_CASE("the cache of features has a place and a bound", "[recipe]") {
@@ -490,7 +492,7 @@ TEST_CASE("what does not fit together is refused", "[recipe]") {
   CHECK(mistakes(kLeast, {"data.split={train: 0.8, selection: 0.1, test: 0.2}"}) ==
         "--set data.split: expected shares that sum to 1, got 1.1");
   CHECK(mistake_in("loss: {kl: 0, hidden: 0}\n") ==
-        "r.yaml:4:7: loss: expected kl, ce, hidden or ctc above 0, got 0 for each");
+        "r.yaml:4:7: loss: expected kl, ce, hidden, ctc or alignment above 0, got 0 for each");
   CHECK(mistakes(kLeast, {"train.learning_rate={corrections: 0}"}) ==
         "--set train.learning_rate: expected one of its rates above 0, got 0 for each");
   CHECK(mistake_in("quantize: {config_groups: {}}\n") ==
