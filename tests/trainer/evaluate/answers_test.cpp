@@ -22,9 +22,10 @@ constexpr std::int64_t kLongest = 256;
 
 /// A small model with eyes and ears that has a chat template, and conversations for it.
 struct Talking {
-  explicit Talking(const std::vector<std::string>& answers, const char* kind = "image") {
+  explicit Talking(const std::vector<std::string>& answers, const char* kind = "image",
+                   const std::string& name = "composition/model") {
     const std::filesystem::path source = kReference / "composition";
-    std::filesystem::copy(source / "model", folder / "model");
+    std::filesystem::copy(kReference / name, folder / "model");
     write_plain(folder / "model/chat_template.jinja",
                 "{% for m in messages %}{{ m.role }}: {% for part in m.content %}"
                 "{{ part.text if part.type == 'text' else '<|' ~ part.type ~ '|>' }}{% endfor %}"
@@ -135,6 +136,18 @@ TEST_CASE("answers do not depend on the batch around them", "[trainer][answers]"
     };
     for (std::size_t rank = 0; rank < 5; ++rank) CHECK(ranked(rank) == 1);
   }
+}
+
+TEST_CASE("a decoder that turns by rows and columns is asked about pictures one by one",
+          "[trainer][answers]") {
+  const Talking talking(names(2), "image", "glm4v/tiny");
+  modules::FloatExecutor fp(talking.model->weights, at::kFloat);
+  std::vector<std::int64_t> batches;
+  const auto answers = answer(*talking.model, {{"fp", &fp}}, *talking.samples,
+                              talking.questions({.max_answer_tokens = 4}), Processes::alone(),
+                              [&](std::int64_t questions) { batches.push_back(questions); });
+  CHECK(batches == std::vector<std::int64_t>{1, 1});
+  CHECK(answers[0][0].text == answers[0][1].text);
 }
 
 TEST_CASE("an answer is exact or not, and in the first one and five or not", "[trainer][answers]") {
