@@ -21,19 +21,21 @@ struct Grid {
 /// The largest code of `num_bits` bits: 127 of 8, 7 of 4.
 DP_HOST_DEVICE constexpr std::int32_t qmax_of(int num_bits) { return (1 << (num_bits - 1)) - 1; }
 
-/// The ends of the codes. Activations use the whole of int8. Symmetric weights leave the lowest
-/// code out, as ONNX Runtime, OpenVINO and TensorRT do.
-inline constexpr std::int32_t kActivationQmin = -128, kInt8Qmax = qmax_of(8);
+/// The largest code of int8.
+inline constexpr std::int32_t kInt8Qmax = qmax_of(8);
 
+/// The grid of an activation: all 2^num_bits codes. Symmetric weights leave the lowest code out, as
+/// ONNX Runtime, OpenVINO and TensorRT do.
 constexpr Grid activation_grid(float scale, int num_bits = 8) {
   return {scale, 0, -qmax_of(num_bits) - 1, qmax_of(num_bits)};
 }
-/// Shift from int8 to uint8 on the same grid: unsigned codes are the signed ones plus 128. Kernels
-/// that multiply unsigned by signed bytes take unsigned codes and subtract 128 from the sums'
-/// inputs.
+/// Shift from int8 to uint8 on the same grid, whatever its bits: unsigned codes are the signed ones
+/// plus 128. Kernels that multiply unsigned by signed bytes take unsigned codes and subtract 128
+/// from the sums' inputs.
 inline constexpr std::int32_t kUnsignedShift = 128;
-constexpr Grid unsigned_activation_grid(float scale) {
-  return {scale, kUnsignedShift, kActivationQmin + kUnsignedShift, kInt8Qmax + kUnsignedShift};
+constexpr Grid unsigned_activation_grid(float scale, int num_bits = 8) {
+  const Grid grid = activation_grid(scale, num_bits);
+  return {scale, kUnsignedShift, grid.qmin + kUnsignedShift, grid.qmax + kUnsignedShift};
 }
 constexpr Grid weight_grid(float scale, std::int32_t qmax = kInt8Qmax) {
   return {scale, 0, -qmax, qmax};

@@ -100,6 +100,9 @@ inline constexpr Named<ExportFormat> kExportFormats[] = {
 
 struct CalibrationOptions {
   std::int64_t num_samples = 32;  ///< windows of the training text, evenly spaced
+  /// Calibrates a decoder that reads pictures or clips on samples of text alone; its towers on the
+  /// others. Positions of pictures are then quantized by ranges that never saw one.
+  bool text_only = false;
 
   bool operator==(const CalibrationOptions&) const = default;
 };

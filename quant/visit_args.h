@@ -25,7 +25,8 @@ struct Supported {
 };
 
 inline constexpr Supported<int, 4> kWeightBits{2, 8, {{"3", 3}, {"4", 4}, {"6", 6}, {"8", 8}}};
-inline constexpr Supported<int, 1> kActivationBits{8, 8, {{"8", 8}}};
+inline constexpr Supported<int, 2> kInputBits{4, 8, {{"4", 4}, {"8", 8}}};
+inline constexpr Supported<int, 1> kOperandBits{8, 8, {{"8", 8}}};
 inline constexpr Supported<std::int64_t, 3> kGroupSizes{
     1, std::numeric_limits<std::int64_t>::max(), {{"32", 32}, {"64", 64}, {"128", 128}}};
 inline constexpr std::int64_t kUsualGroupSize = 128;  ///< the size in a recipe that names none
@@ -96,7 +97,7 @@ void visit_weights(Visitor& visitor, QuantArgs& weights) {
 
 template <class Visitor>
 void visit_inputs(Visitor& visitor, QuantArgs& inputs) {
-  visitor.number("num_bits", inputs.num_bits, kActivationBits);
+  visitor.number("num_bits", inputs.num_bits, kInputBits);
   visitor.fixed("type", "int");
   visitor.choice("strategy", inputs.strategy, kInputStrategies);
   visitor.unused("group_size", inputs.group_size, {}, "nothing, since inputs have no groups");
@@ -117,7 +118,7 @@ void visit_inputs(Visitor& visitor, QuantArgs& inputs) {
 
 template <class Visitor>
 void visit_operands(Visitor& visitor, QuantArgs& operands) {
-  visitor.number("num_bits", operands.num_bits, kActivationBits);
+  visitor.number("num_bits", operands.num_bits, kOperandBits);
   visitor.fixed("type", "int");
   visitor.choice("strategy", operands.strategy, kOperandStrategies);
   visitor.unused("group_size", operands.group_size, {}, "nothing, since heads have no groups");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "modules/encoders/patches.h"
+#include "modules/layers/folds.h"
 #include "modules/layers/heads.h"
 
 namespace dualpath::modules {
@@ -102,6 +103,13 @@ Network make_cmal(const CmalConfig& config, Modality modality, std::int64_t in_f
     stream.hidden = executor.add(projected, executor.parameter(embedding));
   };
   Network network;
+  network.folds.push_back(fold(norm, {first}));
+  network.folds.back().block = is_image ? 1 : in_features;  // as merging lays them
+  network.folds.back().repeats = merged;
+  if (resampler) {
+    network.folds.push_back(fold(second, out_features, resampler->key_value));
+    network.folds.push_back(fold(resampler->key_value.back(), out_features, {resampler->output}));
+  }
   network.stages.push_back({name, /*correctable=*/true, forward, modality, /*merges=*/true});
   return network;
 }

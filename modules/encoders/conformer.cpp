@@ -173,6 +173,7 @@ Network make_conformer(const ConformerConfig& config, const std::string& prefix)
   network.stages.push_back(input_stage(config, prefix));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const ConformerLayer layer = LayerBuilder(config, layer_name(config, prefix, i)).make();
+    for (ChannelFold& fold : layer.folds()) network.folds.push_back(std::move(fold));
     network.stages.push_back({layer.name, /*correctable=*/true,
                               [layer](Executor& executor, State& state) {
                                 layer.forward(executor, state.stream(Modality::kAudio));

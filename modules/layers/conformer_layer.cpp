@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "modules/layers/folds.h"
 #include "modules/layers/heads.h"
 #include "modules/layers/qkv.h"
 #include "modules/layers/relative_positions.h"
@@ -57,6 +58,13 @@ void ConformerLayer::forward(Executor& executor, Stream& stream) const {
   if (!convolution_first) x = with_convolution(x);
   x = added("second_half", x, fed_forward(executor, second, x), 0.5);
   stream.hidden = executor.norm(final_norm, x);
+}
+
+std::vector<ChannelFold> ConformerLayer::folds() const {
+  const LinearRef& output = attention.output;
+  return {fold(first.norm, {first.up}), fold(attention.norm, attention.qkv),
+          fold(attention.qkv.back(), output.in_features, {output}),
+          fold(convolution.norm, {convolution.expand}), fold(second.norm, {second.up})};
 }
 
 Tensor ConformerLayer::fed_forward(Executor& executor, const FeedForward& step,

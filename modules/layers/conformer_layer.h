@@ -2,9 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "modules/config/activation.h"
-#include "modules/network/executor.h"
+#include "modules/network/network.h"
 
 namespace dualpath::modules {
 
@@ -45,6 +46,9 @@ struct ConformerLayer {
 
   /// stream.hidden: [B, T, H]. Reads nothing where stream.mask is false.
   void forward(Executor& executor, Stream& stream) const;
+  /// The norms' channels and the values'. Feed-forward steps and the convolution pass through
+  /// functions that are not linear.
+  std::vector<ChannelFold> folds() const;
 
  private:
   at::Tensor fed_forward(Executor& executor, const FeedForward& step, const at::Tensor& x) const;

@@ -1,5 +1,6 @@
 #include "modules/layers/transformer_layer.h"
 
+#include "modules/layers/folds.h"
 #include "modules/layers/heads.h"
 #include "modules/layers/qkv.h"
 
@@ -19,23 +20,6 @@ Tensor scaled(Executor& executor, const std::optional<ParameterRef>& factors, co
 Tensor residual(Executor& executor, const std::string& branch, const Tensor& x,
                 const Tensor& update) {
   return executor.tap(branch + ".residual", executor.add(x, update));
-}
-
-ChannelFold fold(const NormRef& norm, const LinearRefs& consumers) {
-  return {.weight = norm.weight_name(),
-          .bias = norm.kind == NormKind::kRms ? "" : norm.bias_name(),
-          .channels = norm.width,
-          .consumers = consumers};
-}
-
-/// Folds the last `channels` outputs: a fused gate and up_proj ends with up's, a fused qkv with
-/// v's.
-ChannelFold fold(const LinearRef& producer, std::int64_t channels, const LinearRefs& consumers) {
-  return {.weight = producer.weight_name(),
-          .bias = producer.bias ? producer.bias_name() : "",
-          .first_row = producer.out_features - channels,
-          .channels = channels,
-          .consumers = consumers};
 }
 
 }  // namespace

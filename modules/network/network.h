@@ -42,10 +42,11 @@ struct Head {
 /// factor at its producer and multiplied by it at its only consumers.
 struct ChannelFold {
   std::string weight;  ///< the producer's: a norm's [channels], or a linear's [rows, in]
-  std::string bias;    ///< a linear's [rows]; empty if it has none
+  std::string bias;    ///< a norm's [channels] or a linear's [rows]; empty if it has none
   std::int64_t first_row = 0, channels = 0;  ///< the producer's outputs that are scaled
   LinearRefs consumers;                      ///< all read one x
-  /// If x holds each `block` of channels `repeats` times in a row (grouped heads); else 1.
+  /// If x holds each `block` of channels `repeats` times in a row (grouped heads, merged patches);
+  /// else 1.
   std::int64_t block = 1, repeats = 1;
 };
 

@@ -35,8 +35,11 @@ void observe(const modules::Network& network, const Plan& plan, ObserveExecutor&
   const std::size_t begin = share ? share->begin : 0, end = share ? share->end : samples.count;
   for (std::size_t i = begin; i < end; ++i) {
     modules::State state = samples.state(i);
-    modules::run(network, executor, state);
-    if (head && head->is_static()) executor.observe(head->group, state.hidden);
+    for (const modules::Stage& stage : network.stages) {
+      if (samples.runs(stage, state)) modules::run(stage, executor, state);
+    }
+    const bool is_whole = samples.runs(network.stages.back(), state);
+    if (head && head->is_static() && is_whole) executor.observe(head->group, state.hidden);
     progress(state.ids.defined() ? state.ids.numel() : 1);
   }
   if (share) executor.replace(share->gather(executor.seen()));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "modules/network/network.h"
 #include "modules/network/state.h"
 #include "modules/weights/tensor_view.h"
 
@@ -13,6 +14,12 @@ namespace dualpath::quant {
 struct CalibrationSamples {
   std::size_t count = 0;
   std::function<modules::State(std::size_t)> state;
+  bool text_only = false;  ///< runs the decoder's stages on samples without towers alone
+
+  /// Whether a stage runs on a sample.
+  bool runs(const modules::Stage& stage, const modules::State& sample) const {
+    return !text_only || stage.stream != modules::Modality::kText || sample.towers.empty();
+  }
 };
 
 /// The consecutive samples that one of several processes runs.

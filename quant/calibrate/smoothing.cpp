@@ -13,6 +13,7 @@
 #include "quant/ops/grid_weight.h"
 #include "quant/ops/quantize.h"
 #include "quant/ops/quantize_rows.h"
+#include "quant/stored/stored_weight.h"
 #include "quant/transform/smoothed_weights.h"
 
 namespace dualpath::quant {
@@ -36,7 +37,7 @@ Tensor by_channel(const Tensor& inputs, const ChannelFold& fold) {
 Tensor weight_range(const ChannelFold& fold, const WeightStore& weights) {
   Tensor range;
   for (const LinearRef& consumer : fold.consumers) {
-    const Tensor own = weights.get(consumer.weight_name()).to(at::kFloat).abs().amax(0);
+    const Tensor own = matrix_of(weights, consumer).to(at::kFloat).abs().amax(0);
     range = range.defined() ? at::maximum(range, own) : own;
   }
   return range;
@@ -101,8 +102,7 @@ class StrengthSearch : public modules::FloatExecutor {
     Side side{rows.slice(0, 0, std::nullopt, step).to(at::kFloat), {}};
     for (const LinearRef& consumer : fold.consumers)
       side.weights.push_back(
-          modules::to_device(weights().store().get(consumer.weight_name()), device())
-              .to(at::kFloat));
+          modules::to_device(matrix_of(weights().store(), consumer), device()).to(at::kFloat));
     return side;
   }
 
@@ -129,11 +129,12 @@ class StrengthSearch : public modules::FloatExecutor {
   static Tensor quantized(const PlannedLinear& linear, const Tensor& x, const Tensor& range) {
     const std::string site = linear.ref.input_site();
     if (!linear.input_activations) return x;
+    const int num_bits = linear.input_activations->num_bits;
     if (!linear.is_static()) {
-      const ScaledCodes made = quantize_tokens(x, /*unsigned_codes=*/false, site);
+      const ScaledCodes made =
+          quantize_tokens(x, token_grid(/*unsigned_codes=*/false, num_bits), site);
       return dequantize(made.values, made.scale, at::kFloat);
     }
-    const int num_bits = linear.input_activations->num_bits;
     const float scale = symmetric_scale(range.max().item<float>(), qmax_of(num_bits));
     return dequantize(quantize(x, activation_grid(scale, num_bits), site).values,
                       at::full({1}, scale, x.options()), at::kFloat);
@@ -164,7 +165,9 @@ Smoothing find_smoothing(const modules::Network& network,
     StrengthSearch search(weights, options, plan, input_ranges);
     for (std::size_t i = 0; i < searched.count && !search.is_complete(); ++i) {
       modules::State state = searched.state(i);
-      modules::run(network, search, state);
+      for (const modules::Stage& stage : network.stages) {
+        if (searched.runs(stage, state)) modules::run(stage, search, state);
+      }
     }
     return search.found();
   }

@@ -192,7 +192,9 @@ std::shared_ptr<QuantizedGroup> QuantizedExecutor::first_weights(
   for (const modules::LinearRef& ref : refs)
     weights->weights.push_back(
         {.name = ref.name, .bias = bias_of(codes_->weights(), ref, device())});
-  if (planned(refs.front())->takes_integer_gradients()) weights->input_gradients = input_gradients_;
+  const PlannedLinear& linear = *planned(refs.front());
+  if (linear.input_activations) weights->input_bits = linear.input_activations->num_bits;
+  if (linear.takes_integer_gradients()) weights->input_gradients = input_gradients_;
   return weights;
 }
 

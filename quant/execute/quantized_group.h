@@ -20,6 +20,7 @@ namespace dualpath::quant {
 struct QuantizedGroup {
   std::string site;  ///< the group's input, for errors
   std::vector<QuantizedWeight> weights;
+  int input_bits = 8;  ///< bits of the input's codes
   /// Transposes of codes * scale, one a weight: backward multiplies by them. Made at the first
   /// backward, in the gradient's dtype.
   std::vector<modules::RightOperand> dequantized = {};
@@ -36,7 +37,8 @@ struct QuantizedGroup {
   bool takes_unsigned() const;
   /// Input grid of the weights' kernel but for its scale.
   Grid input_grid() const {
-    return takes_unsigned() ? unsigned_activation_grid(1.0f) : activation_grid(1.0f);
+    return takes_unsigned() ? unsigned_activation_grid(1.0f, input_bits)
+                            : activation_grid(1.0f, input_bits);
   }
   const std::vector<modules::RightOperand>& dequantized_in(torch::ScalarType dtype);
   const std::vector<torch::Tensor>& values_in(torch::ScalarType dtype);

@@ -54,7 +54,7 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
       const bool trains_scale = rows.defined();  // saturated values train it, too
       const Tensor grad = input_gradient(grads, group, trains_scale ? Tensor() : in_range);
       if (grad.defined() && trains_scale) {
-        results[1] = gradient_of_scale(grad, rows, scale, activation_grid(1.0f));
+        results[1] = gradient_of_scale(grad, rows, scale, activation_grid(1.0f, group.input_bits));
         if (in_range.defined()) mask_gradient(grad, in_range);
       }
       if (grad.defined() && ctx->needs_input_grad(0))
@@ -73,7 +73,7 @@ struct TokenQuantizedLinear : torch::autograd::Function<TokenQuantizedLinear> {
   static variable_list forward(AutogradContext* ctx, const Tensor& x, at::TensorList trained,
                                const std::shared_ptr<QuantizedGroup>& group) {
     const Tensor rows = x.reshape({-1, x.size(-1)});
-    const ScaledCodes codes = quantize_tokens(rows, group->takes_unsigned(), group->site);
+    const ScaledCodes codes = quantize_tokens(rows, group->input_grid(), group->site);
     ctx->set_materialize_grads(false);
     if (!trained.empty()) ctx->save_for_backward({codes.values, codes.scale});
     ctx->saved_data["sizes"] = x.sizes();

@@ -42,6 +42,7 @@ class WeightWriter {
       : source_(source),
         weights_(source.codes.weights()),
         linears_(source.plan.by_weight(weights_)),
+        convs_(source.plan.convs_by_weight()),
         scales_(source.scales.on_host()),
         planned_(planned_bytes(source.plan, weights_, source.dtype)),
         writer_(path, infos()) {}
@@ -65,18 +66,26 @@ class WeightWriter {
   }
 
   void write_weight(const std::string& name) {
-    const auto found = linears_.find(name);
-    if (found == linears_.end()) {
-      const modules::WeightInfo info = weights_.info(name);
-      return append(name,
-                    weights_.get(name).detach().cpu().to(exported_dtype(info, source_.dtype)));
-    }
-    const PlannedLinear& linear = *found->second;
+    const auto linear = linears_.find(name);
+    if (linear != linears_.end()) return write(*linear->second);
+    const auto conv = convs_.find(name);
+    if (conv != convs_.end()) return write(*conv->second);
+    const modules::WeightInfo info = weights_.info(name);
+    append(name, weights_.get(name).detach().cpu().to(exported_dtype(info, source_.dtype)));
+  }
+
+  void write(const PlannedLinear& linear) {
     const std::shared_ptr<const GridWeight> codes = source_.codes.get(linear);
     for (const auto& [tensor, value] : stored_tensors(codes->to(at::kCPU), linear))
       append(weights_.canonical(linear.ref.name + tensor), value);
     if (source_.plan.has_input_scale(linear))
       append(linear.ref.name + stored_name::kInputScale, scales_.get(linear.group));
+  }
+
+  void write(const PlannedConv& conv) {
+    for (const auto& [tensor, value] : stored_tensors(grid_weight(weights_, conv), conv))
+      append(conv.ref.name + tensor, value);
+    append(conv.ref.name + stored_name::kInputScale, scales_.get(conv.group));
   }
 
   void write_scales(const PlannedAttention& attention) {
@@ -93,6 +102,7 @@ class WeightWriter {
   const ExportSource& source_;
   const modules::WeightStore& weights_;
   std::map<std::string, const PlannedLinear*> linears_;
+  std::map<std::string, const PlannedConv*> convs_;
   ActivationScales scales_;
   std::vector<PlannedBytes> planned_;
   data::SafetensorsWriter writer_;
@@ -176,9 +186,6 @@ void refuse_other_content(const fs::path& directory, const fs::path& ours = {}) 
 }
 
 void refuse_unsaid(const ExportSource& source) {
-  if (!source.plan.convs.empty())
-    throw Error("{}: is a quantized convolution, which no export has a word for",
-                source.plan.convs.front().ref.name);
   if (source.format == ExportFormat::kDualPath) return;
   for (const TensorGroup& group : source.plan.groups) {
     if (!group.separate.empty())

@@ -105,6 +105,8 @@ ExportedModel open_export(const modules::Model& model, at::Device device) {
     if (plan.has_input_scale(linear))
       scales[linear.group] = model.weights->get(linear.ref.name + stored_name::kInputScale);
   }
+  for (const PlannedConv& conv : plan.convs)
+    scales[conv.group] = model.weights->get(conv.ref.name + stored_name::kInputScale);
   if (by_modality) read_modality_scales(*by_modality, plan, scales);
   for (const PlannedAttention& attention : plan.attentions)
     read_scales(*model.weights, attention, scales);

@@ -125,33 +125,44 @@ QuantArgs read_args(const JsonObject& object, ArgsRole role) {
   return args;
 }
 
-std::string_view format_of(const PlannedLinear& linear) {
-  return name_in(kStoredFormats, linear.is_packed());
-}
-
-/// Linears of one scheme, listed by name. If several targets match, compressed-tensors takes the
-/// most special, not the first.
-struct LinearGroup {
-  const PlannedLinear* first;
+/// Linears and convolutions of one scheme, listed by name. If several targets match,
+/// compressed-tensors takes the most special, not the first.
+struct ModuleGroup {
+  QuantArgs weights;
+  std::optional<QuantArgs> inputs;
   std::vector<std::string> names;
+
+  std::string_view format() const { return name_in(kStoredFormats, is_packed(weights, inputs)); }
 };
 
-bool are_alike(const PlannedLinear& a, const PlannedLinear& b) {
-  return a.weights == b.weights && a.input_activations == b.input_activations;
+template <class Planned>
+void add_to(std::vector<ModuleGroup>& parts, const Planned& planned) {
+  auto part = std::ranges::find_if(parts, [&](const ModuleGroup& other) {
+    return other.weights == planned.weights && other.inputs == planned.input_activations;
+  });
+  if (part == parts.end())
+    part = parts.insert(part, {planned.weights, planned.input_activations, {}});
+  part->names.push_back(planned.ref.name);
 }
 
-/// Splits a config group's linears by scheme: one part, or several if overrides part it. Empty if
+/// Splits a config group's modules by scheme: one part, or several if overrides part it. Empty if
 /// all that the group targets belongs to groups before it.
-std::vector<LinearGroup> linears_of(const Plan& plan, const ConfigGroup& group) {
-  std::vector<LinearGroup> parts;
+std::vector<ModuleGroup> modules_of(const Plan& plan, const ConfigGroup& group) {
+  std::vector<ModuleGroup> parts;
   for (const PlannedLinear& linear : plan.linears) {
-    if (linear.scheme != group.name) continue;
-    auto part = std::ranges::find_if(
-        parts, [&](const LinearGroup& other) { return are_alike(*other.first, linear); });
-    if (part == parts.end()) part = parts.insert(part, {&linear, {}});
-    part->names.push_back(linear.ref.name);
+    if (linear.scheme == group.name) add_to(parts, linear);
+  }
+  for (const PlannedConv& conv : plan.convs) {
+    if (conv.scheme == group.name) add_to(parts, conv);
   }
   return parts;
+}
+
+/// The modules of all config groups, by the group's place.
+std::vector<std::vector<ModuleGroup>> modules_of(const QuantizeOptions& options, const Plan& plan) {
+  std::vector<std::vector<ModuleGroup>> all;
+  for (const ConfigGroup& group : options.config_groups) all.push_back(modules_of(plan, group));
+  return all;
 }
 
 /// Adds the attentions as a group of inputs alone (query, key and value): so compressed-tensors
@@ -177,18 +188,20 @@ void add_attention_group(const Plan& plan, bool with_format, json& groups) {
 
 json quantization_config(const QuantizeOptions& options, const Plan& plan) {
   std::set<std::string_view> formats;
-  for (const PlannedLinear& linear : plan.linears) formats.insert(format_of(linear));
+  const std::vector<std::vector<ModuleGroup>> by_group = modules_of(options, plan);
+  for (const std::vector<ModuleGroup>& parts : by_group) {
+    for (const ModuleGroup& part : parts) formats.insert(part.format());
+  }
   const bool with_format = formats.contains(name_in(kStoredFormats, true));
   json groups = json::object();
-  for (const ConfigGroup& group : options.config_groups) {
-    const std::vector<LinearGroup> parts = linears_of(plan, group);
-    const bool is_all = options.config_groups.size() == 1 && parts.size() == 1;
-    for (const auto& [first, names] : parts) {
-      json entry{{"targets", is_all ? group.targets : names},
-                 {"weights", to_json(first->weights, ArgsRole::kWeights)},
-                 {"input_activations", to_json(first->input_activations, ArgsRole::kInputs)},
+  for (std::size_t i = 0; i < by_group.size(); ++i) {
+    const bool is_all = by_group.size() == 1 && by_group[i].size() == 1;
+    for (const ModuleGroup& part : by_group[i]) {
+      json entry{{"targets", is_all ? options.config_groups[i].targets : part.names},
+                 {"weights", to_json(part.weights, ArgsRole::kWeights)},
+                 {"input_activations", to_json(part.inputs, ArgsRole::kInputs)},
                  {"output_activations", nullptr}};
-      if (with_format) entry["format"] = format_of(*first);
+      if (with_format) entry["format"] = part.format();
       groups[fmt::format("group_{}", groups.size())] = std::move(entry);
     }
   }

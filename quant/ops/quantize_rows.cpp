@@ -87,9 +87,9 @@ ScaledCodes quantize_asymmetric_rows(const Tensor& x, int num_bits, const std::s
 
 }  // namespace
 
-ScaledCodes quantize_tokens(const Tensor& x, bool unsigned_codes, const std::string& site) {
+ScaledCodes quantize_tokens(const Tensor& x, Grid like, const std::string& site) {
   const Tensor rows = x.reshape({-1, x.size(-1)}).contiguous();
-  ScaledCodes codes = quantize_rows(rows, token_grid(unsigned_codes), site);
+  ScaledCodes codes = quantize_rows(rows, like, site);
   codes.values = codes.values.view(x.sizes());
   return codes;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "data/files/checksum.h"
 #include "quant/args_text.h"
@@ -53,6 +54,12 @@ std::map<std::string, const PlannedLinear*> Plan::by_weight(
   return planned;
 }
 
+std::map<std::string, const PlannedConv*> Plan::convs_by_weight() const {
+  std::map<std::string, const PlannedConv*> planned;
+  for (const PlannedConv& conv : convs) planned[conv.ref.weight_name()] = &conv;
+  return planned;
+}
+
 bool Plan::has_input_scale(const PlannedLinear& linear) const {
   const TensorGroup* group = groups.find(linear.group);
   return linear.is_static() && (!group || group->separate.empty());
@@ -61,6 +68,39 @@ bool Plan::has_input_scale(const PlannedLinear& linear) const {
 bool Plan::has_static_groups() const {
   return std::any_of(groups.begin(), groups.end(),
                      [](const TensorGroup& group) { return !group.args.dynamic; });
+}
+
+Plan Plan::restricted(const std::function<bool(const std::string&)>& keeps) const {
+  Plan kept;
+  kept.ignored = ignored;
+  kept.smoothing = smoothing;
+  std::set<std::string> held;
+  const auto take = [&](const auto& all, auto& into) {
+    for (const auto& planned : all) {
+      if (keeps(planned.name())) {
+        held.insert(planned.stage);
+        into.push_back(planned);
+      } else {
+        kept.ignored.push_back(planned.name());
+      }
+    }
+  };
+  take(linears, kept.linears);
+  take(convs, kept.convs);
+  take(attentions, kept.attentions);
+  for (const PlannedSite& site : sites) {
+    if (keeps(site.name())) kept.sites.push_back(site);
+  }
+  for (const TensorGroup& group : groups) {
+    if (keeps(group.name)) kept.groups.push_back(group);
+  }
+  for (const PlannedFold& fold : folds) {
+    if (keeps(fold.group)) kept.folds.push_back(fold);
+  }
+  for (const modules::CorrectableStage& stage : stages) {
+    if (held.contains(stage.name)) kept.stages.push_back(stage);
+  }
+  return kept;
 }
 
 std::string Plan::fingerprint() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -122,6 +123,8 @@ struct Plan {
   const PlannedLinear* linear(const std::string& name) const { return linears.find(name); }
   /// The linears by the name that a store holds their weight under: a tied head's is the table's.
   std::map<std::string, const PlannedLinear*> by_weight(const modules::WeightStore& weights) const;
+  /// The convolutions by the name of their weight.
+  std::map<std::string, const PlannedConv*> convs_by_weight() const;
   /// Whether a linear's input has exactly one static scale: an export's tensor
   /// "<name>.input_scale".
   bool has_input_scale(const PlannedLinear& linear) const;
@@ -129,6 +132,8 @@ struct Plan {
   bool has_static_groups() const;
   /// Whether calibration has anything to look at.
   bool needs_calibration() const { return has_static_groups() || !folds.empty(); }
+  /// The plan that quantizes the modules for which `keeps` holds alone; the others stay in float.
+  Plan restricted(const std::function<bool(const std::string&)>& keeps) const;
   /// SHA-256 over linears, schemes and the names that stay in float. It tells a calibration or
   /// checkpoint of another plan apart.
   std::string fingerprint() const;

@@ -58,6 +58,18 @@ void append_quantized(const Plan& plan, const PlannedLinear& linear,
   planned.back().scheme = linear.scheme;
 }
 
+/// Adds an export's tensors of a quantized convolution, under their stored names.
+void append_quantized(const PlannedConv& conv, std::vector<PlannedBytes>& planned) {
+  const auto add = [&](const char* name, const std::vector<std::int64_t>& shape,
+                       at::ScalarType dtype) {
+    planned.push_back(bytes_of(conv.ref.name + name, shape, dtype));
+    planned.back().scheme = conv.scheme;
+  };
+  add(stored_name::kCodes, conv.ref.weight_shape(), at::kChar);
+  add(stored_name::kScale, scale_shape(conv), at::kFloat);
+  add(stored_name::kInputScale, {1}, at::kFloat);
+}
+
 void append_scales(const PlannedAttention& attention, std::vector<PlannedBytes>& planned) {
   for (const modules::Operand operand : attention.operands()) {
     planned.push_back(bytes_of(stored_name::scale(attention, operand),
@@ -71,6 +83,12 @@ std::string stored_name::scale(const PlannedAttention& attention, modules::Opera
   return fmt::format("{}.{}", attention.ref.name, name_in(kScaleNames, operand));
 }
 
+std::vector<std::int64_t> scale_shape(const PlannedConv& conv) {
+  std::vector<std::int64_t> shape(conv.ref.weight_shape().size(), 1);
+  shape.front() = conv.ref.out_channels;
+  return shape;
+}
+
 at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType compute) {
   return info.decoded && info.shape.size() > 1 ? compute : info.dtype;
 }
@@ -78,11 +96,14 @@ at::ScalarType exported_dtype(const modules::WeightInfo& info, at::ScalarType co
 std::vector<PlannedBytes> planned_bytes(const Plan& plan, const modules::WeightStore& weights,
                                         at::ScalarType compute) {
   const std::map<std::string, const PlannedLinear*> quantized = plan.by_weight(weights);
+  const std::map<std::string, const PlannedConv*> convs = plan.convs_by_weight();
   std::vector<PlannedBytes> planned;
   for (const std::string& name : weights.names()) {
     const auto linear = quantized.find(name);
     if (linear != quantized.end()) {
       append_quantized(plan, *linear->second, weights, planned);
+    } else if (const auto conv = convs.find(name); conv != convs.end()) {
+      append_quantized(*conv->second, planned);
     } else {
       const modules::WeightInfo info = weights.info(name);
       planned.push_back(bytes_of(name, info.shape, exported_dtype(info, compute)));

@@ -19,6 +19,9 @@ inline constexpr const char *kCodes = ".weight", *kPackedCodes = ".weight_packed
 std::string scale(const PlannedAttention& attention, modules::Operand operand);
 }  // namespace stored_name
 
+/// Shape of a convolution's scales: [out_channels, 1, 1...], which broadcasts to its weight.
+std::vector<std::int64_t> scale_shape(const PlannedConv& conv);
+
 /// One tensor of an export.
 struct PlannedBytes {
   std::string name;

@@ -106,6 +106,13 @@ GridWeight grid_weight(const WeightStore& weights, const PlannedLinear& linear, 
 
 GridWeight grid_weight(const WeightStore& weights, const PlannedConv& conv, at::Device device) {
   const modules::ConvRef& ref = conv.ref;
+  const std::string scale = ref.name + stored_name::kScale;
+  if (weights.contains(scale)) {
+    const Tensor codes = read(weights, ref.weight_name(), ref.weight_shape(), at::kChar),
+                 scales = read(weights, scale, scale_shape(conv), at::kFloat);
+    return GridWeight{.codes = codes.flatten(1), .scale = scales.flatten(), .args = conv.weights}
+        .to(device);
+  }
   const Tensor matrix = modules::to_device(weights.get(ref.weight_name()), device).flatten(1);
   return quantize_weight(matrix, ref.weight_site(), conv.weights);
 }
@@ -128,6 +135,11 @@ modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedLine
     tensors[stored_name::kCodes] = codes.view(linear.ref.weight_shape());
   }
   return tensors;
+}
+
+modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedConv& conv) {
+  return {{stored_name::kCodes, weight.codes.view(conv.ref.weight_shape())},
+          {stored_name::kScale, weight.scale.view(scale_shape(conv))}};
 }
 
 }  // namespace dualpath::quant

@@ -14,7 +14,7 @@ namespace dualpath::quant {
 GridWeight grid_weight(const modules::WeightStore& weights, const PlannedLinear& linear,
                        at::Device device = at::kCPU);
 
-/// A planned convolution's weight, quantized from its values: codes [out_channels, the rest].
+/// A planned convolution's weight, found likewise: codes [out_channels, the rest].
 GridWeight grid_weight(const modules::WeightStore& weights, const PlannedConv& conv,
                        at::Device device = at::kCPU);
 
@@ -29,5 +29,6 @@ at::Tensor bias_of(const modules::WeightStore& weights, const modules::ConvRef& 
 /// An export's tensors of a weight on the CPU, by their names behind the module's, in the order of
 /// planned_bytes().
 modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedLinear& linear);
+modules::NamedTensors stored_tensors(const GridWeight& weight, const PlannedConv& conv);
 
 }  // namespace dualpath::quant

@@ -17,10 +17,12 @@ SmoothedWeights::SmoothedWeights(std::shared_ptr<const modules::WeightStore> bel
     : LayeredStore(std::move(below)) {
   for (const auto& [group, fold] : folds) {
     const Tensor& made = factors.at(group);
-    scalings_.insert({fold.weight, {made, /*divides=*/true, fold.first_row}});
-    if (!fold.bias.empty()) scalings_.insert({fold.bias, {made, /*divides=*/true, fold.first_row}});
+    scalings_.insert({canonical(fold.weight), {made, /*divides=*/true, fold.first_row}});
+    if (!fold.bias.empty())
+      scalings_.insert({canonical(fold.bias), {made, /*divides=*/true, fold.first_row}});
     for (const modules::LinearRef& consumer : fold.consumers)
-      scalings_.insert({consumer.weight_name(), {spread(made, fold), /*divides=*/false, 0}});
+      scalings_.insert(
+          {canonical(consumer.weight_name()), {spread(made, fold), /*divides=*/false, 0}});
   }
 }
 
@@ -38,15 +40,19 @@ Tensor SmoothedWeights::get(const std::string& name) const {
   Tensor value = LayeredStore::get(name);
   const auto [first, last] = scalings_.equal_range(canonical(name));
   if (first == last) return value;
-  value = value.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  value = value.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
   for (auto at = first; at != last; ++at) {
     const auto& [factors, divides, first_row] = at->second;
     if (!divides) {
-      value.mul_(factors);
+      value.flatten(1).mul_(factors);  // a view: a pointwise convolution's is [out, in, 1]
       continue;
     }
     const Tensor rows = value.narrow(0, first_row, factors.numel());
-    rows.div_(value.dim() == 1 ? factors : factors.unsqueeze(1));
+    if (value.dim() == 1) {
+      rows.div_(factors);
+    } else {
+      rows.flatten(1).div_(factors.unsqueeze(1));
+    }
   }
   return value;
 }

@@ -44,7 +44,10 @@ TEST_CASE("what does not run is named with what does", "[quant][args]") {
   CHECK_FALSE(mistake_in(weights_of(5, Strategy::kGroup, 48, false), ArgsRole::kWeights));
   CHECK(mistake_in(with_bits(kWeightInt8, 9), ArgsRole::kWeights) ==
         "num_bits: expected 2 to 8, got 9");
-  CHECK(mistake_in(with_bits(kInputInt8, 4), ArgsRole::kInputs) == "num_bits: expected 8, got 4");
+  CHECK_FALSE(mistake_in(with_bits(kInputInt8, 4), ArgsRole::kInputs));
+  CHECK(mistake_in(with_bits(kInputInt8, 3), ArgsRole::kInputs) ==
+        "num_bits: expected 4 to 8, got 3");
+  CHECK(mistake_in(with_bits(kHeadInt8, 4), ArgsRole::kOperands) == "num_bits: expected 8, got 4");
   CHECK(mistake_in(kInputInt8, ArgsRole::kWeights) ==
         "strategy: expected channel or group, got tensor");
   CHECK(mistake_in(weights_of(8, Strategy::kChannel, 0, false), ArgsRole::kWeights) ==

@@ -227,7 +227,8 @@ quant::PreparedWeight prepared_weight(const Product& p, const quant::QuantArgs& 
 
 Tensor codes_for(const Product& p, const quant::PreparedWeight& weight) {
   const bool is_unsigned = quant::takes_unsigned(weight.kind);
-  return quant::quantize_tokens(activations({p.rows, p.in}), is_unsigned, "x").values;
+  return quant::quantize_tokens(activations({p.rows, p.in}), quant::token_grid(is_unsigned), "x")
+      .values;
 }
 
 void add_products() {

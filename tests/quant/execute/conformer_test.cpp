@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "modules/weights/safetensors_store.h"
+#include "quant/transform/transform.h"
 #include "tests/quant/tower.h"
 #include "tests/support/catch.h"
 
@@ -95,4 +96,27 @@ TEST_CASE("calibration of a Conformer does not see padding", "[quant][conformer]
     CHECK(range.max == other.max);
     CHECK(range.count == other.count);
   }
+}
+
+TEST_CASE("smoothing leaves a Conformer's hidden states as they are in float",
+          "[quant][conformer]") {
+  const torch::NoGradGuard no_grad;
+  const std::string name = GENERATE("parakeet", "torchaudio");
+  INFO(name);
+  QuantizeOptions options = with_targets({"Linear"});
+  options.smoothing = SmoothingOptions{.strength = 0.6, .search = GENERATE(false, true)};
+  const Tower tower = conformer_tower(name, options);
+  CHECK(tower.plan.folds.size() % 5 == 0);
+  REQUIRE(tower.plan.folds.size() >= 5);
+  const Tensor mask = mask_of(64, {64, 40});
+  const std::int64_t bins = tower.network.tower_samples.at(modules::Modality::kAudio).input.size(2);
+  const modules::Stream clips = stream_of(
+      torch::randn({2, 64, bins}).masked_fill(mask.logical_not().unsqueeze(-1), 0.0), mask);
+  modules::FloatExecutor exact(tower.weights, torch::kFloat),
+      smooth(transformed(tower.weights, tower.plan, tower.calibration.transforms), torch::kFloat);
+  const auto& factors = tower.calibration.smoothing().factors;
+  CHECK(std::ranges::any_of(factors, [](const auto& factor) {
+    return !factor.second.equal(torch::ones_like(factor.second));
+  }));
+  CHECK(relative_error(tower.features(exact, clips), tower.features(smooth, clips)) < 1e-9);
 }

@@ -69,7 +69,7 @@ Tensor plain_input_gradient(const std::vector<Tensor>& grads, const Weights& wei
     scales.push_back(weight.grid->scale);
   }
   const Tensor scaled = at::cat(grads, 1).to(at::kFloat) * at::cat(scales);
-  const ScaledCodes made = quantize_tokens(scaled, /*unsigned_codes=*/false, "x");
+  const ScaledCodes made = quantize_tokens(scaled, token_grid(/*unsigned_codes=*/false), "x");
   const Tensor sums = made.values.to(at::kDouble).matmul(at::cat(codes).to(at::kDouble));
   const at::ScalarType dtype = grads.front().scalar_type();
   constexpr double kPower = 0x1p-7;  // keeps 200 products within float16
@@ -135,6 +135,37 @@ TEST_CASE("the gradient passes to x where the rounded level is in range", "[quan
   const auto group = group_of({one_row({1, 2, 3, 4, 5}, 10.0f)});
   quantized_linear(x, torch::tensor({0.5f}), group).front().backward(torch::tensor({{7.0f}}));
   CHECK(x.grad().equal(torch::tensor({{70.f, 140.f, 0.f, 280.f, 0.f}})));
+}
+
+TEST_CASE("an input of 4 bits lies in [-8, 7], and so does its gradient's range",
+          "[quant][linear]") {
+  const bool by_kernel = GENERATE(false, true);
+  // Levels for scale 0.5 are 3, 7, 8 (out), -8, -9 (out).
+  Tensor x = torch::tensor({{1.5f, 3.7f, 3.8f, -4.2f, -4.3f}}).requires_grad_();
+  QuantizedWeight weight = one_row({1, 2, 3, 4, 5}, 10.0f);
+  if (by_kernel) weight.prepared = prepare(*weight.grid, fastest_kind(at::kCPU, 0));
+  const auto group = group_of({weight});
+  group->input_bits = 4;
+  const Tensor scale = torch::tensor({0.5f});
+  const Tensor y = quantized_linear(x, scale, group).front();
+  CHECK(y.item<float>() == (3 + 2 * 7 + 3 * 7 - 4 * 8 - 5 * 8) * 5.0f);
+  y.backward(torch::tensor({{7.0f}}));
+  CHECK(x.grad().equal(torch::tensor({{70.f, 140.f, 0.f, 280.f, 0.f}})));
+
+  const Tensor by_token = token_quantized_linear(x.detach() * 7.0f / 4.3f, group).front();
+  // The token's scale is 1: codes 2, 6, 6, -7 (6.84), -7.
+  CHECK(by_token.item<float>() == Approx((2 + 2 * 6 + 3 * 6 - 4 * 7 - 5 * 7) * 10.0f));
+}
+
+TEST_CASE("a trained scale of 4 bits learns by the ends of 4 bits", "[quant][linear]") {
+  const Tensor x = torch::tensor({{1.6f, 100.0f, -100.0f}});
+  const Tensor scale = torch::tensor({1.0f}).requires_grad_();
+  const auto group = group_of({one_row({1, 10, 100}, 1.0f)});
+  group->input_bits = 4;
+  quantized_linear(x, scale, group).front().backward(torch::tensor({{1.0f}}));
+  // Slopes: 2 - 1.6 in range, 7 and -8 at the ends.
+  const double slope = 0.4 + 10 * 7.0 - 100 * 8.0;
+  CHECK(scale.grad().item<double>() == Approx(slope / std::sqrt(3.0 * 7.0)).epsilon(1e-5));
 }
 
 TEST_CASE("the gradient of x is the slope of y over whole steps of the grid", "[quant][linear]") {

@@ -18,6 +18,18 @@ TEST_CASE("activations saturate to [-128, 127], weights to [-127, 127]", "[quant
   CHECK(quantize(3e38f, activation_grid(1e-30f)) == 127);  // the level is infinite
 }
 
+TEST_CASE("activations of 4 bits saturate to [-8, 7], shifted ones to [120, 135]",
+          "[quant][arithmetic]") {
+  const Grid grid = activation_grid(1.0f, 4), shifted = unsigned_activation_grid(1.0f, 4);
+  CHECK(quantize(1e30f, grid) == 7);
+  CHECK(quantize(-1e30f, grid) == -8);
+  CHECK(quantize(1e30f, shifted) == 135);
+  CHECK(quantize(-1e30f, shifted) == 120);
+  CHECK(in_range(level(7.4f, grid), grid));
+  CHECK_FALSE(in_range(level(7.5f, grid), grid));  // a tie: 8 is even
+  CHECK(in_range(level(-8.5f, grid), grid));       // a tie: -8 is even
+}
+
 TEST_CASE("a level is in range up to where rounding passes the end", "[quant][arithmetic]") {
   const Grid grid = activation_grid(1.0f);
   CHECK(in_range(level(127.5f - 1e-4f, grid), grid));

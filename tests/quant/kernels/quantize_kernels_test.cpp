@@ -149,7 +149,9 @@ void check_every_pattern() {
   for (std::size_t s = 0; s < scales.size(); ++s) {
     const float scale = scales[s];
     std::vector<Grid> grids{activation_grid(scale), unsigned_activation_grid(scale)};
-    if (s % 8 == 0) grids.insert(grids.end(), {weight_grid(scale, 7), Grid{scale, 3, 0, 15}});
+    if (s % 8 == 0)
+      grids.insert(grids.end(), {weight_grid(scale, 7), Grid{scale, 3, 0, 15},
+                                 activation_grid(scale, 4), unsigned_activation_grid(scale, 4)});
     for (const Grid grid : grids) {
       const Result law = lawful<Type>(patterns.data(), patterns.size(), grid);
       for (const std::int64_t target : vector_targets()) {
@@ -202,7 +204,8 @@ void check_rows() {
       const Values<Type> x = strange_rows<Type>(rows, width, random);
       for (const Grid like :
            {activation_grid(1.0f), unsigned_activation_grid(1.0f), weight_grid(1.0f),
-            weight_grid(1.0f, qmax_of(4)), Grid{1.0f, 3, 0, 6}}) {
+            weight_grid(1.0f, qmax_of(4)), activation_grid(1.0f, 4),
+            unsigned_activation_grid(1.0f, 4), Grid{1.0f, 3, 0, 6}}) {
         const Result law = lawful_rows<Type>(x, rows, like);
         for (const std::int64_t target : vector_targets()) {
           const VectorTarget forced(target);
@@ -372,7 +375,8 @@ TEST_CASE("on all vectors, a million float32 values on and near ties are the sca
   std::mt19937 random(4);
   for (const float scale : {1.0f, 0.0371f, 3.1f, 0x1p-20f, 1.0f / 127, 7.77e-12f, 2.5e9f}) {
     const std::vector<float> x = near_ties(scale, 150'000, random);
-    for (const Grid grid : {activation_grid(scale), unsigned_activation_grid(scale)}) {
+    for (const Grid grid : {activation_grid(scale), unsigned_activation_grid(scale),
+                            activation_grid(scale, 4), unsigned_activation_grid(scale, 4)}) {
       const Result law = lawful<Float32>(x.data(), x.size(), grid);
       for (const std::int64_t target : vector_targets()) {
         const VectorTarget forced(target);

@@ -19,7 +19,7 @@ TEST_CASE("gradients side by side have the codes of one tensor with its columns 
   const Tensor whole = at::cat({left, right}, 1).to(at::kFloat) * factors;
   for (const bool unsigned_codes : {false, true}) {
     const ScaledCodes made = quantize_gradients({left, right}, factors, unsigned_codes);
-    const ScaledCodes expected = quantize_tokens(whole, unsigned_codes, "x");
+    const ScaledCodes expected = quantize_tokens(whole, token_grid(unsigned_codes), "x");
     CHECK(made.values.equal(expected.values));
     CHECK(made.scale.equal(expected.scale));
   }

@@ -43,12 +43,22 @@ TEST_CASE("each channel of a weight has its own scale, without -128", "[quant][k
 
 TEST_CASE("each token has its own scale, on int8 or shifted to uint8", "[quant][kernels]") {
   const Tensor x = torch::tensor({{{127.f, -3.f}}, {{-254.f, 1.f}}});
-  const ScaledCodes made = quantize_tokens(x, /*unsigned_codes=*/false, "x");
+  const ScaledCodes made = quantize_tokens(x, token_grid(/*unsigned_codes=*/false), "x");
   CHECK(made.scale.equal(torch::tensor({1.f, 2.f})));
   CHECK(made.values.equal(torch::tensor({{{127, -3}}, {{-127, 0}}}, at::kChar)));
-  const ScaledCodes shifted = quantize_tokens(x, /*unsigned_codes=*/true, "x");
+  const ScaledCodes shifted = quantize_tokens(x, token_grid(/*unsigned_codes=*/true), "x");
   CHECK(shifted.scale.equal(made.scale));
   CHECK(shifted.values.equal(torch::tensor({{{255, 125}}, {{1, 128}}}, at::kByte)));
+}
+
+TEST_CASE("a token of 4 bits has the scale that takes its largest value to 7", "[quant][kernels]") {
+  const Tensor x = torch::tensor({{7.f, -3.4f}, {-14.f, 1.f}});
+  const ScaledCodes made = quantize_tokens(x, token_grid(/*unsigned_codes=*/false, 4), "x");
+  CHECK(made.scale.equal(torch::tensor({1.f, 2.f})));
+  CHECK(made.values.equal(torch::tensor({{7, -3}, {-7, 0}}, at::kChar)));
+  const ScaledCodes shifted = quantize_tokens(x, token_grid(/*unsigned_codes=*/true, 4), "x");
+  CHECK(shifted.scale.equal(made.scale));
+  CHECK(shifted.values.equal(torch::tensor({{135, 125}, {121, 128}}, at::kByte)));
 }
 
 TEST_CASE("each group of a row has its own scale, on 3, 4 or 8 bits", "[quant][kernels]") {
@@ -89,9 +99,9 @@ TEST_CASE("an asymmetric weight's codes are less their zero point", "[quant][ker
 TEST_CASE("tokens that several threads share have the codes of each alone", "[quant][kernels]") {
   torch::manual_seed(9);
   const Tensor x = (torch::randn({301, 577}) * 60.0).to(at::kBFloat16);
-  const ScaledCodes tokens = quantize_tokens(x, false, "x");
-  CHECK(tokens.scale[300].equal(quantize_tokens(x[300], false, "x").scale[0]));
-  CHECK(tokens.values[300].equal(quantize_tokens(x[300], false, "x").values));
+  const ScaledCodes tokens = quantize_tokens(x, token_grid(false), "x");
+  CHECK(tokens.scale[300].equal(quantize_tokens(x[300], token_grid(false), "x").scale[0]));
+  CHECK(tokens.values[300].equal(quantize_tokens(x[300], token_grid(false), "x").values));
 }
 
 TEST_CASE("rows on the GPU have the CPU's scales and codes", "[quant][kernels][cuda]") {
@@ -108,7 +118,8 @@ TEST_CASE("rows on the GPU have the CPU's scales and codes", "[quant][kernels][c
     CHECK(device.values.cpu().equal(host.values));
     CHECK(device.scale.cpu().equal(host.scale));
   };
-  check(quantize_tokens(x.cuda(), true, "x"), quantize_tokens(x, true, "x"));
+  check(quantize_tokens(x.cuda(), token_grid(true), "x"),
+        quantize_tokens(x, token_grid(true), "x"));
   const ScaledCodes channels = quantize_by(kWeightInt8, x, "x");
   check(quantize_by(kWeightInt8, x.cuda(), "x"), channels);
   if (width % 32 == 0)

@@ -240,13 +240,13 @@ TEST_CASE("an override that cannot hold is refused by its site", "[quant][plan]"
   options.overrides = {{kMlp + "donw_proj.weight", kWeightInt8},
                        {kMlp + "down_proj.weight", weights_of(4, Strategy::kGroup, 48, true)},
                        {kMlp + "up_proj.weight", weights_of(4, Strategy::kGroup, 0, true)},
-                       {kMlp + "up_proj.input", {.num_bits = 4}},
+                       {kMlp + "up_proj.input", {.num_bits = 3}},
                        {kAttention + "key", kHeadInt8},
                        {"lm_head.weight", kWeightInt8}};
   CHECK(mistake(options) ==
         "quantize.overrides.model.layers.1.mlp.donw_proj.weight: is no site; nearest: "
         "model.layers.1.mlp.down_proj.weight\n"
-        "quantize.overrides.model.layers.1.mlp.up_proj.input: num_bits: expected 8, got 4\n"
+        "quantize.overrides.model.layers.1.mlp.up_proj.input: num_bits: expected 4 to 8, got 3\n"
         "quantize.overrides.model.layers.1.mlp.up_proj.weight: group_size: expected at least 1, "
         "got 0\n"
         "quantize.overrides.model.layers.1.self_attn.key: expected a weight or an input; operands "
