@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <set>
+#include <utility>
+
 #include "data/base/recipe_mistakes.h"
 #include "modules/correction/corrections.h"
 #include "quant/plan/planner.h"
@@ -30,6 +33,38 @@ void check_trained_scales(const Recipe& recipe, const quant::Plan& plan) {
         fmt::format("expected 0, since no input has a static scale to train, got {}", rate)}});
 }
 
+/// Refuses weights that a model has nothing to use for.
+void check_loss_weights(const Recipe& recipe, const modules::Network& network) {
+  Mistakes mistakes;
+  const auto check = [&](modules::Modality modality, double own, double tower) {
+    if (network.tower_samples.contains(modality)) return;
+    for (const auto& [section, weight] : {std::pair{"modality", own}, {"towers", tower}}) {
+      if (weight == 1.0) continue;
+      mistakes.push_back({fmt::format("loss.{}.{}", section, name_of(modality)),
+                          fmt::format("expected 1, since the model reads no {}, got {}",
+                                      name_of(modality), weight)});
+    }
+  };
+  const LossOptions& loss = recipe.loss;
+  check(modules::Modality::kImage, loss.modality.image, loss.towers.image);
+  check(modules::Modality::kAudio, loss.modality.audio, loss.towers.audio);
+  if (!mistakes.empty()) throw RecipeMistakes(mistakes);
+}
+
+/// Refuses to train weights whose codes are made once.
+void check_trained_convs(const Recipe& recipe, const modules::WeightedNetwork& model,
+                         const quant::Plan& plan) {
+  const std::set<std::string> trained = trained_weights(recipe, model);
+  for (const quant::PlannedConv& conv : plan.convs) {
+    if (trained.contains(conv.ref.weight_name()) || trained.contains(conv.ref.bias_name()))
+      throw RecipeMistakes(
+          {{"train.learning_rate.weights",
+            fmt::format("expected 0 or other train.modules, since {} is a quantized convolution, "
+                        "which keeps its weights",
+                        conv.ref.name)}});
+  }
+}
+
 void check_trained_modules(const Recipe& recipe, const modules::Structure& structure) {
   const auto mistakes = mistakes_in_modules(recipe.train.modules, structure);
   if (!mistakes.empty()) throw RecipeMistakes(mistakes);
@@ -46,6 +81,8 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
     modules::check_ignored(recipe.correction, is_whole ? plan.stages : model.structure.stages);
   });
   if (is_whole) collect(mistakes, [&] { check_trained_scales(recipe, plan); });
+  if (is_whole) collect(mistakes, [&] { check_trained_convs(recipe, model, plan); });
+  collect(mistakes, [&] { check_loss_weights(recipe, model.network); });
   collect(mistakes, [&] { check_trained_modules(recipe, model.structure); });
   const auto in_task = mistakes_in_task(recipe, model);
   mistakes.insert(mistakes.end(), in_task.begin(), in_task.end());

@@ -15,6 +15,21 @@
 
 namespace dualpath::trainer {
 
+/// Weights by what a sample shows: pictures, clips, or text alone. The larger one counts if it
+/// shows both.
+struct ModalityWeights {
+  double text = 1.0, image = 1.0, audio = 1.0;
+
+  bool operator==(const ModalityWeights&) const = default;
+};
+
+/// Weights of the towers' hidden distances.
+struct TowerWeights {
+  double image = 1.0, audio = 1.0;
+
+  bool operator==(const TowerWeights&) const = default;
+};
+
 /// The keys of a recipe's `loss`: a weighted sum, each term a mean over counted tokens, or over the
 /// bytes of texts (ctc).
 struct LossOptions {
@@ -22,6 +37,8 @@ struct LossOptions {
   double ce = 0.0;      ///< cross-entropy with the text
   double hidden = 0.1;  ///< hidden distance, mean over stages
   quant::DistanceKind distance = quant::DistanceKind::kRelative;
+  ModalityWeights modality = {};  ///< multiply kl and ce of a sample's targets
+  TowerWeights towers = {};       ///< multiply `hidden` for a tower's stages
   /// CTC of an audio tower with the answers' bytes. It stands alone: the decoder does not run.
   double ctc = 0.0;
   /// Alignment layers' states with the answers' tokens (see AlignmentObjective). It stands alone.

@@ -182,7 +182,11 @@ void visit_quantize(RecipeVisitor& visitor, quant::QuantizeOptions& quantize) {
   visitor.choice("modality_scales", quantize.modality_scales, quant::kModalityScales);
   visitor.section("calibration", [&] {
     visitor.integer("num_samples", quantize.calibration.num_samples, kCount);
+    visitor.boolean("text_only", quantize.calibration.text_only);
   });
+  visitor.check(
+      !quantize.calibration.text_only || quantize.modality_scales == quant::ModalityScales::kShared,
+      "modality_scales: shared with calibration.text_only: true", "separate");
   visitor.section_or_null<quant::SmoothingOptions>(
       "smoothing", quantize.smoothing,
       [&](quant::SmoothingOptions& smoothing) { visit_smoothing(visitor, smoothing); });
@@ -204,11 +208,26 @@ void visit_correction(RecipeVisitor& visitor, modules::CorrectionOptions& correc
   visitor.texts("ignore", correction.ignore, data::target_mistake);
 }
 
+void visit_modality_weights(RecipeVisitor& visitor, ModalityWeights& weights) {
+  visitor.number("text", weights.text, kWeight);
+  visitor.number("image", weights.image, kWeight);
+  visitor.number("audio", weights.audio, kWeight);
+  visitor.check(weights.text + weights.image + weights.audio > 0, "one weight above 0",
+                "0 for each");
+}
+
+void visit_tower_weights(RecipeVisitor& visitor, TowerWeights& weights) {
+  visitor.number("image", weights.image, kWeight);
+  visitor.number("audio", weights.audio, kWeight);
+}
+
 void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
   visitor.number("kl", loss.kl, kWeight);
   visitor.number("ce", loss.ce, kWeight);
   visitor.number("hidden", loss.hidden, kWeight);
   visitor.choice("distance", loss.distance, quant::kDistances);
+  visitor.section("modality", [&] { visit_modality_weights(visitor, loss.modality); });
+  visitor.section("towers", [&] { visit_tower_weights(visitor, loss.towers); });
   visitor.number("ctc", loss.ctc, kWeight);
   visitor.number("alignment", loss.alignment, kWeight);
   const double others = loss.kl + loss.ce + loss.hidden;

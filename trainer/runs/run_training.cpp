@@ -134,7 +134,8 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
     failpoint("control.start");
     CrossEntropyObjective adaptation(
         experiment.model.network, control.corrected,
-        checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing));
+        checkpointing_of(control.trainables.groups, recipe.train.gradient_checkpointing),
+        recipe.loss.modality);
     Optimizer control_optimizer(control.trainables.groups, recipe.train, processes);
     const TrainJob control_job{"control",
                                directory.control(),

@@ -25,6 +25,11 @@ Tensor run_chunk(const modules::Head& head, const HeadInputs& inputs, LossWeight
       head_loss(reference, logits.detach(), chunk(inputs.targets), weights, gradient);
   losses.kl += row.kl.sum(torch::kDouble);
   losses.ce += row.nll.sum(torch::kDouble);
+  if (inputs.target_weights.defined()) {
+    const Tensor own = chunk(inputs.target_weights);
+    gradient.mul_(own.unsqueeze(1));
+    losses.weighted += ((row.kl * weights.kl + row.nll * weights.ce) * own).sum(torch::kDouble);
+  }
   logits.backward(gradient);
   return rows.grad();
 }
@@ -38,7 +43,8 @@ HeadGradient head_losses(const modules::Head& head, const HeadInputs& inputs, do
   const auto zero = [&] {
     return torch::zeros({}, inputs.quantized_rows.options().dtype(torch::kDouble));
   };
-  HeadGradient result{{zero(), zero()}, torch::empty_like(inputs.quantized_rows)};
+  const Tensor weighted = inputs.target_weights.defined() ? zero() : Tensor();
+  HeadGradient result{{zero(), zero(), weighted}, torch::empty_like(inputs.quantized_rows)};
   for_each_chunk(rows, inputs.chunk_rows, [&](std::int64_t begin, std::int64_t size) {
     const Tensor gradient = run_chunk(head, inputs, weights, begin, size, result.losses);
     result.rows_gradient.narrow(0, begin, size).copy_(gradient);

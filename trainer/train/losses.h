@@ -12,17 +12,20 @@ namespace dualpath::trainer {
 /// at the step's end. The caller divides them by the global count.
 struct HeadLosses {
   torch::Tensor kl, ce;
+  torch::Tensor weighted;  ///< sum of the weighted terms; undefined unless targets have weights
 };
 
 /// The inputs that both heads are compared on. Rows: [N, H], the last stage's states. Targets: [N]
 /// int64.
 struct HeadInputs {
   modules::Executor* reference = nullptr;  ///< null if no KL is wanted (the control)
-  torch::Tensor reference_rows;
+  torch::Tensor reference_rows = {};
   modules::Executor* quantized = nullptr;
-  torch::Tensor quantized_rows;
-  torch::Tensor targets;
+  torch::Tensor quantized_rows = {};
+  torch::Tensor targets = {};
   std::int64_t chunk_rows = kChunkRows;  ///< rows at a time
+  /// Weights of the targets' losses: [N] float32; if undefined, all are 1.
+  torch::Tensor target_weights = {};
 };
 
 /// The sums over all rows, and the gradient of the weighted losses in the rows.

@@ -40,6 +40,32 @@ Tensor counted_rows(const Tensor& hidden, const data::Batch& batch) {
       0, modules::to_device(counted_positions(batch), hidden.device()));
 }
 
+Tensor target_weights(const modules::State& state, const data::Batch& batch,
+                      const ModalityWeights& weights) {
+  if (weights == ModalityWeights{}) return {};
+  const at::Device device = state.ids.device();
+  const auto full = [&](double weight) {
+    return torch::full({batch.ids.size(0)}, weight, torch::device(device));
+  };
+  Tensor samples = full(weights.text);
+  if (state.kinds.defined()) {
+    const auto shows = [&](modules::Modality modality) {
+      return state.kinds.eq(static_cast<int>(modality)).any(/*dim=*/1);
+    };
+    const Tensor images = shows(modules::Modality::kImage),
+                 clips = shows(modules::Modality::kAudio);
+    samples = torch::where(images, full(weights.image), samples);
+    samples = torch::where(
+        clips,
+        torch::where(images, full(std::max(weights.image, weights.audio)), full(weights.audio)),
+        samples);
+  }
+  return samples.unsqueeze(1)
+      .expand(batch.ids.sizes())
+      .flatten()
+      .index_select(0, modules::to_device(counted_positions(batch), device));
+}
+
 Tensor counted_targets(const data::Batch& batch) {
   return batch.targets.flatten().index_select(0, counted_positions(batch));
 }
@@ -86,39 +112,62 @@ std::vector<Tensor> PairedObjective::shares_of(const std::vector<quant::StageDis
   return shares;
 }
 
+double PairedObjective::tower_weight(const std::string& stage) const {
+  const auto found = std::ranges::find(network_.stages, stage, &modules::Stage::name);
+  switch (found->stream) {
+    case modules::Modality::kImage:
+      return options_.towers.image;
+    case modules::Modality::kAudio:
+      return options_.towers.audio;
+    case modules::Modality::kText:
+      break;
+  }
+  return 1.0;
+}
+
 UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count,
                                   const BeforeBackward& before_backward) {
   const at::Device device = reference_.device();
   const quant::PairedForward paired =
       quant::paired_forward(network_, modules::make_state(batch, device), reference_, corrected_,
                             options_.distance, checkpointing_);
+  const bool has_tower_weights = options_.towers != TowerWeights{};
   UnreadLosses losses{.weights = options_, .targets = static_cast<double>(count.targets)};
   const std::vector<Tensor> shares = shares_of(paired.distances, batch.mask.sum().item<double>());
-  Tensor hidden = torch::zeros({}, device);
+  Tensor hidden = torch::zeros({}, device), weighted = hidden;
   std::vector<Tensor> distances;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const quant::StageDistance& distance = paired.distances[i];
     losses.stages.push_back(distance.stage);
     distances.push_back(distance.sum.detach());
-    hidden = hidden + distance.sum * shares[i];
+    const Tensor term = distance.sum * shares[i];
+    hidden = hidden + term;
+    if (has_tower_weights) weighted = weighted + term * tower_weight(distance.stage);
   }
   const auto stages = static_cast<double>(std::max<std::ptrdiff_t>(
       1, std::count_if(network_.stages.begin(), network_.stages.end(),
                        [](const modules::Stage& stage) { return stage.correctable; })));
-  hidden = hidden / (stages * static_cast<double>(count.tokens));
+  const double counted = stages * static_cast<double>(count.tokens);
+  hidden = hidden / counted;
+  weighted = options_.hidden * (has_tower_weights ? weighted / counted : hidden);
 
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);
-  const HeadInputs inputs{
-      &reference_, counted_rows(paired.reference.hidden, batch),       &corrected_,
-      rows,        modules::to_device(counted_targets(batch), device), chunk_rows_};
+  const HeadInputs inputs{&reference_,
+                          counted_rows(paired.reference.hidden, batch),
+                          &corrected_,
+                          rows,
+                          modules::to_device(counted_targets(batch), device),
+                          chunk_rows_,
+                          target_weights(paired.quantized, batch, options_.modality)};
   const HeadGradient head = head_losses(network_.head, inputs, options_.kl / losses.targets,
                                         options_.ce / losses.targets);
   if (!distances.empty()) losses.distances = torch::stack(distances);
   losses.hidden = hidden.detach();
   losses.kl = head.losses.kl;
   losses.ce = head.losses.ce;
-  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? options_.hidden * hidden : Tensor(),
-           before_backward);
+  losses.weighted_head = head.losses.weighted;
+  if (has_tower_weights) losses.weighted_hidden = weighted.detach();
+  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? weighted : Tensor(), before_backward);
   return losses;
 }
 
@@ -130,13 +179,18 @@ UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCo
   checkpointing_.run(stages_, executor_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
   const auto targets = static_cast<double>(count.targets);
-  const HeadGradient head = head_losses(
-      network_.head,
-      {nullptr, {}, &executor_, rows, modules::to_device(counted_targets(batch), device)}, 0.0,
-      1.0 / targets);
+  const HeadGradient head =
+      head_losses(network_.head,
+                  {.quantized = &executor_,
+                   .quantized_rows = rows,
+                   .targets = modules::to_device(counted_targets(batch), device),
+                   .target_weights = target_weights(state, batch, modality_)},
+                  0.0, 1.0 / targets);
   backward(rows, head.rows_gradient, {}, before_backward);
-  return {
-      .weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0}, .targets = targets, .ce = head.losses.ce};
+  return {.weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0},
+          .targets = targets,
+          .ce = head.losses.ce,
+          .weighted_head = head.losses.weighted};
 }
 
 }  // namespace dualpath::trainer

@@ -68,6 +68,8 @@ class PairedObjective : public Objective {
   /// For each distance, the batch's tokens over the stage's positions: float32 scalars.
   std::vector<torch::Tensor> shares_of(const std::vector<quant::StageDistance>& distances,
                                        double tokens) const;
+  /// The factor of a stage's distance.
+  double tower_weight(const std::string& stage) const;
   double sum_over_processes(double tokens, std::map<std::string, torch::Tensor>& positions) const;
 
   const modules::Network& network_;
@@ -85,10 +87,12 @@ class CrossEntropyObjective : public Objective {
  public:
   /// frozen: the towers that need not run again; their store must outlive the objective.
   CrossEntropyObjective(const modules::Network& network, modules::Executor& executor,
-                        modules::GradientCheckpointing checkpointing = {}, FrozenTowers frozen = {})
+                        modules::GradientCheckpointing checkpointing = {},
+                        const ModalityWeights& modality = {}, FrozenTowers frozen = {})
       : network_(network),
         executor_(executor),
         checkpointing_(std::move(checkpointing)),
+        modality_(modality),
         frozen_(std::move(frozen)),
         stages_(frozen_.rest(network)) {}
   UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
@@ -98,9 +102,15 @@ class CrossEntropyObjective : public Objective {
   const modules::Network& network_;
   modules::Executor& executor_;
   modules::GradientCheckpointing checkpointing_;
+  ModalityWeights modality_;
   FrozenTowers frozen_;
   modules::Network stages_;  ///< those that run for every batch
 };
+
+/// The weight of each counted target by what its sample shows: [N] float32 on the state's device.
+/// Undefined if all weigh 1. state: behind the decoder's first stage.
+torch::Tensor target_weights(const modules::State& state, const data::Batch& batch,
+                             const ModalityWeights& weights);
 
 /// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].
 torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);

@@ -40,8 +40,8 @@ void name_if_not_finite(StepLosses& losses, const std::string& name, double valu
 }
 
 void add(const UnreadLosses& unread, Values& values) {
-  for (const Tensor* each :
-       {&unread.distances, &unread.hidden, &unread.kl, &unread.ce, &unread.task})
+  for (const Tensor* each : {&unread.distances, &unread.hidden, &unread.kl, &unread.ce,
+                             &unread.task, &unread.weighted_head, &unread.weighted_hidden})
     values.add(*each);
 }
 
@@ -56,8 +56,13 @@ StepLosses take(const UnreadLosses& unread, Values& values) {
   losses.ce = values.take_scalar(unread.ce) / unread.targets;
   losses.task = values.take_scalar(unread.task) / unread.targets;
   losses.task_name = unread.task_name;
-  losses.total = unread.weights.kl * losses.kl + unread.weights.ce * losses.ce +
-                 unread.weights.hidden * losses.hidden + unread.weights.task() * losses.task;
+  const double head = unread.weighted_head.defined()
+                          ? values.take_scalar(unread.weighted_head)
+                          : unread.weights.kl * losses.kl + unread.weights.ce * losses.ce;
+  const double hidden = unread.weighted_hidden.defined()
+                            ? values.take_scalar(unread.weighted_hidden)
+                            : unread.weights.hidden * losses.hidden;
+  losses.total = head + hidden + unread.weights.task() * losses.task;
   name_if_not_finite(losses, "kl", losses.kl);
   name_if_not_finite(losses, "ce", losses.ce);
   name_if_not_finite(losses, losses.task_name, losses.task);

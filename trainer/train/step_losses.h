@@ -34,6 +34,9 @@ struct UnreadLosses {
   torch::Tensor kl = {}, ce = {};        ///< sums, float64 scalars, or undefined
   torch::Tensor task = {};               ///< sum, float64 scalar, or undefined
   std::string task_name = {};
+  /// The weighted terms where targets or towers have weights of their own, float scalars: of kl and
+  /// ce together, and of the distance. If undefined, `weights` weigh the means above.
+  torch::Tensor weighted_head = {}, weighted_hidden = {};
 };
 
 /// The values of a step that the host wants to know.

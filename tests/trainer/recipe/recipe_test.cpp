@@ -78,7 +78,8 @@ quantize:
   calibration: {num_samples: 7}
   smoothing: {strength: 0.6}
 correction: {reduction: 16, input: raw, beta: scalar, ignore: [model.layers.3]}
-loss: {kl: 0.5, ce: 2, hidden: 1e-3, distance: squared}
+loss: {kl: 0.5, ce: 2, hidden: 1e-3, distance: squared, modality: {text: 0.25, image: 3, audio: 4},
+       towers: {image: 5, audio: 6}}
 train:
   output_dir: o
   max_steps: 11
@@ -135,7 +136,8 @@ seed: 9223372036854775807
                                                         modules::CorrectionInput::kRaw,
                                                         modules::CorrectionBeta::kScalar,
                                                         {"model.layers.3"}});
-  CHECK(recipe.loss == LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared});
+  CHECK(recipe.loss ==
+        LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared, {0.25, 3, 4}, {5, 6}});
   CHECK(recipe.train == TrainOptions{"o",
                                      11,
                                      12,
@@ -662,4 +664,25 @@ TEST_CASE("mistakes that show beside the model are told with their places", "[re
                               ":5:21: quantize.ignore[1]: x");
   }
   CHECK_THROWS_WITH(refuse(Recipe{}, {{"a.b", "x"}, {"c", "y"}}), "a.b: x\nc: y");
+}
+
+TEST_CASE("inputs may have 4 or 8 bits, operands of attentions 8", "[recipe]") {
+  const std::string g = "quantize.config_groups.group_0.input_activations.num_bits";
+  const Recipe recipe = load(kLeast, {g + "=4"});
+  CHECK(recipe.quantize.config_groups.front().input_activations->num_bits == 4);
+  CHECK(mistakes(kLeast, {g + "=6"}) == "--set " + g + ": expected 4 or 8, got 6");
+  CHECK(mistakes(kLeast, {"quantize.attention_scheme.num_bits=4"}) ==
+        "--set quantize.attention_scheme.num_bits: expected 8, got 4");
+}
+
+TEST_CASE("calibration on text alone leaves no scale a modality", "[recipe]") {
+  CHECK(load(kLeast, {"quantize.calibration.text_only=true"}).quantize.calibration.text_only);
+  CHECK(mistake_in("quantize: {modality_scales: separate, calibration: {text_only: true}}\n") ==
+        "r.yaml:4:11: quantize: expected modality_scales: shared with calibration.text_only: true, "
+        "got separate");
+}
+
+TEST_CASE("a loss that no sample counts in is refused", "[recipe]") {
+  CHECK(mistake_in("loss: {modality: {text: 0, image: 0, audio: 0}}\n") ==
+        "r.yaml:4:18: loss.modality: expected one weight above 0, got 0 for each");
 }
