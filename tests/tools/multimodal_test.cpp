@@ -345,7 +345,10 @@ TEST_CASE("pictures and clips are read into the dtype that a model computes in",
 
 TEST_CASE("a plan of towers without pictures to calibrate on is an error", "[tools][multimodal]") {
   const TinyRun run("tiny", "glm4v");
-  const ProgramEnd end = run.run("calibrate");
+  const ProgramEnd refused = run.run("calibrate");
+  CHECK(refused.code != 0);
+  CHECK_THAT(refused.err, Contains("quantize.calibration.text_only: the model reads image"));
+  const ProgramEnd end = run.run("calibrate", {"--set", "quantize.calibration.text_only=true"});
   CHECK(end.code != 0);
   CHECK_THAT(end.err, Contains("model.visual.") && Contains("calibration saw no image"));
 }

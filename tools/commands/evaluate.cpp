@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "data/base/error.h"
 #include "tools/commands/command.h"
 #include "trainer/report/figures.h"
 #include "trainer/report/table_json.h"
@@ -63,10 +64,13 @@ std::string table_of(const trainer::EvaluationTable& result) {
   return table;
 }
 
-void evaluate(const RecipeArguments& arguments,
+void evaluate(const RecipeArguments& arguments, bool by_part,
               const std::shared_ptr<trainer::Processes>& processes) {
   const trainer::Recipe recipe = arguments.load(*processes);
   modules::Model model = modules::open_model(recipe.model.path);
+  if (by_part && (model.is_quantized() || !recipe.quantizes()))
+    throw UsageError("--by-part: quantizes parts of a float model, and {}",
+                     model.is_quantized() ? "an export is whole" : "the recipe quantizes nothing");
   if (model.is_quantized()) {
     trainer::use_threads(recipe.num_threads, processes->local_size());
     announce_kernel(recipe, *processes);
@@ -78,7 +82,8 @@ void evaluate(const RecipeArguments& arguments,
                     EvaluateSets::kRead);
   announce_kernel(recipe, *processes);
   const trainer::EvaluationTable result =
-      trainer::run_evaluation(run.experiment, run.texts, run.directory);
+      by_part ? trainer::run_part_evaluation(run.experiment, run.texts, run.directory)
+              : trainer::run_evaluation(run.experiment, run.texts, run.directory);
   print(to_json(result), arguments.json, table_of(result));
 }
 
@@ -89,9 +94,14 @@ void add_evaluate(CLI::App& app) {
   CLI::App* command = add_recipe_command(
       app, "evaluate", "the table: FP, quantized, corrected and control, in and out of domain",
       *arguments);
+  auto by_part = std::make_shared<bool>(false);
+  command->add_flag("--by-part", *by_part,
+                    "one row for each part of the model, quantized alone (towers, alignments, "
+                    "language model)");
   add_processes(*command, *arguments);
-  command->callback([arguments] {
-    run_together(*arguments, [&](const auto& processes) { evaluate(*arguments, processes); });
+  command->callback([arguments, by_part] {
+    run_together(*arguments,
+                 [&](const auto& processes) { evaluate(*arguments, *by_part, processes); });
   });
 }
 

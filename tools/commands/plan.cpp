@@ -81,6 +81,11 @@ std::string summary_of(const trainer::PlanReport& report,
   summary += fmt::format("keys and values of a token: {} -> {}\n", size_text(report.cache_bytes.fp),
                          size_text(report.cache_bytes.quantized));
   summary += saved_line(report);
+  if (const auto& [kept, checkpointed] = prediction.saved_by_towers; kept > 0.0)
+    summary += fmt::format(
+        "saved for backward by towers, a batch's pictures and clips: {}; with "
+        "gradient_checkpointing {}\n",
+        bytes_text(kept), bytes_text(checkpointed));
   return summary + (report.config ? config_line(report) : predicted_line(prediction));
 }
 
@@ -92,6 +97,11 @@ std::vector<Cells> site_lines(const quant::Plan& plan) {
                      fmt::format("{}x{}", linear.ref.out_features, linear.ref.in_features),
                      quant::summary(linear.weights, quant::ArgsRole::kWeights),
                      trainer::input_text(linear.input_activations), linear.group});
+  }
+  for (const quant::PlannedConv& conv : plan.convs) {
+    lines.push_back({conv.ref.name, fmt::format("{}", fmt::join(conv.ref.weight_shape(), "x")),
+                     quant::summary(conv.weights, quant::ArgsRole::kWeights),
+                     trainer::input_text(conv.input_activations), conv.group});
   }
   for (const quant::PlannedAttention& attention : plan.attentions) {
     lines.push_back({attention.ref.name, attention.products ? "products" : "cache",

@@ -85,6 +85,7 @@ quant::CalibrationSource source_of(const Experiment& experiment, const Texts& te
   update(hash, experiment.plan.fingerprint());
   update(hash, c10::toString(experiment.recipe.model.dtype));
   update(hash, std::to_string(experiment.recipe.quantize.calibration.num_samples));
+  if (experiment.recipe.quantize.calibration.text_only) update(hash, "text_only");
   texts.train->update(hash);
   texts.selection->update(hash);
   return {hash.hex(), model_sha256, tokenizer_fingerprint(experiment.model)};

@@ -35,8 +35,12 @@ double layer_count(const modules::Network& network) {
       }));
 }
 
-data::Batch first_samples(const data::Samples& samples, std::int64_t wanted) {
-  std::vector<std::size_t> chosen(std::min(samples.size(), static_cast<std::size_t>(wanted)));
+/// Samples to run: windows are alike, so the first ones; texts with pictures and clips are not, so
+/// evenly spaced ones.
+data::Batch some_samples(const data::Samples& samples, std::int64_t wanted) {
+  const std::size_t count = std::min(samples.size(), static_cast<std::size_t>(wanted));
+  if (samples.readers()) return samples.batch(data::evenly_spaced(samples.size(), count));
+  std::vector<std::size_t> chosen(count);
   std::iota(chosen.begin(), chosen.end(), std::size_t{0});
   return samples.batch(chosen);
 }
@@ -162,7 +166,7 @@ struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds; of a step without frozen towers
   double frozen;                                  ///< seconds of a step's files in frozen towers
   std::optional<Cost> memory;                     ///< bytes, of a step
-  SavedBytes saved;
+  SavedBytes saved, saved_by_towers;
   std::vector<quant::PlannedBytes> exported;
   std::int64_t correction_parameters;
   double trained_bytes;    ///< of what trained weights take beside what frozen ones do
@@ -233,6 +237,8 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
           parts.frozen.towers().empty() ? 0.0 : frozen_seconds(parts.frozen, path.corrected, step),
       .memory = held.bytes(experiment.recipe.model.device, repair),
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
+      .saved_by_towers =
+          saved_bytes_of_towers(network, loss.distance, step, control.executor, path),
       .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
                                        experiment.recipe.model.dtype),
       .correction_parameters = path.trainables.corrections.parameter_count(),
@@ -246,11 +252,12 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
 
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
+  constexpr std::int64_t kWindows = 4;
   check_samples(recipe.loss, *texts.train);
   const auto baseline = static_cast<double>(resident_bytes());
-  const data::Batch step = first_samples(*texts.train, recipe.train.per_device_train_batch_size);
-  const data::Batch window = first_samples(*texts.train, 1);
-  const data::Batch evaluated = first_samples(*texts.train, recipe.evaluate.batch_size);
+  const data::Batch step = some_samples(*texts.train, recipe.train.per_device_train_batch_size);
+  const data::Batch window = some_samples(*texts.train, texts.train->readers() ? kWindows : 1);
+  const data::Batch evaluated = some_samples(*texts.train, recipe.evaluate.batch_size);
   const Costs costs = measure(experiment, *texts.train, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
@@ -285,8 +292,10 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .correction_parameters = costs.correction_parameters,
       .peak_resident_bytes = std::nullopt,
       .saved = costs.saved,
+      .saved_by_towers = costs.saved_by_towers,
       .seconds = PredictedSeconds{
-          .calibrate = cost_of(costs.calibrated, window) * calibrated,
+          .calibrate = cost_of(costs.calibrated, window) * calibrated /
+                       static_cast<double>(window.ids.size(0)),
           .train = cost_of(costs.repaired, step, costs.step_rows) * steps + frozen,
           .control = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
           .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /

@@ -22,6 +22,7 @@ struct Prediction {
   std::optional<std::int64_t> peak_resident_bytes;
   std::optional<std::int64_t> peak_device_bytes = {};  ///< of `train` on a GPU, of its memory
   SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact
+  SavedBytes saved_by_towers = {};          ///< likewise, of a step's pictures and clips
   std::optional<PredictedSeconds> seconds;  ///< nothing where there are no weights to run with
 };
 

@@ -45,6 +45,22 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
   return watch.bytes();
 }
 
+SavedBytes saved_bytes_of_towers(const modules::Network& network, quant::DistanceKind distance,
+                                 const data::Batch& batch, modules::Executor& reference,
+                                 QuantizedPath& path) {
+  modules::Network towers = network;
+  std::erase_if(towers.stages, [](const modules::Stage& stage) {
+    return stage.stream == modules::Modality::kText;
+  });
+  if (towers.stages.empty()) return {};
+  const auto held = [&](bool checkpointed) {
+    return static_cast<double>(bytes_held(towers, batch, reference, path.corrected, distance,
+                                          checkpointing_of(path.trainables.groups, checkpointed)));
+  };
+  held(false);  // reads the weights
+  return {.kept = held(false), .checkpointed = held(true)};
+}
+
 SavedBytes saved_bytes_of_layer(const modules::WeightedNetwork& model, quant::DistanceKind distance,
                                 const data::Batch& batch, modules::Executor& reference,
                                 QuantizedPath& path) {

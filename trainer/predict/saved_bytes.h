@@ -32,11 +32,17 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
                         quant::DistanceKind distance,
                         const modules::GradientCheckpointing& checkpointing);
 
-/// Bytes a token that a layer of the quantized path saves for backward.
+/// Bytes that the quantized path saves for backward; of a layer, a token's.
 struct SavedBytes {
-  double kept = 0.0;          ///< if the layer keeps its graph
+  double kept = 0.0;          ///< if layers keep their graphs
   double checkpointed = 0.0;  ///< with `train.gradient_checkpointing`
 };
+
+/// Bytes that the towers of the quantized path save for backward of one batch's pictures and clips;
+/// 0 without towers.
+SavedBytes saved_bytes_of_towers(const modules::Network& network, quant::DistanceKind distance,
+                                 const data::Batch& batch, modules::Executor& reference,
+                                 QuantizedPath& path);
 
 /// Measures the model's first layers: the bytes that the third adds to two, or the last to those
 /// before.

@@ -118,8 +118,18 @@ json to_json(const quant::Calibration& calibration) {
   return result;
 }
 
+json counts_json(const std::map<modules::Modality, std::size_t>& counts) {
+  json by_modality = json::object();
+  for (const auto& [modality, count] : counts)
+    by_modality[std::string(modules::name_of(modality))] = count;
+  return by_modality;
+}
+
 json to_json(const CalibrationWork& work) {
-  return {{"windows", work.windows}, {"sites", work.sites}, {"seconds", work.seconds}};
+  return {{"windows", work.windows},
+          {"samples", counts_json(work.samples)},
+          {"sites", work.sites},
+          {"seconds", work.seconds}};
 }
 
 json to_json(const LoopResult& result) {
@@ -181,6 +191,10 @@ json to_json(const Prediction& prediction) {
                {{"bytes_per_token_and_layer", prediction.saved.kept},
                 {"with_gradient_checkpointing", prediction.saved.checkpointed}}},
               {"seconds", seconds}};
+  if (prediction.saved_by_towers.kept > 0.0)
+    object["saved_for_backward"]["towers"] = {
+        {"bytes_per_step", prediction.saved_by_towers.kept},
+        {"with_gradient_checkpointing", prediction.saved_by_towers.checkpointed}};
   if (prediction.peak_device_bytes) object["peak_device_bytes"] = *prediction.peak_device_bytes;
   return object;
 }

@@ -18,6 +18,8 @@ namespace dualpath::trainer {
 /// calibration's own.
 nlohmann::json to_json(const quant::Calibration& calibration);
 nlohmann::json to_json(const CalibrationWork& work);
+/// Writes counts by modality: {"text": 8, "image": 24}.
+nlohmann::json counts_json(const std::map<modules::Modality, std::size_t>& counts);
 nlohmann::json to_json(const LoopResult& result);
 nlohmann::json to_json(const TrainingResult& result);
 nlohmann::json to_json(const SqnrResult& result);

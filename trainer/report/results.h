@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <vector>
 
+#include "modules/config/modality.h"
 #include "quant/compare/output_sqnr.h"
 #include "quant/compare/selection.h"
 #include "trainer/train/ctc_objective.h"
@@ -19,6 +21,8 @@ namespace dualpath::trainer {
 /// The work of the observers for a calibration.
 struct CalibrationWork {
   std::size_t windows = 0;
+  /// The windows with pictures, those with clips, and those of text alone.
+  std::map<modules::Modality, std::size_t> samples = {};
   std::size_t sites = 0;  ///< static tensor groups
   double seconds = 0.0;
 };

@@ -4,6 +4,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/progress.h"
 #include "modules/network/batch_state.h"
+#include "trainer/experiment/calibrated_samples.h"
 #include "trainer/experiment/same_run.h"
 #include "trainer/experiment/trained_paths.h"
 #include "trainer/processes/same_tensors.h"
@@ -14,14 +15,14 @@ namespace dualpath::trainer {
 
 namespace {
 
-quant::CalibrationSamples calibration_samples(const Experiment& experiment, const Texts& texts) {
-  if (!experiment.plan.needs_calibration()) return {};
-  const auto n = static_cast<std::size_t>(experiment.recipe.quantize.calibration.num_samples);
-  const std::vector<std::size_t> chosen = data::evenly_spaced(texts.train->size(), n);
+quant::CalibrationSamples states_of(const Experiment& experiment, const Texts& texts,
+                                    const std::vector<std::size_t>& chosen) {
   const at::Device device = experiment.recipe.model.device;
-  return {chosen.size(), [chosen, samples = texts.train.get(), device](std::size_t i) {
+  return {chosen.size(),
+          [chosen, samples = texts.train.get(), device](std::size_t i) {
             return modules::make_state(samples->batch(std::span(&chosen[i], 1)), device);
-          }};
+          },
+          experiment.recipe.quantize.calibration.text_only};
 }
 
 /// Refuses a run that was made from another model, plan or text.
@@ -87,11 +88,13 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                                    const quant::CalibrationSource& source,
                                    const RunDirectory& directory) {
   Processes& processes = *experiment.processes;
+  const CalibratedSamples chosen = calibrated_samples(experiment, texts);
+  require_modalities(experiment, chosen);
   const std::filesystem::path file = directory.calibration();
   auto found = processes.is_first() ? load_existing(source, experiment.plan, file) : std::nullopt;
   if (processes.broadcast("calibrate", found ? "found" : "") != "")
     return shared_calibration(experiment, found.value_or(quant::Calibration{}), directory);
-  const quant::CalibrationSamples samples = calibration_samples(experiment, texts);
+  const quant::CalibrationSamples samples = states_of(experiment, texts, chosen.numbers);
   const auto share = share_of_samples(experiment.processes, samples.count);
   const auto runs = static_cast<std::int64_t>(share ? share->end - share->begin : samples.count) *
                     quant::calibration_passes(experiment.plan);
@@ -108,7 +111,8 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
   calibration.source = source;
   progress.finish();
   require_same(processes, "scales", quant::calibration_tensors(calibration));
-  const CalibrationWork work{samples.count, calibration.ranges.size(), progress.elapsed_seconds()};
+  const CalibrationWork work{samples.count, chosen.counts, calibration.ranges.size(),
+                             progress.elapsed_seconds()};
   processes.on_first("calibrate", [&] { keep(calibration, work, directory); });
   return calibration;
 }

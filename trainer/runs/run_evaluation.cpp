@@ -11,6 +11,7 @@
 #include "trainer/evaluate/answers.h"
 #include "trainer/evaluate/evaluated_part.h"
 #include "trainer/evaluate/evaluation.h"
+#include "trainer/experiment/part_rows.h"
 #include "trainer/experiment/rows.h"
 #include "trainer/experiment/same_run.h"
 #include "trainer/experiment/trained_paths.h"
@@ -165,6 +166,19 @@ EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
   table.fingerprint = paths.calibration.source.fingerprint;
   experiment.processes->on_first("report",
                                  [&] { keep(table, experiment, texts, paths, directory); });
+  return table;
+}
+
+EvaluationTable run_part_evaluation(const Experiment& experiment, const Texts& texts,
+                                    const RunDirectory& directory) {
+  const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
+  const PartRows rows(experiment, paths);
+  EvaluationTable table = table_of(experiment.model.network, rows.rows(), sets_of(texts),
+                                   experiment.recipe, *experiment.processes);
+  table.fingerprint = paths.calibration.source.fingerprint;
+  experiment.processes->on_first("report", [&] {
+    if (directory.can_write()) directory.update_report("evaluation_by_part", to_json(table));
+  });
   return table;
 }
 

@@ -48,6 +48,11 @@ void write_html_report(const RunDirectory& directory);
 EvaluationTable run_evaluation(const Experiment& experiment, const Texts& texts,
                                const RunDirectory& directory);
 
+/// Makes the table of a run's parts, each quantized alone (see PartRows), and puts it into the
+/// report as "evaluation_by_part". Needs the run's calibration, and no training.
+EvaluationTable run_part_evaluation(const Experiment& experiment, const Texts& texts,
+                                    const RunDirectory& directory);
+
 /// Makes the table of an export (see ExportRows), without KL and agreement.
 EvaluationTable run_export_evaluation(const Recipe& recipe, const modules::Model& model,
                                       Processes& processes = Processes::alone());
