@@ -173,8 +173,8 @@ EvaluationTable run_part_evaluation(const Experiment& experiment, const Texts& t
                                     const RunDirectory& directory) {
   const TrainedPaths paths = load_trained_paths(experiment, texts, directory);
   const PartRows rows(experiment, paths);
-  EvaluationTable table = table_of(experiment.model.network, rows.rows(), sets_of(texts),
-                                   experiment.recipe, *experiment.processes);
+  EvaluationTable table =
+      table_of(experiment.model, rows.rows(), texts, experiment.recipe, *experiment.processes);
   table.fingerprint = paths.calibration.source.fingerprint;
   experiment.processes->on_first("report", [&] {
     if (directory.can_write()) directory.update_report("evaluation_by_part", to_json(table));
