@@ -137,9 +137,8 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
         without_decoder(network), towers_of(experiment.model.config), parts.tokens.value(),
         path.corrected, std::move(checkpointing), parts.frozen, recipe.loss.alignment);
   if (recipe.trains_by_cross_entropy())
-    return std::make_unique<CrossEntropyObjective>(network, path.corrected,
-                                                   std::move(checkpointing), recipe.loss.modality,
-                                                   parts.frozen);
+    return std::make_unique<CrossEntropyObjective>(
+        network, path.corrected, std::move(checkpointing), recipe.loss.modality, parts.frozen);
   return std::make_unique<PairedObjective>(
       network, reference.executor, path.corrected, recipe.loss, std::move(checkpointing),
       chunk_rows(network.head, *path.trainables.weights), processes);

@@ -70,6 +70,7 @@ void keep(const quant::Calibration& calibration, const CalibrationWork& work,
 
 quant::CalibrationSource begin_run(const Experiment& experiment, const Texts& texts,
                                    const RunDirectory& directory) {
+  require_modalities(experiment, calibrated_samples(experiment, texts));
   quant::CalibrationSource source = source_of(experiment, texts);
   require_same_run(*experiment.processes, experiment.recipe, texts, experiment.model);
   experiment.processes->on_first("start", [&] {
@@ -89,7 +90,6 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
                                    const RunDirectory& directory) {
   Processes& processes = *experiment.processes;
   const CalibratedSamples chosen = calibrated_samples(experiment, texts);
-  require_modalities(experiment, chosen);
   const std::filesystem::path file = directory.calibration();
   auto found = processes.is_first() ? load_existing(source, experiment.plan, file) : std::nullopt;
   if (processes.broadcast("calibrate", found ? "found" : "") != "")

@@ -61,8 +61,8 @@ void say_unanswered(const std::vector<Part>& parts, const Recipe& recipe,
   if (has_files && recipe.evaluate.num_answers > 0 && !recipe.data.assistant_only_loss &&
       processes.is_first()) {
     write_notice(
-        "no sample is answered (exact, top1, top5, wer, cer): only data.assistant_only_loss: true "
-        "tells where an answer begins\n");
+        "no sample is answered (exact, top1, top5, wer, cer): with data.assistant_only_loss: false "
+        "nothing tells where an answer begins\n");
   }
 }
 

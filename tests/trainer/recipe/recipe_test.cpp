@@ -243,7 +243,8 @@ TEST_CASE("a recipe that names a task trains a tower by it alone", "[recipe]") {
   CHECK_FALSE(recipe.trains_by_cross_entropy());
   CHECK(load(to_yaml(recipe)) == recipe);
   const std::string both = mistakes(yaml + "loss: {ctc: 2, ce: 1}\n");
-  CHECK_THAT(both, Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc or alignment"));
+  CHECK_THAT(both,
+             Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc or alignment"));
   CHECK(load(yaml + "loss: {alignment: 1}\n").loss ==
         LossOptions{.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = 1.0});
 }
