@@ -18,8 +18,9 @@ struct Prompt {
 };
 
 /// The prompt's tokens as a batch of one text, its files read. A text alone stands behind what the
-/// tokenizer puts before every text; a chat template says itself how a conversation begins. Files
-/// and placeholders that do not match are an Error, and so is a chat without a template.
+/// tokenizer puts before every text; a chat template says itself how a conversation begins. In a
+/// chat whose turn has no placeholder, pictures and clips stand before the turn's text. Files and
+/// placeholders that do not match are an Error, and so is a chat without a template.
 data::Batch make_prompt(const Model& model, const Prompt& prompt);
 
 }  // namespace dualpath::modules

@@ -211,7 +211,8 @@ void add_generate(CLI::App& app) {
     command->add_option(name, value, about)->allow_extra_args(false);
   };
   files("--image", arguments->images,
-        "a picture for the prompt's next placeholder token; may be given several times");
+        "a picture for the prompt's next placeholder token, or with --chat before a prompt without "
+        "any; may be given several times");
   files("--audio", arguments->audio, "a clip, in the same way");
   CLI::Option* chat = command->add_flag("--chat", arguments->chat,
                                         "the prompt is a turn of a conversation, "
@@ -230,8 +231,10 @@ void add_generate(CLI::App& app) {
       ->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "print the result as JSON, at the end");
   command->footer(
-      "Example:\n  dualpath generate recipes/quickstart.yaml --compare --chat --prompt "
-      "\"What is free software?\"");
+      "Examples:\n  dualpath generate recipes/quickstart.yaml --compare --chat --prompt "
+      "\"What is free software?\"\n  dualpath generate recipes/multimodal_w4a8.yaml --compare "
+      "--chat "
+      "--image cat.png --prompt \"What is in the picture?\"");
   command->callback([arguments] { generate(*arguments); });
 }
 

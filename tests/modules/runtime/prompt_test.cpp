@@ -38,6 +38,27 @@ TEST_CASE("a chat's turn is what the template writes, what the model is told bef
         model.tokenizer.encode("system: a\nuser: the\n"));
 }
 
+TEST_CASE("in a chat a picture stands before a turn that has no placeholder", "[modules][prompt]") {
+  const TemporaryDirectory folder;
+  std::filesystem::copy(kReference / "composition/model", folder / "model");
+  write_plain(
+      folder / "model/chat_template.jinja",
+      "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}"
+      "{% for p in m.content %}{{ '<|image|>' if p.type == 'image' else p.text }}{% endfor %}"
+      "{% endif %}{% endfor %}");
+  const Model model = open_model(folder / "model");
+  const auto asked = [&](const std::string& text) {
+    return make_prompt(model,
+                       {.text = text,
+                        .chat = true,
+                        .files = {.images = {kReference / "composition/1.png"}, .audio = {}}});
+  };
+  const data::Batch batch = asked("the");
+  CHECK(ids_of(batch) == ids_of(asked("<|image|>the")));
+  CHECK(ids_of(batch) != ids_of(asked("the<|image|>")));
+  CHECK(batch.images->values.size(0) == 1);
+}
+
 TEST_CASE("a file that the model has no eye for is an error", "[modules][prompt]") {
   const Model model = tiny_llama("tied");
   CHECK_THROWS_AS(
