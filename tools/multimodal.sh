@@ -26,7 +26,7 @@ if $tiny; then assets+=-tiny out+=-tiny; fi
 settings() {
   $tiny || return 0
   local setting
-  for setting in "data.train=$assets/train.blend.json" "$@"; do printf -- '--set\n%s\n' "${setting//\{\}/$out}"; done
+  for setting in "data.train=$assets/train.blend.json" num_threads=1 "$@"; do printf -- '--set\n%s\n' "${setting//\{\}/$out}"; done
 }
 
 # Trains by a recipe in float and exports, unless the export is there.

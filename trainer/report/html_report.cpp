@@ -74,8 +74,8 @@ std::vector<Metric> recovery_columns(const std::vector<RowFigures>& rows) {
         recovered, [&](const Metric& other) { return other.quantity == metric.quantity; });
     if (is_usual || (is_recovered && !is_of_tokens(metric))) columns.push_back(metric);
   }
-  std::ranges::stable_partition(
-      columns, [](const Metric& metric) { return metric.quantity == Quantity::kKl; });
+  std::stable_partition(columns.begin(), columns.end(),
+                        [](const Metric& metric) { return metric.quantity == Quantity::kKl; });
   return columns;
 }
 

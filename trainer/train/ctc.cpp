@@ -2,9 +2,7 @@
 
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "data/base/generator.h"
 #include "data/base/utf8.h"
@@ -16,16 +14,6 @@ using torch::Tensor;
 
 Tensor long_tensor(const std::vector<std::int64_t>& values) {
   return torch::tensor(values, torch::kLong);
-}
-
-std::vector<std::string_view> characters_of(std::string_view text) {
-  std::vector<std::string_view> characters;
-  while (!text.empty()) {
-    const std::size_t length = data::leading_sequence(text).length;
-    characters.push_back(text.substr(0, length));
-    text.remove_prefix(length);
-  }
-  return characters;
 }
 
 /// The text of the likeliest classes of consecutive frames.
@@ -92,22 +80,6 @@ std::vector<std::string> greedy_texts(const Tensor& log_probabilities,
     texts.push_back(collapsed({row, static_cast<std::size_t>(frames[i])}));
   }
   return texts;
-}
-
-std::int64_t character_edits(std::string_view from, std::string_view to) {
-  const auto wanted = characters_of(to);
-  // edits[j]: from what is read of `from` to the first j characters of `to`.
-  std::vector<std::int64_t> edits(wanted.size() + 1);
-  std::iota(edits.begin(), edits.end(), 0);
-  for (const std::string_view character : characters_of(from)) {
-    std::int64_t diagonal = edits[0]++;
-    for (std::size_t j = 1; j < edits.size(); ++j) {
-      const std::int64_t replaced = diagonal + (character != wanted[j - 1]);
-      diagonal = edits[j];
-      edits[j] = std::min({replaced, edits[j] + 1, edits[j - 1] + 1});
-    }
-  }
-  return edits.back();
 }
 
 }  // namespace dualpath::trainer

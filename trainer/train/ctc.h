@@ -42,8 +42,4 @@ torch::Tensor ctc_sum(const torch::Tensor& log_probabilities, std::span<const st
 std::vector<std::string> greedy_texts(const torch::Tensor& log_probabilities,
                                       std::span<const std::int64_t> frames);
 
-/// Counts the code points to insert, delete or replace to make one text of the other (Levenshtein).
-/// Both must be valid UTF-8.
-std::int64_t character_edits(std::string_view from, std::string_view to);
-
 }  // namespace dualpath::trainer

@@ -4,7 +4,7 @@
 
 #include "data/base/error.h"
 #include "data/base/utf8.h"
-#include "data/text/normalized.h"
+#include "data/text/answer_text.h"
 #include "modules/execute/structure.h"
 #include "modules/network/batch_state.h"
 
@@ -32,7 +32,7 @@ std::vector<std::string> AnswerTexts::operator()(const data::Batch& batch) const
       if (targets[i] != data::kNoTarget && !stop_tokens.contains(targets[i]))
         ids.push_back(static_cast<std::int32_t>(targets[i]));
     }
-    texts.push_back(data::normalized(data::replace_invalid_utf8(tokenizer->decode(ids))));
+    texts.push_back(data::normalized_answer(data::replace_invalid_utf8(tokenizer->decode(ids))));
   }
   return texts;
 }
@@ -93,7 +93,7 @@ CtcErrors ctc_errors(const CtcModel& model, modules::Executor& executor,
         greedy_texts(model.head.log_probabilities(stream.hidden), frames).front();
     ++errors.clips;
     errors.left_out += !is_trained_by_ctc(text, frames.front());
-    errors.edits += character_edits(heard, text);
+    errors.edits += data::edit_distance(data::characters_of(heard), data::characters_of(text));
     errors.characters += static_cast<std::int64_t>(data::count_code_points(text));
     progress();
   }

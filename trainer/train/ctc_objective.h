@@ -15,7 +15,7 @@
 
 namespace dualpath::trainer {
 
-/// The texts that CTC trains on: the normalized answer of each row (data/text/normalized.h).
+/// The texts that CTC trains on: the normalized answer of each row (data/text/answer_text.h).
 struct AnswerTexts {
   const data::Tokenizer* tokenizer;
   std::set<std::int64_t> stop_tokens;  ///< no part of an answer

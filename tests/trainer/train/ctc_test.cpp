@@ -65,14 +65,6 @@ TEST_CASE("Greedy decoding takes equal neighbours once and drops blanks", "[trai
   CHECK(greedy({0xc3, 'x'}, 2) == "\xef\xbf\xbdx");  // half a character
 }
 
-TEST_CASE("Character edits are counted in code points", "[trainer][ctc]") {
-  CHECK(character_edits("kitten", "sitting") == 3);
-  CHECK(character_edits("été", "ete") == 2);
-  CHECK(character_edits("", "abc") == 3);
-  CHECK(character_edits("abc", "") == 3);
-  CHECK(character_edits("same", "same") == 0);
-}
-
 TEST_CASE("A head of a seed is the same again, and another of another seed", "[trainer][ctc]") {
   const CtcHead head = make_ctc_head(8, 3, at::kCPU);
   CHECK(head.weight.equal(make_ctc_head(8, 3, at::kCPU).weight));
