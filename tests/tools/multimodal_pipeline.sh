@@ -28,7 +28,7 @@ assert set(run["in_domain"]) == {"text", "image", "audio"}, list(run["in_domain"
 compared = 0
 for name, modalities in run.items():
     for modality, rows in modalities.items():
-        for row in ("fp", "quantized", "smoothed", "smoothed_corrected", "control"):
+        for row in ("fp", "quantized", "smoothed", "smoothed_corrected"):
             assert rows[row]["perplexity"] > 1, (name, modality, row)
         wanted = {"image": {"exact", "frames"}, "audio": {"wer", "cer", "frames"}, "text": set()}[modality]
         assert wanted <= set(rows["smoothed_corrected"]), (name, modality, list(rows["smoothed_corrected"]))

@@ -231,7 +231,7 @@ void add_generate(CLI::App& app) {
       ->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "print the result as JSON, at the end");
   command->footer(
-      "Examples:\n  dualpath generate recipes/quickstart.yaml --compare --chat --prompt "
+      "Example:\n  dualpath generate recipes/quickstart.yaml --compare --chat --prompt "
       "\"What is free software?\"\n  dualpath generate recipes/multimodal_w4a8.yaml --compare "
       "--chat "
       "--image cat.png --prompt \"What is in the picture?\"");
