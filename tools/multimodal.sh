@@ -56,13 +56,13 @@ mapfile -t here < <(settings model.path={}/parts train.output_dir={}/alignment-r
   train.feature_cache.path={}/features)
 make_float "$out/aligned" recipes/multimodal_alignment.yaml "${parts[@]}" "${here[@]}"
 mapfile -t here < <(settings model.path={}/aligned train.output_dir={}/float-run export.output_dir={}/model \
-  train.feature_cache.path={}/features)
+  train.feature_cache.path={}/features "train.modules=[vision_alignment, audio_alignment]")
 make_float "$out/model" recipes/multimodal_float.yaml "${parts[@]}" "${here[@]}"
 
 mapfile -t here < <(settings model.path={}/model train.output_dir={}/w4a8 export.output_dir={}/w4a8-export \
   "data.selection=$assets/selection.blend.json" "data.test=$assets/test.blend.json" \
   "data.out_of_domain=$assets/test_other.blend.json" "evaluate.sets={questions: $assets/questions/test.jsonl}" \
-  quantize.calibration.num_samples=4 quantize.smoothing.search=false train.max_steps=1 train.control=false \
+  quantize.calibration.num_samples=8 quantize.smoothing.search=false train.max_steps=1 train.control=false \
   train.per_device_train_batch_size=2 evaluate.batch_size=2 evaluate.num_tokens=20 evaluate.num_answers=1 \
   evaluate.bootstrap_samples=50)
 "$dualpath" calibrate "$recipe" "${here[@]}" "$@"
