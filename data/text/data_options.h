@@ -18,7 +18,7 @@ struct DataOptions {
   std::filesystem::path
       out_of_domain;          ///< text of another domain, only ever evaluated; may be empty
   std::int64_t window = 256;  ///< tokens
-  /// Of conversations only the assistants' answers are targets; all other tokens are context.
+  /// Makes only the assistants' answers targets in conversations; all else there is context.
   bool assistant_only_loss = true;
 
   bool has_own_parts() const { return !selection.empty() && !test.empty(); }

@@ -73,8 +73,6 @@ std::optional<AnswerTokens> answer_tokens(const Experiment& experiment,
       tokens, modules::to_device(model.weights->get(table), experiment.recipe.model.device));
 }
 
-}  // namespace
-
 FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& path,
                            FeatureStore* store) {
   const Recipe& recipe = experiment.recipe;
@@ -96,6 +94,8 @@ FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& pa
   }
   return {std::move(towers), store};
 }
+
+}  // namespace
 
 std::unique_ptr<FeatureStore> feature_store(const Recipe& recipe, int processes) {
   const FeatureCacheOptions& cache = recipe.train.feature_cache;

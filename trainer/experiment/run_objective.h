@@ -13,9 +13,10 @@ namespace dualpath::trainer {
 
 /// The parts of a float run's objective that take time to make.
 struct ObjectiveParts {
-  FrozenTowers frozen;                 ///< towers that need not run again
+  FrozenTowers frozen;  ///< towers of which cross-entropy or alignment trains nothing
   std::optional<AnswerTokens> tokens;  ///< with loss.alignment
 };
+/// store: see FrozenTowers.
 ObjectiveParts objective_parts(const Experiment& experiment, const QuantizedPath& path,
                                const data::Samples& samples, FeatureStore* store);
 
@@ -30,11 +31,6 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                          const modules::Network& network, ControlPath& reference,
                                          QuantizedPath& path, const ObjectiveParts& parts,
                                          Processes& processes);
-
-/// The towers of which a run by cross-entropy or alignment trains nothing; none for other runs.
-/// store: see FrozenTowers.
-FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& path,
-                           FeatureStore* store);
 
 /// The store of frozen towers' outputs that the recipe wants; null if none. processes: those that
 /// write to it.

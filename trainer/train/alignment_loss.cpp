@@ -82,10 +82,4 @@ Tensor shown_loss(const AnswerTokens& tokens, const Tensor& states,
   return -said.index_select(0, long_tensor(classes, states.device())).sum();
 }
 
-std::int64_t fewest_states(std::span<const std::int64_t> classes) {
-  auto states = static_cast<std::int64_t>(classes.size());
-  for (std::size_t i = 1; i < classes.size(); ++i) states += classes[i] == classes[i - 1];
-  return states;
-}
-
 }  // namespace dualpath::trainer

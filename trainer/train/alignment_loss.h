@@ -38,15 +38,12 @@ std::set<std::int64_t> tokens_of_answers(const data::Samples& samples,
                                          const std::set<std::int64_t>& stop_tokens);
 
 /// Sums -log p of an answer that is heard in order: CTC over a clip's states [T, H], with the
-/// placeholder's class as the blank. The answer must fit (see fewest_states()).
+/// placeholder's class as the blank. The answer must fit (see fewest_frames()).
 torch::Tensor spoken_loss(const AnswerTokens& tokens, const torch::Tensor& states,
                           std::span<const std::int64_t> classes, std::int64_t blank);
 /// Sums -log p of an answer's tokens by the mean of a picture's states [T, H]: a picture says what
 /// is in it, in no order.
 torch::Tensor shown_loss(const AnswerTokens& tokens, const torch::Tensor& states,
                          std::span<const std::int64_t> classes);
-
-/// Counts the states that CTC takes at least: one a token, and a blank between two equal ones.
-std::int64_t fewest_states(std::span<const std::int64_t> classes);
 
 }  // namespace dualpath::trainer

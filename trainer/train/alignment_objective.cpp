@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "modules/network/batch_state.h"
+#include "trainer/train/ctc.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -31,7 +32,7 @@ std::vector<AlignmentObjective::Answered> AlignmentObjective::answered(
       const auto states = std::ranges::count(row_of(batch.ids, row), tower.token);
       if (states == 0) continue;
       const std::int64_t file = files[tower.modality]++;
-      const bool fits = tower.modality != Modality::kAudio || fewest_states(classes) <= states;
+      const bool fits = tower.modality != Modality::kAudio || fewest_frames(classes) <= states;
       if (fits && !classes.empty()) all.push_back({tower, file, classes});
     }
   }
@@ -72,15 +73,8 @@ UnreadLosses AlignmentObjective::run(const data::Batch& batch, const GlobalCount
   checkpointing_.run(stages_, executor_, state);
   Tensor sum = torch::zeros({}, executor_.device());
   for (const Answered& one : answered(batch)) sum = sum + loss_of(one, state);
-  const auto targets = static_cast<double>(std::max<std::int64_t>(1, count.targets));
-  if (sum.requires_grad()) {
-    if (before_backward) before_backward();
-    (sum * (weight_ / targets)).backward();
-  }
-  return {.weights = {.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = weight_},
-          .targets = targets,
-          .task = sum.detach().to(torch::kDouble),
-          .task_name = "alignment"};
+  return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = weight_}, "alignment",
+                       sum, count, before_backward);
 }
 
 }  // namespace dualpath::trainer

@@ -44,12 +44,6 @@ CtcHead make_ctc_head(std::int64_t width, std::uint64_t seed, at::Device device)
   return {weight.to(device).requires_grad_(), torch::zeros({kCtcClasses}, device).requires_grad_()};
 }
 
-std::int64_t fewest_frames(std::string_view text) {
-  auto frames = static_cast<std::int64_t>(text.size());
-  for (std::size_t i = 1; i < text.size(); ++i) frames += text[i] == text[i - 1];
-  return frames;
-}
-
 bool is_trained_by_ctc(std::string_view text, std::int64_t frames) {
   return !text.empty() && fewest_frames(text) <= frames;
 }

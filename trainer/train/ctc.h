@@ -27,8 +27,14 @@ struct CtcHead {
 /// Makes a head for an encoder of this width: uniform in ±1/√H, the bias zero.
 CtcHead make_ctc_head(std::int64_t width, std::uint64_t seed, at::Device device);
 
-/// Counts the frames that a text takes at least: one a byte, and a blank between two equal bytes.
-std::int64_t fewest_frames(std::string_view text);
+/// Counts the frames that labels (a text's bytes, tokens' classes) take at least: one each, and a
+/// blank between two equal ones.
+template <class Labels>
+std::int64_t fewest_frames(const Labels& labels) {
+  auto frames = static_cast<std::int64_t>(labels.size());
+  for (std::size_t i = 1; i < labels.size(); ++i) frames += labels[i] == labels[i - 1];
+  return frames;
+}
 /// Whether CTC can train on a clip of so many frames: its text is not empty, and fits.
 bool is_trained_by_ctc(std::string_view text, std::int64_t frames);
 

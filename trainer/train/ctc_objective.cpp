@@ -66,15 +66,8 @@ UnreadLosses CtcObjective::run(const data::Batch& batch, const GlobalCount& coun
   const modules::Stream& stream = state.stream(Modality::kAudio);
   const Tensor sum = ctc_sum(model_.head.log_probabilities(stream.hidden), frames_of(stream.mask),
                              model_.texts(batch));
-  const auto targets = static_cast<double>(std::max<std::int64_t>(1, count.targets));
-  if (sum.requires_grad()) {
-    if (before_backward) before_backward();
-    (sum * (weight_ / targets)).backward();
-  }
-  return {.weights = {.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = weight_},
-          .targets = targets,
-          .task = sum.detach().to(torch::kDouble),
-          .task_name = "ctc"};
+  return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = weight_}, "ctc", sum, count,
+                       before_backward);
 }
 
 CtcErrors ctc_errors(const CtcModel& model, modules::Executor& executor,

@@ -74,6 +74,20 @@ GlobalCount Objective::count(const data::Batch& batch) const {
   return {.targets = batch.counted(), .tokens = batch.mask.sum().item<std::int64_t>()};
 }
 
+UnreadLosses task_backward(const LossOptions& weights, const std::string& name, const Tensor& sum,
+                           const GlobalCount& count,
+                           const Objective::BeforeBackward& before_backward) {
+  const auto targets = static_cast<double>(std::max<std::int64_t>(1, count.targets));
+  if (sum.requires_grad()) {
+    if (before_backward) before_backward();
+    (sum * (weights.task() / targets)).backward();
+  }
+  return {.weights = weights,
+          .targets = targets,
+          .task = sum.detach().to(torch::kDouble),
+          .task_name = name};
+}
+
 StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   modules::DeviceCounts counts;
   const UnreadLosses unread = run(batch, count, /*before_backward=*/{});

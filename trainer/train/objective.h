@@ -112,6 +112,12 @@ class CrossEntropyObjective : public Objective {
 torch::Tensor target_weights(const modules::State& state, const data::Batch& batch,
                              const ModalityWeights& weights);
 
+/// Runs backward from a loss that trains towers without the decoder, and gives its share, unread.
+/// weights: the term's alone. name: its key in `loss`. sum: float32 scalar, over count.targets.
+UnreadLosses task_backward(const LossOptions& weights, const std::string& name,
+                           const torch::Tensor& sum, const GlobalCount& count,
+                           const Objective::BeforeBackward& before_backward);
+
 /// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].
 torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);
 /// Picks the targets of these positions: [N] int64 on the CPU.

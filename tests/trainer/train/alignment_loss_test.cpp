@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/support/catch.h"
+#include "trainer/train/ctc.h"
 
 using namespace dualpath;
 using namespace dualpath::trainer;
@@ -67,6 +68,6 @@ TEST_CASE("the mean of a picture's states says all tokens of the answer", "[trai
 
 TEST_CASE("two equal tokens in a row need a blank between them", "[trainer][alignment]") {
   const std::int64_t answer[] = {3, 3, 1, 3};
-  CHECK(fewest_states(answer) == 5);
-  CHECK(fewest_states({}) == 0);
+  CHECK(fewest_frames(std::span(answer)) == 5);
+  CHECK(fewest_frames(std::span<const std::int64_t>()) == 0);
 }
