@@ -3,11 +3,21 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "modules/ops/bfloat16_products.h"
 #include "modules/weights/device_counts.h"
 #include "modules/weights/not_finite.h"
 #include "modules/weights/to_device.h"
 
 namespace dualpath::modules {
+
+ComputeWeights::ComputeWeights(std::shared_ptr<const WeightStore> store, at::TensorOptions options,
+                               Preparation preparation)
+    : store_(std::move(store)),
+      dtype_(c10::typeMetaToScalarType(options.dtype())),
+      device_(options.device()),
+      preparation_(preparation) {
+  if (dtype_ == at::kBFloat16 && device_.is_cpu()) speed_up_bfloat16_products();
+}
 
 at::Tensor ComputeWeights::get(const std::string& name, at::ScalarType dtype) {
   const std::string key = store_->canonical(name);

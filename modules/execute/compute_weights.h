@@ -24,11 +24,7 @@ class ComputeWeights {
  public:
   /// options: the dtype, and the device if it is not the CPU.
   ComputeWeights(std::shared_ptr<const WeightStore> store, at::TensorOptions options,
-                 Preparation preparation = Preparation::kTables)
-      : store_(std::move(store)),
-        dtype_(c10::typeMetaToScalarType(options.dtype())),
-        device_(options.device()),
-        preparation_(preparation) {}
+                 Preparation preparation = Preparation::kTables);
   /// Reads a store that lies over the one `below` reads. Unchanged weights are shared with `below`.
   ComputeWeights(std::shared_ptr<const WeightStore> store, std::shared_ptr<ComputeWeights> below)
       : store_(std::move(store)),
