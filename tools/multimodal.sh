@@ -39,7 +39,7 @@ make_float() {  # EXPORT RECIPE SETTING...
 }
 
 mapfile -t parts < <(settings "data.selection=$assets/selection.blend.json" "data.test=$assets/selection.blend.json" \
-  train.max_steps=2 train.per_device_train_batch_size=3)
+  train.max_steps=2 train.per_device_train_batch_size=3 train.gradient_accumulation_steps=1)
 
 decoder=$out/smollm2
 if [[ ! -d $decoder ]]; then
@@ -63,7 +63,7 @@ mapfile -t here < <(settings model.path={}/model train.output_dir={}/w4a8 export
   "data.selection=$assets/selection.blend.json" "data.test=$assets/test.blend.json" \
   "data.out_of_domain=$assets/test_other.blend.json" "evaluate.sets={questions: $assets/questions/test.jsonl}" \
   quantize.calibration.num_samples=8 quantize.smoothing.search=false train.max_steps=1 train.control=false \
-  train.per_device_train_batch_size=2 evaluate.batch_size=2 evaluate.num_tokens=20 evaluate.num_answers=1 \
+  train.per_device_train_batch_size=2 train.gradient_accumulation_steps=1 evaluate.batch_size=2 evaluate.num_tokens=20 evaluate.num_answers=1 \
   evaluate.bootstrap_samples=50)
 "$dualpath" calibrate "$recipe" "${here[@]}" "$@"
 "$dualpath" train "$recipe" "${here[@]}" "$@"

@@ -27,6 +27,7 @@ struct Batch {
   torch::Tensor targets;
 
   std::optional<TowerBatch> images = {}, audio = {};
+  TowerBatches taught = {};  ///< the same files as a teacher takes them; see TaughtSamples
 
   /// Counts the positions that have a target: losses and metrics are divided by this.
   std::int64_t counted() const;

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "data/base/error.h"
 #include "data/media/read_audio.h"
@@ -84,9 +85,7 @@ Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaRead
   return with_placeholders(std::move(tokens), read_sizes(files, readers), readers);
 }
 
-Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
-                 const MediaReaders& readers) {
-  Batch batch = make_batch(texts);
+TowerBatches tower_batches(std::span<const MediaFiles* const> files, const MediaReaders& readers) {
   std::vector<PreparedImage> images;
   std::vector<std::vector<float>> clips;
   for (const MediaFiles* of_text : files) {
@@ -94,8 +93,18 @@ Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* c
       images.push_back(readers.image->processor(read_image(file)));
     for (const fs::path& file : of_text->audio) clips.push_back(read_audio(file));
   }
-  if (!images.empty()) batch.images = batch_of(images, readers.image->processor.options().layout);
-  if (!clips.empty()) batch.audio = batch_of(readers.audio->log_mel(clips));
+  TowerBatches batches;
+  if (!images.empty()) batches.images = batch_of(images, readers.image->processor.options().layout);
+  if (!clips.empty()) batches.audio = batch_of(readers.audio->log_mel(clips));
+  return batches;
+}
+
+Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,
+                 const MediaReaders& readers) {
+  Batch batch = make_batch(texts);
+  auto [images, audio] = tower_batches(files, readers);
+  batch.images = std::move(images);
+  batch.audio = std::move(audio);
   const auto no_target = [&](std::int32_t token_id) {
     batch.targets.masked_fill_(batch.targets == token_id, kNoTarget);
   };

@@ -57,6 +57,9 @@ Tokens with_placeholders(Tokens tokens, const MediaSizes& sizes, const MediaRead
 /// Reads the files first. Files of a kind that the model does not take are an Error.
 Tokens with_placeholders(Tokens tokens, const MediaFiles& files, const MediaReaders& readers);
 
+/// Reads the files of several texts, those of all in order.
+TowerBatches tower_batches(std::span<const MediaFiles* const> files, const MediaReaders& readers);
+
 /// Puts at least one text side by side, with the files of their placeholders, which it reads.
 /// texts[i] goes with files[i]. Placeholders are no targets.
 Batch make_batch(std::span<const TokenSpan> texts, std::span<const MediaFiles* const> files,

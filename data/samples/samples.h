@@ -42,7 +42,7 @@ class Samples {
 
   /// Makes a batch of the named samples in the order given, on the CPU. At least one sample. May be
   /// called from several threads at once.
-  Batch batch(std::span<const std::size_t> chosen) const;
+  virtual Batch batch(std::span<const std::size_t> chosen) const;
 };
 
 /// Windows over a stream of text.

@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,11 @@ struct TowerBatch {
   torch::Tensor values;
   torch::Tensor mask;  // [N, T] bool, false at padding; undefined if there is none
   torch::Tensor grid;  // [N, 2] int64, rows and columns of patches; else undefined
+};
+
+/// The input of a model's encoders, each if there is any.
+struct TowerBatches {
+  std::optional<TowerBatch> images = {}, audio = {};
 };
 
 /// Puts at least one image side by side, patches padded with zeros on the right. Planes of several

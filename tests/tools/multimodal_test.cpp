@@ -266,6 +266,46 @@ TEST_CASE("alignment layers learn to speak the decoder's tokens, and nothing els
   CHECK_THAT(refused.err, Contains("since loss.alignment trains no other"));
 }
 
+TEST_CASE("towers learn the frames of another model's, and a kill changes no byte of it",
+          "[tools][multimodal]") {
+  const fs::path files = fs::absolute("build/reference/composition");
+  const Arguments settings{
+      "--set", "data={train: " + (files / "samples.jsonl").string() + ", window: 512}",
+      "--set", "quantize=null",
+      "--set", "loss={distillation: 1}",
+      "--set", "train.modules=[audio_tower, audio_alignment, vision_alignment]",
+      "--set", "train.teacher=" + (files / "others").string(),
+      "--set", "train.learning_rate={weights: 1e-2, norm_weights: 1e-2}",
+      "--set", "train.max_steps=40",
+      "--set", "train.per_device_train_batch_size=3",
+      "--set", "train.save_steps=20",
+      "--set", "train.logging_steps=1"};
+  const TinyRun run("model", "composition"), broken("model", "composition");
+  run.done("train", settings);
+  const std::vector<double> losses = losses_in(run);
+  CHECK(losses.back() < 0.5 * losses.front());
+  CHECK_THAT(read_file(run / "run/log.jsonl"), Contains("\"distillation\":"));
+  const std::string checkpoint = "run/checkpoint-40/trained.safetensors";
+  REQUIRE(broken.run("train", settings, "train.step:31=kill").signal == SIGKILL);
+  broken.done("train", settings);
+  CHECK(read_file(broken / checkpoint) == read_file(run / checkpoint));
+
+  const auto message = [&](const char* command, const std::string& more) {
+    Arguments changed = settings;
+    changed.insert(changed.end(), {"--set", more});
+    const ProgramEnd end = run.run(command, changed);
+    CHECK(end.code == 2);
+    return end.err;
+  };
+  CHECK_THAT(message("plan", "train.teacher=null"),
+             Contains("train.teacher: expected the directory of a "
+                      "model, which loss.distillation needs"));
+  CHECK_THAT(message("plan", "loss={alignment: 1}"),
+             Contains("train.teacher: expected none, since loss.distillation is 0"));
+  CHECK_THAT(message("train", "train.output_dir=" + (files / "others" / "run").string()),
+             Contains("lies in train.teacher"));
+}
+
 TEST_CASE("two processes train by CTC as one at twice the batch",
           "[tools][multimodal][processes]") {
   const SpeechRun one, two;

@@ -25,6 +25,7 @@ void clear_paths(Recipe& recipe) {
   recipe.data.out_of_domain.clear();
   for (EvaluateSet& set : recipe.evaluate.sets) set.path.clear();
   recipe.train.output_dir.clear();
+  recipe.train.teacher.clear();
   recipe.train.feature_cache = {};  // holds what would be computed to the same bits
   recipe.export_.output_dir.clear();
 }

@@ -8,6 +8,7 @@
 #include "data/base/error.h"
 #include "data/files/checksum.h"
 #include "modules/execute/compute_weights.h"
+#include "trainer/experiment/teacher.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -88,6 +89,7 @@ quant::CalibrationSource source_of(const Experiment& experiment, const Texts& te
   if (experiment.recipe.quantize.calibration.text_only) update(hash, "text_only");
   texts.train->update(hash);
   texts.selection->update(hash);
+  update(hash, teacher_fingerprint(experiment.recipe));
   return {hash.hex(), model_sha256, tokenizer_fingerprint(experiment.model)};
 }
 

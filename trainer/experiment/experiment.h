@@ -46,9 +46,9 @@ std::string tokenizer_fingerprint(const modules::Model& model);
 /// Bytes of the files that model_fingerprint() reads.
 std::int64_t model_bytes(const modules::Model& model);
 /// The source of a calibration: the model's fingerprint, and one over all that calibration depends
-/// on. The latter covers model, plan, compute dtype, the number of calibration windows, and all of
-/// the training and selection text. Calibration and checkpoints are taken for no other. Contents
-/// count, not paths.
+/// on. The latter covers model, teacher, plan, compute dtype, the number of calibration windows,
+/// and all of the training and selection text. Calibration and checkpoints are taken for no other.
+/// Contents count, not paths.
 quant::CalibrationSource source_of(const Experiment& experiment, const Texts& texts);
 
 /// The quantized path of an experiment with all that may be trained on it.

@@ -30,6 +30,7 @@ void add_data(const std::string& key, const fs::path& path, std::vector<KeyPath>
 
 std::vector<KeyPath> inputs_of(const Recipe& recipe) {
   std::vector<KeyPath> inputs{{"model.path", recipe.model.path}};
+  if (!recipe.train.teacher.empty()) inputs.push_back({"train.teacher", recipe.train.teacher});
   add_data("data.train", recipe.data.train, inputs);
   add_data("data.selection", recipe.data.selection, inputs);
   add_data("data.test", recipe.data.test, inputs);

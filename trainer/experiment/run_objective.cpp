@@ -1,13 +1,17 @@
 #include "trainer/experiment/run_objective.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
-#include "data/files/checksum.h"
+#include "data/base/error.h"
 #include "modules/model/encoder_network.h"
 #include "modules/model/stop_tokens.h"
 #include "modules/weights/to_device.h"
+#include "trainer/experiment/frozen_tower.h"
 #include "trainer/experiment/run_files.h"
 #include "trainer/train/alignment_objective.h"
+#include "trainer/train/distillation_objective.h"
 #include "trainer/train/head_chunks.h"
 
 namespace dualpath::trainer {
@@ -15,36 +19,39 @@ namespace {
 
 using modules::Modality;
 
-void add_text(Sha256& hash, std::string_view text) { hash.update(std::as_bytes(std::span(text))); }
-
-/// Whether any trained weight lies below one of the module paths.
-bool trains_any(const modules::WeightOverlay& weights, const std::vector<std::string>& modules) {
-  for (const auto& [name, tensor] : weights.trained()) {
-    for (const std::string& module : modules) {
-      if (name.starts_with(module + ".")) return true;
-    }
-  }
-  return false;
+/// Whether any trained weight lies below a module's path.
+bool trains_any(const modules::WeightOverlay& weights, const std::string& module) {
+  return std::ranges::any_of(weights.trained(), [&](const auto& trained) {
+    return trained.first.starts_with(module + ".");
+  });
 }
 
-/// SHA-256 of the configuration, the dtype, the stages' names and the weights below the module
-/// paths.
-std::string fingerprint_of(const Experiment& experiment, const modules::Network& stages,
-                           const std::vector<std::string>& modules) {
-  const modules::WeightStore& weights = *experiment.model.weights;
-  Sha256 hash;
-  add_text(hash, experiment.model.config_json.dump());
-  add_text(hash, c10::toString(experiment.recipe.model.dtype));
-  for (const modules::Stage& stage : stages.stages) add_text(hash, stage.name + "\n");
-  for (const std::string& name : weights.names()) {
-    for (const std::string& module : modules) {
-      if (!name.starts_with(module + ".")) continue;
-      const at::Tensor values = weights.get(name).contiguous();
-      add_text(hash, name);
-      hash.update({static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()});
-    }
+/// The placeholders of the towers of which, alignment included, anything is trained.
+std::map<Modality, std::int64_t> learning_tokens(const Experiment& experiment,
+                                                 const modules::WeightOverlay& weights) {
+  std::map<Modality, std::int64_t> tokens;
+  for (const modules::Tower& tower : experiment.model.config.towers) {
+    const bool learns = trains_any(weights, tower.name) ||
+                        (tower.alignment && trains_any(weights, tower.alignment->name));
+    if (learns) tokens[tower.placeholder.modality] = tower.placeholder.token_id;
   }
-  return hash.hex();
+  return tokens;
+}
+
+/// Throws an Error if no sample has a file for a tower that learns.
+void require_files(const std::map<Modality, std::int64_t>& learning, const data::Samples& samples) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const data::MediaFiles* files = samples.sample(i).files;
+    if (!files) continue;
+    if (learning.contains(Modality::kImage) && !files->images.empty()) return;
+    if (learning.contains(Modality::kAudio) && !files->audio.empty()) return;
+  }
+  throw Error("loss.distillation: no sample has a picture or clip for what is trained");
+}
+
+/// Whether towers and alignment layers are trained without the decoder.
+bool runs_towers_alone(const LossOptions& loss) {
+  return loss.alignment > 0.0 || loss.distillation > 0.0;
 }
 
 modules::Network without_decoder(modules::Network network) {
@@ -76,21 +83,13 @@ std::optional<AnswerTokens> answer_tokens(const Experiment& experiment,
 FrozenTowers frozen_towers(const Experiment& experiment, const QuantizedPath& path,
                            FeatureStore* store) {
   const Recipe& recipe = experiment.recipe;
-  if (!recipe.trains_by_cross_entropy() && recipe.loss.alignment == 0.0) return {};
+  if (!recipe.trains_by_cross_entropy() && !runs_towers_alone(recipe.loss)) return {};
   const modules::WeightOverlay& weights = *path.trainables.weights;
   std::vector<FrozenTower> towers;
   for (const modules::Tower& tower : experiment.model.config.towers) {
-    std::vector<std::string> modules{tower.name};
-    if (trains_any(weights, modules)) continue;
-    const modules::Network& network = experiment.model.network;
-    modules::Network stages = encoder_of(network, tower);
-    if (tower.alignment && !trains_any(weights, {tower.alignment->name})) {
-      modules.push_back(tower.alignment->name);
-      stages = whole_tower_of(network, tower);
-    }
-    std::string fingerprint = fingerprint_of(experiment, stages, modules);
-    towers.push_back({tower.placeholder.modality, std::move(stages), std::move(fingerprint),
-                      std::holds_alternative<modules::WhisperConfig>(tower.encoder)});
+    if (trains_any(weights, tower.name)) continue;
+    const bool with_alignment = tower.alignment && !trains_any(weights, tower.alignment->name);
+    towers.push_back(frozen_tower(experiment.model, tower, with_alignment, recipe.model.dtype));
   }
   return {std::move(towers), store};
 }
@@ -111,8 +110,11 @@ void check_samples(const LossOptions& loss, const data::Samples& samples) {
 }
 
 ObjectiveParts objective_parts(const Experiment& experiment, const QuantizedPath& path,
-                               const data::Samples& samples, FeatureStore* store) {
-  return {frozen_towers(experiment, path, store), answer_tokens(experiment, samples)};
+                               const data::Samples& samples, const Teacher* teacher,
+                               FeatureStore* store) {
+  if (teacher) require_files(learning_tokens(experiment, *path.trainables.weights), samples);
+  return {frozen_towers(experiment, path, store), answer_tokens(experiment, samples),
+          teacher ? teacher->towers : TeacherTowers{}};
 }
 
 CtcModel ctc_model(const Experiment& experiment, const QuantizedPath& path) {
@@ -136,6 +138,12 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
     return std::make_unique<AlignmentObjective>(
         without_decoder(network), towers_of(experiment.model.config), parts.tokens.value(),
         path.corrected, std::move(checkpointing), parts.frozen, recipe.loss.alignment);
+  if (recipe.loss.distillation > 0.0) {
+    return std::make_unique<DistillationObjective>(
+        without_decoder(network), learning_tokens(experiment, *path.trainables.weights),
+        path.corrected, std::move(checkpointing), parts.frozen, parts.teacher,
+        recipe.loss.distillation);
+  }
   if (recipe.trains_by_cross_entropy())
     return std::make_unique<CrossEntropyObjective>(
         network, path.corrected, std::move(checkpointing), recipe.loss.modality, parts.frozen);

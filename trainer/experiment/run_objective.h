@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "trainer/experiment/experiment.h"
+#include "trainer/experiment/teacher.h"
 #include "trainer/train/alignment_loss.h"
 #include "trainer/train/ctc_objective.h"
 #include "trainer/train/frozen_towers.h"
@@ -13,20 +14,24 @@ namespace dualpath::trainer {
 
 /// The parts of a float run's objective that take time to make.
 struct ObjectiveParts {
-  FrozenTowers frozen;  ///< towers of which cross-entropy or alignment trains nothing
+  FrozenTowers frozen;                 ///< towers of which the run trains nothing
   std::optional<AnswerTokens> tokens;  ///< with loss.alignment
+  TeacherTowers teacher;               ///< with loss.distillation
 };
-/// store: see FrozenTowers.
+/// teacher: null if there is none. store: see FrozenTowers. Samples that teach nothing are an
+/// Error.
 ObjectiveParts objective_parts(const Experiment& experiment, const QuantizedPath& path,
-                               const data::Samples& samples, FeatureStore* store);
+                               const data::Samples& samples, const Teacher* teacher,
+                               FeatureStore* store);
 
 /// Throws an Error if samples have more files than the loss can train on.
 void check_samples(const LossOptions& loss, const data::Samples& samples);
 
 /// Makes the function that a run minimizes on the experiment's network or a part of it. It is the
 /// paired loss of the recipe; for a float model that is trained by cross-entropy alone, that,
-/// without running the reference; for towers that are trained by CTC or alignment, that, without
-/// the decoder. parts: made once a run. processes: those that run it together. All must outlive it.
+/// without running the reference; for towers that are trained by CTC, alignment or
+/// distillation, that, without the decoder. parts: made once a run. processes: those that run it
+/// together. All must outlive it.
 std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                          const modules::Network& network, ControlPath& reference,
                                          QuantizedPath& path, const ObjectiveParts& parts,

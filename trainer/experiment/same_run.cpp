@@ -7,6 +7,7 @@
 #include "data/base/error.h"
 #include "data/files/checksum.h"
 #include "trainer/experiment/binding_keys.h"
+#include "trainer/experiment/teacher.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -28,6 +29,7 @@ json identity_of(const Recipe& recipe, const Texts& texts, const modules::Model&
                    json::array({kRecipe, common_lines(recipe)}),
                    json::array({"model", model_fingerprint(model)}),
                    json::array({"tokenizer", tokenizer_fingerprint(model)}),
+                   json::array({"teacher", teacher_fingerprint(recipe)}),
                    json::array({"text", hash_of(texts.train.get())}),
                    json::array({"text for selection", hash_of(texts.selection.get())}),
                    json::array({"text for the test", hash_of(texts.test.get())}),

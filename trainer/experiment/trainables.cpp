@@ -166,12 +166,18 @@ const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Moda
 
 std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
                                             const modules::WeightedNetwork& model) {
-  if (recipe.loss.task() == 0.0) return {};
-  const bool is_ctc = recipe.loss.ctc > 0.0;
-  const std::string key = is_ctc ? "loss.ctc" : "loss.alignment";
+  const LossOptions& loss = recipe.loss;
+  const bool is_ctc = loss.ctc > 0.0, is_distillation = loss.distillation > 0.0;
+  if (recipe.train.teacher.empty() == is_distillation)
+    return {{"train.teacher",
+             is_distillation ? "expected the directory of a model, which loss.distillation needs"
+                             : "expected none, since loss.distillation is 0"}};
+  if (loss.task() == 0.0) return {};
+  const std::string key = is_ctc            ? "loss.ctc"
+                          : is_distillation ? "loss.distillation"
+                                            : "loss.alignment";
   const auto at_loss = [&](const char* reason) {
-    return RecipeMistake{key,
-                         fmt::format("expected 0, since {}, got {}", reason, recipe.loss.task())};
+    return RecipeMistake{key, fmt::format("expected 0, since {}, got {}", reason, loss.task())};
   };
   if (recipe.quantizes()) return {at_loss("it trains a tower in float and the recipe quantizes")};
   std::vector<std::string> modules;

@@ -37,8 +37,8 @@ std::set<std::string> trained_weights(const Recipe& recipe, const modules::Weigh
 std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& targets,
                                                const modules::Structure& structure);
 
-/// The mistakes of a recipe that trains by loss.ctc or loss.alignment: a quantized run, a model
-/// without such towers, weights that are none of theirs.
+/// The mistakes of a recipe that trains by loss.ctc, loss.alignment or loss.distillation: a
+/// quantized run, a model without such towers, weights that are none of theirs, no teacher.
 std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
                                             const modules::WeightedNetwork& model);
 

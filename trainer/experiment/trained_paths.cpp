@@ -104,7 +104,7 @@ TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts
   require_same_run(*experiment.processes, experiment.recipe, texts, experiment.model);
   experiment.processes->on_first("start", [&] {
     if (source_in(directory).fingerprint != source.fingerprint)
-      throw_other(directory, "model, plan or text");
+      throw_other(directory, "model, plan, text or teacher");
   });
   TrainedPaths paths = load_paths(experiment, directory);
   paths.calibration.source = source;  // an older file names the fingerprint alone

@@ -23,8 +23,8 @@ quant::Calibration shared_calibration(const Experiment& experiment, quant::Calib
                                       const RunDirectory& directory);
 
 /// Loads the paths. A missing calibration is an Error saying which command makes it; a calibration
-/// of another model, plan or text is an Error, too. The first process reads the files, and gives
-/// all what they hold.
+/// of another model, plan, text or teacher is an Error, too. The first process reads the files, and
+/// gives all what they hold.
 TrainedPaths load_trained_paths(const Experiment& experiment, const Texts& texts,
                                 const RunDirectory& directory);
 

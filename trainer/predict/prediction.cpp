@@ -147,18 +147,31 @@ std::int64_t count_files(const data::Samples& samples) {
   return static_cast<std::int64_t>(count);
 }
 
+/// Seconds of an action's second run: the first loads weights.
+template <class Action>
+double warm_seconds(const Action& action) {
+  double seconds = 0.0;
+  for (int i = 0; i < 2; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    action();
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return seconds;
+}
+
 /// Seconds that frozen towers take for a batch's files, computed.
 double frozen_seconds(const FrozenTowers& frozen, modules::Executor& executor,
                       const data::Batch& batch) {
   const FrozenTowers computing(frozen.towers(), /*store=*/nullptr);
-  double seconds = 0.0;
-  for (int i = 0; i < 2; ++i) {  // the first run loads weights
-    const auto start = std::chrono::steady_clock::now();
-    modules::State state = modules::make_state(batch, executor.device());
+  return warm_seconds([&] {
+    modules::State state;
     computing.run(batch, executor, state);
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  return seconds;
+  });
+}
+
+/// Seconds that a teacher's encoders take for a batch's files, computed.
+double encoder_seconds(const TeacherTowers& teacher, const data::Batch& batch) {
+  return frozen_seconds(teacher.encoders, *teacher.executor, taught_files(batch));
 }
 
 /// What one optimizer step, one calibration window and the evaluation of one batch cost.
@@ -189,8 +202,8 @@ TrainedPaths planned_paths(const Experiment& experiment) {
   return paths;
 }
 
-Costs measure(const Experiment& experiment, const data::Samples& samples, const data::Batch& step,
-              const data::Batch& window, const data::Batch& evaluated) {
+Costs measure(const Experiment& experiment, const data::Samples& samples, const Teacher* teacher,
+              const data::Batch& step, const data::Batch& window, const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
@@ -198,7 +211,7 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
   ControlPath& control = *paths.control;
   QuantizedPath& path = *paths.quantized;
   MemoryFeatures features;
-  const ObjectiveParts parts = objective_parts(experiment, path, samples, &features);
+  const ObjectiveParts parts = objective_parts(experiment, path, samples, teacher, &features);
   const RunRows rows(experiment, paths);
   quant::ObserveExecutor observe(experiment.model.weights, experiment.recipe.model.tensor_options(),
                                  experiment.plan);
@@ -233,8 +246,8 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
       .repaired = on_step.seconds(repair),
       .adapted = adapted.seconds(adapt),
       .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
-      .frozen =
-          parts.frozen.towers().empty() ? 0.0 : frozen_seconds(parts.frozen, path.corrected, step),
+      .frozen = frozen_seconds(parts.frozen, path.corrected, step) +
+                (teacher ? encoder_seconds(teacher->towers, step) : 0.0),
       .memory = held.bytes(experiment.recipe.model.device, repair),
       .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
       .saved_by_towers =
@@ -255,10 +268,14 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
   constexpr std::int64_t kWindows = 4;
   check_samples(recipe.loss, *texts.train);
   const auto baseline = static_cast<double>(resident_bytes());
-  const data::Batch step = some_samples(*texts.train, recipe.train.per_device_train_batch_size);
+  MemoryFeatures features;
+  const auto teacher = open_teacher(experiment, &features);
+  const auto taught = taught_samples(teacher.get(), *texts.train);
+  const data::Batch step =
+      some_samples(taught ? *taught : *texts.train, recipe.train.per_device_train_batch_size);
   const data::Batch window = some_samples(*texts.train, texts.train->readers() ? kWindows : 1);
   const data::Batch evaluated = some_samples(*texts.train, recipe.evaluate.batch_size);
-  const Costs costs = measure(experiment, *texts.train, step, window, evaluated);
+  const Costs costs = measure(experiment, *texts.train, teacher.get(), step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
                            std::int64_t chunk_rows = kChunkRows) {

@@ -43,9 +43,11 @@ struct LossOptions {
   double ctc = 0.0;
   /// Alignment layers' states with the answers' tokens (see AlignmentObjective). It stands alone.
   double alignment = 0.0;
+  /// The distance of towers' frames from those of train.teacher. It stands alone.
+  double distillation = 0.0;
 
   /// The weight of the term that stands alone.
-  double task() const { return ctc + alignment; }
+  double task() const { return ctc + alignment + distillation; }
 
   bool operator==(const LossOptions&) const = default;
 };
@@ -92,6 +94,8 @@ struct TrainOptions {
   /// Targets of the modules whose weights and norm weights are trained, each with all modules below
   /// it; none: all modules.
   std::vector<std::string> modules;
+  /// With loss.distillation: the model whose towers are learned from.
+  std::filesystem::path teacher;
   FeatureCacheOptions feature_cache;
   Schedule lr_scheduler_type = Schedule::kCosine;
   double warmup_ratio = 0.05;

@@ -230,11 +230,13 @@ void visit_loss(RecipeVisitor& visitor, LossOptions& loss) {
   visitor.section("towers", [&] { visit_tower_weights(visitor, loss.towers); });
   visitor.number("ctc", loss.ctc, kWeight);
   visitor.number("alignment", loss.alignment, kWeight);
+  visitor.number("distillation", loss.distillation, kWeight);
   const double others = loss.kl + loss.ce + loss.hidden;
-  visitor.check(others + loss.task() > 0, "kl, ce, hidden, ctc or alignment above 0", "0 for each");
-  visitor.check((others > 0) + (loss.ctc > 0) + (loss.alignment > 0) <= 1,
-                "kl, ce and hidden of 0 beside ctc or alignment, each of which trains alone, "
-                "without the decoder",
+  visitor.check(others + loss.task() > 0, "kl, ce, hidden, ctc, alignment or distillation above 0",
+                "0 for each");
+  visitor.check((others > 0) + (loss.ctc > 0) + (loss.alignment > 0) + (loss.distillation > 0) <= 1,
+                "kl, ce and hidden of 0 beside ctc, alignment or distillation, each of which "
+                "trains alone, without the decoder",
                 "another above 0");
 }
 
@@ -262,6 +264,7 @@ void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.choice("input_gradients", train.input_gradients, quant::kInputGradients);
   visitor.section("learning_rate", [&] { visit_learning_rate(visitor, train.learning_rate); });
   visitor.texts("modules", train.modules, data::target_mistake);
+  visitor.path("teacher", train.teacher, Presence::kOptional);
   visitor.section("feature_cache", [&] { visit_feature_cache(visitor, train.feature_cache); });
   visitor.choice("lr_scheduler_type", train.lr_scheduler_type, kSchedules);
   visitor.number("warmup_ratio", train.warmup_ratio, kShare);
@@ -363,8 +366,9 @@ bool trains_float(const RecipeNode& root) {
 /// The float model is trained in all its weights, by cross-entropy unless the recipe names a task.
 void set_float_defaults(const RecipeNode& root, Recipe& recipe) {
   const RecipeNode* loss = root.find("loss");
-  const bool has_task =
-      loss != nullptr && (loss->find("ctc") != nullptr || loss->find("alignment") != nullptr);
+  const auto names_task = [&](const char* task) { return loss->find(task) != nullptr; };
+  const bool has_task = loss != nullptr && (names_task("ctc") || names_task("alignment") ||
+                                            names_task("distillation"));
   recipe.quantize = quant::QuantizeOptions::nothing();
   recipe.loss = {.kl = 0.0, .ce = has_task ? 0.0 : 1.0, .hidden = 0.0};
   recipe.train.learning_rate = {.corrections = 0.0, .norm_weights = 1e-4, .weights = 1e-4};

@@ -25,12 +25,12 @@ quant::CalibrationSamples states_of(const Experiment& experiment, const Texts& t
           experiment.recipe.quantize.calibration.text_only};
 }
 
-/// Refuses a run that was made from another model, plan or text.
+/// Refuses a run that was made from another model, plan, text or teacher.
 void refuse_other_source(const quant::CalibrationSource& source, const RunDirectory& directory) {
   if (!std::filesystem::exists(directory.calibration())) return;
   if (quant::calibration_file_source(directory.calibration()).fingerprint == source.fingerprint)
     return;
-  throw Error("{}: made from another model, plan or text; --restart starts anew",
+  throw Error("{}: made from another model, plan, text or teacher; --restart starts anew",
               directory.path().string());
 }
 

@@ -105,7 +105,11 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
     throw UsageError("nothing is trained: no stage has a correction, and no other rate is given");
 
   const auto store = feature_store(recipe, processes.size());
-  const ObjectiveParts parts = objective_parts(experiment, path, *texts.train, store.get());
+  const auto teacher = open_teacher(experiment, store.get());
+  const auto taught = taught_samples(teacher.get(), *texts.train);
+  const data::Samples& samples = taught ? *taught : *texts.train;
+  const ObjectiveParts parts =
+      objective_parts(experiment, path, *texts.train, teacher.get(), store.get());
   const auto objective =
       run_objective(experiment, experiment.model.network, control, path, parts, processes);
   Optimizer optimizer(path.trainables.groups, recipe.train, processes);
@@ -116,9 +120,8 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
                      &path.trainables.corrections,
                      processes};
   TrainingResult result;
-  result.train =
-      measured(train_loop(job, recipe.train, recipe.seed, *texts.train, *objective, optimizer),
-               before, "train");
+  result.train = measured(
+      train_loop(job, recipe.train, recipe.seed, samples, *objective, optimizer), before, "train");
   processes.on_first("select", [&] {
     if (recipe.loss.ctc > 0.0) result.ctc = spell(experiment, texts, path);
     if (!recipe.quantizes()) return;

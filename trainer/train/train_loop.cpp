@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -87,12 +88,32 @@ class Loop {
     return batches;
   }
 
-  /// This process's part of a batch that all processes share.
-  data::Batch batch_of(std::int64_t micro_step) const {
-    const std::int64_t own = options_.per_device_train_batch_size;
-    const auto all = order_.batch(micro_step, own * processes_.size());
-    const auto begin = static_cast<std::size_t>(own * processes_.rank());
-    return samples_.batch(std::span(all).subspan(begin, static_cast<std::size_t>(own)));
+  /// This process's part of a batch that all processes share. Every second batch is dealt in the
+  /// other direction, so that no process always gets the longest samples.
+  data::Batch batch_of(std::int64_t micro_step) {
+    const std::int64_t passes = options_.gradient_accumulation_steps, pass = micro_step % passes,
+                       own = options_.per_device_train_batch_size;
+    const std::int64_t place =
+        pass % 2 == 0 ? processes_.rank() : processes_.size() - 1 - processes_.rank();
+    const auto begin = static_cast<std::size_t>(own * (pass * processes_.size() + place));
+    const std::vector<std::size_t> step = dealt(micro_step / passes);
+    return samples_.batch(std::span(step).subspan(begin, static_cast<std::size_t>(own)));
+  }
+
+  /// A step's samples, the longest first: beside neighbours of their own length little padding is
+  /// computed. Where a step is one batch, in the order drawn. The last step's are kept for its
+  /// other batches.
+  std::vector<std::size_t> dealt(std::int64_t step) {
+    const std::lock_guard lock(dealing_);
+    if (step == dealt_step_) return dealt_;
+    const std::int64_t batches = options_.gradient_accumulation_steps * processes_.size();
+    dealt_ = order_.batch(step, options_.per_device_train_batch_size * batches);
+    if (batches > 1)
+      std::ranges::stable_sort(dealt_, std::ranges::greater(), [&](std::size_t sample) {
+        return samples_.sample(sample).tokens.ids.size();
+      });
+    dealt_step_ = step;
+    return dealt_;
   }
 
   GlobalCount global_count(const std::vector<data::Batch>& batches) {
@@ -256,6 +277,9 @@ class Loop {
   const TrainOptions& options_;
   const data::Samples& samples_;
   data::SampleOrder order_;
+  std::mutex dealing_;
+  std::int64_t dealt_step_ = -1;
+  std::vector<std::size_t> dealt_;  ///< dealt_step_'s samples
   Objective& objective_;
   Optimizer& optimizer_;
   Processes& processes_;

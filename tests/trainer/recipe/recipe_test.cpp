@@ -146,6 +146,7 @@ seed: 9223372036854775807
                                      quant::InputGradients::kFloat,
                                      {0.1, 0.2, 0.3, 0.8},
                                      {"model.layers.3", "re:.*norm"},
+                                     "",
                                      {"f", 0.25},
                                      Schedule::kLinear,
                                      0.4,
@@ -243,10 +244,13 @@ TEST_CASE("a recipe that names a task trains a tower by it alone", "[recipe]") {
   CHECK_FALSE(recipe.trains_by_cross_entropy());
   CHECK(load(to_yaml(recipe)) == recipe);
   const std::string both = mistakes(yaml + "loss: {ctc: 2, ce: 1}\n");
-  CHECK_THAT(both,
-             Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc or alignment"));
+  CHECK_THAT(both, Catch::Contains("loss: expected kl, ce and hidden of 0 beside ctc, alignment or "
+                                   "distillation"));
   CHECK(load(yaml + "loss: {alignment: 1}\n").loss ==
         LossOptions{.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = 1.0});
+  const Recipe taught = load(yaml + "loss: {distillation: 1}\n", {"train.teacher=t"});
+  CHECK(taught.train.teacher == "t");
+  CHECK(load(to_yaml(taught)) == taught);
 }
 
 TEST_CASE("the cache of features has a place and a bound", "[recipe]") {
@@ -495,7 +499,9 @@ TEST_CASE("what does not fit together is refused", "[recipe]") {
   CHECK(mistakes(kLeast, {"data.split={train: 0.8, selection: 0.1, test: 0.2}"}) ==
         "--set data.split: expected shares that sum to 1, got 1.1");
   CHECK(mistake_in("loss: {kl: 0, hidden: 0}\n") ==
-        "r.yaml:4:7: loss: expected kl, ce, hidden, ctc or alignment above 0, got 0 for each");
+        "r.yaml:4:7: loss: expected kl, ce, hidden, ctc, alignment or distillation above 0, got 0 "
+        "for "
+        "each");
   CHECK(mistakes(kLeast, {"train.learning_rate={corrections: 0}"}) ==
         "--set train.learning_rate: expected one of its rates above 0, got 0 for each");
   CHECK(mistake_in("quantize: {config_groups: {}}\n") ==

@@ -31,6 +31,7 @@ class Pull : public Objective {
   UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
                    const BeforeBackward& before_backward) override {
     counts.push_back(count);
+    see(batch);
     if (before_backward) before_backward();
     const double ids = batch.ids.sum().item<double>();
     const torch::Tensor loss = (number_ - ids).square().sum() / static_cast<double>(count.tokens);
@@ -46,6 +47,7 @@ class Pull : public Objective {
   }
 
   std::vector<GlobalCount> counts;
+  std::function<void(const data::Batch&)> see = [](const data::Batch&) {};
   int wrong_at = 0;
   bool throws = false;
 
@@ -117,6 +119,21 @@ TEST_CASE("batches of one step are divided by the count over all of them", "[tra
     CHECK(count.tokens == 5 * 8 + 2);
     CHECK(count.targets == 5 * 7 + 1);
   }
+}
+
+TEST_CASE("a step's samples are dealt out by length, the longest first", "[trainer][loop]") {
+  Run run;
+  run.options.per_device_train_batch_size = 2;
+  run.options.gradient_accumulation_steps = 3;  // a whole epoch
+  std::vector<std::int64_t> shortest;
+  run.change = [&](Pull& pull) {
+    pull.see = [&](const data::Batch& batch) {
+      shortest.push_back(batch.mask.sum(1).min().item<std::int64_t>());
+    };
+  };
+  run.go();
+  REQUIRE(shortest.size() == 18);
+  for (std::size_t i = 0; i < shortest.size(); ++i) CHECK(shortest[i] == (i % 3 == 2 ? 2 : 8));
 }
 
 TEST_CASE("a run that stopped goes on from its last checkpoint to the same number",
