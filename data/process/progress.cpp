@@ -72,6 +72,13 @@ void Progress::advance(std::int64_t n, std::string_view note) {
   if (!finished_ && Clock::now() - last_shown_ >= interval) show();
 }
 
+bool Progress::advance_part(std::size_t parts) {
+  if (++parts_ < parts) return false;
+  parts_ = 0;
+  advance(1);
+  return true;
+}
+
 void Progress::finish() {
   if (std::exchange(finished_, true)) return;
   show();

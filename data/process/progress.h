@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -28,6 +29,8 @@ class Progress {
   void resume_at(std::int64_t done);
   /// note: a text shown behind the figures until the next note comes.
   void advance(std::int64_t n, std::string_view note = {});
+  /// Counts one of the `parts` that make up one. Returns whether one is complete now.
+  bool advance_part(std::size_t parts);
   /// Shows the last state and ends the line; the destructor does it too. Nothing moves afterwards.
   void finish();
 
@@ -40,6 +43,7 @@ class Progress {
 
   std::string label_, unit_, note_;
   std::int64_t total_, done_ = 0, resumed_ = 0;
+  std::size_t parts_ = 0;  ///< of the next one
   ProgressStyle style_;
   std::FILE* out_;
   Clock::time_point start_, last_shown_;

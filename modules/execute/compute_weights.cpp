@@ -55,6 +55,12 @@ std::shared_ptr<PreparedMatrix> ComputeWeights::prepared(const std::string& name
   return entry->second;
 }
 
+void ComputeWeights::release() {
+  kept_.clear();
+  prepared_.clear();
+  if (below_) below_->release();
+}
+
 /// Converts once for all uses of a step: each use's gradient flows through it to the trained
 /// tensor. One converted without a graph serves only where no gradient is wanted.
 at::Tensor ComputeWeights::converted(const std::string& key, at::ScalarType dtype) {

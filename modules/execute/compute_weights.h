@@ -44,6 +44,8 @@ class ComputeWeights {
   /// A frozen matrix, such as a linear's weight, prepared for products and kept so. Null if
   /// preparing changes nothing or the matrix is trained.
   std::shared_ptr<PreparedMatrix> prepared(const std::string& name);
+  /// Keeps nothing any more, here and below; mapped pages leave memory with the last tensor.
+  void release();
 
  private:
   std::shared_ptr<const WeightStore> store_;

@@ -68,6 +68,7 @@ class FloatExecutor : public Executor {
   at::Tensor tap(const SiteName&, const at::Tensor& x) override { return x; }
   void begin(const Stage&, const State&) override {}
   void end(const Stage&, State&) override {}
+  void release() override { weights_->release(); }
 
  protected:
   at::Tensor linear(const LinearRef& ref, const at::Tensor& x);

@@ -46,6 +46,7 @@ class ShapeExecutor : public Executor {
   at::Tensor tap(const SiteName&, const at::Tensor& x) override { return x; }
   void begin(const Stage&, const State&) override {}
   void end(const Stage&, State&) override {}
+  void release() override {}
 };
 
 }  // namespace dualpath::modules

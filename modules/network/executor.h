@@ -214,6 +214,9 @@ struct Executor {
   /// Called by run(stage, executor, state), before and after the stage.
   virtual void begin(const Stage& stage, const State& state) = 0;
   virtual void end(const Stage& stage, State& state) = 0;
+
+  /// Lets go of all that is kept of weights. What is asked for again is read again.
+  virtual void release() = 0;
 };
 
 }  // namespace dualpath::modules

@@ -95,6 +95,7 @@ class ForwardingExecutor : public Executor {
   }
   void begin(const Stage& stage, const State& state) override { executor_.begin(stage, state); }
   void end(const Stage& stage, State& state) override { executor_.end(stage, state); }
+  void release() override { executor_.release(); }
 
  protected:
   Executor& executor() { return executor_; }

@@ -6,8 +6,8 @@ namespace dualpath::modules {
 bool has_bfloat16_products();
 
 /// Where it does not, products of bfloat16 matrices go by way of float32 in this process from here
-/// on: sums in float32, rounded once, as elsewhere up to their order. torch 2.11's own loops take
-/// 10 times as long there, with some layouts 100 times. Does nothing when called again.
+/// on: sums in float32, rounded once, as elsewhere up to their order. torch 2.11 has scalar loops
+/// there, which take many times as long. Does nothing when called again.
 void speed_up_bfloat16_products();
 
 }  // namespace dualpath::modules

@@ -4,10 +4,12 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
+#include "modules/network/sweep.h"
 #include "quant/calibrate/observe_executor.h"
 #include "quant/calibrate/smoothing.h"
 
@@ -30,17 +32,23 @@ const at::Tensor& entry(const modules::NamedTensors& tensors, const std::string&
 
 void observe(const modules::Network& network, const Plan& plan, ObserveExecutor& executor,
              const CalibrationSamples& samples, const std::optional<CalibrationShare>& share,
-             const std::function<void(std::int64_t)>& progress) {
+             const std::function<void()>& progress) {
   const PlannedLinear* head = plan.linear(network.head.ref.name);
+  const modules::Stage& last = network.stages.back();
   const std::size_t begin = share ? share->begin : 0, end = share ? share->end : samples.count;
-  for (std::size_t i = begin; i < end; ++i) {
-    modules::State state = samples.state(i);
-    for (const modules::Stage& stage : network.stages) {
-      if (samples.runs(stage, state)) modules::run(stage, executor, state);
+  const auto runs = [&](const modules::Stage& stage, const modules::State& state) {
+    return samples.runs(stage, state);
+  };
+  for (std::size_t first = begin; first < end; first += modules::kSwept) {
+    std::vector<modules::State> states;
+    for (std::size_t i = first; i < std::min(end, first + modules::kSwept); ++i)
+      states.push_back(samples.state(i));
+    modules::sweep(network, executor, states, runs, progress);
+    for (const modules::State& state : states) {
+      if (!head || !head->is_static() || !runs(last, state)) continue;
+      executor.begin(last, state);
+      executor.observe(head->group, state.hidden);
     }
-    const bool is_whole = samples.runs(network.stages.back(), state);
-    if (head && head->is_static() && is_whole) executor.observe(head->group, state.hidden);
-    progress(state.ids.defined() ? state.ids.numel() : 1);
   }
   if (share) executor.replace(share->gather(executor.seen()));
 }
@@ -208,7 +216,7 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<at::Tensor>& windows,
-                      const std::function<void(std::int64_t)>& progress) {
+                      const std::function<void()>& progress) {
   const auto state = [&](std::size_t i) { return modules::make_state(windows[i]); };
   return calibrate(network, std::move(weights), options, plan,
                    CalibrationSamples{windows.size(), state}, progress);
@@ -218,7 +226,7 @@ Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<modules::State>& samples,
-                      const std::function<void(std::int64_t)>& progress) {
+                      const std::function<void()>& progress) {
   const auto state = [&](std::size_t i) { return samples[i]; };
   return calibrate(network, std::move(weights), options, plan,
                    CalibrationSamples{samples.size(), state}, progress);
@@ -227,8 +235,7 @@ Calibration calibrate(const modules::Network& network,
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
-                      const CalibrationSamples& samples,
-                      const std::function<void(std::int64_t)>& progress,
+                      const CalibrationSamples& samples, const std::function<void()>& progress,
                       const std::optional<CalibrationShare>& share) {
   const torch::NoGradGuard no_grad;
   Transforms transforms;

@@ -52,15 +52,16 @@ Calibration unit_calibration(const Plan& plan);
 /// The number of times calibrate() runs each window: once, and once more before each transform.
 int calibration_passes(const Plan& plan);
 
-/// Runs windows (token ids, each [1, T]) in float, one by one in the order given, so that batch
-/// size changes nothing. `progress` is called after each run of a window, with its number of
-/// tokens. A static site that saw nothing of a modality that it needs is an Error naming both. A
+/// Runs windows (token ids, each [1, T]) in float, a stage on several windows before the next stage
+/// (see modules::sweep()), so that memory holds the weights of one. Every site sees them alone and
+/// in the order given, so batch size changes nothing. `progress` is called after each stage of each
+/// window. A static site that saw nothing of a modality that it needs is an Error naming both. A
 /// plan without static sites and transforms needs no windows.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<at::Tensor>& windows,
-                      const std::function<void(std::int64_t)>& progress);
+                      const std::function<void()>& progress);
 /// Calibrates likewise on samples of any modality. The search for smoothing's strengths looks at a
 /// few windows side by side, if the network is a decoder alone. In a network with towers it looks
 /// at the first samples that show each input once. share: this process's part, if several share the
@@ -68,15 +69,14 @@ Calibration calibrate(const modules::Network& network,
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
-                      const CalibrationSamples& samples,
-                      const std::function<void(std::int64_t)>& progress,
+                      const CalibrationSamples& samples, const std::function<void()>& progress,
                       const std::optional<CalibrationShare>& share = std::nullopt);
 /// Calibrates likewise on states that exist already.
 Calibration calibrate(const modules::Network& network,
                       std::shared_ptr<const modules::WeightStore> weights,
                       at::TensorOptions options, const Plan& plan,
                       const std::vector<modules::State>& samples,
-                      const std::function<void(std::int64_t)>& progress);
+                      const std::function<void()>& progress);
 
 /// Writes a safetensors file. Each group has "<group>.scale" [1], ".min" [1], ".max" [1] float32
 /// and ".count" [1] int64. A group that saw more than text also has "<group>.<modality>.min",

@@ -167,6 +167,7 @@ Smoothing find_smoothing(const modules::Network& network,
       modules::State state = searched.state(i);
       for (const modules::Stage& stage : network.stages) {
         if (searched.runs(stage, state)) modules::run(stage, search, state);
+        search.release();
       }
     }
     return search.found();

@@ -8,6 +8,7 @@
 
 #include "modules/network/batch_state.h"
 #include "modules/network/forwarding_executor.h"
+#include "modules/network/sweep.h"
 #include "quant/calibrate/position_rows.h"
 #include "quant/compare/distance.h"
 
@@ -48,6 +49,11 @@ class Comparison : public modules::ForwardingExecutor {
     quantized_.begin(stage, state);
     state_ = &state;
     stream_ = stage.stream;
+  }
+
+  void release() override {
+    ForwardingExecutor::release();
+    quantized_.release();
   }
 
   /// Sums over the rows that count.
@@ -92,14 +98,13 @@ std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,
                                     const ActivationScales& scales, modules::Executor& reference,
                                     modules::Executor& quantized,
-                                    const std::function<void(std::int64_t)>& progress) {
+                                    const std::function<void()>& progress) {
   const torch::NoGradGuard no_grad;
   Comparison comparison(reference, quantized, plan, scales);
-  for (const data::Batch& batch : batches) {
-    modules::State state = modules::make_state(batch, reference.device());
-    modules::run(network, comparison, state);
-    progress(batch.ids.numel());
-  }
+  std::vector<modules::State> states;
+  for (const data::Batch& batch : batches)
+    states.push_back(modules::make_state(batch, reference.device()));
+  modules::sweep(network, comparison, states, modules::kAllStages, progress);
   std::vector<OutputSqnr> result;
   for (const PlannedLinear& linear : plan.linears) {
     const auto noise = comparison.noise().find(linear.ref.name);

@@ -12,7 +12,7 @@
 
 namespace dualpath::quant {
 
-/// Batches, each made when its turn comes: their pictures are never all in memory.
+/// Batches, made a few at a time: their pictures are never all in memory.
 struct SelectionBatches {
   std::size_t count = 0;
   std::function<data::Batch(std::size_t)> batch;
@@ -27,12 +27,13 @@ struct SelectedStage {
 
 /// Measures each stage's distance to the reference before and after its correction. Takes one pass
 /// over batches that the corrections were not trained on. Corrections that do not bring their own
-/// stage closer are dropped from `corrections`.
+/// stage closer are dropped from `corrections`. `progress` is called after each stage of each
+/// batch.
 std::vector<SelectedStage> select_corrections(const modules::Network& network,
                                               const SelectionBatches& batches,
                                               modules::Executor& reference,
                                               modules::Executor& quantized,
                                               modules::Corrections& corrections, DistanceKind kind,
-                                              const std::function<void(std::int64_t)>& progress);
+                                              const std::function<void()>& progress);
 
 }  // namespace dualpath::quant

@@ -176,6 +176,12 @@ at::Tensor QuantizedExecutor::attention(const modules::AttentionRef& ref, const 
   return integer_attention(quantized(q, Operand::kQuery), keys, values).to(q.scalar_type());
 }
 
+void QuantizedExecutor::release() {
+  groups_.clear();
+  conv_weights_.clear();
+  FloatExecutor::release();
+}
+
 const std::shared_ptr<QuantizedGroup>& QuantizedExecutor::weights_of(
     const std::string& group, const modules::LinearRefs& refs) {
   std::shared_ptr<QuantizedGroup>& weights = groups_[group];

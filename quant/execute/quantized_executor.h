@@ -54,6 +54,7 @@ class QuantizedExecutor : public modules::FloatExecutor {
   /// Keeps the codes of keys and values in a cache.
   at::Tensor attention(const modules::AttentionRef& ref, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v, const modules::AttentionContext& context) override;
+  void release() override;
 
  private:
   /// The planned linear, or null if it stays in float.

@@ -42,7 +42,7 @@ bool serves_int_mm(at::DeviceType type) {
     static const bool exact_on_cuda = int_mm_is_exact(at::kCUDA);
     return exact_on_cuda;
   }
-  // Where oneDNN does not serve, torch's plain loop takes 20 times as long as chunks in float32.
+  // Where oneDNN does not serve, torch has a plain loop, much slower than chunks in float32.
   static const bool serves = serves_onednn() && int_mm_is_exact(at::kCPU);
   return serves;
 }

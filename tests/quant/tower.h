@@ -22,8 +22,8 @@ struct Tower {
         modality(its_modality),
         weights(std::move(its_weights)),
         plan(quant::make_plan(modules::structure_of(network), options)),
-        calibration(quant::calibrate(network, weights, at::kFloat, plan, states_of(samples),
-                                     [](std::int64_t) {})),
+        calibration(
+            quant::calibrate(network, weights, at::kFloat, plan, states_of(samples), [] {})),
         scales(calibration.scales()) {}
 
   modules::State state_of(const modules::Stream& stream) const {

@@ -102,6 +102,7 @@ class CalledExecutor : public modules::Executor {
   }
   void begin(const modules::Stage&, const modules::State&) override { called("begin"); }
   void end(const modules::Stage&, modules::State&) override { called("end"); }
+  void release() override { called("release"); }
 
  private:
   void called(const char* method) { calls.emplace_back(method); }
@@ -143,12 +144,14 @@ inline std::vector<std::string> call_every_method(modules::Executor& executor) {
   executor.fill({modules::Modality::kImage, 0}, {});
   executor.tap({}, x);
   executor.end(stage, state);
+  executor.release();
   return {"begin",          "compute_dtype", "device",   "linear",    "norm_linear",
           "conv",           "parameter",     "norm",     "embedding", "attention",
           "rotation_table", "rotate",        "add",      "scale",     "matmul",
           "activation",     "gated",         "glu",      "arrange",   "split",
           "concatenate",    "cast",          "constant", "masked",    "conv_mask",
-          "resize",         "interpolate",   "fill",     "tap",       "end"};
+          "resize",         "interpolate",   "fill",     "tap",       "end",
+          "release"};
 }
 
 }  // namespace dualpath::testing

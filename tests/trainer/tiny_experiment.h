@@ -46,8 +46,7 @@ inline quant::Calibration calibrated(const trainer::Experiment& experiment) {
   for (const data::Batch& batch : trainer::spread_samples(made_windows(3, 24), 3))
     samples.push_back(modules::make_state(batch, at::kCPU));
   return quant::calibrate(experiment.model.network, experiment.model.weights,
-                          experiment.recipe.model.dtype, experiment.plan, samples,
-                          [](std::int64_t) {});
+                          experiment.recipe.model.dtype, experiment.plan, samples, [] {});
 }
 
 inline modules::FloatExecutor reference_of(const trainer::Experiment& experiment) {

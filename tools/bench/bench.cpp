@@ -32,7 +32,7 @@ quant::Calibration random_calibration(const trainer::Experiment& experiment) {
   for (at::Tensor& window : windows) window = torch::randint(vocabulary, {1, 128}, torch::kLong);
   return quant::calibrate(experiment.model.network, experiment.model.weights,
                           experiment.recipe.model.tensor_options(), experiment.plan, windows,
-                          [](std::int64_t) {});
+                          [] {});
 }
 
 }  // namespace dualpath::bench

@@ -82,7 +82,7 @@ class TowerBench : public Bench {
   quant::Calibration calibrated() {
     const std::int64_t size = network_.tower_samples.at(modality_).input.size(2);
     return quant::calibrate(network_, weights_, at::kBFloat16, plan_,
-                            std::vector{random_start(1, size)}, [](std::int64_t) {});
+                            std::vector{random_start(1, size)}, [] {});
   }
 
   /// Random images of size x size pixels, or clips of `size` frames.

@@ -3,10 +3,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 
 #include "data/process/interrupt.h"
 #include "modules/network/batch_state.h"
+#include "modules/network/sweep.h"
 #include "modules/weights/device_counts.h"
 #include "modules/weights/to_device.h"
 #include "quant/compare/distance.h"
@@ -21,7 +24,8 @@ using torch::Tensor;
 
 /// Adds each token's measures to its sample's sums. sample_of: [n], the samples' places in the
 /// batch.
-void add(const RowLosses& on_device, const Tensor& sample_of, std::span<SampleSums> samples) {
+void add_tokens(const RowLosses& on_device, const Tensor& sample_of,
+                std::span<SampleSums> samples) {
   const RowLosses measures = on_device.on_host();
   const auto nll = measures.nll.accessor<float, 1>(), kl = measures.kl.accessor<float, 1>(),
              correct = measures.correct.accessor<float, 1>(),
@@ -60,8 +64,8 @@ Sum distance(const modules::Stream& fp, const modules::Stream& row, std::int64_t
 
 /// Adds the distances of all files' frames to their samples' sums. A tower's batch holds the files
 /// of all samples in order.
-void add(const Frames& fp, const Frames& row, const FilesOfBatch& files,
-         std::span<SampleSums> samples) {
+void add_frames(const Frames& fp, const Frames& row, const FilesOfBatch& files,
+                std::span<SampleSums> samples) {
   for (const auto& [modality, stream] : fp) {
     std::int64_t item = 0;
     for (std::size_t sample = 0; sample < files.size(); ++sample) {
@@ -74,46 +78,84 @@ void add(const Frames& fp, const Frames& row, const FilesOfBatch& files,
   }
 }
 
+/// A batch, and the files of its samples if their frames are compared.
+struct EvaluatedBatch {
+  data::Batch batch;
+  FilesOfBatch files = {};
+  std::size_t samples() const { return static_cast<std::size_t>(batch.ids.size(0)); }
+};
+
+/// What becomes of a stage's weights when all batches have passed it.
+enum class WeightsAfter { kReleased, kKept };
+
 class Evaluation {
  public:
-  Evaluation(const modules::Network& network, const std::vector<Row>& rows)
-      : network_(network), rows_(rows) {
+  Evaluation(const modules::Network& network, const std::vector<Row>& rows, WeightsAfter weights)
+      : network_(network), rows_(rows), weights_(weights) {
     for (const Row& row : rows) sums_.push_back({row.name, {}});
   }
 
-  void add_batch(const data::Batch& batch, const FilesOfBatch& files = {}) {
+  /// Runs the batches side by side, a row after the other. done: see modules::sweep().
+  void add(const std::vector<EvaluatedBatch>& batches, const std::function<void()>& done) {
     modules::DeviceCounts counts;  // of all rows' sites
-    std::vector<Tensor> hidden;
-    Frames fp;
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      std::vector<SampleSums>& samples = sums_[i].samples;
-      samples.resize(samples.size() + static_cast<std::size_t>(batch.ids.size(0)));
-      modules::State state = last_state(*rows_[i].executor, batch);
-      hidden.push_back(counted_rows(state.hidden, batch));
-      if (i == 0) fp = state.towers;
-      add(fp, state.towers, files, newest(i, batch.ids.size(0)));
+    const std::size_t first = sums_.front().samples.size();
+    std::vector<std::vector<Tensor>> hidden;  // by batch and row
+    for (const EvaluatedBatch& one : batches) {
+      const std::size_t samples = sums_.front().samples.size() + one.samples();
+      for (RowSums& row : sums_) row.samples.resize(samples);
+      hidden.emplace_back();
     }
-    const Tensor targets = counted_targets(batch);  // on the CPU
-    const Tensor sample_of = counted_samples(batch);
-    for_each_chunk(targets.size(0), kChunkRows, [&](std::int64_t begin, std::int64_t size) {
-      add_chunk(hidden, targets, sample_of, begin, size, batch.ids.size(0));
-    });
+    std::vector<Frames> fp;
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
+      std::vector<modules::State> states = last_states(*rows_[row].executor, batches, done);
+      if (row == 0) std::ranges::transform(states, std::back_inserter(fp), &modules::State::towers);
+      std::size_t begin = first;
+      for (std::size_t i = 0; i < batches.size(); ++i) {
+        add_frames(fp[i], states[i].towers, batches[i].files, sums_of(row, begin, batches[i]));
+        hidden[i].push_back(counted_rows(states[i].hidden, batches[i].batch));
+        begin += batches[i].samples();
+      }
+    }
+    add_losses(batches, hidden, first);
     counts.check();
   }
 
   std::vector<RowSums> take() { return std::move(sums_); }
 
  private:
-  modules::State last_state(modules::Executor& executor, const data::Batch& batch) const {
-    modules::State state = modules::make_state(batch, executor.device());
-    modules::run(network_, executor, state);
-    return state;
+  std::vector<modules::State> last_states(modules::Executor& executor,
+                                          const std::vector<EvaluatedBatch>& batches,
+                                          const std::function<void()>& done) const {
+    std::vector<modules::State> states;
+    for (const EvaluatedBatch& one : batches)
+      states.push_back(modules::make_state(one.batch, executor.device()));
+    if (weights_ == WeightsAfter::kReleased) {
+      modules::sweep(network_, executor, states, modules::kAllStages, done);
+    } else {
+      for (modules::State& state : states) modules::run(network_, executor, state);
+    }
+    return states;
   }
 
-  /// The sums of the batch's samples in a row.
-  std::span<SampleSums> newest(std::size_t row, std::int64_t count) {
-    std::vector<SampleSums>& all = sums_[row].samples;
-    return {all.end() - count, all.end()};
+  /// The sums of a batch's samples in a row, the first of which is number `begin`.
+  std::span<SampleSums> sums_of(std::size_t row, std::size_t begin, const EvaluatedBatch& one) {
+    return std::span(sums_[row].samples).subspan(begin, one.samples());
+  }
+
+  void add_losses(const std::vector<EvaluatedBatch>& batches,
+                  const std::vector<std::vector<Tensor>>& hidden, std::size_t first) {
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      const Tensor targets = counted_targets(batches[i].batch);  // on the CPU
+      const Tensor sample_of = counted_samples(batches[i].batch);
+      const auto sums = [&](std::size_t row) { return sums_of(row, first, batches[i]); };
+      for_each_chunk(targets.size(0), kChunkRows, [&](std::int64_t begin, std::int64_t size) {
+        add_chunk(hidden[i], targets.narrow(0, begin, size), sample_of.narrow(0, begin, size),
+                  begin, sums);
+      });
+      first += batches[i].samples();
+    }
+    if (weights_ == WeightsAfter::kKept) return;
+    for (const Row& row : rows_) row.executor->release();
   }
 
   /// The sample of the batch that each counted position belongs to: [N].
@@ -121,21 +163,23 @@ class Evaluation {
     return (batch.targets != data::kNoTarget).nonzero().select(1, 0).contiguous();
   }
 
+  /// hidden: each row's; targets and sample_of: of the rows of hidden from `begin` on.
   void add_chunk(const std::vector<Tensor>& hidden, const Tensor& targets, const Tensor& sample_of,
-                 std::int64_t begin, std::int64_t size, std::int64_t batch_samples) {
-    const Tensor counted = targets.narrow(0, begin, size);
+                 std::int64_t begin,
+                 const std::function<std::span<SampleSums>(std::size_t)>& sums) const {
     Tensor reference;
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
+    for (std::size_t row = 0; row < rows_.size(); ++row) {
       const Tensor logits =
-          network_.head.logits(*rows_[i].executor, hidden[i].narrow(0, begin, size));
-      if (i == 0) reference = logits;
-      add(head_loss(reference, logits, modules::to_device(counted, logits.device())),
-          sample_of.narrow(0, begin, size), newest(i, batch_samples));
+          network_.head.logits(*rows_[row].executor, hidden[row].narrow(0, begin, targets.size(0)));
+      if (row == 0) reference = logits;
+      add_tokens(head_loss(reference, logits, modules::to_device(targets, logits.device())),
+                 sample_of, sums(row));
     }
   }
 
   const modules::Network& network_;
   const std::vector<Row>& rows_;
+  WeightsAfter weights_;
   std::vector<RowSums> sums_;
 };
 
@@ -217,15 +261,26 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::v
                                    Processes& processes,
                                    const std::function<void(std::int64_t)>& progress) {
   const torch::NoGradGuard no_grad;
-  Evaluation evaluation(network, rows);
+  Evaluation evaluation(network, rows, WeightsAfter::kReleased);
   const auto chosen = data::evenly_spaced(samples.size(), evaluated_samples(samples, options));
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
   const ProcessShare share = samples_here(chosen.size(), batch_size, processes);
-  for (std::size_t i = share.begin; i < share.end; i += batch_size) {
-    throw_if_interrupted();
-    const auto batch = std::span(chosen).subspan(i, std::min(batch_size, share.end - i));
-    evaluation.add_batch(samples.batch(batch), files_of(samples, batch));
-    progress(static_cast<std::int64_t>(batch.size()));
+  const std::size_t swept = std::max<std::size_t>(1, modules::kSwept / batch_size) * batch_size;
+  for (std::size_t first = share.begin; first < share.end; first += swept) {
+    const std::size_t end = std::min(share.end, first + swept);
+    std::vector<EvaluatedBatch> batches;
+    for (std::size_t i = first; i < end; i += batch_size) {
+      const auto batch = std::span(chosen).subspan(i, std::min(batch_size, end - i));
+      batches.push_back({samples.batch(batch), files_of(samples, batch)});
+    }
+    std::size_t runs = 0, counted = 0;
+    const std::size_t all = batches.size() * network.stages.size() * rows.size();
+    evaluation.add(batches, [&] {
+      throw_if_interrupted();
+      const std::size_t worth = ++runs * (end - first) / all;  // so many samples' work
+      if (worth > counted) progress(static_cast<std::int64_t>(worth - counted));
+      counted = worth;
+    });
   }
   return gathered(processes, evaluation.take());
 }
@@ -233,8 +288,8 @@ std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::v
 std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,
                                     const data::Batch& batch) {
   const torch::NoGradGuard no_grad;
-  Evaluation evaluation(network, rows);
-  evaluation.add_batch(batch);
+  Evaluation evaluation(network, rows, WeightsAfter::kKept);
+  evaluation.add({{batch}}, [] {});
   return evaluation.take();
 }
 

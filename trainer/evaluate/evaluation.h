@@ -16,14 +16,15 @@ namespace dualpath::trainer {
 
 /// Runs every row on the same samples. The samples are evenly spaced over the text and enough for
 /// options.num_tokens scored tokens (or all there are). A sample's first token is context only.
-/// rows[0] is the reference that KL, agreement and frames are measured against. Processes share the
-/// batches; each returns all sums, the same as one alone finds.
+/// rows[0] is the reference that KL, agreement and frames are measured against. Memory holds the
+/// weights of one stage of one row (see modules::sweep()). Processes share the batches; each
+/// returns all sums, the same as one alone finds. progress: called with a number of samples' work.
 std::vector<RowSums> evaluate_rows(const modules::Network& network, const std::vector<Row>& rows,
                                    const data::Samples& samples, const EvaluateOptions& options,
                                    Processes& processes,
                                    const std::function<void(std::int64_t)>& progress);
 
-/// Runs every row on one batch. Its frames are not compared.
+/// Runs every row on one batch, and keeps the weights. Its frames are not compared.
 std::vector<RowSums> evaluate_batch(const modules::Network& network, const std::vector<Row>& rows,
                                     const data::Batch& batch);
 

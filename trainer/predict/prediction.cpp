@@ -261,6 +261,20 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
       .control = paths.control_steps > 0};
 }
 
+/// The samples that an evaluation of all sets scores. Answers are not counted.
+std::size_t scored_samples(const Experiment& experiment, const Texts& texts) {
+  std::vector<const data::Samples*> sets{texts.test.get(), texts.out_of_domain.get()};
+  for (const NamedSamples& set : texts.sets) sets.push_back(set.samples.get());
+  const bool by_modality = !experiment.model.network.tower_samples.empty();
+  std::size_t scored = 0;
+  for (const data::Samples* set : sets) {
+    if (set == nullptr) continue;
+    for (const EvaluatedPart& part : parts_of(*set, by_modality))
+      scored += evaluated_samples(part.samples, experiment.recipe.evaluate);
+  }
+  return scored;
+}
+
 }  // namespace
 
 Prediction predict(const Experiment& experiment, const Texts& texts) {
@@ -290,14 +304,7 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       files == 0.0 ? 0.0 : static_cast<double>(count_files(*texts.train)) / files;
   const bool keeps = recipe.train.feature_cache.max_gib > 0.0;
   const double frozen = costs.frozen * (keeps ? std::min(steps, kept_steps) : steps);
-  std::size_t scored = 0;
-  for (const data::Samples* set : {texts.test.get(), texts.out_of_domain.get()}) {
-    if (set == nullptr) continue;
-    for (const EvaluatedPart& part :
-         parts_of(*set, !experiment.model.network.tower_samples.empty()))
-      scored += evaluated_samples(part.samples, recipe.evaluate);
-  }
-
+  const std::size_t scored = scored_samples(experiment, texts);
   const auto calibrated =
       experiment.plan.needs_calibration()
           ? quant::calibration_passes(experiment.plan) *

@@ -102,10 +102,10 @@ quant::Calibration run_calibration(const Experiment& experiment, const Texts& te
   quant::Calibration calibration = quant::calibrate(
       experiment.model.network, experiment.model.weights, experiment.recipe.model.tensor_options(),
       experiment.plan, samples,
-      [&](std::int64_t) {
-        failpoint("calibrate.window");
+      [&] {
         throw_if_interrupted();
-        progress.advance(1);
+        if (progress.advance_part(experiment.model.network.stages.size()))
+          failpoint("calibrate.window");
       },
       share);
   calibration.source = source;

@@ -23,12 +23,13 @@ SqnrResult run_sqnr(const Experiment& experiment, const Texts& texts, QuantizedP
   modules::FloatExecutor reference(std::make_shared<modules::ComputeWeights>(
       path.trainables.weights, path.executor.shared_weights()));
   Progress progress("sqnr", static_cast<std::int64_t>(batches.size()), "windows");
-  SqnrResult result{batches.size(), quant::output_sqnr(experiment.model.network, batches,
-                                                       experiment.plan, path.trainables.scales,
-                                                       reference, path.executor, [&](std::int64_t) {
-                                                         throw_if_interrupted();
-                                                         progress.advance(1);
-                                                       })};
+  SqnrResult result{
+      batches.size(),
+      quant::output_sqnr(experiment.model.network, batches, experiment.plan, path.trainables.scales,
+                         reference, path.executor, [&] {
+                           throw_if_interrupted();
+                           progress.advance_part(experiment.model.network.stages.size());
+                         })};
   directory.update_report("sqnr", to_json(result));
   std::vector<data::Scalar> scalars;
   for (const quant::OutputSqnr& linear : result.linears)

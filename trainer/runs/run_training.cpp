@@ -56,9 +56,9 @@ std::vector<quant::SelectedStage> select(const Experiment& experiment, const Tex
   modules::Corrections candidates = path.trainables.corrections;
   auto selection =
       quant::select_corrections(experiment.model.network, batches, reference.executor,
-                                path.executor, candidates, recipe.loss.distance, [&](std::int64_t) {
+                                path.executor, candidates, recipe.loss.distance, [&] {
                                   throw_if_interrupted();
-                                  progress.advance(1);
+                                  progress.advance_part(experiment.model.network.stages.size());
                                 });
   for (quant::SelectedStage& stage : selection) {
     if (!std::isfinite(stage.before + stage.after))

@@ -7,6 +7,7 @@
 
 #include "data/base/error.h"
 #include "data/formats/safetensors.h"
+#include "modules/network/sweep.h"
 #include "quant/calibrate/observe_executor.h"
 #include "quant/plan/planner.h"
 #include "tests/quant/hand_made.h"
@@ -32,7 +33,7 @@ struct Tied {
 
   Calibration calibrated() const { return run(windows); }
   Calibration run(const std::vector<Tensor>& chosen) const {
-    return calibrate(model.network, model.weights, at::kFloat, plan, chosen, [](std::int64_t) {});
+    return calibrate(model.network, model.weights, at::kFloat, plan, chosen, [] {});
   }
 };
 
@@ -49,12 +50,12 @@ Plan hand_made_plan() {
 Calibration calibrate_by_hand(std::shared_ptr<const modules::WeightStore> weights,
                               const std::vector<Tensor>& windows) {
   return calibrate(hand_made_network(), std::move(weights), at::kFloat, hand_made_plan(), windows,
-                   [](std::int64_t) {});
+                   [] {});
 }
 
 Calibration calibrate_states(const std::vector<modules::State>& samples) {
   return calibrate(hand_made_network(), hand_made_weights(), at::kFloat, hand_made_plan(), samples,
-                   [](std::int64_t) {});
+                   [] {});
 }
 
 /// Tokens 0 and 1 around token 2, which stands for a picture. Token 3 is padding.
@@ -74,8 +75,7 @@ Calibration calibrate_towers(const std::vector<Modality>& towers) {
   modules::State state = modules::make_state(torch::tensor({{0, 1}}, at::kLong));
   for (const Modality modality : towers)
     state.towers[modality].input = torch::ones(network.tower_samples.at(modality).input.sizes());
-  return calibrate(network, weights_with_towers(), at::kFloat, plan, std::vector{state},
-                   [](std::int64_t) {});
+  return calibrate(network, weights_with_towers(), at::kFloat, plan, std::vector{state}, [] {});
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ TEST_CASE("calibration on the reference's windows finds the reference's scales",
   const std::vector<Tensor> windows =
       expected_tensors("int8_export/" + variant + ".safetensors")["ids"].split(1);
   const Calibration calibration =
-      calibrate(model.network, model.weights, at::kFloat, plan, windows, [](std::int64_t) {});
+      calibrate(model.network, model.weights, at::kFloat, plan, windows, [] {});
   const auto exported = expected_tensors("int8_export/" + variant + "/model.safetensors");
   for (const PlannedLinear& linear : plan.linears) {
     INFO(linear.ref.name);
@@ -124,16 +124,39 @@ TEST_CASE("calibration on the reference's windows finds the reference's scales",
   }
 }
 
-TEST_CASE("every site counts every token, and progress is told of each window",
+TEST_CASE("every site counts every token, and progress is told of each stage of each window",
           "[quant][calibration]") {
   const Tied tied;
-  std::vector<std::int64_t> told;
-  const Calibration calibration =
-      calibrate(tied.model.network, tied.model.weights, at::kBFloat16, tied.plan, tied.windows,
-                [&](std::int64_t tokens) { told.push_back(tokens); });
+  std::size_t told = 0;
+  const Calibration calibration = calibrate(tied.model.network, tied.model.weights, at::kBFloat16,
+                                            tied.plan, tied.windows, [&] { ++told; });
   CHECK(calibration.ranges.size() == tied.plan.groups.size());
   for (const auto& [site, range] : calibration.ranges) CHECK(range.count == 128);
-  CHECK(told == std::vector<std::int64_t>{64, 64});
+  CHECK(told == 2 * tied.model.network.stages.size());
+}
+
+TEST_CASE("a calibration stage by stage sees what one window after the other shows",
+          "[quant][calibration]") {
+  const torch::NoGradGuard no_grad;
+  QuantizeOptions options;
+  options.config_groups.front().input_activations->observer = ObserverKind::kMovingAverage;
+  Tied tied;
+  tied.plan = make_plan(tied.model.structure, options);
+  std::vector<Tensor> windows;  // more than are swept together
+  for (std::size_t i = 0; i < modules::kSwept + 6; ++i)
+    windows.push_back(
+        (tied.ids.narrow(1, 0, 8)[0] + static_cast<std::int64_t>(i)).remainder(512).unsqueeze(0));
+  ObserveExecutor executor(tied.model.weights, at::kFloat, tied.plan);
+  for (const Tensor& window : windows) {
+    modules::State state = modules::make_state(window);
+    modules::run(tied.model.network, executor, state);
+  }
+  const Calibration calibration = tied.run(windows);
+  REQUIRE(calibration.ranges.size() == executor.observers().size());
+  for (const auto& [site, observer] : executor.observers()) {
+    INFO(site);
+    CHECK(same(calibration.ranges.at(site), observer.all().range()));
+  }
 }
 
 TEST_CASE("padding never counts: a batch shows the observers what the windows alone do",

@@ -32,8 +32,8 @@ struct Smoothed {
       : model(modules::open_model(kReference / which)),
         plan(make_plan(model.structure, options)),
         ids(expected_tensors(which + ".safetensors")["ids"]),
-        calibration(calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1),
-                              [](std::int64_t) {})) {}
+        calibration(
+            calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [] {})) {}
 
   std::shared_ptr<const modules::WeightStore> weights() const {
     return transformed(model.weights, plan, calibration.transforms);

@@ -39,7 +39,7 @@ TEST_CASE("each linear's noise is told from its output's length, token by token,
   // Layer 0 moves [0, 2] to [0, 3], a quarter of its squared length, and [3, 4] to [3, 6], 4 / 25.
   // Layer 1 is given what the reference has and doubles it, as the reference does.
   const auto sqnr = output_sqnr(network, {batch_of({1}, {1}), batch_of({2, 3}, {1, 0})},
-                                plan_of(network), kScales, reference, skewed, [](std::int64_t) {});
+                                plan_of(network), kScales, reference, skewed, [] {});
   REQUIRE(sqnr.size() == 2);
   CHECK(sqnr[0].linear == "model.layers.0.proj");
   CHECK(sqnr[0].stage == "model.layers.0");
@@ -58,7 +58,7 @@ TEST_CASE("linears that stay in float have no noise to tell", "[quant][sqnr]") {
   modules::FloatExecutor reference(hand_made_weights(), at::kFloat);
   const auto sqnr =
       output_sqnr(network, {batch_of({1}, {1})}, make_plan(modules::structure_of(network), options),
-                  kScales, reference, reference, [](std::int64_t) {});
+                  kScales, reference, reference, [] {});
   REQUIRE(sqnr.size() == 1);
   CHECK(sqnr[0].linear == "model.layers.1.proj");
 }
@@ -72,7 +72,7 @@ TEST_CASE("linears are compared at inputs that hold the reference's corrections"
   corrections.parameters().at("model.layers.0.beta").fill_(200.0f);
   modules::Corrected corrected(plain, corrections);
   const auto sqnr = output_sqnr(network, {batch_of({1}, {1})}, plan_of(network), kScales, corrected,
-                                plain, [](std::int64_t) {});
+                                plain, [] {});
   // Layer 1 reads [200, 202]; its scale's range ends at 127.
   CHECK((sqnr[1].saturated == SaturatedShares{{modules::Modality::kText, 1.0}}));
   CHECK(sqnr[1].decibels == kMostDecibels);

@@ -44,7 +44,7 @@ std::vector<SelectedStage> selected_by(modules::Corrections& corrections) {
   const std::vector<data::Batch> batches{batch({1}, {true}), batch({2, 3}, {true, false})};
   const SelectionBatches in_turn{batches.size(), [&](std::size_t i) { return batches[i]; }};
   return select_corrections(hand_made_network(), in_turn, reference, skewed, corrections,
-                            DistanceKind::kSquared, [](std::int64_t) {});
+                            DistanceKind::kSquared, [] {});
 }
 
 }  // namespace

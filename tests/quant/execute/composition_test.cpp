@@ -44,8 +44,7 @@ struct Composition {
     return make_plan(model.structure, options);
   }
   Calibration calibrated(const Plan& plan) const {
-    return calibrate(model.network, model.weights, at::kFloat, plan, std::vector{state},
-                     [](std::int64_t) {});
+    return calibrate(model.network, model.weights, at::kFloat, plan, std::vector{state}, [] {});
   }
   /// Logits of real tokens.
   Tensor logits(modules::Executor& executor) const {
@@ -89,8 +88,7 @@ TEST_CASE("calibration on text alone shows the decoder no sample with files",
   const auto calibrated = [&](const std::vector<modules::State>& states) {
     const auto state = [&](std::size_t i) { return states[i]; };
     return calibrate(composition.model.network, composition.model.weights, at::kFloat, plan,
-                     CalibrationSamples{states.size(), state, /*text_only=*/true},
-                     [](std::int64_t) {});
+                     CalibrationSamples{states.size(), state, /*text_only=*/true}, [] {});
   };
   const Calibration both = calibrated({composition.state, text});
   const std::string read = "language_model.layers.0.mlp.down_proj.input",

@@ -31,8 +31,7 @@ void check_quantized_replays(const modules::Network& network,
                              const QuantizeOptions& options, at::ScalarType dtype,
                              const std::vector<modules::State>& starts) {
   const Plan plan = make_plan(modules::structure_of(network), options);
-  const Calibration calibration =
-      calibrate(network, weights, dtype, plan, starts, [](std::int64_t) {});
+  const Calibration calibration = calibrate(network, weights, dtype, plan, starts, [] {});
   const ActivationScales scales = calibration.scales();
   QuantizedExecutor executor(weights, dtype, plan, scales);
   check_replays(network, executor, starts);

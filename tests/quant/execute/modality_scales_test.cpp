@@ -40,7 +40,7 @@ modules::State mixed(std::vector<int> kinds = {0, 1, 2}) {
 
 Calibration calibrated(ModalityScales how, const modules::State& state = mixed()) {
   return calibrate(network_with_towers(), weights_with_towers(), at::kFloat, plan_of(how),
-                   std::vector{state}, [](std::int64_t) {});
+                   std::vector{state}, [] {});
 }
 
 /// The decoder's output for the three tokens: [3, 2].

@@ -146,7 +146,7 @@ TEST_CASE("integer kernels and simulation agree to the bit where one input meets
   const Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"];
   const Plan plan = make_plan(model.structure, torn_schemes());
   const ActivationScales scales =
-      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {}).scales();
+      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [] {}).scales();
   check_computes(model, plan, scales, ids, dtype);
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("linears of one input have the results that each has alone", "[quant][
   const Tensor ids = expected_tensors("tiny_llama/tied.safetensors")["ids"];
   const Plan plan = make_plan(model.structure, torn_schemes());
   const ActivationScales scales =
-      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [](auto) {}).scales();
+      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [] {}).scales();
   QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
   torch::manual_seed(8);
   for (const modules::LinearUse& use : model.structure.linears) {
@@ -221,7 +221,7 @@ TEST_CASE("a cache of codes gives the logits of the whole prompt", "[quant][simu
   options.config_groups.front().targets = {"model.layers.2.mlp.down_proj"};
   const Plan plan = make_plan(model.structure, options);
   const ActivationScales scales =
-      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [](auto) {}).scales();
+      calibrate(model.network, model.weights, at::kFloat, plan, ids.split(1), [] {}).scales();
   QuantizedExecutor executor(model.weights, at::kFloat, plan, scales);
   const Tensor whole = logits_of(model.network, executor, ids);
   modules::KvCache cache;
@@ -243,7 +243,7 @@ TEST_CASE("integer kernels and simulation agree to the bit for every family", "[
   const Tensor ids = expected_tensors("tiny_families/" + family + ".safetensors")["ids"];
   const Plan plan = make_plan(model.structure, QuantizeOptions{});
   const ActivationScales scales =
-      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {}).scales();
+      calibrate(model.network, model.weights, dtype, plan, ids.split(1), [] {}).scales();
   check_computes(model, plan, scales, ids, dtype);
 }
 

@@ -76,7 +76,7 @@ Run::Run(modules::Model source, Tensor window, at::ScalarType compute, QuantizeO
       options(std::move(how)),
       plan(make_plan(model.structure, options)),
       ids(std::move(window)),
-      calibration(calibrate(model.network, model.weights, dtype, plan, ids.split(1), [](auto) {})),
+      calibration(calibrate(model.network, model.weights, dtype, plan, ids.split(1), [] {})),
       weights(std::make_shared<modules::WeightOverlay>(
           transformed(model.weights, plan, calibration.transforms))),
       codes(std::make_shared<CodeStore>(weights)),

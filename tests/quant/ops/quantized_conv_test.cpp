@@ -99,7 +99,7 @@ TEST_CASE("a depthwise convolution is quantized where it is named, and by no cla
   const auto weights = random_weights(kDepthwise);
   const std::vector<modules::State> samples{with_input(torch::randn({1, 12, 20}))};
   const ActivationScales scales =
-      calibrate(network, weights, torch::kFloat, plan, samples, [](std::int64_t) {}).scales();
+      calibrate(network, weights, torch::kFloat, plan, samples, [] {}).scales();
   QuantizedExecutor quantized(weights, torch::kFloat, plan, scales);
   modules::FloatExecutor exact(weights, torch::kFloat);
   const Tensor &x = samples.front().stream(modules::Modality::kImage).input,

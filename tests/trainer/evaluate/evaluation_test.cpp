@@ -1,5 +1,6 @@
 #include "trainer/evaluate/evaluation.h"
 
+#include "modules/network/sweep.h"
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
 #include "trainer/train/head_chunks.h"
@@ -102,6 +103,26 @@ TEST_CASE("a batch of more rows than the head takes at once is scored as its win
     };
     CHECK(sum(together, Quantity::kCorrect) == sum(alone, Quantity::kCorrect));
     CHECK(sum(together, Quantity::kNll) == Approx(sum(alone, Quantity::kNll)).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("samples are scored side by side as each alone", "[trainer][evaluate]") {
+  const Experiment experiment = tiny_experiment();
+  modules::FloatExecutor fp(experiment.model.weights, at::kFloat);
+  QuantizedPath quantized(experiment, calibrated(experiment), fp);
+  const std::vector<Row> rows{{"fp", &fp}, {"quantized", &quantized.executor}};
+  const auto windows = made_windows(modules::kSwept + 3, 6);  // more than are swept together
+  std::int64_t told = 0;
+  const auto together =
+      evaluate_rows(experiment.model.network, rows, windows, {.batch_size = 1}, Processes::alone(),
+                    [&](std::int64_t samples) { told += samples; });
+  CHECK(told == static_cast<std::int64_t>(windows.size()));
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const auto alone = evaluate_batch(experiment.model.network, rows, batch_of(windows, {i}));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      for (const Quantity quantity : {Quantity::kNll, Quantity::kKl, Quantity::kCorrect})
+        CHECK(together[row].samples[i][quantity].value == alone[row].samples[0][quantity].value);
+    }
   }
 }
 

@@ -44,7 +44,7 @@ struct Composed {
       states.push_back(modules::make_state(batch, at::kCPU));
     TrainedPaths paths;
     paths.calibration = quant::calibrate(experiment.model.network, experiment.model.weights,
-                                         at::kFloat, experiment.plan, states, [](std::int64_t) {});
+                                         at::kFloat, experiment.plan, states, [] {});
     paths.control = std::make_unique<ControlPath>(experiment);
     paths.quantized =
         std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
