@@ -2,9 +2,9 @@
 """Measures how the memory of calibration, evaluation and export grows with a model's depth: models of random weights in
 the width of Llama-3.2-1B, with fewer and with more layers. Peak is resident memory, mapped files included.
 
-  .venv/bin/python tools/bench/depth.py [--layers 4 16] [--dualpath build/dualpath] [--json]
+  .venv/bin/python tools/bench/depth.py [--layers 2 8] [--dualpath build/dualpath] [--json]
 
-Needs build/dualpath and build/assets (tools/quickstart.sh makes both) and 6 GB of disk; about 10 minutes.
+Needs build/dualpath and build/assets (tools/quickstart.sh makes both) and 3 GB of disk; about 5 minutes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def run(program: str, command: str, settings: dict[str, object]) -> tuple[int, f
 def measure(program: str, layers: int, folder: Path) -> dict:
     model = random_model.write(folder / str(layers), {**SIZES, "num_hidden_layers": layers})
     settings = {
-        "model.path": model, "train.output_dir": model / "run", "export.output_dir": model / "export",
+        "model.path": model, "train.output_dir": folder / f"{layers}-run", "export.output_dir": folder / f"{layers}-export",
         "train.control": "false", "train.report_to": "none", "quantize.calibration.num_samples": 8,
         "quantize.smoothing": "{strength: 0.5}", "evaluate.num_tokens": 2048, "data.window": 128,
     }
@@ -49,7 +49,7 @@ def measure(program: str, layers: int, folder: Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layers", type=int, nargs="+", default=[4, 16])
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 8])
     parser.add_argument("--dualpath", default="build/dualpath", help="the program (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print for programs")
     arguments = parser.parse_args()
