@@ -22,6 +22,11 @@ Network encoder_of(const Network& network, const Tower& tower) {
   return encoder;
 }
 
+Network without_decoder(Network network) {
+  std::erase_if(network.stages, [](const Stage& stage) { return stage.stream == Modality::kText; });
+  return network;
+}
+
 std::int64_t encoder_width(const Tower& tower) {
   return std::visit([](const auto& config) { return config.hidden_size; }, tower.encoder);
 }

@@ -12,6 +12,9 @@ Network encoder_of(const Network& network, const Tower& tower);
 /// Returns a tower with its alignment, if it has one.
 Network whole_tower_of(const Network& network, const Tower& tower);
 
+/// Returns a network without its decoder's stages: all towers, with their alignments.
+Network without_decoder(Network network);
+
 /// Channels of an encoder's hidden state.
 std::int64_t encoder_width(const Tower& tower);
 

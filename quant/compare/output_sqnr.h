@@ -26,8 +26,8 @@ inline constexpr double kMostDecibels = 200.0;
 /// log10 of |q - y|^2 / |y|^2, its mean over the real positions of the linear's stream. (Each
 /// position counts alike, the huge first one of a window, too.) Each linear stands alone: both
 /// executors are given the input that `reference` has there. Both must compute from the same
-/// weights (smoothed, trained or not), by these scales. `progress` is
-/// called after each stage of each batch.
+/// weights (smoothed, trained or not), by these scales. `progress` is called after each stage of
+/// each batch.
 std::vector<OutputSqnr> output_sqnr(const modules::Network& network,
                                     const std::vector<data::Batch>& batches, const Plan& plan,
                                     const ActivationScales& scales, modules::Executor& reference,

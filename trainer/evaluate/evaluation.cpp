@@ -85,7 +85,7 @@ struct EvaluatedBatch {
   std::size_t samples() const { return static_cast<std::size_t>(batch.ids.size(0)); }
 };
 
-/// What becomes of a stage's weights when all batches have passed it.
+/// Says whether a stage's weights are held when all batches have passed it.
 enum class WeightsAfter { kReleased, kKept };
 
 class Evaluation {

@@ -54,12 +54,6 @@ bool runs_towers_alone(const LossOptions& loss) {
   return loss.alignment > 0.0 || loss.distillation > 0.0;
 }
 
-modules::Network without_decoder(modules::Network network) {
-  std::erase_if(network.stages,
-                [](const modules::Stage& stage) { return stage.stream == Modality::kText; });
-  return network;
-}
-
 std::vector<AlignedTower> towers_of(const modules::ModelConfig& config) {
   std::vector<AlignedTower> towers;
   for (const modules::Tower& tower : config.towers)
@@ -136,11 +130,11 @@ std::unique_ptr<Objective> run_objective(const Experiment& experiment,
                                           recipe.loss.ctc, std::move(checkpointing));
   if (recipe.loss.alignment > 0.0)
     return std::make_unique<AlignmentObjective>(
-        without_decoder(network), towers_of(experiment.model.config), parts.tokens.value(),
+        modules::without_decoder(network), towers_of(experiment.model.config), parts.tokens.value(),
         path.corrected, std::move(checkpointing), parts.frozen, recipe.loss.alignment);
   if (recipe.loss.distillation > 0.0) {
     return std::make_unique<DistillationObjective>(
-        without_decoder(network), learning_tokens(experiment, *path.trainables.weights),
+        modules::without_decoder(network), learning_tokens(experiment, *path.trainables.weights),
         path.corrected, std::move(checkpointing), parts.frozen, parts.teacher,
         recipe.loss.distillation);
   }

@@ -5,6 +5,7 @@
 #include "data/base/error.h"
 #include "data/media/read_audio.h"
 #include "data/samples/taught_samples.h"
+#include "modules/model/encoder_network.h"
 #include "modules/model/media_readers.h"
 #include "trainer/experiment/frozen_tower.h"
 
@@ -18,19 +19,10 @@ FrozenTowers encoders_of(const modules::Model& model, at::ScalarType dtype, Feat
   return {std::move(encoders), store};
 }
 
-/// The towers' stages that are not the encoders'.
-modules::Network alignments_of(const modules::Model& model, const FrozenTowers& encoders) {
-  modules::Network alignments = encoders.rest(model.network);
-  std::erase_if(alignments.stages, [](const modules::Stage& stage) {
-    return stage.stream == modules::Modality::kText;
-  });
-  return alignments;
-}
-
 TeacherTowers towers_of(const modules::Model& model, modules::FloatExecutor& executor,
                         FeatureStore* store) {
   FrozenTowers encoders = encoders_of(model, executor.compute_dtype(), store);
-  modules::Network alignments = alignments_of(model, encoders);
+  modules::Network alignments = encoders.rest(modules::without_decoder(model.network));
   return {&executor, std::move(encoders), std::move(alignments)};
 }
 

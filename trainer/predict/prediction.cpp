@@ -147,26 +147,18 @@ std::int64_t count_files(const data::Samples& samples) {
   return static_cast<std::int64_t>(count);
 }
 
-/// Seconds of an action's second run: the first loads weights.
-template <class Action>
-double warm_seconds(const Action& action) {
-  double seconds = 0.0;
-  for (int i = 0; i < 2; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  return seconds;
-}
-
 /// Seconds that frozen towers take for a batch's files, computed.
 double frozen_seconds(const FrozenTowers& frozen, modules::Executor& executor,
                       const data::Batch& batch) {
   const FrozenTowers computing(frozen.towers(), /*store=*/nullptr);
-  return warm_seconds([&] {
+  double seconds = 0.0;
+  for (int i = 0; i < 2; ++i) {  // the first run loads weights
+    const auto start = std::chrono::steady_clock::now();
     modules::State state;
     computing.run(batch, executor, state);
-  });
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  return seconds;
 }
 
 /// Seconds that a teacher's encoders take for a batch's files, computed.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "modules/model/encoder_network.h"
 #include "modules/network/batch_state.h"
 #include "quant/compare/paired_forward.h"
 
@@ -48,10 +49,7 @@ std::int64_t bytes_held(const modules::Network& network, const data::Batch& batc
 SavedBytes saved_bytes_of_towers(const modules::Network& network, quant::DistanceKind distance,
                                  const data::Batch& batch, modules::Executor& reference,
                                  QuantizedPath& path) {
-  modules::Network towers = network;
-  std::erase_if(towers.stages, [](const modules::Stage& stage) {
-    return stage.stream == modules::Modality::kText;
-  });
+  const modules::Network towers = modules::without_decoder(network);
   if (towers.stages.empty()) return {};
   const auto held = [&](bool checkpointed) {
     return static_cast<double>(bytes_held(towers, batch, reference, path.corrected, distance,

@@ -12,7 +12,7 @@ namespace {
 /// Small integers of bfloat16: sums of their products are exact in any order.
 Tensor integers(at::IntArrayRef shape) { return torch::randint(-3, 4, shape).to(at::kBFloat16); }
 
-/// The same values in another layout: columns lie together.
+/// Lays a matrix out by columns; its values stay.
 Tensor by_columns(const Tensor& x) {
   return x.transpose(-2, -1).contiguous().transpose(-2, -1).detach();
 }

@@ -7,6 +7,7 @@
 
 #include "data/samples/taught_samples.h"
 #include "modules/execute/float_executor.h"
+#include "modules/model/encoder_network.h"
 #include "modules/model/media_readers.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_message.h"
@@ -66,9 +67,7 @@ TEST_CASE("a model that learns from itself has nothing to learn", "[trainer][dis
   modules::FloatExecutor executor(model.weights, at::kFloat);
   const Texts texts = texts_of(model);
   const data::TaughtSamples samples(*texts.train, media_readers(model));
-  modules::Network towers = model.network;
-  std::erase_if(towers.stages,
-                [](const modules::Stage& stage) { return stage.stream == Modality::kText; });
+  const modules::Network towers = modules::without_decoder(model.network);
   std::vector<FrozenTower> encoders;
   for (const modules::Tower& tower : model.config.towers)
     encoders.push_back(frozen_tower(model, tower, /*with_alignment=*/false, at::kFloat));
