@@ -20,11 +20,11 @@ class Positions {
 
 }  // namespace
 
-PairedForward paired_forward(const modules::Network& network, const modules::State& start,
+PairedForward paired_forward(const modules::Network& network, const PairedStates& start,
                              modules::Executor& reference, modules::Executor& quantized,
                              DistanceKind kind,
                              const modules::GradientCheckpointing& checkpointing) {
-  PairedForward paired{start, start, {}};
+  PairedForward paired{start, {}};
   Positions positions;
   modules::State &fp = paired.reference, &q = paired.quantized;
   for (const modules::Stage& stage : network.stages) {

@@ -8,6 +8,7 @@
 #include "tests/support/standin_device.h"
 #include "tests/support/temporary_directory.h"
 #include "trainer/experiment/experiment.h"
+#include "trainer/train/gradient_checkpointing.h"
 #include "trainer/train/train_loop.h"
 
 using namespace dualpath;

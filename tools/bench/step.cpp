@@ -1,6 +1,7 @@
 #include <torch/utils.h>
 
 #include "tools/bench/bench.h"
+#include "trainer/train/gradient_checkpointing.h"
 #include "trainer/train/objective.h"
 #include "trainer/train/optimizer.h"
 

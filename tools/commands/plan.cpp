@@ -67,6 +67,15 @@ std::string config_line(const trainer::PlanReport& report) {
       report.config->string(), size_text(report.prediction.peak_resident_bytes.value()));
 }
 
+/// Both ways' memory, and the one taken: "strategy: blockwise, since …; at least 49.0 GB end to
+/// end, 6.1 GB blockwise".
+std::string strategy_line(const trainer::StrategyChoice& choice) {
+  return fmt::format("strategy: {}, {}; at least {} end to end{}\n",
+                     name_in(trainer::kStrategies, choice.strategy), choice.why,
+                     size_text(choice.end_to_end),
+                     choice.blockwise ? ", " + size_text(*choice.blockwise) + " blockwise" : "");
+}
+
 /// The facts that a person wants before the run.
 std::string summary_of(const trainer::PlanReport& report,
                        const std::vector<std::string>& in_float) {
@@ -80,12 +89,13 @@ std::string summary_of(const trainer::PlanReport& report,
         fmt::format("{} inputs smoothed before they are quantized\n", report.plan.folds.size());
   summary += fmt::format("keys and values of a token: {} -> {}\n", size_text(report.cache_bytes.fp),
                          size_text(report.cache_bytes.quantized));
-  summary += saved_line(report);
+  if (prediction.saved.kept > 0.0) summary += saved_line(report);
   if (const auto& [kept, checkpointed] = prediction.saved_by_towers; kept > 0.0)
     summary += fmt::format(
         "saved for backward by towers, a batch's pictures and clips: {}; with "
         "gradient_checkpointing {}\n",
         bytes_text(kept), bytes_text(checkpointed));
+  summary += strategy_line(report.strategy);
   return summary + (report.config ? config_line(report) : predicted_line(prediction));
 }
 

@@ -45,6 +45,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   clear_paths(recipe);
   recipe.evaluate = {};
   recipe.export_ = {};
+  recipe.memory_limit = 0;
   recipe.num_threads = 0;
   recipe.device = {};                           // a run may go on elsewhere
   recipe.compute = {};                          // changes no bit

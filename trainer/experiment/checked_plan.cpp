@@ -65,6 +65,13 @@ void check_trained_convs(const Recipe& recipe, const modules::WeightedNetwork& m
   }
 }
 
+void check_strategy(const Recipe& recipe) {
+  const std::string reason = why_not_blockwise(recipe);
+  if (recipe.train.strategy == Strategy::kBlockwise && !reason.empty())
+    throw RecipeMistakes({{"train.strategy",
+                           fmt::format("expected auto or end_to_end, {}, got blockwise", reason)}});
+}
+
 void check_trained_modules(const Recipe& recipe, const modules::Structure& structure) {
   const auto mistakes = mistakes_in_modules(recipe.train.modules, structure);
   if (!mistakes.empty()) throw RecipeMistakes(mistakes);
@@ -83,6 +90,7 @@ quant::Plan checked_plan(const Recipe& recipe, const modules::WeightedNetwork& m
   if (is_whole) collect(mistakes, [&] { check_trained_scales(recipe, plan); });
   if (is_whole) collect(mistakes, [&] { check_trained_convs(recipe, model, plan); });
   collect(mistakes, [&] { check_loss_weights(recipe, model.network); });
+  collect(mistakes, [&] { check_strategy(recipe); });
   collect(mistakes, [&] { check_trained_modules(recipe, model.structure); });
   const auto in_task = mistakes_in_task(recipe, model);
   mistakes.insert(mistakes.end(), in_task.begin(), in_task.end());

@@ -28,10 +28,12 @@ std::string name_of(const fs::path& directory, const fs::directory_entry& entry)
 bool is_run_file(std::string path) {
   static const std::regex kMade(
       R"(\.lock|recipe\.resolved\.yaml|calibration\.safetensors|selection\.json|report\.(json|html))"
-      R"(|control/|(control/)?(log\.jsonl|checkpoint-[0-9]+/))"
-      R"(|(control/)?checkpoint-[0-9]+/(trained\.safetensors|optimizer\.safetensors|state\.json))"
+      R"(|control/|blocks/([0-9]+/)?)"
+      R"(|(control/|blocks/[0-9]+/)?(log\.jsonl|checkpoint-[0-9]+/))"
+      R"(|(control/|blocks/[0-9]+/)?checkpoint-[0-9]+/)"
+      R"((trained\.safetensors|optimizer\.safetensors|state\.json))"
       R"(|process-[0-9]+\.log|features/([0-9a-f]{64}\.safetensors)?)"
-      R"(|runs/([a-z_]+/)*(events\.out\.tfevents\..+)?)");
+      R"(|runs/([a-z_0-9]+/)*(events\.out\.tfevents\..+)?)");
   path = without_temporaries(path);
   for (const char* earlier : {".previous/", ".aside/"}) {  // see previous_run.h
     if (path == earlier) return true;
@@ -74,6 +76,10 @@ void remove_stale_run_files(const fs::path& directory) {
   };
   remove(directory, "");
   remove(directory / "control", "control/");
+  if (const fs::path blocks = directory / "blocks"; fs::is_directory(blocks)) {
+    for (const auto& block : fs::directory_iterator(blocks))
+      remove(block.path(), "blocks/" + block.path().filename().string() + "/");
+  }
   remove(directory / kFeatures, std::string(kFeatures) + "/");
 }
 

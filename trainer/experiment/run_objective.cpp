@@ -12,6 +12,7 @@
 #include "trainer/experiment/run_files.h"
 #include "trainer/train/alignment_objective.h"
 #include "trainer/train/distillation_objective.h"
+#include "trainer/train/gradient_checkpointing.h"
 #include "trainer/train/head_chunks.h"
 
 namespace dualpath::trainer {

@@ -157,6 +157,12 @@ std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& t
   return mistakes;
 }
 
+std::string why_not_blockwise(const Recipe& recipe) {
+  if (!recipe.quantizes()) return "since the recipe quantizes nothing";
+  if (recipe.loss.hidden == 0.0) return "since loss.hidden, by which blocks are trained, is 0";
+  return "";
+}
+
 const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Modality modality) {
   for (const modules::Tower& tower : config.towers) {
     if (tower.placeholder.modality == modality) return &tower;
@@ -195,17 +201,6 @@ std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
                            fmt::join(modules, ", "), key, name)}};
   }
   return {};
-}
-
-modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups,
-                                                bool on) {
-  if (!on) return {};
-  std::multimap<std::string, torch::Tensor> trained;
-  for (const ParameterGroup& group : groups) {
-    for (const auto& [name, tensor] : group.parameters)
-      trained.emplace(name.substr(name.find('.') + 1), tensor);
-  }
-  return modules::GradientCheckpointing(std::move(trained));
 }
 
 }  // namespace dualpath::trainer

@@ -8,7 +8,6 @@
 
 #include "data/base/recipe_mistakes.h"
 #include "modules/correction/corrections.h"
-#include "modules/execute/gradient_checkpointing.h"
 #include "modules/model/model.h"
 #include "modules/weights/weight_store.h"
 #include "quant/calibrate/calibration.h"
@@ -42,6 +41,9 @@ std::vector<RecipeMistake> mistakes_in_modules(const std::vector<std::string>& t
 std::vector<RecipeMistake> mistakes_in_task(const Recipe& recipe,
                                             const modules::WeightedNetwork& model);
 
+/// The reason for which a recipe cannot be trained block by block, "since …"; empty if it can.
+std::string why_not_blockwise(const Recipe& recipe);
+
 /// The tower of a modality; null if the model has none.
 const modules::Tower* tower_of(const modules::ModelConfig& config, modules::Modality modality);
 
@@ -53,9 +55,5 @@ Trainables quantized_trainables(const Recipe& recipe, const modules::WeightedNet
 /// nothing else.
 Trainables control_trainables(const Recipe& recipe, const modules::WeightedNetwork& model,
                               const quant::Plan& plan);
-
-/// The way in which a path's stages run, by `train.gradient_checkpointing`. The names in `groups`
-/// tell what each stage trains: a kind ("correction", "scale", "weight"), a dot, the module's path.
-modules::GradientCheckpointing checkpointing_of(const std::vector<ParameterGroup>& groups, bool on);
 
 }  // namespace dualpath::trainer

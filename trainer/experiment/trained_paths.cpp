@@ -5,6 +5,7 @@
 #include "data/base/error.h"
 #include "trainer/experiment/same_run.h"
 #include "trainer/experiment/selection_file.h"
+#include "trainer/train/blockwise.h"
 #include "trainer/train/checkpoint.h"
 
 namespace dualpath::trainer {
@@ -44,6 +45,17 @@ std::vector<std::string> dropped_stages(const RunDirectory& directory, std::int6
   return dropped;
 }
 
+/// Loads what was trained end to end, or block by block, and returns the steps behind it.
+std::int64_t load_trained(const Experiment& experiment, const RunDirectory& directory,
+                          const Trainables& trainables, const std::string& fingerprint) {
+  if (!is_trained_blockwise(*experiment.processes, directory))
+    return load_newest(directory.path(), trainables, experiment, fingerprint);
+  const TrainOptions& options = experiment.recipe.train;
+  return load_blocks(directory.path(), options,
+                     blocks_of(experiment.model.network, trainables.groups, options.block_size),
+                     fingerprint, *experiment.processes);
+}
+
 void drop_unselected(Processes& processes, const RunDirectory& directory, std::int64_t step,
                      modules::Corrections& corrections) {
   const nlohmann::json dropped =
@@ -62,7 +74,7 @@ TrainedPaths load_paths(const Experiment& experiment, const RunDirectory& direct
   paths.quantized =
       std::make_unique<QuantizedPath>(experiment, paths.calibration, paths.control->executor);
   const std::string& fingerprint = paths.calibration.source.fingerprint;
-  paths.steps = load_newest(directory.path(), paths.quantized->trainables, experiment, fingerprint);
+  paths.steps = load_trained(experiment, directory, paths.quantized->trainables, fingerprint);
   drop_unselected(processes, directory, paths.steps, paths.quantized->trainables.corrections);
   paths.control_steps =
       load_newest(directory.control(), paths.control->trainables, experiment, fingerprint);
@@ -70,6 +82,11 @@ TrainedPaths load_paths(const Experiment& experiment, const RunDirectory& direct
 }
 
 }  // namespace
+
+bool is_trained_blockwise(Processes& processes, const RunDirectory& directory) {
+  const bool is_there = std::filesystem::exists(block_directory(directory.path(), 0).parent_path());
+  return processes.broadcast("blocks", is_there ? "there" : "") == "there";
+}
 
 quant::Calibration shared_calibration(const Experiment& experiment, quant::Calibration calibration,
                                       const RunDirectory& directory) {

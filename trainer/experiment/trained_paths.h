@@ -18,6 +18,9 @@ struct TrainedPaths {
   std::int64_t steps = 0, control_steps = 0;
 };
 
+/// Whether a run's directory holds blocks, so that it is trained block by block.
+bool is_trained_blockwise(Processes& processes, const RunDirectory& directory);
+
 /// Gives every process the first's calibration; the others' arguments are ignored.
 quant::Calibration shared_calibration(const Experiment& experiment, quant::Calibration calibration,
                                       const RunDirectory& directory);

@@ -10,6 +10,7 @@
 #include "quant/stored/layout.h"
 #include "quant/transform/transform.h"
 #include "trainer/predict/weight_memory.h"
+#include "trainer/train/blocks.h"
 #include "trainer/train/head_chunks.h"
 
 namespace dualpath::trainer {
@@ -112,24 +113,97 @@ double chunk_bytes(const Recipe& recipe, const modules::Head& head, const Weight
          static_cast<double>(c10::elementSize(recipe.model.dtype));
 }
 
-/// Adds up what `train` takes in each process, of which `saved` is a layer's share a token.
+double source_bytes(const Recipe& recipe, const WeightStore& weights, const Counted& counted) {
+  std::int64_t bytes = 0;
+  for (const quant::PlannedBytes& tensor : quant::planned_bytes({}, weights, recipe.model.dtype)) {
+    if (counted(tensor.name)) bytes += tensor.bytes;
+  }
+  return static_cast<double>(bytes);
+}
+
+double tokens_of_pass(const Recipe& recipe) {
+  return static_cast<double>(recipe.train.per_device_train_batch_size) *
+         static_cast<double>(recipe.data.window);
+}
+
+double saved_of_layer(const Recipe& recipe, const SavedBytes& saved) {
+  return recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
+}
+
+/// Adds up what `train` takes end to end in each process, of which `saved` is a layer's share a
+/// token.
 double added_up(const Recipe& recipe, const modules::WeightedNetwork& model,
                 const quant::Plan& plan, const WeightStore& weights, const SavedBytes& saved,
                 int processes = 1) {
-  const auto source = static_cast<double>(
-      quant::total_bytes(quant::planned_bytes({}, *model.weights, recipe.model.dtype)));
-  const double tokens = static_cast<double>(recipe.train.per_device_train_batch_size) *
-                        static_cast<double>(recipe.data.window);
+  const double tokens = tokens_of_pass(recipe);
   const double trained = trained_bytes(weights) +
                          kBytesOfTrained * static_cast<double>(correction_parameters(recipe, plan));
   // Half of it are moments, which the processes may divide.
   const double elsewhere =
       recipe.train.shard_optimizer ? trained / 2 * (1.0 - 1.0 / processes) : 0.0;
-  const double of_layer = recipe.train.gradient_checkpointing ? saved.checkpointed : saved.kept;
-  return source + weight_bytes(recipe, plan, *model.weights) + trained - elsewhere +
+  return source_bytes(recipe, *model.weights, kAllCounted) +
+         weight_bytes(recipe, plan, *model.weights) + trained - elsewhere +
          table_bytes(recipe, model.network.head, weights) +
-         of_layer * tokens * static_cast<double>(model.config.num_hidden_layers) +
+         saved_of_layer(recipe, saved) * tokens *
+             static_cast<double>(model.config.num_hidden_layers) +
          chunk_bytes(recipe, model.network.head, weights, tokens);
+}
+
+/// Bytes that both paths' states between two blocks take, in all passes of a process.
+double bytes_of_states(const Recipe& recipe, const modules::ModelConfig& config) {
+  constexpr double kIdsAndTargets = 2 * sizeof(std::int64_t) + sizeof(bool);
+  const auto passes =
+      static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
+  const double hidden = 2.0 * static_cast<double>(config.hidden_size) *
+                        static_cast<double>(c10::elementSize(recipe.model.dtype));
+  const double rotation = static_cast<double>(config.head_dim) * sizeof(float);
+  return passes * tokens_of_pass(recipe) * (hidden + rotation + kIdsAndTargets);
+}
+
+/// Adds up what training one block takes: its weights, and what is saved and trained in it.
+double block_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
+                   const quant::Plan& plan, const WeightStore& weights, const SavedBytes& saved,
+                   const modules::Network& block) {
+  const bool has_head = block.head.exists();
+  const auto counted = [&](const std::string& name) {
+    const auto holds = [&](const modules::Stage& stage) {
+      return name.starts_with(stage.name + ".");
+    };
+    return std::ranges::any_of(block.stages, holds) ||
+           (has_head && name == model.weights->canonical(block.head.ref.weight_name()));
+  };
+  const auto layers =
+      static_cast<double>(std::ranges::count_if(block.stages, [](const modules::Stage& stage) {
+        return stage.correctable && stage.stream == modules::Modality::kText;
+      }));
+  const double tokens = tokens_of_pass(recipe);
+  return source_bytes(recipe, *model.weights, counted) +
+         weight_bytes(recipe, plan, *model.weights, counted) + trained_bytes(weights, counted) +
+         saved_of_layer(recipe, saved) * tokens * layers +
+         (has_head ? table_bytes(recipe, block.head, weights) +
+                         chunk_bytes(recipe, block.head, weights, tokens)
+                   : 0.0);
+}
+
+/// Adds up what `train` takes block by block: the states, the values of all that is trained, and
+/// the largest block.
+double added_up_blockwise(const Recipe& recipe, const modules::WeightedNetwork& model,
+                          const quant::Plan& plan, const WeightStore& weights,
+                          const SavedBytes& saved) {
+  double largest = 0.0;
+  for (const Block& block : blocks_of(model.network, {}, recipe.train.block_size))
+    largest = std::max(largest, block_bytes(recipe, model, plan, weights, saved, block.network));
+  const double values = trained_bytes(weights) / kBytesOfTrained * sizeof(float) +
+                        static_cast<double>(correction_parameters(recipe, plan)) * sizeof(float);
+  return bytes_of_states(recipe, model.config) + values + largest;
+}
+
+double bytes_by_strategy(const Recipe& recipe, const modules::WeightedNetwork& model,
+                         const quant::Plan& plan, const SavedBytes& saved, int processes) {
+  const modules::WeightOverlay weights = trained_overlay(recipe, model, plan);
+  return recipe.train.strategy == Strategy::kBlockwise
+             ? added_up_blockwise(recipe, model, plan, weights, saved)
+             : added_up(recipe, model, plan, weights, saved, processes);
 }
 
 }  // namespace
@@ -141,16 +215,15 @@ Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetw
   const SavedBytes saved = saved_bytes(recipe, model.config, plan);
   return {.exported = quant::planned_bytes(plan, weights, recipe.model.dtype),
           .correction_parameters = correction_parameters(recipe, plan),
-          .peak_resident_bytes =
-              static_cast<std::int64_t>(baseline + added_up(recipe, model, plan, weights, saved)),
+          .peak_resident_bytes = static_cast<std::int64_t>(
+              baseline + bytes_by_strategy(recipe, model, plan, saved, /*processes=*/1)),
           .saved = saved,
           .seconds = std::nullopt};
 }
 
 double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
                       const quant::Plan& plan, int processes) {
-  return added_up(recipe, model, plan, trained_overlay(recipe, model, plan),
-                  saved_bytes(recipe, model.config, plan), processes);
+  return bytes_by_strategy(recipe, model, plan, saved_bytes(recipe, model.config, plan), processes);
 }
 
 }  // namespace dualpath::trainer

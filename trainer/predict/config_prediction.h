@@ -12,7 +12,7 @@ Prediction predict_from_config(const Recipe& recipe, const modules::WeightedNetw
                                const quant::Plan& plan);
 
 /// Bytes that `train` takes at least in each of so many processes, as there, beside what a process
-/// holds before.
+/// holds before: end to end, or with Strategy::kBlockwise block by block.
 double training_bytes(const Recipe& recipe, const modules::WeightedNetwork& model,
                       const quant::Plan& plan, int processes = 1);
 

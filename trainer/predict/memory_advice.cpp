@@ -50,6 +50,16 @@ std::vector<Change> changes_of(const Recipe& recipe, int processes) {
     add(fmt::format("data.window={}", window),
         [&](Recipe& changed) { changed.data.window = window; });
   }
+  if (recipe.train.strategy == Strategy::kBlockwise) {
+    if (recipe.train.block_size > 1)
+      add("train.block_size=1", [](Recipe& changed) { changed.train.block_size = 1; });
+    if (const std::int64_t steps = recipe.train.max_steps / 2; steps > 0)
+      add(fmt::format("train.max_steps={}", steps),
+          [&](Recipe& changed) { changed.train.max_steps = steps; });
+  } else if (why_not_blockwise(recipe).empty()) {
+    add("train.strategy=blockwise",
+        [](Recipe& changed) { changed.train.strategy = Strategy::kBlockwise; });
+  }
   if (processes > 1 && !recipe.train.shard_optimizer) {
     add("train.shard_optimizer=true",
         [](Recipe& changed) { changed.train.shard_optimizer = true; });

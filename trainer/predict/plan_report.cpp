@@ -8,12 +8,13 @@ namespace dualpath::trainer {
 namespace {
 
 PlanReport report_on(const Recipe& recipe, const modules::WeightedNetwork& model,
-                     const quant::Plan& plan, Prediction prediction) {
+                     const quant::Plan& plan, StrategyChoice strategy, Prediction prediction) {
   const at::ScalarType dtype = recipe.model.dtype;
   const auto cache_bytes = [&](const quant::Plan& by) {
     return quant::cache_bytes_per_token(by, model.structure, dtype);
   };
   return {.plan = plan,
+          .strategy = std::move(strategy),
           .prediction = std::move(prediction),
           .hidden_size = model.config.hidden_size,
           .parameters = modules::parameter_count(*model.weights),
@@ -22,17 +23,23 @@ PlanReport report_on(const Recipe& recipe, const modules::WeightedNetwork& model
 }
 
 PlanReport report_on_model(Recipe recipe) {
-  const Experiment experiment = open_experiment(std::move(recipe));
+  Experiment experiment = open_experiment(std::move(recipe));
   const Texts texts = load_texts(experiment.recipe.data, experiment.model);
-  return report_on(experiment.recipe, experiment.model, experiment.plan,
+  const StrategyChoice strategy =
+      choose_strategy(experiment.recipe, experiment.model, experiment.plan);
+  experiment.recipe = with_strategy(std::move(experiment.recipe), strategy.strategy);
+  return report_on(experiment.recipe, experiment.model, experiment.plan, strategy,
                    predict(experiment, texts));
 }
 
-PlanReport report_on_config(const Recipe& recipe) {
+PlanReport report_on_config(Recipe recipe) {
   use_threads(1);  // there is too little to compute for more
   const modules::WeightedNetwork model = modules::open_config(recipe.model.path);
   const quant::Plan plan = checked_plan(recipe, model);
-  PlanReport report = report_on(recipe, model, plan, predict_from_config(recipe, model, plan));
+  const StrategyChoice strategy = choose_strategy(recipe, model, plan);
+  recipe = with_strategy(std::move(recipe), strategy.strategy);
+  PlanReport report =
+      report_on(recipe, model, plan, strategy, predict_from_config(recipe, model, plan));
   report.config = recipe.model.path / "config.json";
   return report;
 }
@@ -40,7 +47,7 @@ PlanReport report_on_config(const Recipe& recipe) {
 }  // namespace
 
 PlanReport plan_report(Recipe recipe) {
-  return modules::holds_config_alone(recipe.model.path) ? report_on_config(recipe)
+  return modules::holds_config_alone(recipe.model.path) ? report_on_config(std::move(recipe))
                                                         : report_on_model(std::move(recipe));
 }
 

@@ -8,6 +8,7 @@
 
 #include "quant/plan/plan.h"
 #include "trainer/predict/prediction.h"
+#include "trainer/predict/strategy.h"
 #include "trainer/recipe/options.h"
 
 namespace dualpath::trainer {
@@ -15,6 +16,7 @@ namespace dualpath::trainer {
 /// Says before anything runs which tensors a recipe quantizes, how, and at what cost.
 struct PlanReport {
   quant::Plan plan;
+  StrategyChoice strategy;
   Prediction prediction;
   std::int64_t hidden_size = 0;
   std::int64_t parameters = 0;  ///< the model's, without corrections

@@ -18,9 +18,11 @@
 #include "trainer/evaluate/evaluation.h"
 #include "trainer/experiment/rows.h"
 #include "trainer/experiment/run_objective.h"
+#include "trainer/predict/config_prediction.h"
 #include "trainer/predict/device_memory.h"
 #include "trainer/predict/saved_bytes.h"
 #include "trainer/predict/weight_memory.h"
+#include "trainer/train/gradient_checkpointing.h"
 #include "trainer/train/head_chunks.h"
 #include "trainer/train/objective.h"
 
@@ -166,9 +168,11 @@ double encoder_seconds(const TeacherTowers& teacher, const data::Batch& batch) {
   return frozen_seconds(teacher.encoders, *teacher.executor, taught_files(batch));
 }
 
-/// What one optimizer step, one calibration window and the evaluation of one batch cost.
+/// What one optimizer step, one calibration window and the evaluation of one batch cost. What the
+/// recipe does not ask for costs nothing, and is not run to find that out.
 struct Costs {
   Cost calibrated, repaired, adapted, evaluated;  ///< seconds; of a step without frozen towers
+  Cost passed;                                    ///< of a step's batch through trained blocks
   double frozen;                                  ///< seconds of a step's files in frozen towers
   std::optional<Cost> memory;                     ///< bytes, of a step
   SavedBytes saved, saved_by_towers;
@@ -177,7 +181,6 @@ struct Costs {
   double trained_bytes;    ///< of what trained weights take beside what frozen ones do
   double table_bytes;      ///< of the prepared table
   std::int64_t step_rows;  ///< of the head, at a time in `repaired`
-  bool control;            ///< whether there is one to train
 };
 
 /// Makes the paths of a finished run before anything is trained.
@@ -227,30 +230,56 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
   const auto evaluate = [&](const modules::Network& network, const data::Batch& batch) {
     evaluate_batch(network, rows.rows(), batch);
   };
+  const auto pass = [&](const modules::Network& network, const data::Batch& batch) {
+    const torch::NoGradGuard no_grad;
+    for (modules::Executor* executor : {static_cast<modules::Executor*>(&control.executor),
+                                        static_cast<modules::Executor*>(&path.corrected)}) {
+      modules::State state = modules::make_state(batch, executor->device());
+      modules::run(network, *executor, state);
+    }
+  };
+  const bool is_blockwise = experiment.recipe.train.strategy == Strategy::kBlockwise;
   // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
   constexpr std::size_t kTimed = 3, kHeld = 8;
   const modules::Network& network = experiment.model.network;
   const Probe on_step(network, step, kTimed, rows_of_step), adapted(network, step, kTimed),
       on_window(network, window, kTimed), on_evaluated(network, evaluated, kTimed),
       held(network, step, kHeld, rows_of_step);
+  const bool has_control = paths.control_steps > 0, quantizes = experiment.recipe.quantizes();
+  // A run that is to take the memory of one block keeps no weights from one measurement to the
+  // next.
+  const auto let_go = [&](const auto& measured) {
+    if (is_blockwise) {
+      for (const Row& row : rows.rows()) row.executor->release();
+      path.corrected.release();
+      control.executor.release();
+      observe.release();
+      release_freed_memory();
+    }
+    return measured;
+  };
   return {
-      .calibrated = on_window.seconds(calibrate),
-      .repaired = on_step.seconds(repair),
-      .adapted = adapted.seconds(adapt),
-      .evaluated = on_evaluated.seconds(evaluate, /*repeats=*/1),
+      .calibrated =
+          let_go(experiment.plan.needs_calibration() ? on_window.seconds(calibrate) : Cost{}),
+      .repaired = let_go(on_step.seconds(repair)),
+      .adapted = has_control ? adapted.seconds(adapt) : Cost{},
+      .evaluated = let_go(on_evaluated.seconds(evaluate, /*repeats=*/1)),
+      .passed = let_go(is_blockwise ? on_step.seconds(pass) : Cost{}),
       .frozen = frozen_seconds(parts.frozen, path.corrected, step) +
                 (teacher ? encoder_seconds(teacher->towers, step) : 0.0),
-      .memory = held.bytes(experiment.recipe.model.device, repair),
-      .saved = saved_bytes_of_layer(experiment.model, loss.distance, step, control.executor, path),
-      .saved_by_towers =
-          saved_bytes_of_towers(network, loss.distance, step, control.executor, path),
+      .memory = is_blockwise ? std::nullopt : held.bytes(experiment.recipe.model.device, repair),
+      .saved = let_go(quantizes ? saved_bytes_of_layer(experiment.model, loss.distance, step,
+                                                       control.executor, path)
+                                : SavedBytes{}),
+      .saved_by_towers = let_go(
+          quantizes ? saved_bytes_of_towers(network, loss.distance, step, control.executor, path)
+                    : SavedBytes{}),
       .exported = quant::planned_bytes(experiment.plan, *path.trainables.weights,
                                        experiment.recipe.model.dtype),
       .correction_parameters = path.trainables.corrections.parameter_count(),
       .trained_bytes = trained_bytes(*path.trainables.weights),
       .table_bytes = table_bytes(experiment.recipe, network.head, *path.trainables.weights),
-      .step_rows = rows_of_step,
-      .control = paths.control_steps > 0};
+      .step_rows = rows_of_step};
 }
 
 /// The samples that an evaluation of all sets scores. Answers are not counted.
@@ -312,11 +341,18 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
       .seconds = PredictedSeconds{
           .calibrate = cost_of(costs.calibrated, window) * calibrated /
                        static_cast<double>(window.ids.size(0)),
-          .train = cost_of(costs.repaired, step, costs.step_rows) * steps + frozen,
-          .control = costs.control ? cost_of(costs.adapted, step) * steps : 0.0,
+          .train = (cost_of(costs.repaired, step, costs.step_rows) + costs.passed.of(layers, 0)) *
+                       steps +
+                   frozen,
+          .control = cost_of(costs.adapted, step) * steps,
           .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
                       static_cast<double>(recipe.evaluate.batch_size)}};
-  if (costs.memory) {
+  if (recipe.train.strategy == Strategy::kBlockwise) {
+    const double peak = baseline + training_bytes(recipe, experiment.model, experiment.plan,
+                                                  experiment.processes->size());
+    (recipe.model.device.is_cpu() ? prediction.peak_resident_bytes : prediction.peak_device_bytes) =
+        static_cast<std::int64_t>(peak);
+  } else if (costs.memory) {
     const double held = weight_bytes(recipe, experiment.plan, *experiment.model.weights) +
                         costs.trained_bytes + costs.table_bytes +
                         cost_of(*costs.memory, step, costs.step_rows);

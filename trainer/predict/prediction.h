@@ -21,9 +21,15 @@ struct Prediction {
   /// Peak of `train` on the CPU; needs a kernel that can tell.
   std::optional<std::int64_t> peak_resident_bytes;
   std::optional<std::int64_t> peak_device_bytes = {};  ///< of `train` on a GPU, of its memory
-  SavedBytes saved;  ///< for backward, by a layer of the quantized path, a token: exact
+  /// For backward, by a layer of the quantized path, a token: exact. 0 for training in float.
+  SavedBytes saved;
   SavedBytes saved_by_towers = {};          ///< likewise, of a step's pictures and clips
   std::optional<PredictedSeconds> seconds;  ///< nothing where there are no weights to run with
+
+  /// Bytes of the memory that computes; nothing if they could not be found out.
+  std::optional<std::int64_t> peak_memory_bytes() const {
+    return peak_device_bytes ? peak_device_bytes : peak_resident_bytes;
+  }
 };
 
 /// Predicts by running the recipe's own work: a calibration window, a training step of either path,

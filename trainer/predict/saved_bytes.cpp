@@ -8,6 +8,7 @@
 #include "modules/model/encoder_network.h"
 #include "modules/network/batch_state.h"
 #include "quant/compare/paired_forward.h"
+#include "trainer/train/gradient_checkpointing.h"
 
 namespace dualpath::trainer {
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "data/samples/batch.h"
+#include "modules/execute/gradient_checkpointing.h"
 #include "trainer/experiment/experiment.h"
 
 namespace dualpath::trainer {

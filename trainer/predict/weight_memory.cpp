@@ -23,11 +23,12 @@ bool has_integer_gradients(const Recipe& recipe, const quant::PlannedLinear& lin
 }  // namespace
 
 double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
-                    const modules::WeightStore& weights) {
+                    const modules::WeightStore& weights, const Counted& counted) {
   const at::ScalarType dtype = recipe.model.dtype;
   const auto element = static_cast<double>(c10::elementSize(dtype));
   double bytes = 0.0;
   for (const std::string& name : weights.names()) {
+    if (!counted(name)) continue;
     const modules::WeightInfo info = weights.info(name);
     const bool is_mapped = recipe.model.device.is_cpu() && !info.decoded;
     if (is_mapped && info.dtype == dtype) continue;
@@ -35,6 +36,7 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
     bytes += elements(info) * (element - left);
   }
   for (const quant::PlannedLinear& linear : plan.linears) {
+    if (!counted(linear.ref.weight_name())) continue;
     const bool is_shared =
         quant::kind_of(linear, recipe.compute, recipe.model.device) == quant::WeightKind::kCodes;
     const double codes = is_shared ? 1.0 : 2.0;
@@ -54,10 +56,11 @@ double table_bytes(const Recipe& recipe, const modules::Head& head,
          static_cast<double>(c10::elementSize(dtype));
 }
 
-double trained_bytes(const modules::WeightStore& weights) {
+double trained_bytes(const modules::WeightStore& weights, const Counted& counted) {
   double bytes = 0.0;
   for (const std::string& name : weights.names()) {
-    if (weights.is_trained(name)) bytes += kBytesOfTrained * elements(weights.info(name));
+    if (counted(name) && weights.is_trained(name))
+      bytes += kBytesOfTrained * elements(weights.info(name));
   }
   return bytes;
 }

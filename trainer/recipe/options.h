@@ -62,6 +62,14 @@ enum class ReportTo { kTensorboard, kNone };
 inline constexpr Named<ReportTo> kReportTo[] = {{"tensorboard", ReportTo::kTensorboard},
                                                 {"none", ReportTo::kNone}};
 
+/// The way through the layers of a training run. kEndToEnd: every step runs the whole model.
+/// kBlockwise: blocks are trained one after the other, so that memory holds one of them. kAuto: end
+/// to end where memory_limit allows it.
+enum class Strategy { kAuto, kEndToEnd, kBlockwise };
+inline constexpr Named<Strategy> kStrategies[] = {{"auto", Strategy::kAuto},
+                                                  {"end_to_end", Strategy::kEndToEnd},
+                                                  {"blockwise", Strategy::kBlockwise}};
+
 /// The learning rates of all that may be trained; 0 freezes.
 struct TrainableOptions {
   double corrections = 1e-3;
@@ -83,7 +91,9 @@ struct FeatureCacheOptions {
 /// The keys of a recipe's `train`, named as Hugging Face's TrainingArguments.
 struct TrainOptions {
   std::filesystem::path output_dir;
-  std::int64_t max_steps = 200;
+  std::int64_t max_steps = 200;  ///< of each block, if trained blockwise
+  Strategy strategy = Strategy::kAuto;
+  std::int64_t block_size = 1;  ///< stages of a block that may carry a correction
   std::int64_t per_device_train_batch_size = 2;
   std::int64_t gradient_accumulation_steps = 1;
   bool gradient_checkpointing = false;  ///< takes less memory and more time; same bits
@@ -165,7 +175,9 @@ struct Recipe {
   /// trainer::choose_device() puts the one that is there into model.device.
   std::optional<at::Device> device = {};
   quant::Compute compute = quant::Compute::kInteger;  ///< same bits either way
-  std::int64_t num_threads = 0;                       ///< 0: as many as the machine has cores
+  /// Bytes that training may take; 0: what the machine, or the GPU, has free.
+  std::int64_t memory_limit = 0;
+  std::int64_t num_threads = 0;  ///< 0: as many as the machine has cores
   std::uint64_t seed = 0;
   RecipePlaces places;  ///< places of the values, for messages about them
 

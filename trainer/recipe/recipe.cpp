@@ -12,6 +12,7 @@
 #include "data/files/file.h"
 #include "data/patterns/target.h"
 #include "quant/visit_args.h"
+#include "trainer/recipe/byte_size.h"
 #include "trainer/recipe/reader.h"
 #include "trainer/recipe/writer.h"
 
@@ -258,6 +259,8 @@ void visit_feature_cache(RecipeVisitor& visitor, FeatureCacheOptions& cache) {
 void visit_train(RecipeVisitor& visitor, TrainOptions& train) {
   visitor.path("output_dir", train.output_dir, Presence::kRequired);
   visitor.integer("max_steps", train.max_steps, kCount);
+  visitor.choice("strategy", train.strategy, kStrategies);
+  visitor.integer("block_size", train.block_size, kCount);
   visitor.integer("per_device_train_batch_size", train.per_device_train_batch_size, kCount);
   visitor.integer("gradient_accumulation_steps", train.gradient_accumulation_steps, kCount);
   visitor.boolean("gradient_checkpointing", train.gradient_checkpointing);
@@ -337,6 +340,17 @@ void visit_device(RecipeVisitor& visitor, std::optional<at::Device>& device) {
   device = device_named(word);
 }
 
+void visit_memory_limit(RecipeVisitor& visitor, std::int64_t& limit) {
+  const auto mistake = [](const std::string& text) -> std::optional<std::string> {
+    if (text == kAuto || byte_size(text)) return std::nullopt;
+    return fmt::format("expected auto, or bytes as in 8GB, 7.5 GiB or 8000000000, got {}",
+                       printable(text));
+  };
+  std::string text = limit > 0 ? std::to_string(limit) : std::string(kAuto);
+  visitor.text("memory_limit", text, mistake);
+  limit = byte_size(text).value_or(0);
+}
+
 void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("model", [&] { visit_model(visitor, recipe.model); });
   visitor.section("data", [&] { visit_data(visitor, recipe.data); });
@@ -348,6 +362,7 @@ void visit_recipe(RecipeVisitor& visitor, Recipe& recipe) {
   visitor.section("export", [&] { visit_export(visitor, recipe.export_); });
   visit_device(visitor, recipe.device);
   visitor.choice("compute", recipe.compute, quant::kComputes);
+  visit_memory_limit(visitor, recipe.memory_limit);
   visitor.integer("num_threads", recipe.num_threads, {0, 1024});
   auto seed = static_cast<std::int64_t>(recipe.seed);
   visitor.integer("seed", seed, {.low = 0});

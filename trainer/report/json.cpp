@@ -10,7 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-json optional_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
+template <class T>
+json optional_json(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
 
 json range_json(const quant::ObservedRange& range) {
   return {{"min", range.min}, {"max", range.max}, {"count", range.count}};
@@ -143,12 +146,17 @@ json to_json(const LoopResult& result) {
 }
 
 json to_json(const TrainingResult& result) {
-  json object{{"train", to_json(result.train)},
+  json object{{"strategy", name_in(kStrategies, result.strategy)},
+              {"train", to_json(result.train)},
               {"selection", selection_json(result.selection)},
               {"parameters", result.parameters},
               {"correction_bytes", result.correction_bytes},
               {"peak_resident_bytes", result.peak_resident_bytes}};
   if (result.peak_device_bytes) object["peak_device_bytes"] = *result.peak_device_bytes;
+  for (const auto& [name, train] : result.blocks) {
+    object["blocks"].push_back(to_json(train));
+    object["blocks"].back()["name"] = name;
+  }
   if (result.control) object["control"] = to_json(*result.control);
   if (result.ctc)
     object["ctc"] = {{"clips", result.ctc->clips},
@@ -214,6 +222,12 @@ json to_json(const PlanReport& report) {
           {"hidden_size", report.hidden_size},
           {"parameters",
            {{"model", report.parameters}, {"corrections", prediction.correction_parameters}}},
+          {"strategy", name_in(kStrategies, report.strategy.strategy)},
+          {"predicted",
+           {{"peak_memory_bytes", optional_json(prediction.peak_memory_bytes())},
+            {"memory_limit", report.strategy.limit},
+            {"end_to_end_bytes", report.strategy.end_to_end},
+            {"blockwise_bytes", optional_json(report.strategy.blockwise)}}},
           {"prediction", to_json(prediction)},
           {"bytes",
            {{"fp", report.fp_bytes},

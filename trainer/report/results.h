@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "modules/config/modality.h"
@@ -27,7 +28,15 @@ struct CalibrationWork {
   double seconds = 0.0;
 };
 
+/// A block of a run that is trained block by block.
+struct BlockResult {
+  std::string name;
+  LoopResult train;
+};
+
 struct TrainingResult {
+  Strategy strategy = Strategy::kEndToEnd;
+  std::vector<BlockResult> blocks = {};  ///< that have something to train, in order
   LoopResult train = {};
   std::optional<LoopResult> control = {};
   std::vector<quant::SelectedStage> selection = {};

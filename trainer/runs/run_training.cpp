@@ -12,12 +12,17 @@
 #include "data/process/standard_streams.h"
 #include "trainer/experiment/run_objective.h"
 #include "trainer/experiment/selection_file.h"
+#include "trainer/experiment/trained_paths.h"
 #include "trainer/predict/device_memory.h"
 #include "trainer/predict/memory_advice.h"
 #include "trainer/predict/prediction.h"
+#include "trainer/predict/strategy.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
+#include "trainer/train/blockwise.h"
 #include "trainer/train/checkpoint.h"
+#include "trainer/train/gradient_checkpointing.h"
+#include "trainer/train/step_batches.h"
 
 namespace dualpath::trainer {
 namespace {
@@ -87,6 +92,50 @@ CtcErrors spell(const Experiment& experiment, const Texts& texts, QuantizedPath&
   return errors;
 }
 
+/// The strategy of a run: the one that it was begun with, else the one that fits.
+Strategy strategy_of(const Experiment& experiment, const RunDirectory& directory) {
+  const auto& [recipe, model, plan, processes] = experiment;
+  if (is_trained_blockwise(*processes, directory)) return Strategy::kBlockwise;
+  std::string chosen;
+  processes->on_first("strategy", [&] {
+    const bool has_begun =
+        !Checkpoints(directory.path(), recipe.train.save_total_limit).steps().empty();
+    const StrategyChoice choice =
+        has_begun ? StrategyChoice{} : choose_strategy(recipe, model, plan, processes->size());
+    chosen = name_in(kStrategies, choice.strategy);
+    if (choice.strategy == Strategy::kBlockwise)
+      write_notice(fmt::format(
+          "strategy: blockwise, {}{}\n", choice.why,
+          recipe.train.control ? "; the control, which is trained end to end, is left out" : ""));
+  });
+  chosen = processes->broadcast("strategy", chosen);
+  return chosen == name_in(kStrategies, Strategy::kBlockwise) ? Strategy::kBlockwise
+                                                              : Strategy::kEndToEnd;
+}
+
+/// Trains block after block. Returns the whole run's result, too: the last block's losses, and all
+/// blocks' seconds.
+LoopResult train_blocks(const Experiment& experiment, const data::Samples& samples,
+                        ControlPath& reference, QuantizedPath& path, const TrainJob& job,
+                        std::vector<BlockResult>& results) {
+  const Recipe& recipe = experiment.recipe;
+  const std::vector<Block> blocks =
+      blocks_of(experiment.model.network, path.trainables.groups, recipe.train.block_size);
+  StepBatches batches(samples, recipe.train, recipe.seed, *experiment.processes);
+  const std::vector<LoopResult> loops =
+      train_blockwise(job, recipe, blocks, [&](std::int64_t pass) { return batches.batch(pass); },
+                      {reference.executor, path.corrected, *path.trainables.weights});
+  LoopResult all{.steps = recipe.train.max_steps, .resumed = recipe.train.max_steps};
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (blocks[i].groups.empty()) continue;
+    results.push_back({blocks[i].name(), loops[i]});
+    all.resumed = std::min(all.resumed, loops[i].resumed);
+    all.seconds += loops[i].seconds;
+    all.last = loops[i].last;
+  }
+  return all;
+}
+
 TrainingResult train(const Experiment& experiment, const Texts& texts,
                      const RunDirectory& directory) {
   const Recipe& recipe = experiment.recipe;
@@ -108,20 +157,26 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
   const auto teacher = open_teacher(experiment, store.get());
   const auto taught = taught_samples(teacher.get(), *texts.train);
   const data::Samples& samples = taught ? *taught : *texts.train;
-  const ObjectiveParts parts =
-      objective_parts(experiment, path, *texts.train, teacher.get(), store.get());
-  const auto objective =
-      run_objective(experiment, experiment.model.network, control, path, parts, processes);
-  Optimizer optimizer(path.trainables.groups, recipe.train, processes);
   const TrainJob job{"train",
                      directory.path(),
                      calibration.source.fingerprint,
                      directory.events("train"),
                      &path.trainables.corrections,
                      processes};
-  TrainingResult result;
-  result.train = measured(
-      train_loop(job, recipe.train, recipe.seed, samples, *objective, optimizer), before, "train");
+  TrainingResult result{.strategy = recipe.train.strategy};
+  if (recipe.train.strategy == Strategy::kBlockwise) {
+    result.train = measured(train_blocks(experiment, samples, control, path, job, result.blocks),
+                            before, "train");
+  } else {
+    const ObjectiveParts parts =
+        objective_parts(experiment, path, *texts.train, teacher.get(), store.get());
+    const auto objective =
+        run_objective(experiment, experiment.model.network, control, path, parts, processes);
+    Optimizer optimizer(path.trainables.groups, recipe.train, processes);
+    result.train =
+        measured(train_loop(job, recipe.train, recipe.seed, samples, *objective, optimizer), before,
+                 "train");
+  }
   processes.on_first("select", [&] {
     if (recipe.loss.ctc > 0.0) result.ctc = spell(experiment, texts, path);
     if (!recipe.quantizes()) return;
@@ -166,7 +221,9 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
 
 TrainingResult run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory) {
-  return with_memory_advice(experiment, [&] { return train(experiment, texts, directory); });
+  Experiment chosen = experiment;
+  chosen.recipe = with_strategy(std::move(chosen.recipe), strategy_of(experiment, directory));
+  return with_memory_advice(chosen, [&] { return train(chosen, texts, directory); });
 }
 
 }  // namespace dualpath::trainer

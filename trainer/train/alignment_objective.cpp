@@ -66,15 +66,14 @@ void require_single_files(const data::Samples& samples) {
   }
 }
 
-UnreadLosses AlignmentObjective::run(const data::Batch& batch, const GlobalCount& count,
-                                     const BeforeBackward& before_backward) {
-  modules::State state = modules::make_state(batch, executor_.device());
-  frozen_.run(batch, executor_, state);
+UnreadLosses AlignmentObjective::run(const Pass& pass) {
+  modules::State state = modules::make_state(pass.batch, executor_.device());
+  frozen_.run(pass.batch, executor_, state);
   checkpointing_.run(stages_, executor_, state);
   Tensor sum = torch::zeros({}, executor_.device());
-  for (const Answered& one : answered(batch)) sum = sum + loss_of(one, state);
+  for (const Answered& one : answered(pass.batch)) sum = sum + loss_of(one, state);
   return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .alignment = weight_}, "alignment",
-                       sum, count, before_backward);
+                       sum, pass);
 }
 
 }  // namespace dualpath::trainer

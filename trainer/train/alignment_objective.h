@@ -37,8 +37,7 @@ class AlignmentObjective : public Objective {
 
   /// targets: the tokens of answers that are trained on.
   GlobalCount count(const data::Batch& batch) const override;
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override;
+  UnreadLosses run(const Pass& pass) override;
 
  private:
   /// A file whose answer is trained on: its tower, its place in the tower's batch, and the answer.

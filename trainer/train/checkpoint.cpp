@@ -73,9 +73,18 @@ void Checkpoints::write(const Content& content) const {
   checkpoint.commit();
 }
 
-std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint) const {
+std::int64_t Checkpoints::last_whole() const {
+  std::int64_t last = 0;
+  std::string damage;
+  for (const std::int64_t step : processes_.is_first() ? steps() : std::vector<std::int64_t>())
+    if (read_whole(step, damage)) last = step;
+  return std::stoll(processes_.broadcast("checkpoint", std::to_string(last)));
+}
+
+std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fingerprint,
+                                    NoneWhole none_whole) const {
   constexpr const char* kWhat = "checkpoint";
-  const Content first = processes_.is_first() ? read_last(fingerprint) : Content{};
+  const Content first = processes_.is_first() ? read_last(fingerprint, none_whole) : Content{};
   const std::int64_t step = std::stoll(processes_.broadcast(kWhat, std::to_string(first.step)));
   if (step == 0) return 0;
   const auto trained = processes_.broadcast(kWhat, first.trained);
@@ -84,24 +93,31 @@ std::int64_t Checkpoints::load_last(Optimizer& optimizer, const std::string& fin
   return step;
 }
 
-Checkpoints::Content Checkpoints::read_last(const std::string& fingerprint) const {
+Checkpoints::Content Checkpoints::read_last(const std::string& fingerprint,
+                                            NoneWhole none_whole) const {
   const std::vector<std::int64_t> found = steps();
   std::string damage;
   for (auto step = found.rbegin(); step != found.rend(); ++step) {
     auto content = read_whole(*step, damage);
-    if (!content) continue;
+    if (!content) {
+      write_notice(fmt::format("dualpath: {}; trying the checkpoint before it\n", damage));
+      continue;
+    }
     if (content->fingerprint != fingerprint) {
       throw Error("{}: made from another model, calibration or text; --restart starts anew",
                   path(*step).string());
     }
     return std::move(*content);
   }
-  if (!damage.empty()) throw Error("{}; no whole checkpoint is left", damage);
+  if (damage.empty()) return {};
+  if (none_whole == NoneWhole::kRefuse) throw Error("{}; no whole checkpoint is left", damage);
+  write_notice(fmt::format("dualpath: {}: no whole checkpoint is left; it begins anew\n",
+                           directory_.string()));
   return {};
 }
 
-/// Reads a whole checkpoint. Nothing if a file is missing or damaged; `damage` and a line on stderr
-/// then name the fault.
+/// Reads a whole checkpoint. Nothing if a file is missing or damaged; `damage` then names the
+/// fault.
 std::optional<Checkpoints::Content> Checkpoints::read_whole(std::int64_t step,
                                                             std::string& damage) const {
   const fs::path checkpoint = path(step);
@@ -112,7 +128,6 @@ std::optional<Checkpoints::Content> Checkpoints::read_whole(std::int64_t step,
                    read_checked(checkpoint / kOptimizer, files)};
   } catch (const Error& error) {
     damage = error.what();
-    write_notice(fmt::format("dualpath: {}; trying the checkpoint before it\n", damage));
     return std::nullopt;
   }
 }

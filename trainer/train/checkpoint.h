@@ -9,6 +9,9 @@
 
 namespace dualpath::trainer {
 
+/// What loading does where all checkpoints are damaged.
+enum class NoneWhole { kRefuse, kBeginAnew };
+
 /// Keeps a run's checkpoints, one directory each: "<directory>/checkpoint-<step>" with
 /// trained.safetensors, optimizer.safetensors and state.json (step, checksums). Each is written
 /// aside, fsynced, renamed. A checkpoint holds the state of all processes, which are equal: the
@@ -26,9 +29,13 @@ class Checkpoints {
   /// load_last.
   void save(std::int64_t step, const Optimizer& optimizer, const std::string& fingerprint) const;
   /// Loads the newest whole checkpoint into the optimizer's tensors and returns its step; 0 if
-  /// there is none. Damaged checkpoints are passed over, naming the file on stderr. It is an Error
-  /// if none is whole, or if the checkpoint belongs to another run.
-  std::int64_t load_last(Optimizer& optimizer, const std::string& fingerprint) const;
+  /// there is none. Damaged checkpoints are passed over, naming the file on stderr. If none is
+  /// whole, that is an Error, or with kBeginAnew 0. A checkpoint of another run is an Error.
+  std::int64_t load_last(Optimizer& optimizer, const std::string& fingerprint,
+                         NoneWhole none_whole = NoneWhole::kRefuse) const;
+  /// The step of the newest whole checkpoint; 0 if there is none. Reads them; the same in all
+  /// processes.
+  std::int64_t last_whole() const;
 
   /// Removes all but the newest save_total_limit. save() does so last. A run does so first, for an
   /// earlier one that was killed before it could.
@@ -46,7 +53,7 @@ class Checkpoints {
     modules::NamedTensors trained = {}, moments = {};
   };
   void write(const Content& content) const;
-  Content read_last(const std::string& fingerprint) const;
+  Content read_last(const std::string& fingerprint, NoneWhole none_whole) const;
   std::optional<Content> read_whole(std::int64_t step, std::string& damage) const;
 
   std::filesystem::path directory_;

@@ -59,15 +59,13 @@ GlobalCount CtcObjective::count(const data::Batch& batch) const {
   return count;
 }
 
-UnreadLosses CtcObjective::run(const data::Batch& batch, const GlobalCount& count,
-                               const BeforeBackward& before_backward) {
-  modules::State state = modules::make_state(batch, executor_.device());
+UnreadLosses CtcObjective::run(const Pass& pass) {
+  modules::State state = modules::make_state(pass.batch, executor_.device());
   checkpointing_.run(model_.network, executor_, state);
   const modules::Stream& stream = state.stream(Modality::kAudio);
   const Tensor sum = ctc_sum(model_.head.log_probabilities(stream.hidden), frames_of(stream.mask),
-                             model_.texts(batch));
-  return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = weight_}, "ctc", sum, count,
-                       before_backward);
+                             model_.texts(pass.batch));
+  return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .ctc = weight_}, "ctc", sum, pass);
 }
 
 CtcErrors ctc_errors(const CtcModel& model, modules::Executor& executor,

@@ -45,8 +45,7 @@ class CtcObjective : public Objective {
 
   /// targets: bytes of the texts that are trained on.
   GlobalCount count(const data::Batch& batch) const override;
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override;
+  UnreadLosses run(const Pass& pass) override;
 
  private:
   /// The frames that the encoder makes of a clip with so many of its own. Bands: of a frame.

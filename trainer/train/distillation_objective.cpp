@@ -65,12 +65,11 @@ GlobalCount DistillationObjective::count(const data::Batch& batch) const {
   return count;
 }
 
-UnreadLosses DistillationObjective::run(const data::Batch& batch, const GlobalCount& count,
-                                        const BeforeBackward& before_backward) {
-  modules::State state = modules::make_state(batch, executor_.device()), taught;
-  frozen_.run(batch, executor_, state);
+UnreadLosses DistillationObjective::run(const Pass& pass) {
+  modules::State state = modules::make_state(pass.batch, executor_.device()), taught;
+  frozen_.run(pass.batch, executor_, state);
   checkpointing_.run(stages_, executor_, state);
-  teacher_.run(batch, taught);
+  teacher_.run(pass.batch, taught);
   Tensor sum = torch::zeros({}, executor_.device());
   for (const auto& [modality, wanted] : taught.towers) {
     if (!tokens_.contains(modality)) continue;
@@ -79,7 +78,7 @@ UnreadLosses DistillationObjective::run(const data::Batch& batch, const GlobalCo
       sum = sum + taught_distance(modality, frames_of(own, file), frames_of(wanted, file));
   }
   return task_backward({.kl = 0.0, .ce = 0.0, .hidden = 0.0, .distillation = weight_},
-                       "distillation", sum, count, before_backward);
+                       "distillation", sum, pass);
 }
 
 }  // namespace dualpath::trainer

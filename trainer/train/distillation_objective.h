@@ -45,8 +45,7 @@ class DistillationObjective : public Objective {
 
   /// targets: the frames that the decoder would get.
   GlobalCount count(const data::Batch& batch) const override;
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override;
+  UnreadLosses run(const Pass& pass) override;
 
  private:
   std::map<modules::Modality, std::int64_t> tokens_;

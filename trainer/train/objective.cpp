@@ -20,16 +20,20 @@ Tensor counted_positions(const data::Batch& batch) {
 }
 
 /// Starts backward at both ends: the head's gradient arrives at the rows, the distances carry their
-/// own. Does nothing if nothing before them is trained.
+/// own. Does nothing if nothing before them is trained. Either may be undefined.
 void backward(const Tensor& rows, const Tensor& rows_gradient, const Tensor& hidden,
-              const Objective::BeforeBackward& before_backward) {
-  if (!rows.requires_grad()) return;
-  if (before_backward) before_backward();
-  std::vector<Tensor> roots{rows}, gradients{rows_gradient};
+              const Pass& pass) {
+  std::vector<Tensor> roots, gradients;
+  if (rows.defined() && rows.requires_grad()) {
+    roots.push_back(rows);
+    gradients.push_back(rows_gradient);
+  }
   if (hidden.defined() && hidden.requires_grad()) {
     roots.push_back(hidden);
     gradients.push_back(torch::ones_like(hidden));
   }
+  if (roots.empty()) return;
+  if (pass.before_backward) pass.before_backward();
   torch::autograd::backward(roots, gradients);
 }
 
@@ -75,11 +79,10 @@ GlobalCount Objective::count(const data::Batch& batch) const {
 }
 
 UnreadLosses task_backward(const LossOptions& weights, const std::string& name, const Tensor& sum,
-                           const GlobalCount& count,
-                           const Objective::BeforeBackward& before_backward) {
-  const auto targets = static_cast<double>(std::max<std::int64_t>(1, count.targets));
+                           const Pass& pass) {
+  const auto targets = static_cast<double>(std::max<std::int64_t>(1, pass.count.targets));
   if (sum.requires_grad()) {
-    if (before_backward) before_backward();
+    if (pass.before_backward) pass.before_backward();
     (sum * (weights.task() / targets)).backward();
   }
   return {.weights = weights,
@@ -90,7 +93,7 @@ UnreadLosses task_backward(const LossOptions& weights, const std::string& name, 
 
 StepLosses Objective::accumulate(const data::Batch& batch, const GlobalCount& count) {
   modules::DeviceCounts counts;
-  const UnreadLosses unread = run(batch, count, /*before_backward=*/{});
+  const UnreadLosses unread = run({.batch = batch, .count = count});
   return read_step({unread}, /*squared_norm=*/{}, counts).losses;
 }
 
@@ -139,12 +142,16 @@ double PairedObjective::tower_weight(const std::string& stage) const {
   return 1.0;
 }
 
-UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& count,
-                                  const BeforeBackward& before_backward) {
+UnreadLosses PairedObjective::run(const Pass& pass) {
+  const modules::State start = modules::make_state(pass.batch, reference_.device());
+  return run_from({start, start}, pass);
+}
+
+UnreadLosses PairedObjective::run_from(const quant::PairedStates& start, const Pass& pass) {
+  const auto& [batch, count, number, before_backward] = pass;
   const at::Device device = reference_.device();
-  const quant::PairedForward paired =
-      quant::paired_forward(network_, modules::make_state(batch, device), reference_, corrected_,
-                            options_.distance, checkpointing_);
+  const quant::PairedForward paired = quant::paired_forward(network_, start, reference_, corrected_,
+                                                            options_.distance, checkpointing_);
   const bool has_tower_weights = options_.towers != TowerWeights{};
   UnreadLosses losses{.weights = options_, .targets = static_cast<double>(count.targets)};
   const std::vector<Tensor> shares = shares_of(paired.distances, batch.mask.sum().item<double>());
@@ -165,6 +172,14 @@ UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& c
   hidden = hidden / counted;
   weighted = options_.hidden * (has_tower_weights ? weighted / counted : hidden);
 
+  if (!distances.empty()) losses.distances = torch::stack(distances);
+  losses.hidden = hidden.detach();
+  if (has_tower_weights) losses.weighted_hidden = weighted.detach();
+  const Tensor distance = options_.hidden > 0.0 ? weighted : Tensor();
+  if (!network_.head.exists()) {
+    backward({}, {}, distance, pass);
+    return losses;
+  }
   const Tensor rows = counted_rows(paired.quantized.hidden, batch);
   const HeadInputs inputs{&reference_,
                           counted_rows(paired.reference.hidden, batch),
@@ -175,24 +190,21 @@ UnreadLosses PairedObjective::run(const data::Batch& batch, const GlobalCount& c
                           target_weights(paired.quantized, batch, options_.modality)};
   const HeadGradient head = head_losses(network_.head, inputs, options_.kl / losses.targets,
                                         options_.ce / losses.targets);
-  if (!distances.empty()) losses.distances = torch::stack(distances);
-  losses.hidden = hidden.detach();
   losses.kl = head.losses.kl;
   losses.ce = head.losses.ce;
   losses.weighted_head = head.losses.weighted;
-  if (has_tower_weights) losses.weighted_hidden = weighted.detach();
-  backward(rows, head.rows_gradient, options_.hidden > 0.0 ? weighted : Tensor(), before_backward);
+  backward(rows, head.rows_gradient, distance, pass);
   return losses;
 }
 
-UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCount& count,
-                                        const BeforeBackward& before_backward) {
+UnreadLosses CrossEntropyObjective::run(const Pass& pass) {
+  const data::Batch& batch = pass.batch;
   const at::Device device = executor_.device();
   modules::State state = modules::make_state(batch, device);
   frozen_.run(batch, executor_, state);
   checkpointing_.run(stages_, executor_, state);
   const Tensor rows = counted_rows(state.hidden, batch);
-  const auto targets = static_cast<double>(count.targets);
+  const auto targets = static_cast<double>(pass.count.targets);
   const HeadGradient head =
       head_losses(network_.head,
                   {.quantized = &executor_,
@@ -200,7 +212,7 @@ UnreadLosses CrossEntropyObjective::run(const data::Batch& batch, const GlobalCo
                    .targets = modules::to_device(counted_targets(batch), device),
                    .target_weights = target_weights(state, batch, modality_)},
                   0.0, 1.0 / targets);
-  backward(rows, head.rows_gradient, {}, before_backward);
+  backward(rows, head.rows_gradient, {}, pass);
   return {.weights = {.kl = 0.0, .ce = 1.0, .hidden = 0.0},
           .targets = targets,
           .ce = head.losses.ce,

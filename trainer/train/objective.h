@@ -25,26 +25,33 @@ struct GlobalCount {
   std::int64_t tokens = 0;   ///< real positions
 };
 
+/// A batch's way forward and back in an optimizer step.
+struct Pass {
+  const data::Batch& batch;
+  const GlobalCount& count;  ///< of the whole step
+  std::int64_t number = 0;   ///< among a process's passes of the run, see StepBatches
+  /// Called, if there is one, when nothing but one backward pass of the batch is left.
+  std::function<void()> before_backward = {};
+};
+
 /// The function that an optimizer step minimizes.
 struct Objective {
   virtual ~Objective() = default;
   /// Counts the share of one batch.
   virtual GlobalCount count(const data::Batch& batch) const;
-  /// Called when nothing but one backward pass of a batch is left.
-  using BeforeBackward = std::function<void()>;
   /// Runs one batch forward and backward. Gradients are accumulated; the batch's share of the
   /// losses is returned, unread.
-  virtual UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                           const BeforeBackward& before_backward) = 0;
+  virtual UnreadLosses run(const Pass& pass) = 0;
   /// Whether run() talks to the other processes, so that an error leaves them waiting in it.
   virtual bool is_collective() const { return false; }
   /// run(), and reads the losses at once.
   StepLosses accumulate(const data::Batch& batch, const GlobalCount& count);
 };
 
-/// The repair: kl · KL(reference || quantized) + ce · CE + hidden · distance. Executors must
-/// outlive it. chunk_rows: the head's rows at a time, from chunk_rows(). In a network with towers,
-/// processes that share a batch count its positions together, stage by stage.
+/// The repair: kl · KL(reference || quantized) + ce · CE + hidden · distance, the last alone where
+/// the network has no head. Executors must outlive it. chunk_rows: the head's rows at a time, from
+/// chunk_rows(). In a network with towers, processes that share a batch count its positions
+/// together, stage by stage.
 class PairedObjective : public Objective {
  public:
   PairedObjective(const modules::Network& network, modules::Executor& reference,
@@ -58,8 +65,9 @@ class PairedObjective : public Objective {
         checkpointing_(std::move(checkpointing)),
         chunk_rows_(chunk_rows),
         processes_(processes) {}
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override;
+  UnreadLosses run(const Pass& pass) override;
+  /// run(), of states that stages before the network's have made.
+  UnreadLosses run_from(const quant::PairedStates& start, const Pass& pass);
   bool is_collective() const override {
     return processes_.size() > 1 && !network_.tower_samples.empty();
   }
@@ -95,8 +103,7 @@ class CrossEntropyObjective : public Objective {
         modality_(modality),
         frozen_(std::move(frozen)),
         stages_(frozen_.rest(network)) {}
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override;
+  UnreadLosses run(const Pass& pass) override;
 
  private:
   const modules::Network& network_;
@@ -113,10 +120,10 @@ torch::Tensor target_weights(const modules::State& state, const data::Batch& bat
                              const ModalityWeights& weights);
 
 /// Runs backward from a loss that trains towers without the decoder, and gives its share, unread.
-/// weights: the term's alone. name: its key in `loss`. sum: float32 scalar, over count.targets.
+/// weights: the term's alone. name: its key in `loss`. sum: float32 scalar, over the step's
+/// targets.
 UnreadLosses task_backward(const LossOptions& weights, const std::string& name,
-                           const torch::Tensor& sum, const GlobalCount& count,
-                           const Objective::BeforeBackward& before_backward);
+                           const torch::Tensor& sum, const Pass& pass);
 
 /// Picks the rows of hidden [B, T, H] at positions that have a target: [N, H].
 torch::Tensor counted_rows(const torch::Tensor& hidden, const data::Batch& batch);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "data/base/error.h"
 #include "data/base/failpoint.h"
@@ -16,22 +16,21 @@
 #include "data/process/memory.h"
 #include "data/process/progress.h"
 #include "data/samples/read_ahead.h"
-#include "data/samples/sample_order.h"
 #include "trainer/processes/same_tensors.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/run_log.h"
+#include "trainer/train/step_batches.h"
 
 namespace dualpath::trainer {
 namespace {
 
 class Loop {
  public:
-  Loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
-       const data::Samples& samples, Objective& objective, Optimizer& optimizer)
+  Loop(const TrainJob& job, const TrainOptions& options, BatchSource batches, Objective& objective,
+       Optimizer& optimizer)
       : job_(job),
         options_(options),
-        samples_(samples),
-        order_(samples.groups(), seed),
+        batches_(std::move(batches)),
         objective_(objective),
         optimizer_(optimizer),
         processes_(job.processes),
@@ -40,14 +39,12 @@ class Loop {
   LoopResult run() {
     LoopResult result;
     checkpoints_.prune();
-    result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint);
+    result.resumed = saved_ = checkpoints_.load_last(optimizer_, job_.fingerprint, job_.none_whole);
     require_same(processes_, "parameters", optimizer_.parameters());
     if (processes_.is_first()) open_logs(result.resumed);
     Progress progress(job_.label, options_.max_steps, "steps");
     progress.resume_at(result.resumed);
-    const std::int64_t micro_steps = options_.gradient_accumulation_steps;
-    ahead_.emplace([this](std::int64_t micro_step) { return batch_of(micro_step); },
-                   result.resumed * micro_steps, options_.max_steps * micro_steps);
+    ahead_.emplace(batches_, first_pass(result.resumed), first_pass(options_.max_steps));
     for (std::int64_t step = result.resumed; step < options_.max_steps; ++step) {
       failpoint("train.step");
       report(step, train_step(step), progress);
@@ -88,32 +85,9 @@ class Loop {
     return batches;
   }
 
-  /// This process's part of a batch that all processes share. Every second batch is dealt in the
-  /// other direction, so that no process always gets the longest samples.
-  data::Batch batch_of(std::int64_t micro_step) {
-    const std::int64_t passes = options_.gradient_accumulation_steps, pass = micro_step % passes,
-                       own = options_.per_device_train_batch_size;
-    const std::int64_t place =
-        pass % 2 == 0 ? processes_.rank() : processes_.size() - 1 - processes_.rank();
-    const auto begin = static_cast<std::size_t>(own * (pass * processes_.size() + place));
-    const std::vector<std::size_t> step = dealt(micro_step / passes);
-    return samples_.batch(std::span(step).subspan(begin, static_cast<std::size_t>(own)));
-  }
-
-  /// A step's samples, the longest first: beside neighbours of their own length little padding is
-  /// computed. Where a step is one batch, in the order drawn. The last step's are kept for its
-  /// other batches.
-  std::vector<std::size_t> dealt(std::int64_t step) {
-    const std::lock_guard lock(dealing_);
-    if (step == dealt_step_) return dealt_;
-    const std::int64_t batches = options_.gradient_accumulation_steps * processes_.size();
-    dealt_ = order_.batch(step, options_.per_device_train_batch_size * batches);
-    if (batches > 1)
-      std::ranges::stable_sort(dealt_, std::ranges::greater(), [&](std::size_t sample) {
-        return samples_.sample(sample).tokens.ids.size();
-      });
-    dealt_step_ = step;
-    return dealt_;
+  /// The number of a step's first pass.
+  std::int64_t first_pass(std::int64_t step) const {
+    return step * options_.gradient_accumulation_steps;
   }
 
   GlobalCount global_count(const std::vector<data::Batch>& batches) {
@@ -152,9 +126,10 @@ class Loop {
       modules::DeviceCounts counts;
       std::vector<UnreadLosses> unread;
       for (const data::Batch& batch : batches) {
-        Objective::BeforeBackward follow;
-        if (&batch == &batches.back()) follow = [&] { optimizer_.gradients().follow_backward(); };
-        unread.push_back(objective_.run(batch, count, follow));
+        Pass pass{batch, count, first_pass(step) + static_cast<std::int64_t>(unread.size())};
+        if (&batch == &batches.back())
+          pass.before_backward = [&] { optimizer_.gradients().follow_backward(); };
+        unread.push_back(objective_.run(pass));
       }
       optimizer_.gradients().send_rest();
       has_sent = true;
@@ -275,11 +250,7 @@ class Loop {
 
   const TrainJob& job_;
   const TrainOptions& options_;
-  const data::Samples& samples_;
-  data::SampleOrder order_;
-  std::mutex dealing_;
-  std::int64_t dealt_step_ = -1;
-  std::vector<std::size_t> dealt_;  ///< dealt_step_'s samples
+  BatchSource batches_;
   Objective& objective_;
   Optimizer& optimizer_;
   Processes& processes_;
@@ -295,9 +266,16 @@ class Loop {
 
 }  // namespace
 
+LoopResult train_loop(const TrainJob& job, const TrainOptions& options, const BatchSource& batches,
+                      Objective& objective, Optimizer& optimizer) {
+  return Loop(job, options, batches, objective, optimizer).run();
+}
+
 LoopResult train_loop(const TrainJob& job, const TrainOptions& options, std::uint64_t seed,
                       const data::Samples& samples, Objective& objective, Optimizer& optimizer) {
-  return Loop(job, options, seed, samples, objective, optimizer).run();
+  StepBatches batches(samples, options, seed, job.processes);
+  return train_loop(
+      job, options, [&](std::int64_t pass) { return batches.batch(pass); }, objective, optimizer);
 }
 
 }  // namespace dualpath::trainer

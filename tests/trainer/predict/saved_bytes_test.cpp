@@ -4,6 +4,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
+#include "trainer/train/gradient_checkpointing.h"
 
 using namespace dualpath;
 using namespace dualpath::testing;

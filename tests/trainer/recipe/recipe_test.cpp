@@ -83,6 +83,8 @@ loss: {kl: 0.5, ce: 2, hidden: 1e-3, distance: squared, modality: {text: 0.25, i
 train:
   output_dir: o
   max_steps: 11
+  strategy: blockwise
+  block_size: 22
   per_device_train_batch_size: 12
   gradient_accumulation_steps: 13
   gradient_checkpointing: true
@@ -106,9 +108,11 @@ evaluate: {num_tokens: 17, batch_size: 18, bootstrap_samples: 19, num_answers: 2
 export: {output_dir: x}
 device: cuda:1
 compute: simulate
+memory_limit: 7.5 GiB
 num_threads: 3
 seed: 9223372036854775807
 )");
+  CHECK(recipe.memory_limit == std::int64_t{15} << 29);
   CHECK(recipe.model == modules::ModelOptions{"a b.gguf", at::kHalf});
   CHECK(recipe.data == data::DataOptions{.train = "d",
                                          .selection = {},
@@ -140,6 +144,8 @@ seed: 9223372036854775807
         LossOptions{0.5, 2, 1e-3, quant::DistanceKind::kSquared, {0.25, 3, 4}, {5, 6}});
   CHECK(recipe.train == TrainOptions{"o",
                                      11,
+                                     Strategy::kBlockwise,
+                                     22,
                                      12,
                                      13,
                                      true,

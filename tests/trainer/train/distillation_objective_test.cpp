@@ -75,7 +75,8 @@ TEST_CASE("a model that learns from itself has nothing to learn", "[trainer][dis
   const auto distance = [&](const data::Batch& batch, std::map<Modality, std::int64_t> tokens) {
     DistillationObjective objective(towers, std::move(tokens), executor, {}, {},
                                     {&executor, frozen, frozen.rest(towers)}, /*weight=*/1.0);
-    return objective.run(batch, objective.count(batch), {}).task.item<double>();
+    const GlobalCount count = objective.count(batch);
+    return objective.run({.batch = batch, .count = count}).task.item<double>();
   };
   std::map<Modality, std::int64_t> all;
   for (const modules::Tower& tower : model.config.towers)

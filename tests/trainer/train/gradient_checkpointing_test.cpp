@@ -3,6 +3,7 @@
 #include "tests/quant/hand_made.h"
 #include "tests/support/catch.h"
 #include "tests/trainer/tiny_experiment.h"
+#include "trainer/train/gradient_checkpointing.h"
 #include "trainer/train/objective.h"
 #include "trainer/train/optimizer.h"
 

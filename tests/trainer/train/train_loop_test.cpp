@@ -28,8 +28,9 @@ class Pull : public Objective {
  public:
   explicit Pull(torch::Tensor number) : number_(std::move(number)) {}
 
-  UnreadLosses run(const data::Batch& batch, const GlobalCount& count,
-                   const BeforeBackward& before_backward) override {
+  UnreadLosses run(const Pass& pass) override {
+    const auto& [batch, count, number, before_backward] = pass;
+    passes.push_back(number);
     counts.push_back(count);
     see(batch);
     if (before_backward) before_backward();
@@ -47,6 +48,7 @@ class Pull : public Objective {
   }
 
   std::vector<GlobalCount> counts;
+  std::vector<std::int64_t> passes;
   std::function<void(const data::Batch&)> see = [](const data::Batch&) {};
   int wrong_at = 0;
   bool throws = false;
