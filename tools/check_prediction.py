@@ -19,6 +19,8 @@ def rows(report):
     if "peak_device_bytes" in predicted:
         yield "GPU memory", predicted["peak_device_bytes"], training["peak_device_bytes"], 0.15
     seconds = predicted["seconds"]
+    if seconds is None:  # of blockwise training, which only `plan` measures
+        return
     if seconds["calibrate"] > 0:  # 0 without static inputs
         yield "calibrate s", seconds["calibrate"], report["calibration"]["seconds"], 0.40
     for phase in ("train", "control"):

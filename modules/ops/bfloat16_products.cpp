@@ -6,6 +6,9 @@
 #include <ATen/ops/mm_cpu_dispatch.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "modules/ops/right_operand.h"
 
 namespace dualpath::modules {
@@ -24,9 +27,19 @@ bool is_torchs(const Tensor& x, const Tensor& y) {
 
 Tensor widened(const Tensor& x) { return x.to(at::kFloat); }
 
+/// A large y (the head's table) is widened some columns at a time: its copy in float32 would be
+/// twice itself.
 Tensor mm(const Tensor& x, const Tensor& y) {
   if (is_torchs(x, y)) return at::cpu::mm(x, y);
-  return at::cpu::mm(widened(x), widened(y)).to(at::kBFloat16);
+  const Tensor wide = widened(x);
+  if (y.numel() <= kMostWidened) return at::cpu::mm(wide, widened(y)).to(at::kBFloat16);
+  Tensor product = at::empty({x.size(0), y.size(1)}, y.options());
+  const std::int64_t columns = std::max<std::int64_t>(1, kMostWidened / y.size(0));
+  for (std::int64_t begin = 0; begin < y.size(1); begin += columns) {
+    const std::int64_t count = std::min(columns, y.size(1) - begin);
+    product.narrow(1, begin, count).copy_(at::cpu::mm(wide, widened(y.narrow(1, begin, count))));
+  }
+  return product;
 }
 
 Tensor addmm(const Tensor& sum, const Tensor& x, const Tensor& y, const Scalar& beta,

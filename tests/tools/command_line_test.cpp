@@ -334,15 +334,18 @@ TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", 
   CHECK(found["prediction"]["seconds"].is_null());
   const nlohmann::json& saved = found["prediction"]["saved_for_backward"];
   CHECK(saved["with_gradient_checkpointing"].get<double>() == Approx(4 * 4096 + 4).margin(0.5));
-  // The least memory is the sum of these. The model; codes, for oneDNN a second time, and
+  // The least memory end to end is the sum of these. The model; codes, for oneDNN a second time, and
   // transposed for the way back; corrections with their moments; the head's table prepared both
   // ways where the processor has bfloat16; a small step and the process itself.
   const double table = dualpath::modules::has_bfloat16_products() ? 4.0 * 151'552 * 4'096 : 0.0;
   const double least = 2 * 9'400'279'040.0 +
                        (dualpath::quant::serves_onednn() ? 3.0 : 2.0) * static_cast<double>(codes) +
                        16.0 * found["parameters"]["corrections"].get<double>() + table;
-  CHECK(found["prediction"]["peak_resident_bytes"] > least);
-  CHECK(found["prediction"]["peak_resident_bytes"] < least + 1.5e9);
+  CHECK(found["predicted"]["end_to_end_bytes"] > least);
+  CHECK(found["predicted"]["end_to_end_bytes"] < least + 1.5e9);
+  // Block by block it is a layer, or the head, and the states between.
+  CHECK(found["predicted"]["blockwise_bytes"] > table + 2.0 * 151'552 * 4'096);
+  CHECK(found["predicted"]["blockwise_bytes"] < table + 4e9);
 
   CHECK_THAT(plan({}), Contains("\n9400279040 parameters; corrections ") &&
                            Contains("\nno weights beside model/config.json: sizes are those of the "

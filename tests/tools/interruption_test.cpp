@@ -23,13 +23,15 @@ namespace {
 
 using Names = std::vector<std::string>;
 
+const Arguments kBlockwise{"--set", "train.strategy=blockwise"};
+
 /// A run that was never stopped, up to and with the command `last`. Made once.
-const TinyRun& unbroken(const std::string& last) {
-  static std::map<std::string, TinyRun> runs;
-  const auto [entry, made_now] = runs.try_emplace(last);
+const TinyRun& unbroken(const std::string& last, const Arguments& more = {}) {
+  static std::map<std::pair<std::string, Arguments>, TinyRun> runs;
+  const auto [entry, made_now] = runs.try_emplace({last, more});
   for (const std::string command : {"train", "evaluate", "export"}) {
     if (!made_now) break;
-    entry->second.done(command);
+    entry->second.done(command, more);
     if (command == last) break;
   }
   return entry->second;
@@ -62,11 +64,12 @@ Names temporaries(const TinyRun& run) {
 }
 
 /// Kills a command at a failpoint, starts it again and compares with the unbroken run.
-void check_survives(const TinyRun& run, const std::string& command, const std::string& failpoint) {
+void check_survives(const TinyRun& run, const std::string& command, const std::string& failpoint,
+                    const Arguments& more = {}) {
   INFO(command << " " << failpoint);
-  REQUIRE(run.run(command, {}, failpoint + "=kill").signal == SIGKILL);
-  run.done(command);
-  CHECK(differing_files(run, unbroken(command)) == Names{});
+  REQUIRE(run.run(command, more, failpoint + "=kill").signal == SIGKILL);
+  run.done(command, more);
+  CHECK(differing_files(run, unbroken(command, more)) == Names{});
   CHECK(temporaries(run) == Names{});
 }
 
@@ -88,6 +91,29 @@ TEST_CASE("a calibration or training killed anywhere goes on to the same bytes",
                "atomic_directory.rename:7", "atomic_directory.done:4", "atomic_directory.done:8");
   const TinyRun run;
   check_survives(run, "train", failpoint);
+}
+
+TEST_CASE("a blockwise training killed anywhere goes on to the same bytes",
+          "[tools][interruption]") {
+  const std::string failpoint =
+      GENERATE("train.step", "train.step:8", "train.step:9", "train.step:21",  // 8 steps a block
+               "blocks.advance", "blocks.advance:2", "atomic_file.rename:17",
+               "atomic_directory.rename:7", "atomic_directory.done:4");
+  const TinyRun run;
+  check_survives(run, "train", failpoint, kBlockwise);
+}
+
+TEST_CASE("a damaged block is trained again, to the same bytes", "[tools][interruption]") {
+  const TinyRun& whole = unbroken("train", kBlockwise);
+  const TinyRun run;
+  run.copy_results(whole);
+  for (const auto& checkpoint : fs::directory_iterator(run / "run/blocks/1")) {
+    if (checkpoint.is_directory()) write_plain(checkpoint.path() / "trained.safetensors", "damage");
+  }
+  CHECK_THAT(run.run("evaluate", kBlockwise).err, Contains("no whole checkpoint is left"));
+  const ProgramEnd end = run.done("train", kBlockwise);
+  CHECK_THAT(end.err, Contains("run/blocks/1: no whole checkpoint is left; it begins anew"));
+  CHECK(differing_files(run, whole) == Names{});
 }
 
 TEST_CASE("an evaluation killed anywhere gives the same figures", "[tools][interruption]") {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "data/process/standard_streams.h"
@@ -73,16 +72,6 @@ std::string version() { return DUALPATH_VERSION; }
 void print(const nlohmann::json& result, bool json, const std::string& table) {
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
   write_output((json ? result.dump(2, ' ', /*ensure_ascii=*/false, kReplace) : table) + "\n");
-}
-
-std::string bytes_text(double bytes) {
-  constexpr std::array<const char*, 4> kUnits{"B", "kB", "MB", "GB"};
-  std::size_t unit = 0;
-  while (bytes >= 1000.0 && unit + 1 < kUnits.size()) {
-    bytes /= 1000.0;
-    ++unit;
-  }
-  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
 }  // namespace dualpath::tools

@@ -77,9 +77,6 @@ std::string version();
 /// paths may have, are replaced. A result that cannot be written is an Error.
 void print(const nlohmann::json& result, bool json, const std::string& table);
 
-/// Writes bytes for people: "9.6 GB", "134.5 MB".
-std::string bytes_text(double bytes);
-
 void add_plan(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_train(CLI::App& app);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "data/base/bytes_text.h"
 #include "data/base/error.h"
 #include "tools/commands/command.h"
 #include "trainer/report/figures.h"
@@ -44,7 +45,7 @@ std::string set_table(const trainer::SetFigures& set) {
     std::vector<std::string> cells;
     for (const trainer::Metric& metric : metrics)
       cells.push_back(trainer::cell_of(row, metric, kTerminal));
-    table += line_of(row.name, cells, bytes_text(static_cast<double>(row.bytes)));
+    table += line_of(row.name, cells, bytes_text(row.bytes));
   }
   const std::vector<trainer::Metric> recovered = trainer::recovered_metrics(set.rows);
   for (const trainer::RowFigures& row : set.rows) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/bytes_text.h"
 #include "tools/commands/command.h"
 #include "trainer/recipe/recipe.h"
 #include "trainer/report/json.h"
@@ -22,7 +23,7 @@ void export_command(const RecipeArguments& arguments) {
   print(to_json(result), arguments.json,
         fmt::format("{}: weights {}, corrections {}", result.path.string(),
                     bytes_text(static_cast<double>(result.weight_bytes)),
-                    bytes_text(static_cast<double>(result.correction_bytes))));
+                    bytes_text(result.correction_bytes)));
 }
 
 }  // namespace

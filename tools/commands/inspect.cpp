@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/bytes_text.h"
 #include "data/base/error.h"
 #include "data/files/checksum.h"
 #include "data/formats/gguf.h"

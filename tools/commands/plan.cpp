@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/bytes_text.h"
 #include "data/base/names_in_ranges.h"
 #include "quant/args_text.h"
 #include "quant/stored/layout.h"
@@ -16,8 +17,6 @@ namespace dualpath::tools {
 namespace {
 
 using Cells = std::vector<std::string>;
-
-std::string size_text(std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); }
 
 /// Bytes of a token in a layer: "14784 bytes (25.7 H)".
 std::string saved_text(double bytes, std::int64_t hidden_size) {
@@ -32,8 +31,9 @@ std::string saved_line(const trainer::PlanReport& report) {
 }
 
 std::string peak_text(const trainer::Prediction& prediction) {
-  if (prediction.peak_device_bytes) return size_text(*prediction.peak_device_bytes) + " on the GPU";
-  return prediction.peak_resident_bytes ? size_text(*prediction.peak_resident_bytes) : "unknown";
+  if (prediction.peak_device_bytes)
+    return bytes_text(*prediction.peak_device_bytes) + " on the GPU";
+  return prediction.peak_resident_bytes ? bytes_text(*prediction.peak_resident_bytes) : "unknown";
 }
 
 std::string predicted_line(const trainer::Prediction& prediction) {
@@ -48,7 +48,7 @@ std::string predicted_line(const trainer::Prediction& prediction) {
 std::string schemes_text(const trainer::Prediction& prediction) {
   std::vector<std::string> parts;
   for (const auto& [name, bytes] : bytes_by_scheme(prediction))
-    parts.push_back(fmt::format("{} {}", name.empty() ? "in float" : name, size_text(bytes)));
+    parts.push_back(fmt::format("{} {}", name.empty() ? "in float" : name, bytes_text(bytes)));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -64,7 +64,7 @@ std::string config_line(const trainer::PlanReport& report) {
   return fmt::format(
       "no weights beside {}: sizes are those of the network it describes; predicted: peak memory "
       "of train at least {}; times unknown",
-      report.config->string(), size_text(report.prediction.peak_resident_bytes.value()));
+      report.config->string(), bytes_text(report.prediction.peak_resident_bytes.value()));
 }
 
 /// Both ways' memory, and the one taken: "strategy: blockwise, since …; at least 49.0 GB end to
@@ -72,8 +72,8 @@ std::string config_line(const trainer::PlanReport& report) {
 std::string strategy_line(const trainer::StrategyChoice& choice) {
   return fmt::format("strategy: {}, {}; at least {} end to end{}\n",
                      name_in(trainer::kStrategies, choice.strategy), choice.why,
-                     size_text(choice.end_to_end),
-                     choice.blockwise ? ", " + size_text(*choice.blockwise) + " blockwise" : "");
+                     bytes_text(choice.end_to_end),
+                     choice.blockwise ? ", " + bytes_text(*choice.blockwise) + " blockwise" : "");
 }
 
 /// The facts that a person wants before the run.
@@ -82,13 +82,14 @@ std::string summary_of(const trainer::PlanReport& report,
   const trainer::Prediction& prediction = report.prediction;
   std::string summary = fmt::format(
       "{} tensor groups; weights {} -> {}: {}\n{}\nin float: {}\n", report.plan.groups.size(),
-      size_text(report.fp_bytes), size_text(quant::total_bytes(prediction.exported)),
+      bytes_text(report.fp_bytes), bytes_text(quant::total_bytes(prediction.exported)),
       schemes_text(prediction), parameters_text(report), fmt::join(in_float, ", "));
   if (!report.plan.folds.empty())
     summary +=
         fmt::format("{} inputs smoothed before they are quantized\n", report.plan.folds.size());
-  summary += fmt::format("keys and values of a token: {} -> {}\n", size_text(report.cache_bytes.fp),
-                         size_text(report.cache_bytes.quantized));
+  summary +=
+      fmt::format("keys and values of a token: {} -> {}\n", bytes_text(report.cache_bytes.fp),
+                  bytes_text(report.cache_bytes.quantized));
   if (prediction.saved.kept > 0.0) summary += saved_line(report);
   if (const auto& [kept, checkpointed] = prediction.saved_by_towers; kept > 0.0)
     summary += fmt::format(

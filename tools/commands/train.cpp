@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "data/base/bytes_text.h"
 #include "tools/commands/command.h"
 #include "trainer/report/json.h"
 #include "trainer/runs/runs.h"
@@ -17,8 +18,7 @@ std::string summary_of(const trainer::TrainingResult& result,
   std::string text;
   if (!result.selection.empty()) {
     text = fmt::format("corrections: {} parameters, {}; {} of {} stages kept\n", result.parameters,
-                       bytes_text(static_cast<double>(result.correction_bytes)), kept,
-                       result.selection.size());
+                       bytes_text(result.correction_bytes), kept, result.selection.size());
   }
   for (const quant::SelectedStage& stage : result.selection) {
     if (!stage.kept)

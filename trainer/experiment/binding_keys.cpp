@@ -49,6 +49,7 @@ std::vector<std::string> binding_lines(Recipe recipe) {
   recipe.num_threads = 0;
   recipe.device = {};                           // a run may go on elsewhere
   recipe.compute = {};                          // changes no bit
+  recipe.train.strategy = {};                   // a run's folder tells, see run_training
   recipe.train.gradient_checkpointing = false;  // changes no bit, either
   recipe.train.shard_optimizer = false;         // changes where the moments lie
   recipe.train.report_to = {};

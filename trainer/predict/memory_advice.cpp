@@ -8,17 +8,13 @@
 #include <functional>
 #include <string_view>
 
+#include "data/base/bytes_text.h"
 #include "trainer/predict/config_prediction.h"
 
 namespace dualpath::trainer {
 namespace {
 
 constexpr double kLeastWorth = 1e5;  // bytes
-
-std::string size_text(double bytes) {
-  return bytes < 1e9 ? fmt::format("{:.1f} MB", bytes / 1e6)
-                     : fmt::format("{:.1f} GB", bytes / 1e9);
-}
 
 /// A recipe and the words for what is changed in it.
 struct Change {
@@ -109,9 +105,9 @@ std::string advice(const Experiment& experiment) {
   const int all = processes->size(), here = processes->local_size();
   std::vector<std::string> helps;
   for (const auto& [change, bytes] : memory_savings(recipe, model, plan, all))
-    helps.push_back(fmt::format("{} (about {} less)", change, size_text(bytes)));
+    helps.push_back(fmt::format("{} (about {} less)", change, bytes_text(bytes)));
   return fmt::format(
-      "; training takes at least {}{}{}", size_text(training_bytes(recipe, model, plan, all)),
+      "; training takes at least {}{}{}", bytes_text(training_bytes(recipe, model, plan, all)),
       here > 1 ? fmt::format(" in each of {} processes here", here) : "",
       helps.empty() ? "" : fmt::format("; to lower it: {}", fmt::join(helps, ", or ")));
 }

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "data/process/memory.h"
+#include "data/process/progress.h"
 #include "modules/execute/float_executor.h"
 #include "modules/network/batch_state.h"
 #include "quant/calibrate/observe_executor.h"
@@ -197,8 +198,26 @@ TrainedPaths planned_paths(const Experiment& experiment) {
   return paths;
 }
 
+/// How much is run to find out what something costs. kSmall: one sample, once.
+enum class ProbeSize { kSmall, kUsual };
+
+/// Blocks of large layers are measured by little: their products cost the same a token in any
+/// batch, and seconds each.
+ProbeSize probe_size(const Experiment& experiment) {
+  constexpr double kLargeLayer = 3e7;  // weights
+  double weights = 0.0;
+  for (const modules::LinearUse& use : experiment.model.structure.linears) {
+    for (const modules::LinearRef& ref : use.refs)
+      weights += static_cast<double>(ref.in_features * ref.out_features);
+  }
+  const bool is_large = weights > kLargeLayer * layer_count(experiment.model.network);
+  const bool is_blockwise = experiment.recipe.train.strategy == Strategy::kBlockwise;
+  return is_large && is_blockwise ? ProbeSize::kSmall : ProbeSize::kUsual;
+}
+
 Costs measure(const Experiment& experiment, const data::Samples& samples, const Teacher* teacher,
-              const data::Batch& step, const data::Batch& window, const data::Batch& evaluated) {
+              ProbeSize size, const data::Batch& step, const data::Batch& window,
+              const data::Batch& evaluated) {
   const LossOptions& loss = experiment.recipe.loss;
   const bool checkpointed = experiment.recipe.train.gradient_checkpointing;
   const GlobalCount count{step.counted(), step.ids.numel()};
@@ -232,23 +251,25 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
   };
   const auto pass = [&](const modules::Network& network, const data::Batch& batch) {
     const torch::NoGradGuard no_grad;
-    for (modules::Executor* executor : {static_cast<modules::Executor*>(&control.executor),
-                                        static_cast<modules::Executor*>(&path.corrected)}) {
-      modules::State state = modules::make_state(batch, executor->device());
-      modules::run(network, *executor, state);
-    }
+    modules::State state = modules::make_state(batch, path.corrected.device());
+    modules::run(network, path.corrected, state);
   };
   const bool is_blockwise = experiment.recipe.train.strategy == Strategy::kBlockwise;
   // Time needs few layers; memory more, or holes in the heap hide what a layer adds.
-  constexpr std::size_t kTimed = 3, kHeld = 8;
+  const std::size_t timed = size == ProbeSize::kSmall ? 2 : 3;
+  const int repeats = size == ProbeSize::kSmall ? 1 : 2;
+  constexpr std::size_t kHeld = 8;
   const modules::Network& network = experiment.model.network;
-  const Probe on_step(network, step, kTimed, rows_of_step), adapted(network, step, kTimed),
-      on_window(network, window, kTimed), on_evaluated(network, evaluated, kTimed),
+  const Probe on_step(network, step, timed, rows_of_step), adapted(network, step, timed),
+      on_window(network, window, timed), on_evaluated(network, evaluated, timed),
       held(network, step, kHeld, rows_of_step);
   const bool has_control = paths.control_steps > 0, quantizes = experiment.recipe.quantizes();
   // A run that is to take the memory of one block keeps no weights from one measurement to the
   // next.
+  std::optional<Progress> progress;  // of what takes long
+  if (size == ProbeSize::kSmall) progress.emplace("predict", 6, "measurements");
   const auto let_go = [&](const auto& measured) {
+    if (progress) progress->advance(1);
     if (is_blockwise) {
       for (const Row& row : rows.rows()) row.executor->release();
       path.corrected.release();
@@ -259,12 +280,12 @@ Costs measure(const Experiment& experiment, const data::Samples& samples, const 
     return measured;
   };
   return {
-      .calibrated =
-          let_go(experiment.plan.needs_calibration() ? on_window.seconds(calibrate) : Cost{}),
-      .repaired = let_go(on_step.seconds(repair)),
+      .calibrated = let_go(
+          experiment.plan.needs_calibration() ? on_window.seconds(calibrate, repeats) : Cost{}),
+      .repaired = let_go(on_step.seconds(repair, repeats)),
       .adapted = has_control ? adapted.seconds(adapt) : Cost{},
       .evaluated = let_go(on_evaluated.seconds(evaluate, /*repeats=*/1)),
-      .passed = let_go(is_blockwise ? on_step.seconds(pass) : Cost{}),
+      .passed = let_go(is_blockwise ? on_step.seconds(pass, repeats) : Cost{}),
       .frozen = frozen_seconds(parts.frozen, path.corrected, step) +
                 (teacher ? encoder_seconds(teacher->towers, step) : 0.0),
       .memory = is_blockwise ? std::nullopt : held.bytes(experiment.recipe.model.device, repair),
@@ -301,24 +322,32 @@ std::size_t scored_samples(const Experiment& experiment, const Texts& texts) {
 Prediction predict(const Experiment& experiment, const Texts& texts) {
   const Recipe& recipe = experiment.recipe;
   constexpr std::int64_t kWindows = 4;
+  const ProbeSize size = probe_size(experiment);
+  const auto at_most = [&](std::int64_t samples) {
+    return size == ProbeSize::kSmall ? 1 : samples;
+  };
   check_samples(recipe.loss, *texts.train);
   const auto baseline = static_cast<double>(resident_bytes());
   MemoryFeatures features;
   const auto teacher = open_teacher(experiment, &features);
   const auto taught = taught_samples(teacher.get(), *texts.train);
-  const data::Batch step =
-      some_samples(taught ? *taught : *texts.train, recipe.train.per_device_train_batch_size);
+  const data::Batch step = some_samples(taught ? *taught : *texts.train,
+                                        at_most(recipe.train.per_device_train_batch_size));
   const data::Batch window = some_samples(*texts.train, texts.train->readers() ? kWindows : 1);
-  const data::Batch evaluated = some_samples(*texts.train, recipe.evaluate.batch_size);
-  const Costs costs = measure(experiment, *texts.train, teacher.get(), step, window, evaluated);
+  const data::Batch evaluated = some_samples(*texts.train, at_most(recipe.evaluate.batch_size));
+  const Costs costs =
+      measure(experiment, *texts.train, teacher.get(), size, step, window, evaluated);
   const double layers = layer_count(experiment.model.network);
   const auto cost_of = [&](const Cost& cost, const data::Batch& batch,
                            std::int64_t chunk_rows = kChunkRows) {
     const auto rows = static_cast<double>(batch.counted());
     return cost.of(layers, std::ceil(rows / static_cast<double>(chunk_rows)));
   };
-  const auto steps =
-      static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps);
+  // Passes of as many samples as were measured.
+  const double steps =
+      static_cast<double>(recipe.train.max_steps * recipe.train.gradient_accumulation_steps *
+                          recipe.train.per_device_train_batch_size) /
+      static_cast<double>(step.ids.size(0));
   // Frozen towers run once a file if their outputs are kept, else in every step.
   const auto files = static_cast<double>(count_files(step));
   const double kept_steps =
@@ -346,7 +375,7 @@ Prediction predict(const Experiment& experiment, const Texts& texts) {
                    frozen,
           .control = cost_of(costs.adapted, step) * steps,
           .evaluate = cost_of(costs.evaluated, evaluated) * static_cast<double>(scored) /
-                      static_cast<double>(recipe.evaluate.batch_size)}};
+                      static_cast<double>(evaluated.ids.size(0))}};
   if (recipe.train.strategy == Strategy::kBlockwise) {
     const double peak = baseline + training_bytes(recipe, experiment.model, experiment.plan,
                                                   experiment.processes->size());

@@ -35,7 +35,9 @@ struct Prediction {
 /// Predicts by running the recipe's own work: a calibration window, a training step of either path,
 /// an evaluated window. It runs on networks of one and of a few layers and on one and two chunks of
 /// the head, and adds up. Times come from the clock, memory from the growth of resident bytes.
-/// Takes about two seconds for a model of 135M parameters. Layers are taken to be alike.
+/// Takes about two seconds for a model of 135M parameters. Layers are taken to be alike. Blockwise
+/// training's memory is told by shapes (training_bytes()); to measure its times takes more than
+/// that, and minutes for layers as large as a 9B model's.
 Prediction predict(const Experiment& experiment, const Texts& texts);
 
 }  // namespace dualpath::trainer

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "data/base/bytes_text.h"
 #include "data/base/error.h"
 #include "data/process/memory.h"
 #include "trainer/predict/config_prediction.h"
@@ -21,13 +22,9 @@ std::int64_t free_bytes(at::Device device) {
   return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
 }
 
-std::string gigabytes(std::int64_t bytes) {
-  return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
-}
-
 std::string limit_text(const Recipe& recipe, std::int64_t limit) {
-  return recipe.memory_limit > 0 ? gigabytes(limit) + " of memory_limit"
-                                 : gigabytes(limit) + " that are free";
+  return recipe.memory_limit > 0 ? bytes_text(limit) + " of memory_limit"
+                                 : bytes_text(limit) + " that are free";
 }
 
 [[noreturn]] void refuse_all(const Recipe& recipe, const modules::WeightedNetwork& model,
@@ -36,11 +33,11 @@ std::string limit_text(const Recipe& recipe, std::int64_t limit) {
   std::vector<std::string> helps;
   for (const auto& [change, bytes] :
        memory_savings(with_strategy(recipe, least), model, plan, processes))
-    helps.push_back(
-        fmt::format("{} (about {} less)", change, gigabytes(static_cast<std::int64_t>(bytes))));
+    helps.push_back(fmt::format("{} (about {} less)", change, bytes_text(bytes)));
   throw UsageError(
-      "training takes at least {} end to end{}, more than the {}{}{}", gigabytes(choice.end_to_end),
-      choice.blockwise ? fmt::format(" and {} blockwise", gigabytes(*choice.blockwise)) : "",
+      "training takes at least {} end to end{}, more than the {}{}{}",
+      bytes_text(choice.end_to_end),
+      choice.blockwise ? fmt::format(" and {} blockwise", bytes_text(*choice.blockwise)) : "",
       limit_text(recipe, choice.limit),
       helps.empty() ? "" : "; to lower it: ", fmt::join(helps, ", or "));
 }
@@ -55,7 +52,7 @@ Recipe with_strategy(Recipe recipe, Strategy strategy) {
 
 StrategyChoice choose_strategy(const Recipe& recipe, const modules::WeightedNetwork& model,
                                const quant::Plan& plan, int processes) {
-  const std::int64_t before = resident_bytes();
+  const std::int64_t before = recipe.model.device.is_cpu() ? resident_bytes() : 0;
   const auto peak = [&](Strategy strategy) {
     return before + static_cast<std::int64_t>(
                         training_bytes(with_strategy(recipe, strategy), model, plan, processes));
@@ -75,8 +72,8 @@ StrategyChoice choose_strategy(const Recipe& recipe, const modules::WeightedNetw
     refuse_all(recipe, model, plan, choice, processes);
   choice.why = choice.strategy == Strategy::kBlockwise && wanted == Strategy::kAuto
                    ? fmt::format("since end to end takes {} of the {}",
-                                 gigabytes(choice.end_to_end), limit_text(recipe, choice.limit))
-                   : fmt::format("which takes {} of the {}", gigabytes(choice.peak()),
+                                 bytes_text(choice.end_to_end), limit_text(recipe, choice.limit))
+                   : fmt::format("which takes {} of the {}", bytes_text(choice.peak()),
                                  limit_text(recipe, choice.limit));
   return choice;
 }

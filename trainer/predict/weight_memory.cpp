@@ -3,8 +3,11 @@
 #include <c10/core/ScalarType.h>
 #include <c10/util/accumulate.h>
 
+#include <algorithm>
+
 #include "modules/correction/corrections.h"
 #include "modules/execute/float_executor.h"
+#include "modules/ops/bfloat16_products.h"
 #include "modules/ops/right_operand.h"
 #include "quant/execute/quantized_executor.h"
 
@@ -50,7 +53,13 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
 double table_bytes(const Recipe& recipe, const modules::Head& head,
                    const modules::WeightStore& weights) {
   const at::ScalarType dtype = recipe.model.dtype;
-  if (!modules::is_table(head.ref) || !modules::can_prepare(dtype, recipe.model.device)) return 0.0;
+  if (!modules::is_table(head.ref)) return 0.0;
+  if (!modules::can_prepare(dtype, recipe.model.device)) {
+    const bool is_widened = dtype == at::kBFloat16 && recipe.model.device.is_cpu();
+    const std::int64_t most =
+        std::min(modules::kMostWidened, head.ref.in_features * head.ref.out_features);
+    return is_widened ? static_cast<double>(most) * sizeof(float) : 0.0;
+  }
   const double directions = weights.is_trained(head.ref.weight_name()) ? 1.0 : 2.0;
   return directions * static_cast<double>(head.ref.in_features * head.ref.out_features) *
          static_cast<double>(c10::elementSize(dtype));

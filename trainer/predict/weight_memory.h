@@ -21,7 +21,8 @@ double weight_bytes(const Recipe& recipe, const quant::Plan& plan,
                     const modules::WeightStore& weights, const Counted& counted = kAllCounted);
 
 /// Bytes of the head's prepared table: one for the way forward, one for the way back. The
-/// reference's is also the quantized path's.
+/// reference's is also the quantized path's. Where bfloat16 is multiplied by way of float32, those
+/// of what is copied at a time.
 double table_bytes(const Recipe& recipe, const modules::Head& head,
                    const modules::WeightStore& weights);
 

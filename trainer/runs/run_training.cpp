@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,12 +13,13 @@
 #include "data/process/standard_streams.h"
 #include "trainer/experiment/run_objective.h"
 #include "trainer/experiment/selection_file.h"
-#include "trainer/experiment/trained_paths.h"
+#include "trainer/predict/config_prediction.h"
 #include "trainer/predict/device_memory.h"
 #include "trainer/predict/memory_advice.h"
 #include "trainer/predict/prediction.h"
 #include "trainer/predict/strategy.h"
 #include "trainer/report/json.h"
+#include "trainer/runs/run_strategy.h"
 #include "trainer/runs/runs.h"
 #include "trainer/train/blockwise.h"
 #include "trainer/train/checkpoint.h"
@@ -92,29 +94,7 @@ CtcErrors spell(const Experiment& experiment, const Texts& texts, QuantizedPath&
   return errors;
 }
 
-/// The strategy of a run: the one that it was begun with, else the one that fits.
-Strategy strategy_of(const Experiment& experiment, const RunDirectory& directory) {
-  const auto& [recipe, model, plan, processes] = experiment;
-  if (is_trained_blockwise(*processes, directory)) return Strategy::kBlockwise;
-  std::string chosen;
-  processes->on_first("strategy", [&] {
-    const bool has_begun =
-        !Checkpoints(directory.path(), recipe.train.save_total_limit).steps().empty();
-    const StrategyChoice choice =
-        has_begun ? StrategyChoice{} : choose_strategy(recipe, model, plan, processes->size());
-    chosen = name_in(kStrategies, choice.strategy);
-    if (choice.strategy == Strategy::kBlockwise)
-      write_notice(fmt::format(
-          "strategy: blockwise, {}{}\n", choice.why,
-          recipe.train.control ? "; the control, which is trained end to end, is left out" : ""));
-  });
-  chosen = processes->broadcast("strategy", chosen);
-  return chosen == name_in(kStrategies, Strategy::kBlockwise) ? Strategy::kBlockwise
-                                                              : Strategy::kEndToEnd;
-}
-
-/// Trains block after block. Returns the whole run's result, too: the last block's losses, and all
-/// blocks' seconds.
+/// Trains block after block. Returns the whole run's result, too, with the last block's losses.
 LoopResult train_blocks(const Experiment& experiment, const data::Samples& samples,
                         ControlPath& reference, QuantizedPath& path, const TrainJob& job,
                         std::vector<BlockResult>& results) {
@@ -122,6 +102,7 @@ LoopResult train_blocks(const Experiment& experiment, const data::Samples& sampl
   const std::vector<Block> blocks =
       blocks_of(experiment.model.network, path.trainables.groups, recipe.train.block_size);
   StepBatches batches(samples, recipe.train, recipe.seed, *experiment.processes);
+  const auto begin = std::chrono::steady_clock::now();
   const std::vector<LoopResult> loops =
       train_blockwise(job, recipe, blocks, [&](std::int64_t pass) { return batches.batch(pass); },
                       {reference.executor, path.corrected, *path.trainables.weights});
@@ -130,9 +111,9 @@ LoopResult train_blocks(const Experiment& experiment, const data::Samples& sampl
     if (blocks[i].groups.empty()) continue;
     results.push_back({blocks[i].name(), loops[i]});
     all.resumed = std::min(all.resumed, loops[i].resumed);
-    all.seconds += loops[i].seconds;
     all.last = loops[i].last;
   }
+  all.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return all;
 }
 
@@ -145,7 +126,11 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
   json before = json::object();  // the first process knows it
   processes.on_first("predict", [&] {
     before = directory.read_report().value("training", json::object());
-    directory.update_report("prediction", to_json(predict(experiment, texts)));
+    const Prediction prediction =
+        recipe.train.strategy == Strategy::kBlockwise
+            ? predict_from_config(recipe, experiment.model, experiment.plan)
+            : predict(experiment, texts);
+    directory.update_report("prediction", to_json(prediction));
   });
   const quant::Calibration calibration = run_calibration(experiment, texts, source, directory);
   ControlPath control(experiment);
@@ -222,7 +207,7 @@ TrainingResult train(const Experiment& experiment, const Texts& texts,
 TrainingResult run_training(const Experiment& experiment, const Texts& texts,
                             const RunDirectory& directory) {
   Experiment chosen = experiment;
-  chosen.recipe = with_strategy(std::move(chosen.recipe), strategy_of(experiment, directory));
+  chosen.recipe = with_strategy(std::move(chosen.recipe), run_strategy(experiment, directory));
   return with_memory_advice(chosen, [&] { return train(chosen, texts, directory); });
 }
 

@@ -56,6 +56,13 @@ quant::PairedStates BlockStates::of(const Pass& pass) const {
   return {state, state};
 }
 
+void BlockStates::keep_reference(std::int64_t pass, const State& behind) {
+  if (kept_.empty()) return;
+  Kept& kept = kept_[static_cast<std::size_t>(pass)];
+  kept.states.reference = behind;
+  kept.reference_is_behind = true;
+}
+
 BlockStates::Kept BlockStates::start(std::int64_t pass) const {
   data::Batch batch = batches_(pass);
   const State state = modules::make_state(batch, device_);
@@ -72,7 +79,8 @@ void BlockStates::advance(const modules::Network& block, modules::Executor& refe
   std::vector<Kept> behind;
   for (std::int64_t pass = 0; pass < passes_; ++pass) {
     Kept kept = is_first ? start(pass) : std::move(kept_[static_cast<std::size_t>(pass)]);
-    modules::run(block, reference, kept.states.reference);
+    if (!kept.reference_is_behind) modules::run(block, reference, kept.states.reference);
+    kept.reference_is_behind = false;
     modules::run(block, corrected, kept.states.quantized);
     forget(kept.states.reference, block);
     forget(kept.states.quantized, block);

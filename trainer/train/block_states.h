@@ -24,6 +24,9 @@ class BlockStates {
   data::Batch batch(std::int64_t pass) const;
   quant::PairedStates of(const Pass& pass) const;
 
+  /// Takes the reference's state behind the block that is being trained, so that advance() need not
+  /// find it again. The pass has no of() any more until then. The first block's are not taken.
+  void keep_reference(std::int64_t pass, const modules::State& behind);
   /// Takes every pass through the block that was trained, from errors that the blocks before it
   /// made to those that it makes itself. done: called after each pass.
   void advance(const modules::Network& block, modules::Executor& reference,
@@ -36,6 +39,7 @@ class BlockStates {
   struct Kept {
     data::Batch batch;
     quant::PairedStates states;
+    bool reference_is_behind = false;  ///< the block that is being trained
   };
   Kept start(std::int64_t pass) const;
 
@@ -49,14 +53,18 @@ class BlockStates {
 class BlockObjective : public Objective {
  public:
   /// paired: of the block's network. Both must outlive the objective.
-  BlockObjective(PairedObjective& paired, const BlockStates& states)
-      : paired_(paired), states_(states) {}
-  UnreadLosses run(const Pass& pass) override { return paired_.run_from(states_.of(pass), pass); }
+  BlockObjective(PairedObjective& paired, BlockStates& states) : paired_(paired), states_(states) {}
+  UnreadLosses run(const Pass& pass) override {
+    modules::State behind;
+    const UnreadLosses losses = paired_.run_from(states_.of(pass), pass, behind);
+    states_.keep_reference(pass.number, behind);
+    return losses;
+  }
   bool is_collective() const override { return paired_.is_collective(); }
 
  private:
   PairedObjective& paired_;
-  const BlockStates& states_;
+  BlockStates& states_;
 };
 
 }  // namespace dualpath::trainer

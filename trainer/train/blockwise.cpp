@@ -9,6 +9,7 @@
 #include "data/process/interrupt.h"
 #include "data/process/memory.h"
 #include "data/process/progress.h"
+#include "data/process/standard_streams.h"
 #include "trainer/train/block_states.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/gradient_checkpointing.h"
@@ -90,6 +91,18 @@ class BlockwiseRun {
   std::size_t behind_ = 0;  ///< the blocks that the states are behind
 };
 
+/// Counts the blocks that have something to train and no checkpoint; the first process looks.
+std::size_t count_untrained(const fs::path& run, const std::vector<Block>& blocks,
+                            Processes& processes) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (!blocks[i].groups.empty() &&
+        Checkpoints(block_directory(run, i), /*save_total_limit=*/1).steps().empty())
+      ++count;
+  }
+  return std::stoull(processes.broadcast("blocks", std::to_string(count)));
+}
+
 }  // namespace
 
 fs::path block_directory(const fs::path& run, std::size_t block) {
@@ -105,6 +118,13 @@ std::vector<LoopResult> train_blockwise(const TrainJob& job, const Recipe& recip
 std::int64_t load_blocks(const fs::path& run, const TrainOptions& options,
                          const std::vector<Block>& blocks, const std::string& fingerprint,
                          Processes& processes) {
+  if (const std::size_t missing = count_untrained(run, blocks, processes); missing > 0) {
+    if (processes.is_first())
+      write_notice(fmt::format(
+          "dualpath: {}: {} of {} blocks are not trained yet, so the others are not used either\n",
+          run.string(), missing, blocks.size()));
+    return 0;
+  }
   std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     if (blocks[i].groups.empty()) continue;

@@ -144,14 +144,17 @@ double PairedObjective::tower_weight(const std::string& stage) const {
 
 UnreadLosses PairedObjective::run(const Pass& pass) {
   const modules::State start = modules::make_state(pass.batch, reference_.device());
-  return run_from({start, start}, pass);
+  modules::State unused;
+  return run_from({start, start}, pass, unused);
 }
 
-UnreadLosses PairedObjective::run_from(const quant::PairedStates& start, const Pass& pass) {
+UnreadLosses PairedObjective::run_from(const quant::PairedStates& start, const Pass& pass,
+                                       modules::State& reference_end) {
   const auto& [batch, count, number, before_backward] = pass;
   const at::Device device = reference_.device();
   const quant::PairedForward paired = quant::paired_forward(network_, start, reference_, corrected_,
                                                             options_.distance, checkpointing_);
+  reference_end = paired.reference;
   const bool has_tower_weights = options_.towers != TowerWeights{};
   UnreadLosses losses{.weights = options_, .targets = static_cast<double>(count.targets)};
   const std::vector<Tensor> shares = shares_of(paired.distances, batch.mask.sum().item<double>());

@@ -66,8 +66,10 @@ class PairedObjective : public Objective {
         chunk_rows_(chunk_rows),
         processes_(processes) {}
   UnreadLosses run(const Pass& pass) override;
-  /// run(), of states that stages before the network's have made.
-  UnreadLosses run_from(const quant::PairedStates& start, const Pass& pass);
+  /// run(), of states that stages before the network's have made. reference_end: gets the
+  /// reference's state behind the network.
+  UnreadLosses run_from(const quant::PairedStates& start, const Pass& pass,
+                        modules::State& reference_end);
   bool is_collective() const override {
     return processes_.size() > 1 && !network_.tower_samples.empty();
   }

@@ -140,6 +140,11 @@ TEST_CASE("a blockwise run that stopped goes on to the same numbers", "[trainer]
     return gradient;
   });
   CHECK_THROWS(stopped.train_blocks());
+  Run unfinished(1);
+  const modules::NamedTensors untrained = unfinished.trained();
+  CHECK(load_blocks(stopped.folder / "run", unfinished.experiment.recipe.train, unfinished.blocks,
+                    "fingerprint", Processes::alone()) == 0);
+  CHECK(same(unfinished.trained(), untrained));
   Run resumed(1);
   std::filesystem::copy(stopped.folder / "run", resumed.folder / "run",
                         std::filesystem::copy_options::recursive);
