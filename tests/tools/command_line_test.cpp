@@ -334,8 +334,8 @@ TEST_CASE("plan tells sizes and memory of GLM-4-9B from its config.json alone", 
   CHECK(found["prediction"]["seconds"].is_null());
   const nlohmann::json& saved = found["prediction"]["saved_for_backward"];
   CHECK(saved["with_gradient_checkpointing"].get<double>() == Approx(4 * 4096 + 4).margin(0.5));
-  // The least memory end to end is the sum of these. The model; codes, for oneDNN a second time, and
-  // transposed for the way back; corrections with their moments; the head's table prepared both
+  // The least memory end to end is the sum of these. The model; codes, for oneDNN a second time,
+  // and transposed for the way back; corrections with their moments; the head's table prepared both
   // ways where the processor has bfloat16; a small step and the process itself.
   const double table = dualpath::modules::has_bfloat16_products() ? 4.0 * 151'552 * 4'096 : 0.0;
   const double least = 2 * 9'400'279'040.0 +

@@ -36,7 +36,8 @@ std::vector<LoopResult> train_blockwise(const TrainJob& job, const Recipe& recip
                                         const BatchSource& batches, const BlockPaths& paths);
 
 /// Loads what each block's newest checkpoint holds. Returns the steps behind all blocks: the fewest
-/// of any. If a block has none yet, nothing is loaded, which a line on stderr tells, and 0 returned.
+/// of any. If a block has none yet, nothing is loaded, which a line on stderr tells, and 0
+/// returned.
 std::int64_t load_blocks(const std::filesystem::path& run, const TrainOptions& options,
                          const std::vector<Block>& blocks, const std::string& fingerprint,
                          Processes& processes);
